@@ -1,0 +1,63 @@
+# Every target sets up what it needs; `make help` lists them.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := backend/.venv
+BIN := $(VENV)/bin
+# A public generator of clients, apart from the rest, whose newer Typer it does not take.
+GENERATOR := backend/.venv-generator
+# Hashes pin every file that is installed; nothing is built from source but Duly itself.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
+COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate
+
+.PHONY: help run test lint format migrate openapi lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its own unless DATABASE_URL is set
+	@exec $(BIN)/duly serve
+
+migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL to the newest schema
+	@$(BIN)/duly migrate
+
+test: $(VENV)/dev.stamp $(GENERATOR)/stamp ## run every test, in parallel, on an embedded PostgreSQL
+	@cd backend && .venv/bin/python -m pytest
+
+lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
+	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
+
+format: $(VENV)/dev.stamp ## format the code
+	@cd backend && .venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+openapi: $(VENV)/run.stamp ## write docs/openapi.yaml anew
+	@$(BIN)/duly openapi docs/openapi.yaml
+
+lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
+	@$(BIN)/python -m pip install --quiet uv
+	@cd backend && $(COMPILE) --extra build --output-file requirements.lock
+	@cd backend && $(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
+
+clean: ## remove what was installed and made, but no data
+	@rm -rf $(VENV) $(GENERATOR) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
+
+$(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
+	@echo "Installing what Duly needs (once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(INSTALL) --requirement backend/requirements.lock
+	@$(EDITABLE)
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp backend/requirements-dev.lock
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/python $(INSTALL) --requirement backend/requirements-dev.lock
+	@touch $@
+
+$(GENERATOR)/stamp: $(VENV)/run.stamp backend/requirements-generator.lock
+	@$(PYTHON) -m venv $(GENERATOR)
+	@$(GENERATOR)/bin/python $(INSTALL) --requirement backend/requirements-generator.lock
+	@touch $@

@@ -1,0 +1,76 @@
+"""What routes depend on: the application's context, the client, and who is signed in."""
+
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Path, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from duly.core.errors import Forbidden, Unauthenticated
+from duly.core.security import InvalidToken
+from duly.database.scope import UserScope
+from duly.services import context as services
+
+_bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
+
+
+async def get_context(request: Request) -> services.Context:
+    """The running application's parts."""
+    context: services.Context = request.app.state.context
+    return context
+
+
+Context = Annotated[services.Context, Depends(get_context)]
+
+
+async def get_client(request: Request) -> services.Client:
+    """Where the request comes from."""
+    address = request.client.host if request.client else "unknown"
+    return services.Client(address, request.headers.get("user-agent"))
+
+
+Client = Annotated[services.Client, Depends(get_client)]
+
+
+async def get_caller(
+    context: Context, token: Annotated[str | None, Depends(_bearer)]
+) -> services.Caller:
+    """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
+    if token is None:
+        raise Unauthenticated
+    try:
+        claims = context.keyring.read_access(token)
+    except InvalidToken:
+        raise Unauthenticated from None
+    if await context.revocations.includes(claims.session_id):
+        raise Unauthenticated
+    structlog.contextvars.bind_contextvars(user_id=str(claims.user_id))
+    await context.throttle.spend_request(str(claims.user_id))
+    return services.Caller(UserScope(context.pool, claims.user_id), claims.session_id)
+
+
+Caller = Annotated[services.Caller, Depends(get_caller)]
+
+
+async def get_scope(caller: Caller) -> UserScope:
+    """The rows of who is signed in."""
+    return caller.scope
+
+
+Scope = Annotated[UserScope, Depends(get_scope)]
+
+
+async def check_path_user(
+    scope: Scope,
+    user_id: Annotated[
+        str, Path(description="your own id, or `me`", examples=["me"], max_length=36)
+    ],
+) -> None:
+    """Refuse a path that names another user. Raises `Forbidden`."""
+    if user_id != "me" and user_id.lower() != str(scope.user_id):
+        raise Forbidden
+
+
+TaskId = Annotated[UUID, Path(description="the task's id")]
+SessionId = Annotated[UUID, Path(description="the session's id")]

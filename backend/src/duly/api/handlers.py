@@ -1,0 +1,83 @@
+"""From exceptions to the error envelope."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from duly.api.responses import error_response
+from duly.core.errors import (
+    DulyError,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    ValidationFailed,
+)
+from duly.core.logging import log
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+# pydantic's messages for these quote the input.
+_MESSAGES = {
+    "uuid_parsing": "Input should be a valid UUID",
+    "json_invalid": "The body is not valid JSON",
+}
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error in the envelope."""
+    app.add_exception_handler(DulyError, _handle_ours)
+    app.add_exception_handler(RequestValidationError, _handle_validation)
+    app.add_exception_handler(HTTPException, _handle_framework)
+
+
+async def _handle_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DulyError)
+    return error_response(error)
+
+
+async def _handle_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return error_response(
+        ValidationFailed(details={"fields": [_describe(item) for item in error.errors()]})
+    )
+
+
+async def _handle_framework(request: Request, error: Exception) -> Response:
+    """What Starlette raises itself: unknown paths and methods, forms it can't read."""
+    assert isinstance(error, HTTPException)
+    match error.status_code:
+        case 404:
+            return error_response(NotFound("There is no such path."))
+        case 405:
+            return error_response(MethodNotAllowed(headers=error.headers))
+        case 413:
+            return error_response(PayloadTooLarge())
+        case status if 400 <= status < 500:
+            failed = ValidationFailed.of("body", "The body can't be read.", "body_invalid")
+            return error_response(failed)
+    log.error("request.failed", status=error.status_code, detail=error.detail)
+    return error_response(InternalError())
+
+
+def _describe(item: Mapping[str, Any]) -> dict[str, str]:
+    """One field at fault: where, why, and what kind of fault; never what was sent."""
+    kind = item["type"]
+    return {
+        "path": ".".join(_path(item["loc"])),
+        "message": _MESSAGES.get(kind, item["msg"].removeprefix("Value error, ")),
+        "type": kind,
+    }
+
+
+def _path(location: Iterable[Any]) -> Iterable[str]:
+    for part in location:
+        # The name of an unknown field is input, too: it is repeated only if it looks like one.
+        if isinstance(part, int) or _FIELD_NAME.fullmatch(part):
+            yield str(part)
+        else:
+            yield "?"

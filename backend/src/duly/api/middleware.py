@@ -1,0 +1,108 @@
+"""What every request goes through: an id, limits on its body, safe headers, one log line."""
+
+import asyncio
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from duly.api.responses import error_response
+from duly.core.errors import DulyError, InternalError, PayloadTooLarge, RequestTimeout
+from duly.core.logging import log
+
+MAX_BODY_BYTES = 1024 * 1024
+BODY_TIMEOUT = 8.0
+"""Seconds within which a body must have arrived."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestMiddleware:
+    """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        try:
+            exchange.check_length()
+            await self._app(scope, exchange.receive, exchange.send)
+        except DulyError as error:
+            await exchange.fail(error)
+        except Exception:
+            log.exception("request.failed")
+            await exchange.fail(InternalError())
+        finally:
+            exchange.log()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._headers = Headers(scope=scope)
+        given = self._headers.get("x-request-id", "")
+        self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        self._started_at = time.perf_counter()
+        self._deadline: float | None = None
+        self._received = 0
+        self._status = 0
+
+    def check_length(self) -> None:
+        length = self._headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            raise PayloadTooLarge
+
+    async def receive(self) -> Message:
+        """The next piece of the body, while it keeps to the limits."""
+        if self._status:
+            # The body has been read: what is awaited now is the client's going away.
+            return await self._receive()
+        loop = asyncio.get_running_loop()
+        self._deadline = self._deadline or loop.time() + BODY_TIMEOUT
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestTimeout from None
+        self._received += len(message.get("body", b""))
+        if self._received > MAX_BODY_BYTES:
+            raise PayloadTooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+    async def fail(self, error: DulyError) -> None:
+        """Answer with an error, unless an answer is under way: that one can only break off."""
+        if not self._status:
+            await error_response(error)(self._scope, self._receive, self.send)
+
+    def log(self) -> None:
+        """One line for the request."""
+        route = self._scope.get("route")
+        log.info(
+            "request",
+            method=self._scope["method"],
+            route=getattr(route, "path", None),
+            status=self._status,
+            duration_ms=round((time.perf_counter() - self._started_at) * 1000, 2),
+        )

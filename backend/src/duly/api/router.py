@@ -1,0 +1,147 @@
+"""The whole route table: what is served where, by which function, with which answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from duly.api import auth, health, tasks, users
+from duly.api.deps import check_path_user
+from duly.api.responses import codes_of, document_errors
+from duly.api.routing import JSONRoute
+from duly.core.errors import (
+    DulyError,
+    EmailTaken,
+    Forbidden,
+    IdTaken,
+    InternalError,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    RequestTimeout,
+    ServiceUnavailable,
+    Unauthenticated,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from duly.schemas.auth import SessionList
+from duly.schemas.health import Health
+from duly.schemas.page import Page
+from duly.schemas.tasks import TaskRead
+from duly.schemas.users import SessionTokens, UserExport, UserRead
+
+API_PREFIX = "/api/v1"
+
+Errors = tuple[type[DulyError], ...]
+
+_ALWAYS: Errors = (ValidationFailed, PayloadTooLarge, InternalError, ServiceUnavailable)
+_BODY: Errors = (RequestTimeout, UnsupportedMediaType)
+_SIGNED_IN: Errors = (Unauthenticated, RateLimited)
+_SIGNING_IN: Errors = (Unauthenticated, RateLimited, *_BODY)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row of the table."""
+
+    method: str
+    path: str
+    endpoint: Callable[..., Any]
+    answer: Any = None
+    status: int = 200
+    errors: Errors = ()
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+_ETAG = {"ETag": "the task's version, quoted"}
+
+AUTH = [
+    Route("POST", "/auth/register", auth.register, SessionTokens, 201,
+          (EmailTaken, RateLimited, *_BODY)),
+    Route("POST", "/auth/login", auth.login, SessionTokens, 200, _SIGNING_IN),
+    Route("POST", "/auth/token", auth.token, SessionTokens, 200, (Unauthenticated, RateLimited)),
+    Route("POST", "/auth/refresh", auth.refresh, SessionTokens, 200, _SIGNING_IN),
+    Route("POST", "/auth/logout", auth.logout, None, 204, _SIGNED_IN),
+    Route("GET", "/auth/sessions", auth.list_sessions, SessionList, 200, _SIGNED_IN),
+    Route("DELETE", "/auth/sessions", auth.end_all_sessions, None, 204, _SIGNED_IN),
+    Route("DELETE", "/auth/sessions/{session_id}", auth.end_session, None, 204,
+          (*_SIGNED_IN, NotFound)),
+]
+USERS = [
+    Route("GET", "/users/me", users.get_me, UserRead, 200, _SIGNED_IN),
+    Route("PATCH", "/users/me", users.update_me, UserRead, 200,
+          (*_SIGNED_IN, EmailTaken, *_BODY)),
+    Route("PUT", "/users/me/password", users.change_password, None, 204, (*_SIGNED_IN, *_BODY)),
+    Route("DELETE", "/users/me", users.delete_me, None, 204, (*_SIGNED_IN, *_BODY)),
+    Route("GET", "/users/me/export", users.export_me, UserExport, 200, _SIGNED_IN),
+]
+TASKS = [
+    Route("POST", "", tasks.create_task, TaskRead, 201, (*_SIGNED_IN, IdTaken, *_BODY),
+          {"Location": "where the task is", **_ETAG}),
+    Route("GET", "", tasks.list_tasks, Page[TaskRead], 200, _SIGNED_IN),
+    Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, (*_SIGNED_IN, NotFound), _ETAG),
+    Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200,
+          (*_SIGNED_IN, NotFound, *_BODY), _ETAG),
+    Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200,
+          (*_SIGNED_IN, NotFound, *_BODY), _ETAG),
+    Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, (*_SIGNED_IN, NotFound)),
+    Route("POST", "/{task_id}/complete", tasks.complete_task, TaskRead, 200,
+          (*_SIGNED_IN, NotFound), _ETAG),
+    Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200,
+          (*_SIGNED_IN, NotFound), _ETAG),
+]
+HEALTH = [
+    Route("GET", "/health/live", health.live, Health),
+    Route("GET", "/health/ready", health.ready, Health),
+]
+
+
+def build_router() -> APIRouter:
+    """All routes, in the order of the table."""
+    router = APIRouter(route_class=JSONRoute, redirect_slashes=False)
+    _add(router, AUTH, API_PREFIX, "auth")
+    _add(router, USERS, API_PREFIX, "users")
+    _add(router, TASKS, f"{API_PREFIX}/tasks", "tasks")
+    _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks by user", alias=True)
+    _add(router, HEALTH, "", "health")
+    return router
+
+
+def _add(
+    router: APIRouter, table: Sequence[Route], prefix: str, tag: str, alias: bool = False
+) -> None:
+    for route in table:
+        name = route.endpoint.__name__
+        errors = (*_ALWAYS, *route.errors, *((Forbidden,) if alias else ()))
+        router.add_api_route(
+            prefix + route.path,
+            route.endpoint,
+            methods=[route.method],
+            status_code=route.status,
+            response_model=route.answer,
+            response_class=Response,
+            responses={
+                route.status: _describe_answer(route),
+                **document_errors(codes_of(*errors)),
+            },
+            operation_id=_for_user(name) if alias else name,
+            dependencies=[Depends(check_path_user)] if alias else None,
+            tags=[tag],
+        )
+
+
+def _for_user(name: str) -> str:
+    """`create_task` stands under a user as `create_user_task`."""
+    verb, _, noun = name.partition("_")
+    return f"{verb}_user_{noun}"
+
+
+def _describe_answer(route: Route) -> dict[str, Any]:
+    headers = {"X-Request-ID": "names the request in logs", **route.headers}
+    return {
+        "headers": {
+            name: {"description": meaning, "schema": {"type": "string"}}
+            for name, meaning in headers.items()
+        }
+    }

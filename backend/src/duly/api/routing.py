@@ -1,0 +1,59 @@
+"""A route that reads JSON once and strictly, before anything else looks at the body."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from duly.core.errors import UnsupportedMediaType
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class JSONRequest(Request):
+    """A request whose body has been read and parsed already."""
+
+    parsed: Any = None
+
+    async def json(self) -> Any:
+        """The parsed body."""
+        return self.parsed
+
+
+class JSONRoute(APIRoute):
+    """Refuses bodies that are not RFC 8259 JSON in UTF-8: NaN, lone surrogates, a BOM."""
+
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+        if self.body_field is None or _takes_form(self):
+            return handler
+
+        async def handle(request: Request) -> Response:
+            parsed = JSONRequest(request.scope, request.receive)
+            body = await parsed.body()
+            if body:
+                _check_media_type(request)
+                try:
+                    parsed.parsed = orjson.loads(body)
+                except orjson.JSONDecodeError:
+                    fault = {"type": "json_invalid", "loc": ("body",), "msg": ""}
+                    raise RequestValidationError([fault]) from None
+            return await handler(parsed)
+
+        return handle
+
+
+def _takes_form(route: APIRoute) -> bool:
+    return type(route.body_field.field_info).__name__ in ("Form", "File")  # type: ignore[union-attr]
+
+
+def _check_media_type(request: Request) -> None:
+    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedMediaType
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is understood.")

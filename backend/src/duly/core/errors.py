@@ -1,0 +1,162 @@
+"""The errors that clients see.
+
+DulyError
+├── ValidationFailed       400 VALIDATION_ERROR
+├── Unauthenticated        401 UNAUTHENTICATED
+├── Forbidden              403 FORBIDDEN
+├── NotFound               404 NOT_FOUND
+├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
+├── RequestTimeout         408 REQUEST_TIMEOUT
+├── EmailTaken, IdTaken    409 EMAIL_TAKEN, ID_TAKEN
+├── PayloadTooLarge        413 PAYLOAD_TOO_LARGE
+├── UnsupportedMediaType   415 UNSUPPORTED_MEDIA_TYPE
+├── RateLimited            429 RATE_LIMITED
+├── InternalError          500 INTERNAL_ERROR
+└── ServiceUnavailable     503 SERVICE_UNAVAILABLE
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class DulyError(Exception):
+    """An error with a place in the contract. `message` is shown to the client as it is."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    message: str
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        if message is not None:
+            self.message = message
+        self.details = dict(details or {})
+        self.headers = dict(headers or {})
+        super().__init__(self.message)
+
+
+class ValidationFailed(DulyError):
+    """The request is not what the schema asks for."""
+
+    status = 400
+    code = "VALIDATION_ERROR"
+    message = "The request is not valid; see details.fields."
+
+    @classmethod
+    def of(cls, path: str, message: str, kind: str) -> "ValidationFailed":
+        """One field at fault, named by its path, such as `body.title`."""
+        return cls(details={"fields": [{"path": path, "message": message, "type": kind}]})
+
+
+class Unauthenticated(DulyError):
+    """There is no valid token, or a wrong e-mail or password was given to sign in."""
+
+    status = 401
+    code = "UNAUTHENTICATED"
+    message = "Sign in first: the access token is missing, invalid, expired or revoked."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(DulyError):
+    """The path names a user who is not the caller."""
+
+    status = 403
+    code = "FORBIDDEN"
+    message = "The path names another user than the one who is signed in."
+
+
+class NotFound(DulyError):
+    """There is no such path, or no such thing of the caller's."""
+
+    status = 404
+    code = "NOT_FOUND"
+    message = "There is nothing here."
+
+
+class EmailTaken(DulyError):
+    """Another account signs in with this address."""
+
+    status = 409
+    code = "EMAIL_TAKEN"
+    message = "This e-mail address is already in use."
+
+
+class IdTaken(DulyError):
+    """The caller already has something under this id."""
+
+    status = 409
+    code = "ID_TAKEN"
+    message = "You already have a task with this id."
+
+
+class RateLimited(DulyError):
+    """Too many requests; `retry_after` is in seconds."""
+
+    status = 429
+    code = "RATE_LIMITED"
+    message = "Too many requests. Wait as long as Retry-After says."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(headers={"Retry-After": str(max(1, retry_after))})
+
+
+class ServiceUnavailable(DulyError):
+    """Something that the service needs can't be had right now."""
+
+    status = 503
+    code = "SERVICE_UNAVAILABLE"
+    message = "The service is not available right now. Try again soon."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, headers={"Retry-After": "2"})
+
+
+class MethodNotAllowed(DulyError):
+    """The path takes other methods; `Allow` names them."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+    message = "This path does not take that method; see Allow."
+
+
+class PayloadTooLarge(DulyError):
+    """The body is larger than any request needs."""
+
+    status = 413
+    code = "PAYLOAD_TOO_LARGE"
+    message = "The body is over 1 MiB."
+
+
+class UnsupportedMediaType(DulyError):
+    """The body is not what the route takes."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    message = "Send the body as JSON, with Content-Type: application/json."
+
+
+class RequestTimeout(DulyError):
+    """The client stopped sending in the middle of its body."""
+
+    status = 408
+    code = "REQUEST_TIMEOUT"
+    message = "The body did not arrive in time."
+
+
+class InternalError(DulyError):
+    """A defect of ours. What it was stands in the log, under the request's id."""
+
+    status = 500
+    code = "INTERNAL_ERROR"
+    message = "Something went wrong here. Report the X-Request-ID of this answer."
+
+
+class StartupError(Exception):
+    """The service can't start. The message is one line for the operator."""

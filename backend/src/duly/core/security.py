@@ -1,0 +1,226 @@
+"""Keys, tokens and password hashes: all of the service's cryptography, and nothing else."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import time
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID, uuid4
+
+import bcrypt
+import orjson
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+
+ISSUER = AUDIENCE = "duly"
+MAX_TOKEN_BYTES = 8192
+CLOCK_LEEWAY = 5
+"""Seconds by which two servers' clocks may differ."""
+
+_SECRET_BYTES = 32
+_TAG_BYTES = 16
+
+
+class InvalidToken(Exception):
+    """A token that this service did not issue, or that is no longer good."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """Whom an access token speaks for, and in which session. Times are Unix seconds."""
+
+    user_id: UUID
+    session_id: UUID
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A refresh token that this service did issue; whether it is still good, the database knows."""
+
+    token: str
+    user_id: UUID
+    session_id: UUID
+
+    @property
+    def digest(self) -> bytes:
+        """What is stored in place of the token."""
+        return hashlib.sha256(self.token.encode()).digest()
+
+
+class _Key:
+    """One signing secret, with a key derived from it for each use."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+        self.access = OctKey.import_key(self.derive("access token"))
+        self.refresh = self.derive("refresh token")
+        self.cursor = self.derive("cursor")
+        self.header = {
+            "typ": "at+jwt",
+            "alg": "HS256",
+            "kid": self.derive("key id")[:8].hex(),
+        }
+        self.header_segment = _encode(orjson.dumps(self.header))
+
+    def derive(self, purpose: str) -> bytes:
+        return hmac.digest(self._secret, b"duly " + purpose.encode(), "sha256")
+
+
+class Keyring:
+    """Issues tokens with the current secret, accepts those of former ones, too."""
+
+    def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
+        self._keys = [_Key(secret) for secret in (current, *previous)]
+        self._by_header = {key.header_segment: key for key in self._keys}
+
+    def issue_access(self, user_id: UUID, session_id: UUID, lifetime: int) -> str:
+        """Sign a JWT access token (RFC 9068) that is good for `lifetime` seconds."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "iat": now,
+            "exp": now + lifetime,
+            "jti": uuid4().hex,
+        }
+        key = self._keys[0]
+        return jwt.encode(key.header, claims, key.access)
+
+    def read_access(self, token: str) -> AccessClaims:
+        """Check an access token in full. Raises `InvalidToken`."""
+        # Only the very headers that we write are read: no other algorithm, type, key reference
+        # or extension comes as far as a parser.
+        key = self._by_header.get(token.partition(".")[0])
+        if key is None or len(token) > MAX_TOKEN_BYTES:
+            raise InvalidToken
+        try:
+            claims = jwt.decode(token, key.access, algorithms=["HS256"]).claims
+            return _check_claims(claims)
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
+            raise InvalidToken from None
+
+    def issue_refresh(self, user_id: UUID, session_id: UUID) -> RefreshToken:
+        """Make the first refresh token of a session."""
+        return _seal_refresh(
+            self._keys[0], user_id, session_id, secrets.token_bytes(_SECRET_BYTES)
+        )
+
+    def read_refresh(self, token: str) -> RefreshToken:
+        """Tell whose token this is. Raises `InvalidToken` for one that was never issued."""
+        raw = _decode(token)
+        if len(raw) != 32 + _SECRET_BYTES + _TAG_BYTES:
+            raise InvalidToken
+        body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+        if not any(hmac.compare_digest(_tag(key.refresh, body), tag) for key in self._keys):
+            raise InvalidToken
+        return RefreshToken(token, UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]))
+
+    def successors(self, token: RefreshToken) -> list[RefreshToken]:
+        """What `token` is exchanged for: the same each time, so that racing clients agree.
+
+        The first is by the current key; the others are what a former key would have given.
+        """
+        return [
+            _seal_refresh(
+                key,
+                token.user_id,
+                token.session_id,
+                hmac.digest(key.refresh, b"successor " + token.token.encode(), "sha256"),
+            )
+            for key in self._keys
+        ]
+
+    def seal_cursor(self, user_id: UUID, content: Sequence[Any]) -> str:
+        """Make an opaque cursor that only `user_id` can use."""
+        body = orjson.dumps(content)
+        return _encode(_tag(self._keys[0].cursor, user_id.bytes + body) + body)
+
+    def open_cursor(self, user_id: UUID, cursor: str) -> list[Any]:
+        """Read a cursor back. Raises `InvalidToken` for another's, or one tampered with."""
+        raw = _decode(cursor)
+        tag, body = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
+        for key in self._keys:
+            if hmac.compare_digest(_tag(key.cursor, user_id.bytes + body), tag):
+                content: list[Any] = orjson.loads(body)
+                return content
+        raise InvalidToken
+
+
+def hash_password(password: str, cost: int) -> str:
+    """Hash a password with bcrypt over SHA-384, so that all of its characters count."""
+    return bcrypt.hashpw(_digest_of(password), bcrypt.gensalt(cost)).decode()
+
+
+def verify_password(password: str, hashed: str) -> bool:
+    """Check a password. False, not an error, where `hashed` is malformed."""
+    try:
+        return bcrypt.checkpw(_digest_of(password), hashed.encode())
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=16)
+def decoy_hash(cost: int) -> str:
+    """A hash that no password fits, to spend the same work on an unknown account."""
+    return hash_password(secrets.token_urlsafe(48), cost)
+
+
+def needs_rehash(hashed: str, cost: int) -> bool:
+    """Whether a stored hash was made with another work factor than is now set."""
+    return not hashed.startswith(f"$2b${cost:02d}$")
+
+
+def _digest_of(password: str) -> bytes:
+    # NFKC, as NIST SP 800-63B advises: the same characters typed on another keyboard fit.
+    text = unicodedata.normalize("NFKC", password).encode()
+    return base64.b64encode(hashlib.sha384(text).digest())
+
+
+def _check_claims(claims: dict[str, Any]) -> AccessClaims:
+    now = time.time()
+    issued_at, expires_at = claims["iat"], claims["exp"]
+    if (
+        claims["iss"] != ISSUER
+        or claims["aud"] != AUDIENCE
+        or type(issued_at) is not int
+        or type(expires_at) is not int
+        or issued_at > now + CLOCK_LEEWAY
+        or expires_at <= now
+        or not isinstance(claims["jti"], str)
+    ):
+        raise InvalidToken
+    return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
+
+
+def _seal_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:
+    body = user_id.bytes + session_id.bytes + secret
+    return RefreshToken(_encode(body + _tag(key.refresh, body)), user_id, session_id)
+
+
+def _tag(key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, content, "sha256")[:_TAG_BYTES]
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """Decode base64url without padding; exactly one text stands for the same bytes."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidToken from None
+    if _encode(raw) != text:
+        raise InvalidToken
+    return raw

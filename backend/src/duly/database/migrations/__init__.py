@@ -1,0 +1,62 @@
+"""The schema's history, and how to bring a database to any point of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy.exc import OperationalError
+
+from duly.core.errors import StartupError
+
+
+def upgrade(dsn: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`. Concurrent calls wait for each other.
+
+    Raises `StartupError` where the database can't be reached.
+    """
+    with connected(dsn) as connection:
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(dsn: str, revision: str = "base") -> None:
+    """Take the schema back to `revision`, and with it the data it can't hold."""
+    with connected(dsn) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def is_current(dsn: str) -> bool:
+    """Whether the schema is the one that this version needs, or a newer one."""
+    script = ScriptDirectory.from_config(_config())
+    with connected(dsn) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    known = {step.revision for step in script.walk_revisions()}
+    return found is not None and (found == script.get_current_head() or found not in known)
+
+
+@contextmanager
+def connected(dsn: str) -> Iterator[Connection]:
+    """A SQLAlchemy connection for schema work. The DSN is libpq's, passed on as it is."""
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(dsn, prepare_threshold=None, connect_timeout=10),
+        poolclass=pool.NullPool,
+    )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except (OperationalError, psycopg.OperationalError) as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise StartupError(f"the database can't be reached: {reason}") from None
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,115 @@
+"""The connection pool: one round trip a statement, through any pooler, and clear failures."""
+
+import asyncio
+import select
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from duly.core.errors import ServiceUnavailable
+from duly.core.logging import log
+
+Row = dict[str, Any]
+
+
+class Pool:
+    """Runs SQL on pooled connections in autocommit mode.
+
+    Every method raises `ServiceUnavailable` when the database can't be reached, or does not
+    answer in `timeout` seconds; what ran by then is rolled back by the server.
+    """
+
+    def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool = False) -> None:
+        self._timeout = timeout
+        self._pool = AsyncConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=size,
+            timeout=timeout,
+            open=False,
+            check=_refuse_dropped,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                # None: parse, bind and execute go out as one message, safe behind any pooler.
+                "prepare_threshold": 5 if prepared else None,
+                "connect_timeout": max(2, round(timeout)),
+            },
+            name="duly",
+        )
+
+    async def open(self) -> None:
+        """Start connecting, in the background: a database that is down is no reason to fail."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+        """Run one statement and return its rows; none for a statement that returns none."""
+        async with self._connection() as connection:
+            return await _fetch(connection, sql, params)
+
+    @asynccontextmanager
+    async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
+        """Several statements that stand or fall together, committed when the block ends."""
+        async with self._connection(timeout) as connection, connection.transaction():
+            yield Transaction(connection)
+
+    @asynccontextmanager
+    async def _connection(
+        self, timeout: float | None = None
+    ) -> AsyncIterator[AsyncConnection[Row]]:
+        try:
+            async with asyncio.timeout(timeout or self._timeout):
+                connection = await self._pool.getconn()
+                try:
+                    yield connection
+                finally:
+                    await self._pool.putconn(connection)
+        except (psycopg.OperationalError, PoolTimeout, PoolClosed, TimeoutError) as error:
+            log.error("database.unavailable", reason=_summary(error))
+            raise ServiceUnavailable from error
+
+
+class Transaction:
+    """The statements of one open transaction."""
+
+    def __init__(self, connection: AsyncConnection[Row]) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+        """Run one statement in the transaction and return its rows."""
+        return await _fetch(self._connection, sql, params)
+
+
+async def _fetch(
+    connection: AsyncConnection[Row], sql: bytes, params: Mapping[str, Any]
+) -> list[Row]:
+    cursor = await connection.execute(sql, params)
+    return await cursor.fetchall() if cursor.description else []
+
+
+async def _refuse_dropped(connection: AsyncConnection[Any]) -> None:
+    """Refuse a connection that the server closed while it lay in the pool.
+
+    An idle connection has nothing to read, unless the server has said good-bye (a restart, or a
+    Neon compute gone to sleep). Seeing that before the statement is sent costs no round trip and
+    leaves no doubt about whether the statement ran.
+    """
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        connection.pgconn.consume_input()
+        if connection.pgconn.status != psycopg.pq.ConnStatus.OK:
+            raise psycopg.OperationalError("the server closed the connection")
+
+
+def _summary(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

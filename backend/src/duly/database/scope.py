@@ -1,0 +1,92 @@
+"""The doors to rows: `UserScope` for those of one user, `AcrossUsers` for what must cross users."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+from uuid import UUID
+
+from duly.database.pool import Pool, Row
+from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
+
+
+class _Runner(Protocol):
+    """What runs a statement: the pool, or an open transaction."""
+
+    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]: ...
+
+
+class UserScope:
+    """The only door to owned rows: it runs proven statements, for one user.
+
+    It supplies `user_id` itself; a caller that passes another gets a `TypeError`.
+    """
+
+    __slots__ = ("_pool", "_runner", "user_id")
+
+    def __init__(self, pool: Pool, user_id: UUID, runner: _Runner | None = None) -> None:
+        self._pool = pool
+        self._runner: _Runner = runner or pool
+        self.user_id = user_id
+
+    async def all(self, statement: OwnedStatement, /, **params: Any) -> list[Row]:
+        """Run a statement and return all its rows."""
+        return await _run(self._runner, statement, OwnedStatement, self.user_id, params)
+
+    async def one(self, statement: OwnedStatement, /, **params: Any) -> Row | None:
+        """Run a statement and return its first row, or None."""
+        rows = await self.all(statement, **params)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self, timeout: float | None = None) -> AsyncIterator["UserScope"]:
+        """A scope of the same user whose statements stand or fall together.
+
+        `timeout`, in seconds, bounds them all; by default that of one statement does.
+        """
+        async with self._pool.transaction(timeout) as transaction:
+            yield UserScope(self._pool, self.user_id, transaction)
+
+
+class AcrossUsers:
+    """The other door: statements that were not proven to stay with one owner."""
+
+    __slots__ = ("_pool", "_runner")
+
+    def __init__(self, pool: Pool, runner: _Runner | None = None) -> None:
+        self._pool = pool
+        self._runner: _Runner = runner or pool
+
+    def user(self, user_id: UUID) -> UserScope:
+        """The scope of one user, in the same transaction where there is one."""
+        return UserScope(self._pool, user_id, self._runner)
+
+    async def all(self, statement: CrossUserStatement, /, **params: Any) -> list[Row]:
+        """Run a statement and return all its rows."""
+        return await _run(self._runner, statement, CrossUserStatement, None, params)
+
+    async def one(self, statement: CrossUserStatement, /, **params: Any) -> Row | None:
+        """Run a statement and return its first row, or None."""
+        rows = await self.all(statement, **params)
+        return rows[0] if rows else None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["AcrossUsers"]:
+        """A door of the same kind whose statements stand or fall together."""
+        async with self._pool.transaction() as transaction:
+            yield AcrossUsers(self._pool, transaction)
+
+
+async def _run(
+    runner: _Runner,
+    statement: Statement,
+    kind: type[Statement],
+    user_id: UUID | None,
+    params: dict[str, Any],
+) -> list[Row]:
+    if type(statement) is not kind:
+        raise TypeError(f"this door takes {kind.__name__}, not {type(statement).__name__}")
+    if "user_id" in params:
+        raise TypeError("user_id is the scope's to give")
+    if user_id is not None:
+        params["user_id"] = user_id
+    return await runner.fetch(statement.sql, {**statement.constants, **params})

@@ -1,0 +1,276 @@
+"""Statements are compiled to SQL once, and proven to stay with one owner while they are.
+
+Every occurrence of an owned table in a statement, under whatever alias and at whatever depth,
+must be tied to `USER_ID`: by a conjunct `owner = :user_id` of the WHERE or the JOIN that filters
+its rows, or, in an INSERT, by the value given to its owner column. The proof looks at what the
+compiler renders, not at the tree it is given, so nothing that reaches the SQL can slip past it.
+It refuses more than it must: what it can't see through, such as raw SQL, does not compile.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Alias, Column, Delete, Insert, Select, Table, Update, Uuid, bindparam
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import (
+    BinaryExpression,
+    BindParameter,
+    BooleanClauseList,
+    ClauseElement,
+    ColumnElement,
+    Grouping,
+    Label,
+)
+from sqlalchemy.sql.selectable import Join
+from sqlmodel import SQLModel
+
+from duly.models.base import owner_column
+
+USER_ID: BindParameter[Any] = bindparam("user_id", type_=Uuid())
+"""The owner of all that a statement touches. Only `UserScope` gives it a value."""
+
+# What an operator may look like, so that raw SQL can't come in as one.
+_OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
+
+Occurrence = Table | Alias
+
+
+class UnscopedStatement(Exception):
+    """The statement could reach rows of more than one owner, or can't be shown not to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL as psycopg takes it, with the values of the parameters that callers do not give."""
+
+    sql: bytes
+    constants: Mapping[str, Any]
+
+
+class OwnedStatement(Statement):
+    """A statement proven to touch the rows of `USER_ID` only."""
+
+    __slots__ = ()
+
+
+class CrossUserStatement(Statement):
+    """A statement that was not proven: it may touch rows of any user."""
+
+    __slots__ = ()
+
+
+def owned(statement: ClauseElement) -> OwnedStatement:
+    """Compile a statement that stays with one owner. Raises `UnscopedStatement` otherwise."""
+    return OwnedStatement(*_compile(statement, _OWNED_DIALECT))
+
+
+def across_users(statement: ClauseElement) -> CrossUserStatement:
+    """Compile a statement that may cross users: sign-in by e-mail, maintenance, the operator."""
+    return CrossUserStatement(*_compile(statement, PGDialect_psycopg()))
+
+
+def _compile(
+    statement: ClauseElement, dialect: PGDialect_psycopg
+) -> tuple[bytes, Mapping[str, Any]]:
+    compiled = statement.compile(dialect=dialect)
+    if compiled.post_compile_params or compiled.literal_execute_params:  # type: ignore[attr-defined]
+        raise TypeError("a compiled statement has a fixed shape: use = ANY(:array), not IN")
+    constants = {
+        compiled.bind_names[bind]: bind.effective_value  # type: ignore[attr-defined]
+        for bind in compiled.bind_names  # type: ignore[attr-defined]
+        if not bind.required and bind.key != USER_ID.key
+    }
+    return compiled.string.encode(), constants  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class _Level:
+    """One SELECT, UPDATE or DELETE: the owned tables it renders and what filters their rows."""
+
+    occurrences: list[Occurrence] = field(default_factory=list)
+    guards: list[tuple[frozenset[Any], list[ColumnElement[Any]]]] = field(default_factory=list)
+
+
+class _ProvingCompiler(PGCompiler_psycopg):
+    """PostgreSQL's compiler, which follows each owned table it renders to the owner it names."""
+
+    _levels: list[_Level]
+
+    def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
+        return self._proven(
+            super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw
+        )
+
+    def visit_update(self, update_stmt: Update, *args: Any, **kw: Any) -> str:
+        self._refuse_new_owner(update_stmt.table, update_stmt._values or {})
+        return self._proven(
+            super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw
+        )
+
+    def visit_delete(self, delete_stmt: Delete, *args: Any, **kw: Any) -> str:
+        return self._proven(
+            super().visit_delete, delete_stmt, _where_of(delete_stmt), *args, **kw
+        )
+
+    def visit_insert(self, insert_stmt: Insert, *args: Any, **kw: Any) -> str:
+        table = insert_stmt.table
+        owner = _owner_of(table)
+        if owner is not None and not all(
+            _is_user_id(value) for value in _values_given(insert_stmt, owner)
+        ):
+            raise UnscopedStatement(f"INSERT into {table.name} must give {owner.name} = :user_id")
+        return self._proven(super().visit_insert, insert_stmt, [], *args, **kw)
+
+    def visit_on_conflict_do_update(self, on_conflict: Any, **kw: Any) -> str:
+        table = self.stack[-1]["selectable"].table
+        owner = _owner_of(table)
+        if owner is not None:
+            target = on_conflict.inferred_target_elements or ()
+            if owner.name not in {getattr(column, "name", column) for column in target}:
+                raise UnscopedStatement(f"ON CONFLICT on {table.name} must name {owner.name}")
+            self._refuse_new_owner(table, dict(on_conflict.update_values_to_set))
+        return str(super().visit_on_conflict_do_update(on_conflict, **kw))
+
+    def visit_table(self, table: Any, asfrom: bool = False, **kw: Any) -> str:
+        if asfrom and _owner_of(table) is not None:
+            alias = kw.get("enclosing_alias")
+            is_aliased = alias is not None and alias.element is table
+            self._levels[-1].occurrences.append(alias if is_aliased else table)
+        return str(super().visit_table(table, asfrom=asfrom, **kw))
+
+    def visit_join(self, join: Join, *args: Any, **kw: Any) -> str:
+        # ON filters both sides of an inner join, the right of a left join, none of a full one.
+        if not join.full:
+            filtered = _tables_in(join.right)
+            if not join.isouter:
+                filtered |= _tables_in(join.left)
+            self._levels[-1].guards.append((filtered, list(_conjuncts(join.onclause))))
+        return str(super().visit_join(join, *args, **kw))
+
+    def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
+        if column.is_literal and column.name != "*":
+            raise UnscopedStatement("raw SQL can't be proven")
+        return str(super().visit_column(column, *args, **kw))
+
+    def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
+        if not _OPERATOR.fullmatch(operator.opstring):
+            raise UnscopedStatement("raw SQL can't be proven")
+        return str(super().visit_custom_op_binary(element, operator, **kw))  # type: ignore[no-untyped-call]
+
+    def _refuse_raw_sql(self, *args: Any, **kw: Any) -> str:
+        raise UnscopedStatement("raw SQL can't be proven")
+
+    visit_textclause = visit_textual_select = visit_tstring = _refuse_raw_sql
+    visit_custom_op_unary_operator = visit_custom_op_unary_modifier = _refuse_raw_sql
+
+    def _refuse_new_owner(self, table: Any, values: Mapping[Any, Any]) -> None:
+        owner = _owner_of(table)
+        if owner is not None and owner.name in {getattr(key, "name", key) for key in values}:
+            raise UnscopedStatement(f"{table.name}.{owner.name} can't be changed")
+
+    def _proven(
+        self, visit: Any, statement: Any, where: list[ColumnElement[Any]], *args: Any, **kw: Any
+    ) -> str:
+        """Render one level with `visit`, then ask of each owned table in it who filters it."""
+        if not hasattr(self, "_levels"):
+            self._levels = []
+        self._levels.append(_Level())
+        sql = visit(statement, *args, **kw)
+        level = self._levels.pop()
+        for occurrence in level.occurrences:
+            conjuncts = [*where]
+            for tables, conditions in level.guards:
+                if occurrence in tables:
+                    conjuncts += conditions
+            if not any(_ties_to_user(conjunct, occurrence) for conjunct in conjuncts):
+                raise UnscopedStatement(f"{occurrence.name} must be tied to :user_id")
+        return str(sql)
+
+
+class _OwnedDialect(PGDialect_psycopg):
+    statement_compiler = _ProvingCompiler
+    supports_statement_cache = False
+
+
+_OWNED_DIALECT = _OwnedDialect()
+
+
+def _owner_of(table: Any) -> Column[Any] | None:
+    """The owner column of a table as the models declare it; a table of any other kind is refused."""
+    if SQLModel.metadata.tables.get(getattr(table, "key", "")) is not _plain(table):
+        raise UnscopedStatement(f"{table} is not a table of the models")
+    return owner_column(_plain(table))
+
+
+def _plain(table: Any) -> Any:
+    return table._deannotate()
+
+
+def _where_of(statement: Any) -> list[ColumnElement[Any]]:
+    return [
+        conjunct
+        for condition in statement._where_criteria
+        for conjunct in _conjuncts(condition)
+    ]
+
+
+def _conjuncts(condition: Any) -> Iterator[ColumnElement[Any]]:
+    """The conditions that must all hold for `condition` to hold."""
+    if isinstance(condition, Grouping):
+        yield from _conjuncts(condition.element)
+    elif isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
+        for clause in condition.clauses:
+            yield from _conjuncts(clause)
+    elif condition is not None:
+        yield condition
+
+
+def _ties_to_user(condition: ColumnElement[Any], occurrence: Occurrence) -> bool:
+    if not (isinstance(condition, BinaryExpression) and condition.operator is operators.eq):
+        return False
+    left, right = condition.left, condition.right
+    return (_is_owner(left, occurrence) and _is_user_id(right)) or (
+        _is_owner(right, occurrence) and _is_user_id(left)
+    )
+
+
+def _is_owner(column: Any, occurrence: Occurrence) -> bool:
+    if not isinstance(column, Column) and getattr(column, "table", None) is None:
+        return False
+    table = _plain(column.table)
+    if table is not _plain(occurrence):
+        return False
+    source = table if isinstance(table, Table) else table.element
+    owner = _owner_of(source)
+    return owner is not None and column.key == owner.key
+
+
+def _is_user_id(value: Any) -> bool:
+    if isinstance(value, (Label, Grouping)):
+        value = value.element
+    return isinstance(value, BindParameter) and value.key == USER_ID.key
+
+
+def _values_given(insert: Insert, owner: Column[Any]) -> Iterable[Any]:
+    """What each row that `insert` makes gets as its owner."""
+    if insert.select is not None:
+        if not isinstance(insert.select, Select) or owner.name not in (insert._select_names or ()):
+            return [None]
+        position = list(insert._select_names or ()).index(owner.name)
+        return [list(insert.select.selected_columns)[position]]
+    rows = [row for group in insert._multi_values for row in group] or [insert._values or {}]
+    return [
+        {getattr(key, "name", key): value for key, value in row.items()}.get(owner.name)
+        if isinstance(row, dict)
+        else None
+        for row in rows
+    ]
+
+
+def _tables_in(clause: Any) -> frozenset[Any]:
+    if isinstance(clause, Join):
+        return _tables_in(clause.left) | _tables_in(clause.right)
+    return frozenset([clause])

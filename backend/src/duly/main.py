@@ -1,0 +1,44 @@
+"""The application. `create_app` is an ASGI factory for any server; `duly serve` runs it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from duly.api.docs import add_docs
+from duly.api.handlers import add_handlers
+from duly.api.middleware import RequestMiddleware
+from duly.api.router import build_router
+from duly.core.config import Settings, load_settings
+from duly.core.logging import configure_logging
+from duly.services.context import open_context
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application. Its database must be running and migrated by the time it starts.
+
+    Raises `StartupError` for wrong settings.
+    """
+    settings = settings or load_settings()
+    configure_logging(settings.log_level, settings.log_format)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_context(settings) as context:
+            app.state.context = context
+            yield
+
+    app = FastAPI(
+        title="Duly",
+        version="1",
+        summary="A task backend: many users, each with tasks that no one else can see.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(RequestMiddleware)
+    add_handlers(app)
+    add_docs(app)
+    app.include_router(build_router())
+    return app

@@ -1,0 +1,56 @@
+"""What every table shares: naming of constraints, ownership, and columns used alike."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, Table, func
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+# Marks the column that names a row's owner; `database.statements` demands a predicate on it.
+OWNER = {"owner": True}
+
+
+class Owned(SQLModel):
+    """A row that belongs to one user: keyed by `(user_id, id)`, gone with its user."""
+
+    user_id: UUID = Field(
+        primary_key=True,
+        foreign_key="users.id",
+        ondelete="CASCADE",
+        sa_column_kwargs={"info": OWNER},
+    )
+    id: UUID = Field(primary_key=True)
+
+
+def owner_column(table: Table) -> Column[Any] | None:
+    """The column of `table` that names a row's owner, or None where rows have none."""
+    return next((column for column in table.columns if column.info.get("owner")), None)
+
+
+def timestamp_field() -> Any:
+    """A `timestamptz` that is never null; the time of the insert unless given."""
+    return Field(
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # it takes instances, too
+        sa_column_kwargs={"server_default": func.now()},
+    )
+
+
+def required_timestamp_field() -> Any:
+    """A `timestamptz` that every insert must give."""
+    return Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]  # as above
+
+
+def optional_timestamp_field() -> Any:
+    """A `timestamptz` that may be null."""
+    return Field(
+        default=None,
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # as above
+    )

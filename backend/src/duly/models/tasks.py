@@ -1,0 +1,46 @@
+"""Tasks."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Index, Text
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlmodel import Field
+
+from duly.models.base import Owned, optional_timestamp_field, timestamp_field
+
+
+class Task(Owned, table=True):
+    """Something to be done. It is completed when `completed_at` is set.
+
+    `revision` is the number that the change took from its user's `revision`.
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        CheckConstraint("char_length(title) BETWEEN 1 AND 255", name="title_length"),
+        CheckConstraint("char_length(description) <= 20000", name="description_length"),
+        CheckConstraint("revision > 0", name="revision_positive"),
+        # One index for each order that a list can be read in; the key makes it total.
+        Index("ix_tasks_user_id_created_at_id", "user_id", "created_at", "id"),
+        Index("ix_tasks_user_id_updated_at_id", "user_id", "updated_at", "id"),
+        Index("ix_tasks_user_id_title_id", "user_id", "title", "id"),
+        Index("ix_tasks_search", "search", postgresql_using="gin"),
+    )
+
+    # Collation "C" sorts by code point, the same on every server.
+    title: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
+    description: str | None = Field(default=None, sa_type=Text)
+    completed_at: datetime | None = optional_timestamp_field()
+    created_at: datetime = timestamp_field()
+    updated_at: datetime = timestamp_field()
+    revision: int = Field(sa_type=BigInteger)
+    search: Any = Field(
+        sa_column=Column(
+            TSVECTOR,
+            Computed(
+                "to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))",
+                persisted=True,
+            ),
+        )
+    )

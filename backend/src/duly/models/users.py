@@ -1,0 +1,43 @@
+"""Accounts, and the addresses they sign in with."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Text
+from sqlmodel import Field, SQLModel
+
+from duly.models.base import OWNER, optional_timestamp_field, timestamp_field
+
+
+class User(SQLModel, table=True):
+    """One account. `revision` counts the changes of everything that it owns."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("char_length(email) BETWEEN 3 AND 254", name="email_length"),
+        CheckConstraint("char_length(name) BETWEEN 1 AND 255", name="name_length"),
+        CheckConstraint("char_length(timezone) BETWEEN 1 AND 64", name="timezone_length"),
+        CheckConstraint("revision >= 0", name="revision_not_negative"),
+    )
+
+    id: UUID = Field(primary_key=True, sa_column_kwargs={"info": OWNER})
+    email: str = Field(sa_type=Text)
+    name: str | None = Field(default=None, sa_type=Text)
+    timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
+    password_hash: str = Field(sa_type=Text)
+    revision: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    disabled_at: datetime | None = optional_timestamp_field()
+    created_at: datetime = timestamp_field()
+    updated_at: datetime = timestamp_field()
+
+
+class UserEmail(SQLModel, table=True):
+    """Which account an address signs in to; unique across users, so it belongs to none.
+
+    It has no foreign key to `users`, so that a cluster can keep a copy on every node.
+    """
+
+    __tablename__ = "user_emails"
+
+    email_key: str = Field(sa_column=Column(Text, primary_key=True))
+    user_id: UUID

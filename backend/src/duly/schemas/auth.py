@@ -1,0 +1,118 @@
+"""Bodies about signing in."""
+
+import unicodedata
+from functools import cache
+from typing import Annotated
+
+import email_validator
+from pydantic import AfterValidator, Field
+
+from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, line
+
+# Whether mail would arrive is not ours to say: names kept for tests and intranets sign in, too.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+MIN_PASSWORD = 8
+MAX_PASSWORD = 128
+
+
+def _check_email(value: str) -> str:
+    try:
+        return email_validator.validate_email(
+            value.strip(), check_deliverability=False, allow_display_name=False
+        ).normalized
+    except email_validator.EmailNotValidError:
+        raise ValueError("it must be an e-mail address, such as ada@example.com") from None
+
+
+def email_key(email: str) -> str:
+    """What makes two addresses the same: NFKC and case folding."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30,000 words: read at first use
+
+    return frozenset(
+        word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_PASSWORD
+    )
+
+
+def _refuse_common(value: str) -> str:
+    if value.casefold() in _common_passwords():
+        raise ValueError("this password is too common")
+    return value
+
+
+def _refuse_surrogates(value: str) -> str:
+    if any(unicodedata.category(char) == "Cs" for char in value):
+        raise ValueError("it must be valid Unicode text")
+    return value
+
+
+Email = Annotated[
+    str,
+    AfterValidator(_check_email),
+    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
+]
+Name = line(1, 255)
+Password = Annotated[
+    str,
+    AfterValidator(_refuse_surrogates),
+    Field(
+        min_length=1,
+        max_length=1024,
+        examples=["correct horse battery"],
+        json_schema_extra={"format": "password"},
+    ),
+]
+NewPassword = Annotated[
+    str,
+    AfterValidator(_refuse_surrogates),
+    AfterValidator(_refuse_common),
+    Field(
+        min_length=MIN_PASSWORD,
+        max_length=MAX_PASSWORD,
+        examples=["correct horse battery"],
+        json_schema_extra={"format": "password"},
+    ),
+]
+
+
+class Registration(RequestBody):
+    """A new account."""
+
+    email: Email
+    password: NewPassword
+    name: Annotated[Name | None, Field(examples=["Ada"])] = None
+
+
+class Credentials(RequestBody):
+    """What an account signs in with."""
+
+    email: Annotated[str, Field(min_length=1, max_length=254, examples=["ada@example.com"])]
+    password: Password
+
+
+class Refresh(RequestBody):
+    """A refresh token, to be exchanged for a new session answer."""
+
+    refresh_token: Opaque
+
+
+class SessionRead(ResponseBody):
+    """One of the caller's sign-ins."""
+
+    id: Id
+    user_agent: str | None
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
+    is_current: bool
+
+
+class SessionList(ResponseBody):
+    """All sessions of the caller."""
+
+    items: list[SessionRead]

@@ -1,0 +1,11 @@
+"""Bodies about health."""
+
+from typing import Literal
+
+from duly.schemas.base import ResponseBody
+
+
+class Health(ResponseBody):
+    """The service is well."""
+
+    status: Literal["ok"]

@@ -1,0 +1,79 @@
+"""Bodies and queries about tasks."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, StrictBool
+
+from duly.schemas.base import Id, Instant, RequestBody, ResponseBody, line, prose
+from duly.schemas.page import MAX_LIMIT, MAX_OFFSET
+
+Title = line(1, 255)
+Description = prose(20_000)
+
+
+class TaskRead(ResponseBody):
+    """A task."""
+
+    id: Id
+    user_id: Id
+    title: Annotated[str, Field(examples=["Buy milk"])]
+    description: str | None
+    is_completed: bool
+    completed_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
+    version: Annotated[int, Field(description="grows with each change", examples=[1])]
+
+
+class TaskReplace(RequestBody):
+    """A whole task; what is absent gets its default."""
+
+    title: Annotated[Title, Field(examples=["Buy milk"])]
+    description: Annotated[Description | None, Field(examples=["Two litres"])] = None
+    is_completed: StrictBool = False
+
+
+class TaskCreate(TaskReplace):
+    """A new task. `id` may be any UUID of the client's."""
+
+    id: UUID | None = None
+
+
+class TaskPatch(RequestBody):
+    """Changes to a task (RFC 7396): what is absent stays, null clears."""
+
+    title: Annotated[Title, Field(examples=["Buy oat milk"])] = ""
+    description: Description | None = None
+    is_completed: StrictBool = False
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class TaskSort(StrEnum):
+    """The order of a list; a leading `-` is descending."""
+
+    CREATED_AT = "created_at"
+    CREATED_AT_DESCENDING = "-created_at"
+    UPDATED_AT = "updated_at"
+    UPDATED_AT_DESCENDING = "-updated_at"
+    TITLE = "title"
+    TITLE_DESCENDING = "-title"
+
+
+class TaskQuery(RequestBody):
+    """What `GET /tasks` takes."""
+
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
+    cursor: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
+    is_completed: bool | None = None
+    q: Annotated[
+        line(1, 200) | None,
+        Field(description='words, "a phrase", -without; in title and description'),
+    ] = None
+    sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
+    include_total: bool = False

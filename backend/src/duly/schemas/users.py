@@ -1,0 +1,72 @@
+"""Bodies about accounts."""
+
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field
+
+from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
+from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
+from duly.schemas.tasks import TaskRead
+
+
+def _check_timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("it must be an IANA time zone, such as Europe/Rome")
+    return value
+
+
+Timezone = Annotated[
+    str, AfterValidator(_check_timezone), Field(max_length=64, examples=["Europe/Rome"])
+]
+
+
+class UserRead(ResponseBody):
+    """An account, as its owner sees it."""
+
+    id: Id
+    email: Annotated[str, Field(examples=["ada@example.com"])]
+    name: Annotated[str | None, Field(examples=["Ada"])]
+    timezone: Annotated[str, Field(examples=["UTC"])]
+    created_at: Instant
+    updated_at: Instant
+
+
+class UserPatch(RequestBody):
+    """Changes to an account: what is absent stays. A new e-mail needs `current_password`."""
+
+    name: Name | None = None
+    email: Email = ""
+    timezone: Timezone = ""
+    current_password: Password | None = None
+
+
+class PasswordChange(RequestBody):
+    """A new password; every other session ends."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class AccountDeletion(RequestBody):
+    """The owner's word that the account and all it holds shall go."""
+
+    current_password: Password
+
+
+class SessionTokens(ResponseBody):
+    """A session: what to send with each request, what to renew it with, and whose it is."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"]
+    expires_in: Annotated[int, Field(description="seconds", examples=[900])]
+    user: UserRead
+
+
+class UserExport(ResponseBody):
+    """Everything that the service holds of one user."""
+
+    user: UserRead
+    sessions: list[SessionRead]
+    tasks: list[TaskRead]

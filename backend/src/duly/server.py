@@ -1,0 +1,129 @@
+"""The HTTP server: Granian, started with all that the application needs, stopped in order."""
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from fastapi import FastAPI
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from duly.core.config import Settings, signing_secret
+from duly.core.errors import StartupError
+from duly.database import embedded, migrations
+from duly.main import create_app
+from duly.services.context import dsn_of, schema_dsn_of
+
+_HEADER_TIMEOUT_MS = 8_000
+_DRAIN_SECONDS = 30
+_BACKLOG = 2048
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
+
+    Raises `StartupError` where the port is taken, the database can't be reached or started, or
+    its schema is not the one that this version needs.
+    """
+    _check_address(settings)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_stopped_by_signals())
+        _prepare_database(settings, stack)
+        signing_secret(settings)
+        threading.Thread(target=_announce, args=(settings,), daemon=True).start()
+        _granian(settings).serve(
+            target_loader=partial(_load_worker, settings, os.getpid()), wrap_loader=False
+        )
+
+
+def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
+    if settings.is_embedded:
+        migrations.upgrade(stack.enter_context(embedded.running(settings.data_dir)))
+    elif settings.migrate_at_start:
+        migrations.upgrade(schema_dsn_of(settings))
+    elif not migrations.is_current(dsn_of(settings)):
+        raise StartupError(
+            "the database lacks the newest schema: run `duly migrate`, "
+            "or set DULY_MIGRATE_AT_START=true"
+        )
+
+
+def _granian(settings: Settings) -> Server:
+    return Server(
+        "duly.main:create_app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=_BACKLOG,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
+        log_level=LogLevels.error,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_DRAIN_SECONDS,
+    )
+
+
+def _load_worker(settings: Settings, supervisor: int) -> FastAPI:
+    """Build the application in a worker, which is not to outlive its supervisor."""
+    threading.Thread(target=_follow, args=(supervisor,), daemon=True).start()
+    return create_app(settings)
+
+
+def _follow(supervisor: int) -> None:
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Until the server takes the signals over, they end the start in order."""
+
+    def stop(signal_number: int, frame: object) -> None:
+        raise SystemExit(0)
+
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, stop)
+    yield
+
+
+def _check_address(settings: Settings) -> None:
+    """Granian's workers share a port; so would, unnoticed, another server of ours."""
+    place = f"{settings.host}:{settings.port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As servers do: connections of one just stopped may linger in TIME_WAIT.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror as error:
+        raise StartupError(f"DULY_HOST: can't listen on {place}: {error.strerror}") from None
+    except OSError as error:
+        taken = "it is in use: stop what listens there, or set DULY_PORT"
+        reason = taken if error.errno == errno.EADDRINUSE else error.strerror
+        raise StartupError(f"can't listen on {place}: {reason}") from None
+
+
+def _announce(settings: Settings) -> None:
+    """Say what a person needs to know, once the port answers."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # compared, not bound
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection((host, settings.port), 1):
+            break
+        time.sleep(0.05)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    data = str(settings.data_dir.absolute()) if settings.is_embedded else "in DATABASE_URL"
+    print(f"Duly serves at  {url}\nDocs are at     {url}/docs\nData lies       {data}", flush=True)

@@ -1,0 +1,110 @@
+"""Registering, signing in and out, and changing the password."""
+
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Text, bindparam, func, update
+
+from duly.core.errors import Unauthenticated, ValidationFailed
+from duly.core.logging import log
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, owned
+from duly.models import User
+from duly.schemas.auth import Credentials, Registration, email_key
+from duly.schemas.users import PasswordChange
+from duly.services.accounts import (
+    check_password,
+    confirm_password,
+    create_account,
+    find_account,
+    read_account,
+)
+from duly.services.context import Caller, Client, Context
+from duly.services.sessions import end_sessions, open_session
+from duly.utils.tables import table_of
+
+_users = table_of(User)
+
+_SET_PASSWORD = owned(
+    update(_users)
+    .where(
+        _users.c.id == USER_ID,
+        _users.c.password_hash == bindparam("old_hash", type_=Text()),
+    )
+    .values(password_hash=bindparam("new_hash", type_=Text()), updated_at=func.now())
+    .returning(_users.c.id)
+)
+_REHASH = owned(
+    update(_users)
+    .where(
+        _users.c.id == USER_ID,
+        _users.c.password_hash == bindparam("old_hash", type_=Text()),
+    )
+    .values(password_hash=bindparam("new_hash", type_=Text()))
+    .returning(_users.c.id)
+)
+
+
+async def register(context: Context, body: Registration, client: Client) -> dict[str, Any]:
+    """Make an account and sign it in. Raises `EmailTaken` or `RateLimited`."""
+    await context.throttle.spend_registration(client.address)
+    password_hash = await context.passwords.hash(body.password)
+    async with context.across_users.transaction() as door:
+        user = await create_account(door, body.email, body.name, password_hash)
+        scope = door.user(user["id"])
+        session = await open_session(context, scope, client, user, password_hash)
+    log.info("user.registered", user_id=str(user["id"]))
+    return session
+
+
+async def login(context: Context, body: Credentials, client: Client) -> dict[str, Any]:
+    """Sign in. An unknown address takes the same work, and gets the same answer, as a wrong
+    password. Raises `Unauthenticated` or `RateLimited`.
+    """
+    account = email_key(body.email.strip())
+    scope = await find_account(context, account)
+    user = None if scope is None else await read_account(scope)
+    password_hash = None if user is None else user.pop("password_hash")
+    if (
+        not await check_password(context, account, client, body.password, password_hash)
+        or scope is None
+        or user is None
+    ):
+        # A fingerprint tells repeated tries apart from many accounts without the address itself.
+        fingerprint = sha256(account.encode()).hexdigest()[:12]
+        log.warning("session.login_failed", account=fingerprint)
+        raise Unauthenticated("The e-mail or the password is wrong.")
+    password_hash = await _rehash(context, scope, body.password, password_hash)
+    session = await open_session(context, scope, client, user, password_hash)
+    log.info("session.opened", user_id=str(scope.user_id))
+    return session
+
+
+async def logout(context: Context, caller: Caller) -> None:
+    """End the session that asks."""
+    await end_sessions(context, caller.scope, session_id=caller.session_id)
+    log.info("session.logged_out")
+
+
+async def change_password(
+    context: Context, caller: Caller, body: PasswordChange, client: Client
+) -> None:
+    """Set a new password and end every other session. Raises `ValidationFailed`."""
+    old_hash = await confirm_password(context, caller.scope, client, body.current_password)
+    new_hash = await context.passwords.hash(body.new_password)
+    async with caller.scope.transaction() as scope:
+        if await scope.one(_SET_PASSWORD, old_hash=old_hash, new_hash=new_hash) is None:
+            raise ValidationFailed.of(
+                "body.current_password", "The password has just been changed.", "wrong_password"
+            )
+        ended = await end_sessions(context, scope, all_but=caller.session_id)
+    log.info("user.password_changed", sessions_ended=len(ended))
+
+
+async def _rehash(context: Context, scope: UserScope, password: str, old_hash: str) -> str:
+    """Bring the stored hash to the work factor set now; gives the one stored after that."""
+    if not context.passwords.needs_rehash(old_hash):
+        return old_hash
+    new_hash = await context.passwords.hash(password)
+    stored = await scope.one(_REHASH, old_hash=old_hash, new_hash=new_hash)
+    return old_hash if stored is None else new_hash

@@ -1,0 +1,97 @@
+"""What one running application holds, handed to the services that need it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from duly.core.config import Settings, signing_secret
+from duly.core.security import Keyring
+from duly.database.embedded import embedded_dsn
+from duly.database.pool import Pool
+from duly.database.scope import AcrossUsers, UserScope
+from duly.services.passwords import PasswordWorkers
+from duly.services.revocations import Revocations
+from duly.services.throttle import Throttle
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request comes from."""
+
+    address: str
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is signed in, and by which session."""
+
+    scope: UserScope
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a running application."""
+
+    settings: Settings
+    pool: Pool
+    keyring: Keyring
+    passwords: PasswordWorkers
+    throttle: Throttle
+    revocations: Revocations
+
+    @property
+    def across_users(self) -> AcrossUsers:
+        """The door to what crosses users."""
+        return AcrossUsers(self.pool)
+
+    @property
+    def access_lifetime(self) -> timedelta:
+        """How long an access token is good."""
+        return timedelta(minutes=self.settings.access_token_minutes)
+
+    @property
+    def session_lifetime(self) -> timedelta:
+        """How long a session is good without being used."""
+        return timedelta(days=self.settings.refresh_token_days)
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Open all parts, and close them in the end. Raises `StartupError` without a signing key."""
+    keyring = Keyring(
+        signing_secret(settings),
+        [secret.get_secret_value() for secret in settings.previous_secret_keys],
+    )
+    pool = Pool(
+        dsn_of(settings),
+        size=settings.pool_size,
+        timeout=settings.database_timeout,
+        prepared=settings.prepared_statements,
+    )
+    passwords = PasswordWorkers(settings.password_threads, settings.bcrypt_cost)
+    await pool.open()
+    try:
+        yield Context(
+            settings, pool, keyring, passwords, Throttle(settings), Revocations(AcrossUsers(pool))
+        )
+    finally:
+        passwords.close()
+        await pool.close()
+
+
+def dsn_of(settings: Settings) -> str:
+    """Where the database is."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return embedded_dsn(settings.data_dir)
+
+
+def schema_dsn_of(settings: Settings) -> str:
+    """Where to change the schema: past the pooler, if there is a way."""
+    if settings.database_direct_url is not None:
+        return settings.database_direct_url.get_secret_value()
+    return dsn_of(settings)

@@ -1,0 +1,13 @@
+"""Whether the service can do its work."""
+
+from sqlalchemy import literal, select
+
+from duly.database.statements import across_users
+from duly.services.context import Context
+
+_PING = across_users(select(literal(1).label("one")))
+
+
+async def check(context: Context) -> None:
+    """Ask the database for an answer. Raises `ServiceUnavailable`."""
+    await context.across_users.one(_PING)

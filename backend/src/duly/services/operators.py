@@ -1,0 +1,90 @@
+"""What the operator does to accounts, at the command line."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import Boolean, Uuid, bindparam, case, func, null, select, update
+
+from duly.core.errors import NotFound, ValidationFailed
+from duly.core.logging import log
+from duly.database.pool import Row
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, across_users, owned
+from duly.models import User
+from duly.schemas.auth import Registration
+from duly.services.accounts import create_account, find_account
+from duly.services.context import Context
+from duly.services.sessions import end_sessions
+from duly.utils.tables import table_of
+
+_PAGE = 500
+
+_users = table_of(User)
+
+_LIST = across_users(
+    select(
+        _users.c.id,
+        _users.c.email,
+        _users.c.created_at,
+        _users.c.disabled_at.is_not(None).label("is_disabled"),
+    )
+    .where(_users.c.id > bindparam("after", type_=Uuid()))
+    .order_by(_users.c.id)
+    .limit(_PAGE)
+)
+_SET_DISABLED = owned(
+    update(_users)
+    .where(_users.c.id == USER_ID)
+    .values(
+        disabled_at=case((bindparam("is_disabled", type_=Boolean()), func.now()), else_=null())
+    )
+    .returning(_users.c.id)
+)
+
+
+async def create_user(context: Context, email: str, password: str, name: str | None) -> UUID:
+    """Make an account by the rules of registration. Raises `ValidationFailed`, `EmailTaken`."""
+    try:
+        body = Registration(email=email, password=password, name=name)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValidationFailed(f"{first['loc'][0]}: {message}") from None
+    password_hash = await context.passwords.hash(body.password)
+    async with context.across_users.transaction() as door:
+        user = await create_account(door, body.email, body.name, password_hash)
+    log.info("user.created", user_id=str(user["id"]))
+    return UUID(str(user["id"]))
+
+
+async def list_users(context: Context) -> AsyncIterator[Row]:
+    """All accounts, the oldest first."""
+    after = UUID(int=0)
+    while page := await context.across_users.all(_LIST, after=after):
+        for user in page:
+            yield user
+        after = page[-1]["id"]
+
+
+async def disable_user(context: Context, email: str) -> None:
+    """Keep an account from signing in, and end its sessions. Raises `NotFound`."""
+    found = await _find(context, email)
+    async with found.transaction() as scope:
+        await scope.one(_SET_DISABLED, is_disabled=True)
+        await end_sessions(context, scope)
+    log.info("user.disabled", user_id=str(found.user_id))
+
+
+async def enable_user(context: Context, email: str) -> None:
+    """Let an account sign in again. Raises `NotFound`."""
+    found = await _find(context, email)
+    await found.one(_SET_DISABLED, is_disabled=False)
+    log.info("user.enabled", user_id=str(found.user_id))
+
+
+async def _find(context: Context, email: str) -> UserScope:
+    scope = await find_account(context, email)
+    if scope is None:
+        raise NotFound("There is no account with this e-mail address.")
+    return scope

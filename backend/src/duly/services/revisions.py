@@ -1,0 +1,27 @@
+"""The number that each change takes from its user, in the statement that makes the change."""
+
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, func, update
+
+from duly.database.statements import USER_ID
+from duly.models import User
+from duly.utils.tables import table_of
+
+_users = table_of(User)
+
+
+def next_revision(*conditions: ColumnElement[Any]) -> CTE:
+    """`WITH owner AS (…)`: the caller's next `revision`, and `changed_at`, if `conditions` hold.
+
+    It locks the owner's row to the end of the transaction and reads the clock after that, so
+    both are committed in their order. It gives no row, so that what builds on it changes
+    nothing, for a user who is gone or disabled.
+    """
+    return (
+        update(_users)
+        .where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None), *conditions)
+        .values(revision=_users.c.revision + 1)
+        .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
+        .cte("owner")
+    )

@@ -1,0 +1,53 @@
+"""Ended sessions whose access tokens have not expired: known to each worker within a second."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from duly.database.scope import AcrossUsers
+from duly.database.statements import across_users
+from duly.models import RevokedSession
+from duly.utils.tables import table_of
+
+MAX_AGE = 1.0
+"""Seconds for which a worker trusts its copy of the list."""
+
+_revoked = table_of(RevokedSession)
+
+LIST_REVOKED = across_users(
+    select(_revoked.c.session_id).where(_revoked.c.expires_at > func.now())
+)
+"""Every session that ended while its last access token may still be good."""
+
+
+class Revocations:
+    """One worker's copy of the list, read anew when a request finds it older than `MAX_AGE`."""
+
+    def __init__(self, door: AcrossUsers) -> None:
+        self._door = door
+        self._session_ids: frozenset[UUID] = frozenset()
+        self._read_at = float("-inf")
+        self._reading = asyncio.Lock()
+
+    async def includes(self, session_id: UUID) -> bool:
+        """Whether the session has ended. Raises `ServiceUnavailable` when the list is too old."""
+        if time.monotonic() - self._read_at >= MAX_AGE:
+            await self._refresh()
+        return session_id in self._session_ids
+
+    async def _refresh(self) -> None:
+        async with self._reading:
+            # Counted from before the query, so that MAX_AGE bounds what it can't have seen.
+            started = time.monotonic()
+            if started - self._read_at < MAX_AGE:
+                return
+            rows = await self._door.all(LIST_REVOKED)
+            self._session_ids = frozenset(row["session_id"] for row in rows)
+            self._read_at = started
+
+    def add(self, session_ids: Iterable[UUID]) -> None:
+        """Note sessions that this worker has ended itself."""
+        self._session_ids = self._session_ids.union(session_ids)

@@ -1,0 +1,139 @@
+"""Lists of tasks: filtered, searched, sorted, and read page by page."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    true,
+    tuple_,
+)
+
+from duly.core.errors import ValidationFailed
+from duly.core.security import InvalidToken, Keyring
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.models import Task
+from duly.schemas.tasks import TaskQuery, TaskSort
+from duly.services.columns import TASK
+from duly.utils.tables import table_of
+
+_tasks = table_of(Task)
+
+_SORT_TYPES = {
+    "created_at": DateTime(timezone=True),
+    "updated_at": DateTime(timezone=True),
+    "title": Text(collation="C"),
+}
+
+
+@cache
+def _page(
+    sort: TaskSort, completed: bool | None, searched: bool, resumed: bool, counted: bool
+) -> OwnedStatement:
+    """The statement of one kind of list. There are some two hundred, compiled when first used."""
+    name, is_descending = sort.removeprefix("-"), sort.startswith("-")
+    filters: list[ColumnElement[Any]] = [_tasks.c.user_id == USER_ID]
+    if completed is not None:
+        done = _tasks.c.completed_at
+        filters.append(done.is_not(None) if completed else done.is_(None))
+    if searched:
+        words = func.websearch_to_tsquery("simple", bindparam("q", type_=Text()))
+        filters.append(_tasks.c.search.bool_op("@@")(words))
+    position: list[ColumnElement[Any]] = []
+    if resumed:
+        here = tuple_(_tasks.c[name], _tasks.c.id)
+        mark = tuple_(
+            bindparam("after_value", type_=_SORT_TYPES[name]), bindparam("after_id", type_=Uuid())
+        )
+        position.append(here < mark if is_descending else here > mark)
+    order = [
+        column.desc() if is_descending else column.asc()
+        for column in (_tasks.c[name], _tasks.c.id)
+    ]
+    page = (
+        select(*TASK)
+        .where(*filters, *position)
+        .order_by(*order)
+        .limit(bindparam("limit", type_=Integer()))
+        .offset(bindparam("offset", type_=Integer()))
+    )
+    if not counted:
+        return owned(page)
+    # The count comes with every row, and with a row of its own where the page is empty.
+    rows = page.add_columns(func.row_number().over(order_by=order).label("position")).subquery()
+    total = select(func.count().label("total")).select_from(_tasks).where(*filters).subquery()
+    return owned(
+        select(total.c.total, rows)
+        .select_from(total.outerjoin(rows, true()))
+        .order_by(rows.c.position)
+    )
+
+
+async def read_page(scope: UserScope, keyring: Keyring, query: TaskQuery) -> dict[str, Any]:
+    """A page of the caller's tasks: `items`, `next_cursor` and `total`.
+
+    Raises `ValidationFailed` for a cursor that is not the caller's or of another list.
+    """
+    params: dict[str, Any] = {"limit": query.limit + 1, "offset": query.offset}
+    shape = _shape(query)
+    if query.q is not None:
+        params["q"] = query.q
+    if query.cursor is not None:
+        params["after_value"], params["after_id"] = _open(scope, keyring, query, shape)
+    statement = _page(
+        query.sort,
+        query.is_completed,
+        query.q is not None,
+        query.cursor is not None,
+        query.include_total,
+    )
+    items = await scope.all(statement, **params)
+    total = items[0]["total"] if query.include_total else None
+    if query.include_total:
+        items = [_without_count(row) for row in items if row["id"] is not None]
+    next_cursor = None
+    if len(items) > query.limit:
+        items.pop()
+        last = items[-1]
+        mark = [*shape, last[query.sort.removeprefix("-")], last["id"]]
+        next_cursor = keyring.seal_cursor(scope.user_id, mark)
+    return {"items": items, "next_cursor": next_cursor, "total": total}
+
+
+def _shape(query: TaskQuery) -> list[Any]:
+    """What must be the same from page to page for a cursor to make sense."""
+    return ["tasks", query.sort, query.is_completed, query.q]
+
+
+def _open(
+    scope: UserScope, keyring: Keyring, query: TaskQuery, shape: list[Any]
+) -> tuple[Any, UUID]:
+    try:
+        *shape_then, value, task_id = keyring.open_cursor(scope.user_id, query.cursor or "")
+    except InvalidToken:
+        shape_then = []
+    if shape_then != shape:
+        raise ValidationFailed.of(
+            "query.cursor",
+            "It is no cursor of this list: take next_cursor as it was given, "
+            "with the same sort, filters and q.",
+            "invalid_cursor",
+        )
+    if query.sort.removeprefix("-") != "title":
+        value = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value, UUID(task_id)
+
+
+def _without_count(row: dict[str, Any]) -> dict[str, Any]:
+    del row["total"], row["position"]
+    return row

@@ -1,0 +1,122 @@
+"""Accounts, as their owners manage them."""
+
+from collections.abc import AsyncIterator
+from functools import cache
+
+from sqlalchemy import Text, bindparam, delete, func, select, update
+
+from duly.core.errors import Unauthenticated, ValidationFailed
+from duly.core.logging import log
+from duly.database.pool import Row
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.models import User, UserEmail
+from duly.schemas.auth import email_key
+from duly.schemas.users import AccountDeletion, UserPatch
+from duly.services import tasks
+from duly.services.accounts import confirm_password, take_email
+from duly.services.columns import PROFILE
+from duly.services.context import Caller, Client, Context
+from duly.services.sessions import end_sessions, list_sessions
+from duly.utils.encoding import encode
+from duly.utils.tables import table_of
+
+_DELETION_TIMEOUT = 60.0
+
+_users = table_of(User)
+_emails = table_of(UserEmail)
+
+_READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
+_LOCK = owned(
+    select(_users.c.email, _users.c.password_hash)
+    .where(_users.c.id == USER_ID)
+    .with_for_update()
+)
+_DROP_EMAIL = owned(
+    delete(_emails).where(
+        _emails.c.email_key == bindparam("email_key", type_=Text()), _emails.c.user_id == USER_ID
+    )
+)
+_DELETE = owned(delete(_users).where(_users.c.id == USER_ID))
+
+
+@cache
+def _update(fields: frozenset[str]) -> OwnedStatement:
+    return owned(
+        update(_users)
+        .where(_users.c.id == USER_ID)
+        .values({name: bindparam(name, type_=Text()) for name in sorted(fields)})
+        .values(updated_at=func.now())
+        .returning(*PROFILE)
+    )
+
+
+async def read(scope: UserScope) -> Row:
+    """The caller's account. Raises `Unauthenticated` when it is gone."""
+    user = await scope.one(_READ)
+    if user is None:
+        raise Unauthenticated
+    return user
+
+
+async def patch(context: Context, caller: Caller, body: UserPatch, client: Client) -> Row:
+    """Change the caller's account. A new e-mail needs the password.
+
+    Raises `ValidationFailed` without it, and `EmailTaken`.
+    """
+    changes = {
+        name: getattr(body, name) for name in body.model_fields_set if name != "current_password"
+    }
+    user = await read(caller.scope)
+    if not changes:
+        return user
+    if changes.get("email", user["email"]) != user["email"]:
+        if body.current_password is None:
+            raise ValidationFailed.of(
+                "body.current_password", "A new e-mail needs the current password.", "missing"
+            )
+        await confirm_password(context, caller.scope, client, body.current_password)
+    async with context.across_users.transaction() as door:
+        scope = door.user(caller.scope.user_id)
+        locked = await scope.one(_LOCK)
+        if locked is None:
+            raise Unauthenticated
+        old_key, new_key = email_key(locked["email"]), email_key(changes.get("email", ""))
+        if "email" in changes and old_key != new_key:
+            await take_email(door, scope.user_id, changes["email"])
+            await scope.all(_DROP_EMAIL, email_key=old_key)
+        changed = await scope.one(_update(frozenset(changes)), **changes)
+    assert changed is not None
+    log.info("user.changed", fields=sorted(changes))
+    return changed
+
+
+async def delete_account(
+    context: Context, caller: Caller, body: AccountDeletion, client: Client
+) -> None:
+    """Delete the caller's account and all its rows. Raises `ValidationFailed`."""
+    verified = await confirm_password(context, caller.scope, client, body.current_password)
+    async with caller.scope.transaction(timeout=_DELETION_TIMEOUT) as scope:
+        # Locked first: whoever signs in meanwhile waits, and then finds no account.
+        locked = await scope.one(_LOCK)
+        if locked is None or locked["password_hash"] != verified:
+            raise ValidationFailed.of(
+                "body.current_password", "The password has just been changed.", "wrong_password"
+            )
+        await end_sessions(context, scope)
+        await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
+        await scope.all(_DELETE)
+    log.info("user.deleted")
+
+
+async def export(caller: Caller) -> AsyncIterator[bytes]:
+    """Everything that the service holds of the caller, as one JSON document in pieces."""
+    user = await read(caller.scope)
+    sessions = await list_sessions(caller)
+    yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions) + b',"tasks":['
+    separator = b""
+    async for page in tasks.everything(caller.scope):
+        for task in page:
+            yield separator + encode(task)
+            separator = b","
+    yield b"]}"

@@ -1,0 +1,12 @@
+"""Times as SQL gives them to us."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, func
+
+_UTC = bindparam("utc", "UTC")
+
+
+def utc(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A `timestamptz` as UTC without a zone, whatever zone the server's session has."""
+    return func.timezone(_UTC, column).label(getattr(column, "name", None))
