@@ -86,9 +86,7 @@ def create_user(
     """
     is_terminal = sys.stdin.isatty()
     password = getpass.getpass() if is_terminal else sys.stdin.readline().rstrip("\n")
-    user_id = _with_context(
-        lambda context: operators.create_user(context, email, password, name)
-    )
+    user_id = _with_context(lambda context: operators.create_user(context, email, password, name))
     print(f"created {user_id}")
 
 

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from duly.api.docs import add_docs
 from duly.api.handlers import add_handlers
 from duly.api.middleware import RequestMiddleware
-from duly.api.router import build_router
+from duly.api.openapi import set_schema
+from duly.api.router import add_routes
 from duly.core.config import Settings, load_settings
 from duly.core.logging import configure_logging
 from duly.services.context import open_context
@@ -40,5 +41,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     add_handlers(app)
     add_docs(app)
-    app.include_router(build_router())
+    set_schema(app)
+    add_routes(app.router)
     return app

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server.mp import MPServer
 
 from duly.core.config import Settings, signing_secret
 from duly.core.errors import StartupError
@@ -56,8 +56,8 @@ def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
         )
 
 
-def _granian(settings: Settings) -> Server:
-    return Server(
+def _granian(settings: Settings) -> MPServer:
+    return MPServer(
         "duly.main:create_app",
         address=settings.host,
         port=settings.port,
@@ -90,7 +90,7 @@ def _follow(supervisor: int) -> None:
 def _stopped_by_signals() -> Iterator[None]:
     """Until the server takes the signals over, they end the start in order."""
 
-    def stop(signal_number: int, frame: object) -> None:
+    def stop(*_: object) -> None:
         raise SystemExit(0)
 
     for signal_number in (signal.SIGINT, signal.SIGTERM):

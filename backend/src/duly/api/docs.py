@@ -36,7 +36,7 @@ def add_docs(app: FastAPI) -> None:
         "frame-ancestors 'none'"
     )
 
-    async def docs(request: Request) -> Response:
+    async def docs(_: Request) -> Response:
         return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
 
     app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)

@@ -2,22 +2,21 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from duly.api.responses import error_response
 from duly.core.errors import (
     DulyError,
-    InternalError,
     MethodNotAllowed,
     NotFound,
-    PayloadTooLarge,
     ValidationFailed,
 )
-from duly.core.logging import log
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -35,12 +34,12 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _handle_framework)
 
 
-async def _handle_ours(request: Request, error: Exception) -> Response:
+async def _handle_ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, DulyError)
     return error_response(error)
 
 
-async def _handle_validation(request: Request, error: Exception) -> Response:
+async def _handle_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return error_response(
         ValidationFailed(details={"fields": [_describe(item) for item in error.errors()]})
@@ -51,17 +50,24 @@ async def _handle_framework(request: Request, error: Exception) -> Response:
     """What Starlette raises itself: unknown paths and methods, forms it can't read."""
     assert isinstance(error, HTTPException)
     match error.status_code:
-        case 404:
+        case HTTPStatus.NOT_FOUND:
             return error_response(NotFound("There is no such path."))
-        case 405:
-            return error_response(MethodNotAllowed(headers=error.headers))
-        case 413:
-            return error_response(PayloadTooLarge())
-        case status if 400 <= status < 500:
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return error_response(MethodNotAllowed(headers={"Allow": _methods_at(request)}))
+        case HTTPStatus.BAD_REQUEST:
             failed = ValidationFailed.of("body", "The body can't be read.", "body_invalid")
             return error_response(failed)
-    log.error("request.failed", status=error.status_code, detail=error.detail)
-    return error_response(InternalError())
+    raise error
+
+
+def _methods_at(request: Request) -> str:
+    """The methods that some route takes at the request's path."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches({**request.scope, "method": "?"})
+        if match is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return ", ".join(sorted(methods))
 
 
 def _describe(item: Mapping[str, Any]) -> dict[str, str]:

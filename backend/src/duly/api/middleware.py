@@ -39,7 +39,7 @@ class RequestMiddleware:
             await self._app(scope, exchange.receive, exchange.send)
         except DulyError as error:
             await exchange.fail(error)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the last resort: a defect is logged and told as 500
             log.exception("request.failed")
             await exchange.fail(InternalError())
         finally:

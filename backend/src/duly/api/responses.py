@@ -23,9 +23,7 @@ class Encoded(Response):
 
 def error_response(error: DulyError) -> Encoded:
     """An error in its envelope."""
-    return Encoded(
-        envelope(error.code, error.message, error.details), error.status, error.headers
-    )
+    return Encoded(envelope(error.code, error.message, error.details), error.status, error.headers)
 
 
 def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import JSONResponse
 
 from duly.api import auth, health, tasks, users
 from duly.api.deps import check_path_user
@@ -57,39 +58,85 @@ class Route:
 _ETAG = {"ETag": "the task's version, quoted"}
 
 AUTH = [
-    Route("POST", "/auth/register", auth.register, SessionTokens, 201,
-          (EmailTaken, RateLimited, *_BODY)),
+    Route(
+        "POST",
+        "/auth/register",
+        auth.register,
+        SessionTokens,
+        201,
+        (EmailTaken, RateLimited, *_BODY),
+    ),
     Route("POST", "/auth/login", auth.login, SessionTokens, 200, _SIGNING_IN),
     Route("POST", "/auth/token", auth.token, SessionTokens, 200, (Unauthenticated, RateLimited)),
     Route("POST", "/auth/refresh", auth.refresh, SessionTokens, 200, _SIGNING_IN),
     Route("POST", "/auth/logout", auth.logout, None, 204, _SIGNED_IN),
     Route("GET", "/auth/sessions", auth.list_sessions, SessionList, 200, _SIGNED_IN),
     Route("DELETE", "/auth/sessions", auth.end_all_sessions, None, 204, _SIGNED_IN),
-    Route("DELETE", "/auth/sessions/{session_id}", auth.end_session, None, 204,
-          (*_SIGNED_IN, NotFound)),
+    Route(
+        "DELETE",
+        "/auth/sessions/{session_id}",
+        auth.end_session,
+        None,
+        204,
+        (*_SIGNED_IN, NotFound),
+    ),
 ]
 USERS = [
     Route("GET", "/users/me", users.get_me, UserRead, 200, _SIGNED_IN),
-    Route("PATCH", "/users/me", users.update_me, UserRead, 200,
-          (*_SIGNED_IN, EmailTaken, *_BODY)),
+    Route("PATCH", "/users/me", users.update_me, UserRead, 200, (*_SIGNED_IN, EmailTaken, *_BODY)),
     Route("PUT", "/users/me/password", users.change_password, None, 204, (*_SIGNED_IN, *_BODY)),
     Route("DELETE", "/users/me", users.delete_me, None, 204, (*_SIGNED_IN, *_BODY)),
     Route("GET", "/users/me/export", users.export_me, UserExport, 200, _SIGNED_IN),
 ]
 TASKS = [
-    Route("POST", "", tasks.create_task, TaskRead, 201, (*_SIGNED_IN, IdTaken, *_BODY),
-          {"Location": "where the task is", **_ETAG}),
+    Route(
+        "POST",
+        "",
+        tasks.create_task,
+        TaskRead,
+        201,
+        (*_SIGNED_IN, IdTaken, *_BODY),
+        {"Location": "where the task is", **_ETAG},
+    ),
     Route("GET", "", tasks.list_tasks, Page[TaskRead], 200, _SIGNED_IN),
     Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, (*_SIGNED_IN, NotFound), _ETAG),
-    Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200,
-          (*_SIGNED_IN, NotFound, *_BODY), _ETAG),
-    Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200,
-          (*_SIGNED_IN, NotFound, *_BODY), _ETAG),
+    Route(
+        "PUT",
+        "/{task_id}",
+        tasks.replace_task,
+        TaskRead,
+        200,
+        (*_SIGNED_IN, NotFound, *_BODY),
+        _ETAG,
+    ),
+    Route(
+        "PATCH",
+        "/{task_id}",
+        tasks.update_task,
+        TaskRead,
+        200,
+        (*_SIGNED_IN, NotFound, *_BODY),
+        _ETAG,
+    ),
     Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, (*_SIGNED_IN, NotFound)),
-    Route("POST", "/{task_id}/complete", tasks.complete_task, TaskRead, 200,
-          (*_SIGNED_IN, NotFound), _ETAG),
-    Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200,
-          (*_SIGNED_IN, NotFound), _ETAG),
+    Route(
+        "POST",
+        "/{task_id}/complete",
+        tasks.complete_task,
+        TaskRead,
+        200,
+        (*_SIGNED_IN, NotFound),
+        _ETAG,
+    ),
+    Route(
+        "POST",
+        "/{task_id}/reopen",
+        tasks.reopen_task,
+        TaskRead,
+        200,
+        (*_SIGNED_IN, NotFound),
+        _ETAG,
+    ),
 ]
 HEALTH = [
     Route("GET", "/health/live", health.live, Health),
@@ -97,15 +144,14 @@ HEALTH = [
 ]
 
 
-def build_router() -> APIRouter:
-    """All routes, in the order of the table."""
-    router = APIRouter(route_class=JSONRoute, redirect_slashes=False)
+def add_routes(router: APIRouter) -> None:
+    """Add all routes, in the order of the table."""
+    router.route_class = JSONRoute
     _add(router, AUTH, API_PREFIX, "auth")
     _add(router, USERS, API_PREFIX, "users")
     _add(router, TASKS, f"{API_PREFIX}/tasks", "tasks")
     _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks by user", alias=True)
     _add(router, HEALTH, "", "health")
-    return router
 
 
 def _add(
@@ -120,7 +166,7 @@ def _add(
             methods=[route.method],
             status_code=route.status,
             response_model=route.answer,
-            response_class=Response,
+            response_class=Response if route.answer is None else JSONResponse,
             responses={
                 route.status: _describe_answer(route),
                 **document_errors(codes_of(*errors)),

@@ -27,6 +27,7 @@ class JSONRoute(APIRoute):
     """Refuses bodies that are not RFC 8259 JSON in UTF-8: NaN, lone surrogates, a BOM."""
 
     def get_route_handler(self) -> Handler:
+        """The handler, given a body that has been parsed."""
         handler = super().get_route_handler()
         if self.body_field is None or _takes_form(self):
             return handler

@@ -16,9 +16,7 @@ async def get_me(scope: Scope) -> Response:
     return Encoded(await users.read(scope))
 
 
-async def update_me(
-    context: Context, caller: Caller, client: Client, body: UserPatch
-) -> Response:
+async def update_me(context: Context, caller: Caller, client: Client, body: UserPatch) -> Response:
     """Change your account. A new e-mail needs `current_password`."""
     return Encoded(await users.patch(context, caller, body, client))
 

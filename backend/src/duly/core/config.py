@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from duly.core.errors import StartupError
 
 MIN_SECRET_BYTES = 32
+_MIN_DISTINCT = 8
 
 # Keys that stand in tutorials, and words that mark a key nobody has changed.
 _WELL_KNOWN_SECRETS = frozenset(
@@ -145,7 +146,11 @@ def check_secret(secret: str) -> None:
     """Raise `ValueError` for a signing key that is short, well known, or easily guessed."""
     if len(secret.encode()) < MIN_SECRET_BYTES:
         raise ValueError(f"it must have at least {MIN_SECRET_BYTES} bytes")
-    if secret in _WELL_KNOWN_SECRETS or _PLACEHOLDER.search(secret) or len(set(secret)) < 8:
+    if (
+        secret in _WELL_KNOWN_SECRETS
+        or _PLACEHOLDER.search(secret)
+        or len(set(secret)) < _MIN_DISTINCT
+    ):
         raise ValueError("it is well known or easily guessed: make one with openssl rand -hex 32")
 
 
@@ -162,8 +167,8 @@ def signing_secret(settings: Settings) -> str:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             # Linked into place whole, so that whoever comes second reads the first one's key.
             draft = path.with_suffix(f".{os.getpid()}")
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(MIN_SECRET_BYTES))
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_hex(MIN_SECRET_BYTES))
             with contextlib.suppress(FileExistsError):
                 os.link(draft, path)
             draft.unlink()

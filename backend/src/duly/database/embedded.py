@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -121,7 +122,7 @@ class _Server:
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
         with self._log_path.open("ab") as log_file:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # our own program
                 [self._bin / "postgres", "-D", self._cluster, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
@@ -199,9 +200,10 @@ class _Server:
         return self._run("postgres", "--version").split()[-1].split(".")[0]
 
     def _run(self, program: str, *arguments: str) -> str:
-        result = subprocess.run(
+        result: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603  # our own program
             [self._bin / program, *arguments],
             stdin=subprocess.DEVNULL,
+            check=False,
             capture_output=True,
             text=True,
             cwd=self._data_dir,
@@ -212,7 +214,7 @@ class _Server:
             raise StartupError(f"{program} failed in {self._data_dir}: {reason}")
         return result.stdout
 
-    def _as_account(self) -> dict[str, object]:
+    def _as_account(self) -> dict[str, Any]:
         if self._account is None:
             return {}
         return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}

@@ -75,15 +75,15 @@ def across_users(statement: ClauseElement) -> CrossUserStatement:
 def _compile(
     statement: ClauseElement, dialect: PGDialect_psycopg
 ) -> tuple[bytes, Mapping[str, Any]]:
-    compiled = statement.compile(dialect=dialect)
-    if compiled.post_compile_params or compiled.literal_execute_params:  # type: ignore[attr-defined]
+    compiled: Any = statement.compile(dialect=dialect)
+    if compiled.post_compile_params or compiled.literal_execute_params:
         raise TypeError("a compiled statement has a fixed shape: use = ANY(:array), not IN")
     constants = {
-        compiled.bind_names[bind]: bind.effective_value  # type: ignore[attr-defined]
-        for bind in compiled.bind_names  # type: ignore[attr-defined]
+        compiled.bind_names[bind]: bind.effective_value
+        for bind in compiled.bind_names
         if not bind.required and bind.key != USER_ID.key
     }
-    return compiled.string.encode(), constants  # type: ignore[attr-defined]
+    return compiled.string.encode(), constants
 
 
 @dataclass(slots=True)
@@ -100,20 +100,14 @@ class _ProvingCompiler(PGCompiler_psycopg):
     _levels: list[_Level]
 
     def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
-        return self._proven(
-            super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw
-        )
+        return self._proven(super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw)
 
     def visit_update(self, update_stmt: Update, *args: Any, **kw: Any) -> str:
         self._refuse_new_owner(update_stmt.table, update_stmt._values or {})
-        return self._proven(
-            super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw
-        )
+        return self._proven(super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw)
 
     def visit_delete(self, delete_stmt: Delete, *args: Any, **kw: Any) -> str:
-        return self._proven(
-            super().visit_delete, delete_stmt, _where_of(delete_stmt), *args, **kw
-        )
+        return self._proven(super().visit_delete, delete_stmt, _where_of(delete_stmt), *args, **kw)
 
     def visit_insert(self, insert_stmt: Insert, *args: Any, **kw: Any) -> str:
         table = insert_stmt.table
@@ -125,7 +119,8 @@ class _ProvingCompiler(PGCompiler_psycopg):
         return self._proven(super().visit_insert, insert_stmt, [], *args, **kw)
 
     def visit_on_conflict_do_update(self, on_conflict: Any, **kw: Any) -> str:
-        table = self.stack[-1]["selectable"].table
+        statement: Any = self.stack[-1]["selectable"]
+        table = statement.table
         owner = _owner_of(table)
         if owner is not None:
             target = on_conflict.inferred_target_elements or ()
@@ -134,12 +129,12 @@ class _ProvingCompiler(PGCompiler_psycopg):
             self._refuse_new_owner(table, dict(on_conflict.update_values_to_set))
         return str(super().visit_on_conflict_do_update(on_conflict, **kw))
 
-    def visit_table(self, table: Any, asfrom: bool = False, **kw: Any) -> str:
-        if asfrom and _owner_of(table) is not None:
-            alias = kw.get("enclosing_alias")
+    def visit_table(self, table: Any, *args: Any, **kw: Any) -> str:
+        if kw.get("asfrom") and _owner_of(table) is not None:
+            alias: Any = kw.get("enclosing_alias")
             is_aliased = alias is not None and alias.element is table
             self._levels[-1].occurrences.append(alias if is_aliased else table)
-        return str(super().visit_table(table, asfrom=asfrom, **kw))
+        return str(super().visit_table(table, *args, **kw))
 
     def visit_join(self, join: Join, *args: Any, **kw: Any) -> str:
         # ON filters both sides of an inner join, the right of a left join, none of a full one.
@@ -158,9 +153,9 @@ class _ProvingCompiler(PGCompiler_psycopg):
     def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
         if not _OPERATOR.fullmatch(operator.opstring):
             raise UnscopedStatement("raw SQL can't be proven")
-        return str(super().visit_custom_op_binary(element, operator, **kw))  # type: ignore[no-untyped-call]
+        return str(super().visit_custom_op_binary(element, operator, **kw))
 
-    def _refuse_raw_sql(self, *args: Any, **kw: Any) -> str:
+    def _refuse_raw_sql(self, *_: Any, **__: Any) -> str:
         raise UnscopedStatement("raw SQL can't be proven")
 
     visit_textclause = visit_textual_select = visit_tstring = _refuse_raw_sql
@@ -211,9 +206,7 @@ def _plain(table: Any) -> Any:
 
 def _where_of(statement: Any) -> list[ColumnElement[Any]]:
     return [
-        conjunct
-        for condition in statement._where_criteria
-        for conjunct in _conjuncts(condition)
+        conjunct for condition in statement._where_criteria for conjunct in _conjuncts(condition)
     ]
 
 

@@ -38,19 +38,19 @@ def owner_column(table: Table) -> Column[Any] | None:
 def timestamp_field() -> Any:
     """A `timestamptz` that is never null; the time of the insert unless given."""
     return Field(
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # it takes instances, too
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": func.now()},
     )
 
 
 def required_timestamp_field() -> Any:
     """A `timestamptz` that every insert must give."""
-    return Field(sa_type=DateTime(timezone=True))  # type: ignore[call-overload]  # as above
+    return Field(sa_type=DateTime(timezone=True))
 
 
 def optional_timestamp_field() -> Any:
     """A `timestamptz` that may be null."""
     return Field(
         default=None,
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]  # as above
+        sa_type=DateTime(timezone=True),
     )

@@ -6,7 +6,12 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
-from duly.models.base import Owned, optional_timestamp_field, required_timestamp_field, timestamp_field
+from duly.models.base import (
+    Owned,
+    optional_timestamp_field,
+    required_timestamp_field,
+    timestamp_field,
+)
 
 
 class Session(Owned, table=True):

@@ -7,7 +7,7 @@ from typing import Annotated
 import email_validator
 from pydantic import AfterValidator, Field
 
-from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, line
+from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text
 
 # Whether mail would arrive is not ours to say: names kept for tests and intranets sign in, too.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -34,9 +34,7 @@ def email_key(email: str) -> str:
 def _common_passwords() -> frozenset[str]:
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30,000 words: read at first use
 
-    return frozenset(
-        word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_PASSWORD
-    )
+    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_PASSWORD)
 
 
 def _refuse_common(value: str) -> str:
@@ -56,7 +54,7 @@ Email = Annotated[
     AfterValidator(_check_email),
     Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
 ]
-Name = line(1, 255)
+Name = Annotated[str, Text(1, 255)]
 Password = Annotated[
     str,
     AfterValidator(_refuse_surrogates),

@@ -1,11 +1,23 @@
 """What all bodies share: unknown fields are refused, text is cleaned, times are in UTC."""
 
-import unicodedata
+import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from unicodedata import category, normalize
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 
 class RequestBody(BaseModel):
@@ -34,48 +46,39 @@ class ErrorEnvelope(ResponseBody):
     error: ErrorBody
 
 
-def _refuse_control(value: str) -> str:
-    return _clean(value, allowed="")
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Marks a `str` as text of so many characters, counted once it is cleaned.
 
+    It is trimmed and normalised to NFC; control characters, NUL and lone surrogates are refused,
+    save line breaks and tabs where it may have several lines.
+    """
 
-def _refuse_control_but_lines(value: str) -> str:
-    return _clean(value, allowed="\n\r\t")
+    minimum: int
+    maximum: int
+    has_lines: bool = False
 
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.clean, handler(source))
 
-def _clean(value: str, allowed: str) -> str:
-    """Trim, normalise to NFC, and refuse what is no text: controls, NUL, surrogates."""
-    if any(unicodedata.category(char) in ("Cc", "Cs") and char not in allowed for char in value):
-        raise ValueError("control characters are not allowed")
-    return unicodedata.normalize("NFC", value).strip()
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "minLength": self.minimum, "maxLength": self.maximum}
 
-
-def _limit(minimum: int, maximum: int) -> AfterValidator:
-    def check(value: str) -> str:
-        if not minimum <= len(value) <= maximum:
-            raise ValueError(f"it must have {minimum} to {maximum} characters after trimming")
-        return value
-
-    return AfterValidator(check)
-
-
-def line(minimum: int, maximum: int) -> Any:
-    """A line of text, of so many characters after trimming and normalising."""
-    return Annotated[
-        str,
-        AfterValidator(_refuse_control),
-        _limit(minimum, maximum),
-        Field(json_schema_extra={"minLength": minimum, "maxLength": maximum}),
-    ]
-
-
-def prose(maximum: int) -> Any:
-    """Text of several lines, of at most so many characters after trimming and normalising."""
-    return Annotated[
-        str,
-        AfterValidator(_refuse_control_but_lines),
-        _limit(0, maximum),
-        Field(json_schema_extra={"maxLength": maximum}),
-    ]
+    def clean(self, value: str) -> str:
+        """The text as it is stored. Raises `ValueError`."""
+        allowed = "\n\r\t" if self.has_lines else ""
+        if any(category(char) in {"Cc", "Cs"} and char not in allowed for char in value):
+            raise ValueError("control characters are not allowed")
+        text = normalize("NFC", value).strip()
+        if not self.minimum <= len(text) <= self.maximum:
+            raise ValueError(
+                f"it must have {self.minimum} to {self.maximum} characters after trimming"
+            )
+        return text
 
 
 # A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
@@ -83,3 +86,20 @@ Opaque = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 
 Id = Annotated[UUID, Field(examples=["01936d5e-8f1c-7000-8000-000000000001"])]
 Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]
+
+
+def _check_integer(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise ValueError("it must be a whole number in digits")
+    return value
+
+
+def _check_boolean(value: object) -> object:
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("it must be true or false")
+    return value
+
+
+# In a URL all is text: these take the one spelling that JSON has, not 1_0, 1.0, yes or on.
+QueryInt = Annotated[int, BeforeValidator(_check_integer)]
+QueryBool = Annotated[bool, BeforeValidator(_check_boolean)]

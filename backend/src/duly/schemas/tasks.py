@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from duly.schemas.base import Id, Instant, RequestBody, ResponseBody, line, prose
+from duly.schemas.base import Id, Instant, QueryBool, QueryInt, RequestBody, ResponseBody, Text
 from duly.schemas.page import MAX_LIMIT, MAX_OFFSET
 
-Title = line(1, 255)
-Description = prose(20_000)
+Title = Annotated[str, Text(1, 255)]
+Description = Annotated[str, Text(0, 20_000, has_lines=True)]
 
 
 class TaskRead(ResponseBody):
@@ -44,9 +44,10 @@ class TaskCreate(TaskReplace):
 class TaskPatch(RequestBody):
     """Changes to a task (RFC 7396): what is absent stays, null clears."""
 
-    title: Annotated[Title, Field(examples=["Buy oat milk"])] = ""
-    description: Description | None = None
-    is_completed: StrictBool = False
+    # Factories give defaults that the schema does not show: absent is not the same as default.
+    title: Title = Field(default_factory=str, examples=["Buy oat milk"])
+    description: Description | None = Field(default_factory=lambda: None)
+    is_completed: StrictBool = Field(default_factory=bool)
 
     def changes(self) -> dict[str, Any]:
         """The fields that were sent."""
@@ -67,13 +68,13 @@ class TaskSort(StrEnum):
 class TaskQuery(RequestBody):
     """What `GET /tasks` takes."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 20
+    limit: Annotated[QueryInt, Field(ge=1, le=MAX_LIMIT)] = 20
     cursor: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
-    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
-    is_completed: bool | None = None
+    offset: Annotated[QueryInt, Field(ge=0, le=MAX_OFFSET)] = 0
+    is_completed: QueryBool | None = None
     q: Annotated[
-        line(1, 200) | None,
+        Annotated[str, Text(1, 200)] | None,
         Field(description='words, "a phrase", -without; in title and description'),
     ] = None
     sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
-    include_total: bool = False
+    include_total: QueryBool = False

@@ -35,10 +35,11 @@ class UserRead(ResponseBody):
 class UserPatch(RequestBody):
     """Changes to an account: what is absent stays. A new e-mail needs `current_password`."""
 
-    name: Name | None = None
-    email: Email = ""
-    timezone: Timezone = ""
-    current_password: Password | None = None
+    # Factories give defaults that the schema does not show: absent is not the same as default.
+    name: Name | None = Field(default_factory=lambda: None, examples=["Ada"])
+    email: Email = Field(default_factory=str)
+    timezone: Timezone = Field(default_factory=str)
+    current_password: Password | None = Field(default_factory=lambda: None)
 
 
 class PasswordChange(RequestBody):

@@ -1,6 +1,5 @@
 """Accounts as rows: the statements that make, find and check them, for `auth` and `users`."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Text, Uuid, bindparam, insert, select
@@ -84,16 +83,17 @@ async def confirm_password(
     Raises `ValidationFailed` for a wrong one, and `RateLimited` after too many of them.
     """
     user = await read_account(scope)
-    hashed = user and user["password_hash"]
-    if not await check_password(context, str(scope.user_id), client, password, hashed):
+    hashed = None if user is None else str(user["password_hash"])
+    fits = await check_password(context, str(scope.user_id), client, password, hashed)
+    if not fits or hashed is None:
         raise ValidationFailed.of(
             "body.current_password", "The current password is wrong.", "wrong_password"
         )
-    return str(hashed)
+    return hashed
 
 
 async def check_password(
-    context: Context, account: str, client: Client, password: str, hashed: Any
+    context: Context, account: str, client: Client, password: str, hashed: str | None
 ) -> bool:
     """Whether a password fits; failures count against the account from this address.
 

@@ -64,17 +64,14 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
     account = email_key(body.email.strip())
     scope = await find_account(context, account)
     user = None if scope is None else await read_account(scope)
-    password_hash = None if user is None else user.pop("password_hash")
-    if (
-        not await check_password(context, account, client, body.password, password_hash)
-        or scope is None
-        or user is None
-    ):
+    known_hash = None if user is None else user.pop("password_hash")
+    fits = await check_password(context, account, client, body.password, known_hash)
+    if not fits or scope is None or user is None or known_hash is None:
         # A fingerprint tells repeated tries apart from many accounts without the address itself.
         fingerprint = sha256(account.encode()).hexdigest()[:12]
         log.warning("session.login_failed", account=fingerprint)
         raise Unauthenticated("The e-mail or the password is wrong.")
-    password_hash = await _rehash(context, scope, body.password, password_hash)
+    password_hash = await _rehash(context, scope, body.password, known_hash)
     session = await open_session(context, scope, client, user, password_hash)
     log.info("session.opened", user_id=str(scope.user_id))
     return session

@@ -30,6 +30,7 @@ class PasswordWorkers:
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="password", initializer=_yield_to_requests
         )
+        self._executor.submit(security.decoy_hash, cost)
 
     def close(self) -> None:
         """End the threads once their work is done."""

@@ -31,8 +31,8 @@ from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import RevokedSession, Session, User
-from duly.services.context import Caller, Client, Context
 from duly.services.columns import PROFILE
+from duly.services.context import Caller, Client, Context
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 from duly.utils.times import utc
@@ -56,7 +56,8 @@ _PRESENTED = bindparam("presented", type_=LargeBinary())
 # Nothing is inserted for an account that was disabled, deleted or given another password
 # since the one presented was checked; FOR SHARE makes those wait, or this one see them.
 _OPEN = owned(
-    insert(_sessions).from_select(
+    insert(_sessions)
+    .from_select(
         ["user_id", "id", "refresh_hash", "user_agent", "expires_at"],
         select(
             USER_ID,
@@ -72,7 +73,8 @@ _OPEN = owned(
             _users.c.password_hash == bindparam("password_hash", type_=Text()),
         )
         .with_for_update(read=True),
-    ).returning(_sessions.c.id)
+    )
+    .returning(_sessions.c.id)
 )
 
 _is_current = _sessions.c.refresh_hash == _PRESENTED
@@ -238,9 +240,7 @@ async def end_sessions(
 def _answer(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
     seconds = int(context.access_lifetime.total_seconds())
     return {
-        "access_token": context.keyring.issue_access(
-            refresh.user_id, refresh.session_id, seconds
-        ),
+        "access_token": context.keyring.issue_access(refresh.user_id, refresh.session_id, seconds),
         "refresh_token": refresh.token,
         "token_type": "bearer",
         "expires_in": seconds,

@@ -29,7 +29,7 @@ from duly.utils.tables import table_of
 
 _tasks = table_of(Task)
 
-_SORT_TYPES = {
+_SORT_TYPES: dict[str, Any] = {
     "created_at": DateTime(timezone=True),
     "updated_at": DateTime(timezone=True),
     "title": Text(collation="C"),

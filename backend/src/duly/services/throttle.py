@@ -74,7 +74,7 @@ class _CounterStorage(Storage):
     10,000 users. This one looks at them all once in ten seconds.
     """
 
-    STORAGE_SCHEME = ["duly+counters"]
+    STORAGE_SCHEME = ["duly+counters"]  # noqa: RUF012  # as the base class declares it
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,9 +28,7 @@ _emails = table_of(UserEmail)
 
 _READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
 _LOCK = owned(
-    select(_users.c.email, _users.c.password_hash)
-    .where(_users.c.id == USER_ID)
-    .with_for_update()
+    select(_users.c.email, _users.c.password_hash).where(_users.c.id == USER_ID).with_for_update()
 )
 _DROP_EMAIL = owned(
     delete(_emails).where(

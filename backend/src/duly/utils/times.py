@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func
 
-_UTC = bindparam("utc", "UTC")
+_UTC: BindParameter[str] = bindparam("utc", "UTC")
 
 
 def utc(column: ColumnElement[Any]) -> ColumnElement[Any]:

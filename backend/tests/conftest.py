@@ -1,0 +1,102 @@
+"""One embedded PostgreSQL for the whole run, the application as it ships, and users to use it."""
+
+import os
+import random
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from duly.core.config import Settings, load_settings
+from duly.database import embedded, migrations
+from duly.main import create_app
+from tests.accounts import Account, register
+
+_DSN = "DULY_TEST_DSN"
+_stack = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the database once, before the workers, which find it through the environment."""
+    if _DSN in os.environ or config.option.collectonly:
+        return
+    data_dir = Path(tempfile.mkdtemp(prefix="duly-test-"))
+    _stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
+    dsn = _stack.enter_context(embedded.running(data_dir))
+    migrations.upgrade(dsn)
+    os.environ[_DSN] = dsn
+    _stack.callback(os.environ.pop, _DSN)
+
+
+def pytest_unconfigure() -> None:
+    _stack.close()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def dsn() -> str:
+    return os.environ[_DSN]
+
+
+@pytest.fixture(scope="session")
+def settings(dsn: str) -> Settings:
+    """The defaults, save for what only costs time."""
+    return load_settings(
+        database_url=dsn,
+        secret_key=secrets.token_hex(32),
+        bcrypt_cost=4,
+        pool_size=5,
+        log_format="json",
+    )
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def address() -> str:
+    """An address of the test's own, so that it spends nobody else's budget."""
+    return str(random.choice(["10", "172", "192"])) + ".".join(
+        ["", *(str(random.randrange(256)) for _ in range(3))]
+    )
+
+
+@pytest.fixture
+async def client(app: FastAPI, address: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that is not signed in."""
+    transport = httpx.ASGITransport(app=app, client=(address, 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://duly.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def alice(client: httpx.AsyncClient) -> Account:
+    return await register(client)
+
+
+@pytest.fixture
+async def bob(client: httpx.AsyncClient) -> Account:
+    return await register(client)
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which nothing of Duly is set."""
+    for name in list(os.environ):
+        if name.startswith(("DULY_", "DATABASE_")):
+            monkeypatch.delenv(name)
+    return monkeypatch
