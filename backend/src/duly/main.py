@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from duly.api.docs import add_docs
 from duly.api.handlers import add_handlers
-from duly.api.middleware import RequestMiddleware
+from duly.api.middleware import RequestMiddleware, add_cors
 from duly.api.openapi import set_schema
 from duly.api.router import add_routes
 from duly.core.config import Settings, load_settings
@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(RequestMiddleware)
+    add_cors(app, settings.cors_origins)
     add_handlers(app)
     add_docs(app)
     set_schema(app)

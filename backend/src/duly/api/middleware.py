@@ -3,10 +3,13 @@
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from uuid import uuid4
 
 import structlog
+from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duly.api.responses import error_response
@@ -18,6 +21,19 @@ BODY_TIMEOUT = 8.0
 """Seconds within which a body must have arrived."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let pages of `origins` call the API from a browser; by default none may."""
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+            max_age=600,
+        )
 
 
 class RequestMiddleware:

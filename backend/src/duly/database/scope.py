@@ -70,9 +70,9 @@ class AcrossUsers:
         return rows[0] if rows else None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["AcrossUsers"]:
-        """A door of the same kind whose statements stand or fall together."""
-        async with self._pool.transaction() as transaction:
+    async def transaction(self, timeout: float | None = None) -> AsyncIterator["AcrossUsers"]:
+        """A door of the same kind whose statements stand or fall together, as above."""
+        async with self._pool.transaction(timeout) as transaction:
             yield AcrossUsers(self._pool, transaction)
 
 

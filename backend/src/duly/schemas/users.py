@@ -1,5 +1,6 @@
 """Bodies about accounts."""
 
+from functools import cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -10,8 +11,13 @@ from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
 from duly.schemas.tasks import TaskRead
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _check_timezone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _timezones():
         raise ValueError("it must be an IANA time zone, such as Europe/Rome")
     return value
 

@@ -1,5 +1,6 @@
 """What one running application holds, handed to the services that need it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from duly.core.security import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
+from duly.services.maintenance import keep_house
 from duly.services.passwords import PasswordWorkers
 from duly.services.revocations import Revocations
 from duly.services.throttle import Throttle
@@ -74,11 +76,12 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     )
     passwords = PasswordWorkers(settings.password_threads, settings.bcrypt_cost)
     await pool.open()
+    door = AcrossUsers(pool)
+    housekeeping = asyncio.create_task(keep_house(door))
     try:
-        yield Context(
-            settings, pool, keyring, passwords, Throttle(settings), Revocations(AcrossUsers(pool))
-        )
+        yield Context(settings, pool, keyring, passwords, Throttle(settings), Revocations(door))
     finally:
+        housekeeping.cancel()
         passwords.close()
         await pool.close()
 

@@ -14,6 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from duly.core.errors import StartupError
 
+_OLDEST_SERVER = (15,)
+
 
 def upgrade(dsn: str, revision: str = "head") -> None:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
@@ -49,10 +51,21 @@ def connected(dsn: str) -> Iterator[Connection]:
     )
     try:
         with engine.connect() as connection:
+            _check_server(connection)
             yield connection
     except (OperationalError, psycopg.OperationalError) as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise StartupError(f"the database can't be reached: {reason}") from None
+
+
+def _check_server(connection: Connection) -> None:
+    version = connection.dialect.server_version_info or (0,)
+    if version < _OLDEST_SERVER:
+        raise StartupError(f"PostgreSQL 15 or newer is needed, this is {version[0]}")
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise StartupError(f"the database must have the encoding UTF8, not {encoding}")
+    connection.rollback()
 
 
 def _config(connection: Connection | None = None) -> Config:
