@@ -7,10 +7,12 @@ import structlog
 from fastapi import Depends, Path, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from duly.api.middleware import BUDGET
 from duly.core.errors import Forbidden, Unauthenticated
 from duly.core.security import InvalidToken
 from duly.database.scope import UserScope
 from duly.services import context as services
+from duly.utils.addresses import client_address
 
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
@@ -24,9 +26,13 @@ async def get_context(request: Request) -> services.Context:
 Context = Annotated[services.Context, Depends(get_context)]
 
 
-async def get_client(request: Request) -> services.Client:
+async def get_client(request: Request, context: Context) -> services.Client:
     """Where the request comes from."""
-    address = request.client.host if request.client else "unknown"
+    address = client_address(
+        request.client.host if request.client else "unknown",
+        request.headers.get("x-forwarded-for", ""),
+        context.settings.trusted_proxies,
+    )
     return services.Client(address, request.headers.get("user-agent"))
 
 
@@ -34,7 +40,7 @@ Client = Annotated[services.Client, Depends(get_client)]
 
 
 async def get_caller(
-    context: Context, token: Annotated[str | None, Depends(_bearer)]
+    request: Request, context: Context, token: Annotated[str | None, Depends(_bearer)]
 ) -> services.Caller:
     """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
     if token is None:
@@ -46,7 +52,7 @@ async def get_caller(
     if await context.revocations.includes(claims.session_id):
         raise Unauthenticated
     structlog.contextvars.bind_contextvars(user_id=str(claims.user_id))
-    await context.throttle.spend_request(str(claims.user_id))
+    request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
     return services.Caller(UserScope(context.pool, claims.user_id), claims.session_id)
 
 

@@ -15,11 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from duly.api.responses import error_response
 from duly.core.errors import DulyError, InternalError, PayloadTooLarge, RequestTimeout
 from duly.core.logging import log
+from duly.utils.addresses import Network, is_trusted
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT = 8.0
 """Seconds within which a body must have arrived."""
 
+BUDGET = "duly.budget"
+"""Where the scope holds what is left of the caller's budget."""
+
+_HSTS = "max-age=31536000"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -31,7 +36,14 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
+            expose_headers=[
+                "ETag",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "X-Request-ID",
+            ],
             max_age=600,
         )
 
@@ -39,15 +51,16 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
 class RequestMiddleware:
     """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network] = ()) -> None:
         self._app = app
+        self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
@@ -61,12 +74,21 @@ class RequestMiddleware:
         finally:
             exchange.log()
 
+    def _is_secure(self, scope: Scope) -> bool:
+        """Whether the client speaks TLS, to us or to a proxy of ours."""
+        if scope["scheme"] == "https":
+            return True
+        peer = scope["client"][0] if scope.get("client") else ""
+        forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
+        return forwarded == "https" and is_trusted(peer, self._trusted_proxies)
+
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_secure: bool) -> None:
         self._scope, self._receive, self._send = scope, receive, send
+        self._is_secure = is_secure
         self._headers = Headers(scope=scope)
         given = self._headers.get("x-request-id", "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
@@ -105,6 +127,10 @@ class _Exchange:
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
+            if self._is_secure:
+                headers["Strict-Transport-Security"] = _HSTS
+            if budget := self._scope.get(BUDGET):
+                headers.update(budget.headers)
         await self._send(message)
 
     async def fail(self, error: DulyError) -> None:

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from duly.core.errors import StartupError
@@ -85,16 +85,31 @@ class Settings(BaseSettings):
     login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
     register_limit: str = Field("30/minute", description="registrations from an address")
     refresh_limit: str = Field("60/minute", description="refreshes of a session")
+    rate_limit_storage: SecretStr = Field(
+        SecretStr("memory"),
+        description="memory, each worker its own, or redis://… for one that all workers share",
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="addresses or networks, comma-separated, whose X-Forwarded-* are believed",
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call the API, comma-separated; none by default"
     )
 
-    @field_validator("cors_origins", "previous_secret_keys", mode="before")
+    @field_validator("cors_origins", "previous_secret_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _check_storage(cls, storage: SecretStr) -> SecretStr:
+        if not re.match(r"memory$|rediss?(\+unix)?://", storage.get_secret_value()):
+            raise ValueError("it must be memory or the URL of a Redis, such as redis://host:6379")
+        return storage
 
     @field_validator("cors_origins")
     @classmethod

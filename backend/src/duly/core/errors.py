@@ -103,8 +103,8 @@ class RateLimited(DulyError):
     code = "RATE_LIMITED"
     message = "Too many requests. Wait as long as Retry-After says."
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(headers={"Retry-After": str(max(1, retry_after))})
+    def __init__(self, retry_after: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers={"Retry-After": str(max(1, retry_after)), **(headers or {})})
 
 
 class ServiceUnavailable(DulyError):

@@ -1,0 +1,49 @@
+"""Addresses of clients."""
+
+from collections.abc import Sequence
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+Network = IPv4Network | IPv6Network
+
+# What one subscriber commonly holds: a budget for each of its addresses would be none.
+_IPV6_PREFIX = 64
+
+
+def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The address that a request comes from, as budgets count it.
+
+    `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as
+    proxies in `trusted` vouch for it. An IPv6 address stands for its /64 network.
+    """
+    hops = [hop.strip() for hop in forwarded_for.split(",")]
+    address = peer
+    while hops and is_trusted(address, trusted):
+        hop = hops.pop()
+        if _parse(hop) is None:
+            break
+        address = hop
+    parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, _IPV6_PREFIX), strict=False))
+    return address if parsed is None else str(parsed)
+
+
+def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+    """Whether an address is that of a proxy of ours."""
+    parsed = _parse(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _parse(address: str) -> IPv4Address | IPv6Address | None:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
