@@ -1,6 +1,7 @@
 """Bodies about signing in."""
 
 import unicodedata
+from contextlib import suppress
 from functools import cache
 from typing import Annotated
 
@@ -26,7 +27,9 @@ def _check_email(value: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """What makes two addresses the same: NFKC and case folding."""
+    """What makes two addresses the same: the domain in Unicode, NFKC and case folding."""
+    with suppress(ValueError):  # what is no address keys no account
+        email = _check_email(email)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
 
 
@@ -38,7 +41,7 @@ def _common_passwords() -> frozenset[str]:
 
 
 def _refuse_common(value: str) -> str:
-    if value.casefold() in _common_passwords():
+    if unicodedata.normalize("NFKC", value).casefold() in _common_passwords():
         raise ValueError("this password is too common")
     return value
 
@@ -89,7 +92,7 @@ class Registration(RequestBody):
 class Credentials(RequestBody):
     """What an account signs in with."""
 
-    email: Annotated[str, Field(min_length=1, max_length=254, examples=["ada@example.com"])]
+    email: Annotated[str, Text(1, 254), Field(examples=["ada@example.com"])]
     password: Password
 
 

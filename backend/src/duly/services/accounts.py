@@ -66,7 +66,7 @@ async def create_account(
 
 async def find_account(context: Context, email: str) -> UserScope | None:
     """The scope of the account that an address signs in to, or None."""
-    row = await context.across_users.one(_FIND, email_key=email_key(email.strip()))
+    row = await context.across_users.one(_FIND, email_key=email_key(email))
     return None if row is None else UserScope(context.pool, row["user_id"])
 
 

@@ -63,8 +63,8 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
     """Sign in. An unknown address takes the same work, and gets the same answer, as a wrong
     password. Raises `Unauthenticated` or `RateLimited`.
     """
-    account = email_key(body.email.strip())
-    scope = await find_account(context, account)
+    account = email_key(body.email)
+    scope = await find_account(context, body.email)
     # An unknown address costs the same look-ups, too.
     user = await read_account(scope or UserScope(context.pool, _NOBODY))
     known_hash = None if user is None else user.pop("password_hash")
