@@ -69,9 +69,7 @@ Scope = Annotated[UserScope, Depends(get_scope)]
 
 async def check_path_user(
     scope: Scope,
-    user_id: Annotated[
-        str, Path(description="your own id, or `me`", examples=["me"], max_length=36)
-    ],
+    user_id: Annotated[str, Path(description="your own id, or `me`", examples=["me"])],
 ) -> None:
     """Refuse a path that names another user. Raises `Forbidden`."""
     if user_id != "me" and user_id.lower() != str(scope.user_id):

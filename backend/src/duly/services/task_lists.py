@@ -1,5 +1,6 @@
 """Lists of tasks: filtered, searched, sorted, and read page by page."""
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -28,6 +29,10 @@ from duly.services.columns import TASK
 from duly.utils.tables import table_of
 
 _tasks = table_of(Task)
+
+# Three or more minuses in a row: a drawn line, no "without". To PostgreSQL each is one more NOT
+# around the next word, and thirty of them are an error.
+_LINE = re.compile(r'-(?:[^\w"-]*-){2,}')
 
 _SORT_TYPES: dict[str, Any] = {
     "created_at": DateTime(timezone=True),
@@ -87,7 +92,7 @@ async def read_page(scope: UserScope, keyring: Keyring, query: TaskQuery) -> dic
     params: dict[str, Any] = {"limit": query.limit + 1, "offset": query.offset}
     shape = _shape(query)
     if query.q is not None:
-        params["q"] = query.q
+        params["q"] = _LINE.sub(" ", query.q)
     if query.cursor is not None:
         params["after_value"], params["after_id"] = _open(scope, keyring, query, shape)
     statement = _page(

@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     exists,
     null,
+    or_,
     select,
     update,
 )
@@ -112,9 +113,11 @@ _READ = owned(select(*TASK).where(*_THIS))
 _COMPLETE = _turn(_IS_OPEN, completed=True)
 _REOPEN = _turn(_IS_DONE, completed=False)
 _DELETE = _delete()
+_AFTER = bindparam("after", type_=Uuid())
 _EXPORT = owned(
     select(*TASK)
-    .where(_tasks.c.user_id == USER_ID, _tasks.c.id > bindparam("after", type_=Uuid()))
+    # No id is before all others that a client may choose: the nil UUID is one of them.
+    .where(_tasks.c.user_id == USER_ID, or_(_AFTER.is_(None), _tasks.c.id > _AFTER))
     .order_by(_tasks.c.id)
     .limit(_EXPORT_PAGE)
 )
@@ -176,7 +179,7 @@ async def remove(scope: UserScope, task_id: UUID) -> None:
 
 async def everything(scope: UserScope) -> AsyncIterator[list[Row]]:
     """All tasks of the caller, in pages by id; no connection is held between them."""
-    after = UUID(int=0)
+    after: UUID | None = None
     while page := await scope.all(_EXPORT, after=after):
         yield page
         after = page[-1]["id"]

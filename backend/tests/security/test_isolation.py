@@ -1,0 +1,153 @@
+"""What one user can learn of another, and do to them: nothing."""
+
+import base64
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.accounts import Account, error_code
+
+# Every route of one task, with bodies good and bad.
+CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "", {}),
+    ("PUT", "", {"json": {"title": "taken over"}}),
+    ("PUT", "", {"json": {"title": ""}}),
+    ("PUT", "", {"content": b"{", "headers": {"Content-Type": "application/json"}}),
+    ("PUT", "", {"content": b"x", "headers": {"Content-Type": "text/plain"}}),
+    ("PATCH", "", {"json": {"title": "taken over"}}),
+    ("PATCH", "", {"json": {"description": None, "is_completed": True}}),
+    ("PATCH", "", {"json": {}}),
+    ("PATCH", "", {"json": {"title": None}}),
+    ("PATCH", "", {}),
+    ("DELETE", "", {}),
+    ("POST", "/complete", {}),
+    ("POST", "/reopen", {}),
+    ("POST", "", {}),
+    ("GET", "/complete", {}),
+    ("HEAD", "", {}),
+    ("OPTIONS", "", {}),
+]
+
+
+def seen(response: httpx.Response) -> tuple[int, list[tuple[str, str]], bytes]:
+    """All that a client sees of an answer, but for the request's name and the caller's budget."""
+    own = {"x-request-id", "ratelimit"}
+    headers = [(name, value) for name, value in response.headers.items() if name not in own]
+    return response.status_code, headers, response.content
+
+
+@pytest.fixture(
+    params=["/tasks", "/users/me/tasks", "/users/{own_id}/tasks", "/users/{alice}/tasks"]
+)
+def prefix(request: pytest.FixtureRequest, alice: Account, bob: Account) -> str:
+    return str(request.param.format(own_id=bob.id, alice=alice.id))
+
+
+@pytest.mark.parametrize("is_completed", [False, True], ids=["open", "completed"])
+async def test_a_strangers_task_and_one_that_never_was_are_the_same_answer(
+    alice: Account, bob: Account, prefix: str, *, is_completed: bool
+) -> None:
+    hers = await alice.create_task(is_completed=is_completed)
+    never = str(uuid4())
+
+    for method, verb, options in CALLS:
+        of_hers = await bob.request(method, f"{prefix}/{hers['id']}{verb}", **options)
+        of_none = await bob.request(method, f"{prefix}/{never}{verb}", **options)
+
+        assert seen(of_hers) == seen(of_none), (method, verb)
+        assert 400 <= of_hers.status_code < 500
+        assert hers["title"] not in of_hers.text
+
+    assert (await alice.get("/tasks")).json()["items"] == [hers]
+    assert (await bob.get("/tasks")).json()["items"] == []
+    # Nor did it cost either of them a version.
+    assert (await alice.create_task())["version"] == hers["version"] + 1
+    assert (await bob.create_task())["version"] == 1
+
+
+async def test_a_deleted_task_of_a_stranger_is_the_same_answer_too(
+    alice: Account, bob: Account
+) -> None:
+    hers = await alice.create_task()
+    before = seen(await bob.get(f"/tasks/{hers['id']}"))
+    await alice.delete(f"/tasks/{hers['id']}")
+
+    assert seen(await bob.get(f"/tasks/{hers['id']}")) == before
+
+
+@pytest.mark.parametrize("sort", ["created_at", "-updated_at", "title"])
+async def test_a_cursor_is_of_no_use_to_a_stranger(
+    alice: Account, bob: Account, sort: str
+) -> None:
+    for _ in range(2):
+        await alice.create_task()
+        await bob.create_task()
+    cursor = (await alice.get(f"/tasks?limit=1&sort={sort}")).json()["next_cursor"]
+
+    theirs = await bob.get("/tasks", params={"sort": sort, "cursor": cursor})
+    made_up = await bob.get("/tasks", params={"sort": sort, "cursor": "A" * len(cursor)})
+
+    assert theirs.status_code == 400
+    assert error_code(theirs) == "VALIDATION_ERROR"
+    assert seen(theirs) == seen(made_up)
+
+
+async def test_a_cursor_is_of_no_use_once_edited(alice: Account) -> None:
+    for _ in range(2):
+        await alice.create_task()
+    cursor = (await alice.get("/tasks?limit=1")).json()["next_cursor"]
+
+    edited = [cursor[:-1], cursor + "A", cursor + "=", cursor[1:], cursor.swapcase(), f" {cursor}"]
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    for position in range(len(raw)):
+        flipped = raw[:position] + bytes([raw[position] ^ 1]) + raw[position + 1 :]
+        edited.append(base64.urlsafe_b64encode(flipped).decode().rstrip("="))
+
+    for other in edited:
+        response = await alice.get("/tasks", params={"cursor": other})
+        assert response.status_code == 400, other
+        assert error_code(response) == "VALIDATION_ERROR"
+
+
+async def test_an_id_that_one_user_has_is_free_for_another(alice: Account, bob: Account) -> None:
+    hers = await alice.create_task(title="hers")
+
+    his = await bob.create_task(id=hers["id"], title="his")
+    await bob.patch(f"/tasks/{his['id']}", {"title": "still his"})
+    await bob.post(f"/tasks/{his['id']}/complete")
+    deleted = await bob.delete(f"/tasks/{his['id']}")
+
+    assert deleted.status_code == 204
+    assert (await alice.get(f"/tasks/{hers['id']}")).json() == hers
+
+
+async def test_no_list_count_search_or_export_shows_anothers_task(
+    alice: Account, bob: Account
+) -> None:
+    secret = uuid4().hex
+    await alice.create_task(title=secret, description=secret)
+
+    answers = [
+        await bob.get("/tasks?include_total=true"),
+        await bob.get(f"/tasks?include_total=true&q={secret}"),
+        await bob.get("/tasks?include_total=true&q=-nothing&sort=title"),
+        await bob.get("/users/me/tasks?include_total=true"),
+        await bob.get("/users/me/export"),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 200
+        assert secret not in answer.text
+        assert answer.json().get("total", 0) == 0
+
+
+async def test_deleting_an_account_leaves_the_others_tasks(alice: Account, bob: Account) -> None:
+    hers = await alice.create_task()
+    await bob.create_task(id=hers["id"])
+
+    gone = await bob.delete("/users/me", json={"current_password": bob.password})
+
+    assert gone.status_code == 204
+    assert (await alice.get("/tasks")).json()["items"] == [hers]
