@@ -97,10 +97,10 @@ async def check_password(
 ) -> bool:
     """Whether a password fits; failures count against the account from this address.
 
-    Tries for one account from one address run one after the other, so that no burst gets in
-    more of them than the budget allows. Raises `RateLimited`.
+    Tries from one address run one after the other, whatever the account, so that no burst gets
+    in more of them than the budgets allow. Raises `RateLimited`.
     """
-    async with context.throttle.attempts.hold((account, client.address)):
+    async with context.throttle.attempts.hold(client.address):
         await context.throttle.check_login(account, client.address)
         fits = await context.passwords.verify(password, hashed)
         if not fits:

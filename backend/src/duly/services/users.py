@@ -68,17 +68,25 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
     user = await read(caller.scope)
     if not changes:
         return user
+    verified = None
     if changes.get("email", user["email"]) != user["email"]:
         if body.current_password is None:
             raise ValidationFailed.of(
                 "body.current_password", "A new e-mail needs the current password.", "missing"
             )
-        await confirm_password(context, caller.scope, client, body.current_password)
+        verified = await confirm_password(context, caller.scope, client, body.current_password)
     async with context.across_users.transaction() as door:
         scope = door.user(caller.scope.user_id)
         locked = await scope.one(_LOCK)
         if locked is None:
             raise Unauthenticated
+        is_new = changes.get("email", locked["email"]) != locked["email"]
+        if is_new and locked["password_hash"] != verified:
+            raise ValidationFailed.of(
+                "body.current_password",
+                "The e-mail or the password has just been changed.",
+                "wrong_password",
+            )
         old_key, new_key = email_key(locked["email"]), email_key(changes.get("email", ""))
         if "email" in changes and old_key != new_key:
             await take_email(door, scope.user_id, changes["email"])

@@ -1,0 +1,177 @@
+"""Deleting an account, and all that it holds."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.accounts import API, Account, error_code, register
+from tests.database import execute, holding_account, somebody_waits_for
+
+
+async def delete(account: Account, **fields: Any) -> httpx.Response:
+    body = {"current_password": account.password, **fields}
+    return await account.delete("/users/me", json=body)
+
+
+async def rows_of(dsn: str, account: Account) -> dict[str, int]:
+    """How many rows of each table name the account's owner."""
+    owners = await execute(
+        dsn,
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND data_type = 'uuid' "
+        "AND (column_name = 'user_id' OR (table_name, column_name) = ('users', 'id'))",
+    )
+    assert {table for table, _ in owners} >= {"users", "user_emails", "sessions", "tasks"}
+    return {
+        table: (
+            await execute(dsn, f"SELECT count(*) FROM {table} WHERE {column} = %s", account.id)
+        )[0][0]
+        for table, column in owners
+    }
+
+
+async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None:
+    await alice.create_task()
+    await alice.sign_in_again()
+    assert 0 not in (await rows_of(dsn, alice)).values()
+
+    response = await delete(alice)
+
+    assert response.status_code == 204
+    assert response.content == b""
+    assert set((await rows_of(dsn, alice)).values()) == {0}
+
+
+async def test_other_accounts_keep_everything(alice: Account, bob: Account) -> None:
+    task = await bob.create_task()
+
+    await delete(alice)
+
+    assert (await bob.get("/users/me")).json() == bob.session["user"]
+    assert (await bob.get(f"/tasks/{task['id']}")).json() == task
+
+
+async def test_no_token_of_a_deleted_account_works(alice: Account) -> None:
+    phone = await alice.sign_in_again()
+
+    await delete(alice)
+
+    for account in (alice, phone):
+        for path in ("/users/me", "/tasks", "/auth/sessions", "/users/me/export"):
+            assert (await account.get(path)).status_code == 401
+        body = {"refresh_token": account.session["refresh_token"]}
+        assert (await account.client.post(f"{API}/auth/refresh", json=body)).status_code == 401
+
+
+async def test_a_deleted_account_signs_in_like_one_that_never_was(
+    alice: Account, client: httpx.AsyncClient
+) -> None:
+    await delete(alice)
+
+    gone = await client.post(
+        f"{API}/auth/login", json={"email": alice.email, "password": alice.password}
+    )
+    unknown = await client.post(
+        f"{API}/auth/login", json={"email": f"x{alice.email}", "password": alice.password}
+    )
+
+    assert gone.status_code == 401
+    assert gone.content == unknown.content
+
+
+async def test_the_address_can_register_anew_and_finds_nothing_of_before(
+    alice: Account, client: httpx.AsyncClient
+) -> None:
+    await alice.create_task()
+    await delete(alice)
+
+    again = await register(client, email=alice.email)
+
+    assert again.id != alice.id
+    assert (await again.get("/tasks")).json()["items"] == []
+    assert len((await again.get("/auth/sessions")).json()["items"]) == 1
+
+
+async def test_an_address_from_before_a_change_can_register_anew(
+    alice: Account, client: httpx.AsyncClient
+) -> None:
+    body = {"email": f"new.{alice.email}", "current_password": alice.password}
+    assert (await alice.patch("/users/me", body)).status_code == 200
+    await delete(alice)
+
+    await register(client, email=alice.email)
+    await register(client, email=body["email"])
+
+
+async def test_a_deletion_needs_the_right_password(alice: Account) -> None:
+    response = await delete(alice, current_password=alice.password + "x")
+
+    assert response.status_code == 400
+    assert error_code(response) == "VALIDATION_ERROR"
+    [field] = response.json()["error"]["details"]["fields"]
+    assert field["path"] == "body.current_password"
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+@pytest.mark.parametrize("body", [None, {}, {"current_password": None}, {"password": "x"}])
+async def test_a_deletion_needs_a_password(alice: Account, body: Any) -> None:
+    response = await alice.delete("/users/me", json=body)
+
+    assert response.status_code == 400
+    assert error_code(response) == "VALIDATION_ERROR"
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_a_deletion_needs_a_token(client: httpx.AsyncClient, alice: Account) -> None:
+    response = await client.request(
+        "DELETE", f"{API}/users/me", json={"current_password": alice.password}
+    )
+
+    assert response.status_code == 401
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_a_deletion_does_not_rest_on_a_password_that_changes_meanwhile(
+    alice: Account, dsn: str
+) -> None:
+    async with holding_account(dsn, alice.id) as connection:
+        deleting = asyncio.create_task(delete(alice))
+        await somebody_waits_for(connection)
+        await connection.execute(
+            "UPDATE users SET password_hash = 'another' WHERE id = %s", [alice.id]
+        )
+
+    assert (await deleting).status_code == 400
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_of_two_deletions_at_once_both_end_without_an_account(
+    alice: Account, dsn: str
+) -> None:
+    answers = await asyncio.gather(delete(alice), delete(alice))
+
+    assert 204 in {answer.status_code for answer in answers}
+    assert {answer.status_code for answer in answers} <= {204, 400, 401}
+    assert set((await rows_of(dsn, alice)).values()) == {0}
+
+
+async def test_what_is_written_during_a_deletion_is_refused_or_gone(
+    alice: Account, dsn: str
+) -> None:
+    phone = await alice.sign_in_again()
+
+    async def write(number: int) -> int:
+        return (await phone.post("/tasks", {"title": f"Task {number}"})).status_code
+
+    async def sign_in() -> int:
+        body = {"email": alice.email, "password": alice.password}
+        return (await alice.client.post(f"{API}/auth/login", json=body)).status_code
+
+    deletion = asyncio.create_task(delete(alice))
+    others = await asyncio.gather(*(write(n) for n in range(10)), *(sign_in() for _ in range(3)))
+
+    assert (await deletion).status_code == 204
+    assert set(others) <= {200, 201, 401}
+    assert set((await rows_of(dsn, alice)).values()) == {0}

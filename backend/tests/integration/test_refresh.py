@@ -1,0 +1,227 @@
+"""Refresh tokens: each works once, a racing tab is forgiven, and reuse ends the session."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from duly.core.config import Settings
+from duly.services import operators
+from tests.accounts import API, Account, error_code
+from tests.database import age, execute
+from tests.instances import running
+
+REPLAY_WINDOW = 10
+
+
+async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await client.post(f"{API}/auth/refresh", json={"refresh_token": token})
+
+
+async def rotate(account: Account) -> str:
+    """Use up the refresh token that an account has; gives the one that it had."""
+    used = str(account.session["refresh_token"])
+    response = await refresh(account.client, used)
+    assert response.status_code == 200, response.text
+    account.session = response.json()
+    return used
+
+
+async def test_a_refresh_gives_a_new_pair_for_the_same_session(alice: Account) -> None:
+    before = dict(alice.session)
+    listed = (await alice.get("/auth/sessions")).json()["items"]
+
+    await rotate(alice)
+
+    assert set(alice.session) == set(before)
+    assert alice.session["refresh_token"] != before["refresh_token"]
+    assert alice.session["access_token"] != before["access_token"]
+    assert alice.session["user"] == before["user"]
+    sessions = (await alice.get("/auth/sessions")).json()["items"]
+    assert [session["id"] for session in sessions] == [listed[0]["id"]]
+    assert sessions[0]["last_used_at"] > listed[0]["last_used_at"]
+
+
+async def test_the_access_token_from_before_a_refresh_still_works(alice: Account) -> None:
+    before = dict(alice.session)
+    await rotate(alice)
+
+    alice.session = before
+
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_each_successor_works_in_its_turn(alice: Account) -> None:
+    used = [await rotate(alice) for _ in range(5)]
+
+    assert len({*used, alice.session["refresh_token"]}) == 6
+
+
+async def test_a_replay_right_after_gets_the_same_successor(alice: Account) -> None:
+    used = await rotate(alice)
+
+    replayed = await refresh(alice.client, used)
+
+    assert replayed.status_code == 200
+    assert replayed.json()["refresh_token"] == alice.session["refresh_token"]
+    await rotate(alice)
+
+
+async def test_a_replay_is_forgiven_to_the_end_of_the_window(alice: Account, dsn: str) -> None:
+    used = await rotate(alice)
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW - 4)
+
+    assert (await refresh(alice.client, used)).status_code == 200
+
+
+async def test_replays_do_not_prolong_the_window(alice: Account, dsn: str) -> None:
+    used = await rotate(alice)
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW / 2)
+    assert (await refresh(alice.client, used)).status_code == 200
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW / 2)
+
+    assert (await refresh(alice.client, used)).status_code == 401
+
+
+async def test_later_reuse_is_refused_and_ends_the_session(alice: Account, dsn: str) -> None:
+    used = await rotate(alice)
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW)
+
+    reused = await refresh(alice.client, used)
+
+    assert reused.status_code == 401
+    assert error_code(reused) == "UNAUTHENTICATED"
+    assert (await refresh(alice.client, alice.session["refresh_token"])).status_code == 401
+    assert (await alice.get("/users/me")).status_code == 401
+
+
+async def test_reuse_of_a_token_two_generations_old_ends_the_session(alice: Account) -> None:
+    oldest = await rotate(alice)
+    await rotate(alice)
+
+    assert (await refresh(alice.client, oldest)).status_code == 401
+    assert (await refresh(alice.client, alice.session["refresh_token"])).status_code == 401
+    assert (await alice.get("/users/me")).status_code == 401
+
+
+async def test_reuse_leaves_other_sessions_alone(alice: Account, bob: Account, dsn: str) -> None:
+    phone = await alice.sign_in_again()
+    used = await rotate(alice)
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW)
+
+    await refresh(alice.client, used)
+
+    await rotate(phone)
+    await rotate(bob)
+    assert (await phone.get("/users/me")).status_code == 200
+
+
+async def test_concurrent_refreshes_of_one_token_give_one_lineage(
+    alice: Account, dsn: str
+) -> None:
+    token = alice.session["refresh_token"]
+
+    answers = await asyncio.gather(*(refresh(alice.client, token) for _ in range(40)))
+
+    assert [answer.status_code for answer in answers] == [200] * 40
+    successors = {answer.json()["refresh_token"] for answer in answers}
+    assert len(successors) == 1
+    alice.session = answers[0].json()
+    await rotate(alice)
+    [(count,)] = await execute(dsn, "SELECT count(*) FROM sessions WHERE user_id = %s", alice.id)
+    assert count == 1
+
+
+async def test_tabs_that_race_on_two_instances_get_the_same_successor(
+    settings: Settings, alice: Account, address: str
+) -> None:
+    token = alice.session["refresh_token"]
+    async with running(settings, address) as elsewhere:
+        answers = await asyncio.gather(
+            *(refresh(client, token) for _ in range(8) for client in (alice.client, elsewhere))
+        )
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+
+
+async def test_a_refresh_that_races_with_a_logout_does_not_outlive_it(alice: Account) -> None:
+    token = alice.session["refresh_token"]
+
+    refreshed, *_ = await asyncio.gather(
+        refresh(alice.client, token), alice.post("/auth/logout"), refresh(alice.client, token)
+    )
+
+    assert refreshed.status_code in {200, 401}
+    if refreshed.status_code == 200:
+        alice.session = refreshed.json()
+        assert (await alice.get("/users/me")).status_code == 401
+        assert (await refresh(alice.client, alice.session["refresh_token"])).status_code == 401
+
+
+async def test_a_session_unused_for_thirty_days_is_over(alice: Account, dsn: str) -> None:
+    await age(dsn, alice.id, seconds=30 * 86400)
+
+    response = await refresh(alice.client, alice.session["refresh_token"])
+
+    assert response.status_code == 401
+    assert error_code(response) == "UNAUTHENTICATED"
+
+
+async def test_use_prolongs_a_session(alice: Account, dsn: str) -> None:
+    for _ in range(3):
+        await age(dsn, alice.id, seconds=29 * 86400)
+        await rotate(alice)
+
+
+async def test_a_refresh_tells_of_changes_to_the_account(alice: Account) -> None:
+    await alice.patch("/users/me", {"name": "Countess"})
+
+    await rotate(alice)
+
+    assert alice.session["user"]["name"] == "Countess"
+
+
+async def test_a_disabled_account_can_not_refresh(app: FastAPI, alice: Account, dsn: str) -> None:
+    # Disabled without its sessions being ended, as by an operator in SQL.
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+
+    assert (await refresh(alice.client, alice.session["refresh_token"])).status_code == 401
+
+    await operators.enable_user(app.state.context, alice.email)
+    assert (await alice.sign_in_again()).id == alice.id
+
+
+async def test_an_access_token_does_not_refresh(alice: Account) -> None:
+    response = await refresh(alice.client, alice.session["access_token"])
+
+    assert response.status_code == 401
+
+
+async def test_a_refresh_token_does_not_sign_requests(alice: Account) -> None:
+    alice.session["access_token"] = alice.session["refresh_token"]
+
+    assert (await alice.get("/users/me")).status_code == 401
+
+
+async def test_a_refresh_needs_no_access_token(alice: Account) -> None:
+    response = await alice.client.post(
+        f"{API}/auth/refresh",
+        json={"refresh_token": alice.session["refresh_token"]},
+        headers={"Authorization": "Bearer expired"},
+    )
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"refresh_token": ""}, {"refresh_token": 1}, {"refresh_token": "a" * 8193}, [], None],
+)
+async def test_a_body_of_another_shape_is_refused(client: httpx.AsyncClient, body: Any) -> None:
+    response = await client.post(f"{API}/auth/refresh", json=body)
+
+    assert response.status_code == 400
+    assert error_code(response) == "VALIDATION_ERROR"
