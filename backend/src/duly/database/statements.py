@@ -8,23 +8,19 @@ It refuses more than it must: what it can't see through, such as raw SQL, does n
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Alias, Column, Delete, Insert, Select, Table, Update, Uuid, bindparam
-from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
-from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import (
-    BinaryExpression,
-    BindParameter,
-    BooleanClauseList,
-    ClauseElement,
-    ColumnElement,
-    Grouping,
-    Label,
+from sqlalchemy.dialects.postgresql.psycopg import (
+    PGCompiler_psycopg,
+    PGDialect_psycopg,
+    PGIdentifierPreparer_psycopg,
 )
-from sqlalchemy.sql.selectable import Join
+from sqlalchemy.sql import elements, operators
+from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement, Grouping
+from sqlalchemy.sql.selectable import Join, SelectBase
 from sqlmodel import SQLModel
 
 from duly.models.base import owner_column
@@ -34,6 +30,12 @@ USER_ID: BindParameter[Any] = bindparam("user_id", type_=Uuid())
 
 # What an operator may look like, so that raw SQL can't come in as one.
 _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
+
+# Functions of their arguments alone. Others, such as query_to_xml, read what a text names.
+_FUNCTION = re.compile(
+    "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|least|lower|"
+    "max|min|now|row_number|sum|timezone|ts_rank|unnest|upper|websearch_to_tsquery"
+)
 
 Occurrence = Table | Alias
 
@@ -64,6 +66,8 @@ class CrossUserStatement(Statement):
 
 def owned(statement: ClauseElement) -> OwnedStatement:
     """Compile a statement that stays with one owner. Raises `UnscopedStatement` otherwise."""
+    if not isinstance(statement, (SelectBase, Insert, Update, Delete)):
+        raise UnscopedStatement(f"{type(statement).__name__} is not a statement over rows")
     return OwnedStatement(*_compile(statement, _OWNED_DIALECT))
 
 
@@ -110,23 +114,18 @@ class _ProvingCompiler(PGCompiler_psycopg):
         return self._proven(super().visit_delete, delete_stmt, _where_of(delete_stmt), *args, **kw)
 
     def visit_insert(self, insert_stmt: Insert, *args: Any, **kw: Any) -> str:
-        table = insert_stmt.table
-        owner = _owner_of(table)
-        if owner is not None and not all(
-            _is_user_id(value) for value in _values_given(insert_stmt, owner)
-        ):
-            raise UnscopedStatement(f"INSERT into {table.name} must give {owner.name} = :user_id")
+        owner = _owner_of(insert_stmt.table)
+        if owner is not None and not all(map(_is_user_id, _values_given(insert_stmt, owner))):
+            raise UnscopedStatement(f"INSERT must give {owner} = :user_id")
         return self._proven(super().visit_insert, insert_stmt, [], *args, **kw)
 
     def visit_on_conflict_do_update(self, on_conflict: Any, **kw: Any) -> str:
         statement: Any = self.stack[-1]["selectable"]
-        table = statement.table
-        owner = _owner_of(table)
-        if owner is not None:
-            target = on_conflict.inferred_target_elements or ()
-            if owner.name not in {getattr(column, "name", column) for column in target}:
-                raise UnscopedStatement(f"ON CONFLICT on {table.name} must name {owner.name}")
-            self._refuse_new_owner(table, dict(on_conflict.update_values_to_set))
+        owner = _owner_of(statement.table)
+        target = on_conflict.inferred_target_elements or ()
+        if owner is not None and not any(owner.name in _names(column) for column in target):
+            raise UnscopedStatement(f"ON CONFLICT must name {owner}")
+        self._refuse_new_owner(statement.table, dict(on_conflict.update_values_to_set))
         return str(super().visit_on_conflict_do_update(on_conflict, **kw))
 
     def visit_table(self, table: Any, *args: Any, **kw: Any) -> str:
@@ -155,16 +154,28 @@ class _ProvingCompiler(PGCompiler_psycopg):
             raise UnscopedStatement("raw SQL can't be proven")
         return str(super().visit_custom_op_binary(element, operator, **kw))
 
+    def visit_function(self, func: Any, *args: Any, **kw: Any) -> str:
+        if func.packagenames or not _FUNCTION.fullmatch(func.name):
+            raise UnscopedStatement(f"{func.name}() is not known to read no table: see _FUNCTION")
+        return str(super().visit_function(func, *args, **kw))
+
+    def visit_cte(self, cte: Any, *args: Any, **kw: Any) -> Any:
+        # Where a CTE of such a name is out of scope, the name means the table.
+        if cte.name in SQLModel.metadata.tables or cte.name.startswith("pg_"):
+            raise UnscopedStatement(f"a CTE can't be named {cte.name}, as a table is")
+        return super().visit_cte(cte, *args, **kw)
+
     def _refuse_raw_sql(self, *_: Any, **__: Any) -> str:
         raise UnscopedStatement("raw SQL can't be proven")
 
     visit_textclause = visit_textual_select = visit_tstring = _refuse_raw_sql
     visit_custom_op_unary_operator = visit_custom_op_unary_modifier = _refuse_raw_sql
+    visit_extract = visit_sequence = get_statement_hint_text = _refuse_raw_sql
 
     def _refuse_new_owner(self, table: Any, values: Mapping[Any, Any]) -> None:
         owner = _owner_of(table)
-        if owner is not None and owner.name in {getattr(key, "name", key) for key in values}:
-            raise UnscopedStatement(f"{table.name}.{owner.name} can't be changed")
+        if owner is not None and any(owner.name in _names(key) for key in values):
+            raise UnscopedStatement(f"{owner} can't be changed")
 
     def _proven(
         self, visit: Any, statement: Any, where: list[ColumnElement[Any]], *args: Any, **kw: Any
@@ -185,8 +196,14 @@ class _ProvingCompiler(PGCompiler_psycopg):
         return str(sql)
 
 
+class _Identifiers(PGIdentifierPreparer_psycopg):
+    def quote(self, ident: str, *_: Any) -> str:
+        return str(super().quote(str(ident)))  # not quoted_name, which may forbid to quote it
+
+
 class _OwnedDialect(PGDialect_psycopg):
     statement_compiler = _ProvingCompiler
+    preparer = _Identifiers
     supports_statement_cache = False
 
 
@@ -214,7 +231,9 @@ def _conjuncts(condition: Any) -> Iterator[ColumnElement[Any]]:
     """The conditions that must all hold for `condition` to hold."""
     if isinstance(condition, Grouping):
         yield from _conjuncts(condition.element)
-    elif isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
+    elif (
+        isinstance(condition, elements.BooleanClauseList) and condition.operator is operators.and_
+    ):
         for clause in condition.clauses:
             yield from _conjuncts(clause)
     elif condition is not None:
@@ -222,7 +241,9 @@ def _conjuncts(condition: Any) -> Iterator[ColumnElement[Any]]:
 
 
 def _ties_to_user(condition: ColumnElement[Any], occurrence: Occurrence) -> bool:
-    if not (isinstance(condition, BinaryExpression) and condition.operator is operators.eq):
+    if not (
+        isinstance(condition, elements.BinaryExpression) and condition.operator is operators.eq
+    ):
         return False
     left, right = condition.left, condition.right
     return (_is_owner(left, occurrence) and _is_user_id(right)) or (
@@ -231,36 +252,45 @@ def _ties_to_user(condition: ColumnElement[Any], occurrence: Occurrence) -> bool
 
 
 def _is_owner(column: Any, occurrence: Occurrence) -> bool:
-    if not isinstance(column, Column) and getattr(column, "table", None) is None:
+    if not isinstance(column, elements.ColumnClause) or column.table is None:
         return False
     table = _plain(column.table)
     if table is not _plain(occurrence):
         return False
     source = table if isinstance(table, Table) else table.element
     owner = _owner_of(source)
-    return owner is not None and column.key == owner.key
+    return owner is not None and column.name == owner.name
 
 
 def _is_user_id(value: Any) -> bool:
-    if isinstance(value, (Label, Grouping)):
+    if isinstance(value, (elements.Label, Grouping)):
         value = value.element
-    return isinstance(value, BindParameter) and value.key == USER_ID.key
+    return (
+        isinstance(value, BindParameter)
+        and value.key == USER_ID.key
+        and not value.type._has_bind_expression
+    )
 
 
-def _values_given(insert: Insert, owner: Column[Any]) -> Iterable[Any]:
+def _names(key: Any) -> tuple[str, ...]:
+    """What the column is called that a key of VALUES or SET, or of a conflict, stands for."""
+    if isinstance(key, str):
+        return (key,)
+    if isinstance(key, elements.ColumnClause):
+        return (key.key, key.name)
+    raise UnscopedStatement(f"{key} is neither a column nor the name of one")
+
+
+def _values_given(insert: Insert, owner: Column[Any]) -> Iterator[Any]:
     """What each row that `insert` makes gets as its owner."""
-    if insert.select is not None:
-        if not isinstance(insert.select, Select) or owner.name not in (insert._select_names or ()):
-            return [None]
-        position = list(insert._select_names or ()).index(owner.name)
-        return [list(insert.select.selected_columns)[position]]
-    rows = [row for group in insert._multi_values for row in group] or [insert._values or {}]
-    return [
-        {getattr(key, "name", key): value for key, value in row.items()}.get(owner.name)
-        if isinstance(row, dict)
-        else None
-        for row in rows
-    ]
+    if isinstance(insert.select, Select):
+        names, columns = insert._select_names or (), insert.select.selected_columns
+        pairs: Any = zip(names, columns, strict=False)
+        yield from [column for name, column in pairs if name == owner.name] or [None]
+        return
+    for row in [row for group in insert._multi_values for row in group] or [insert._values or {}]:
+        pairs = row.items() if isinstance(row, Mapping) else ()
+        yield from [value for key, value in pairs if owner.name in _names(key)] or [None]
 
 
 def _tables_in(clause: Any) -> frozenset[Any]:
