@@ -1,13 +1,17 @@
 """Other places from which people call, and other instances that they reach."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import io
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
+from duly.core.logging import configure_logging
 from duly.main import create_app
 
 
@@ -25,3 +29,13 @@ async def running(
     app = create_app(settings.model_copy(update=changes))
     async with app.router.lifespan_context(app), client_at(app, address) as client:
         yield client
+
+
+@contextmanager
+def captured_logs(settings: Settings) -> Iterator[io.StringIO]:
+    """What is written to standard error by an application made in the block."""
+    stream = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", stream)
+        yield stream
+    configure_logging(settings.log_level, settings.log_format)

@@ -3,12 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-import structlog
 from fastapi import Depends, Path, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.middleware import BUDGET
 from duly.core.errors import Forbidden, Unauthenticated
+from duly.core.logging import bind_user
 from duly.core.security import InvalidToken
 from duly.database.scope import UserScope
 from duly.services import context as services
@@ -51,7 +51,7 @@ async def get_caller(
         raise Unauthenticated from None
     if await context.revocations.includes(claims.session_id):
         raise Unauthenticated
-    structlog.contextvars.bind_contextvars(user_id=str(claims.user_id))
+    bind_user(claims.user_id)
     request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
     return services.Caller(UserScope(context.pool, claims.user_id), claims.session_id)
 

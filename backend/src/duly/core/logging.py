@@ -5,7 +5,9 @@ No secret, token, address in clear or request body goes into any line.
 
 import logging
 import sys
+import traceback
 from typing import Any
+from uuid import UUID
 
 import orjson
 import structlog
@@ -21,11 +23,14 @@ def configure_logging(level: str, log_format: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    render: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
+    renderer: Any = (
+        structlog.processors.JSONRenderer(_dumps)
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
+    render: list[Any] = [_describe_error, renderer]
     structlog.configure(
         processors=shared + render,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -42,6 +47,34 @@ def configure_logging(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+
+
+def bind_user(user_id: UUID) -> None:
+    """Name the user in all further lines of this request."""
+    structlog.contextvars.bind_contextvars(user_id=str(user_id))
+
+
+def _describe_error(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Put the traceback of an exception into its line."""
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        event["exception"] = _trace(error)
+    return event
+
+
+def _trace(error: BaseException) -> str:
+    """The kinds of error and the places in the code, without messages: those quote what was sent.
+
+    PostgreSQL's, for one, show the whole row that broke a constraint.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = "" if cause is None else f"{_trace(cause)}\n\nand then\n\n"
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}{frames}{type(error).__module__}.{type(error).__qualname__}"
 
 
 def _dumps(event: dict[str, Any], **_: Any) -> str:

@@ -201,7 +201,7 @@ def _check_claims(claims: dict[str, Any]) -> AccessClaims:
         or type(expires_at) is not int
         or issued_at > now + CLOCK_LEEWAY
         or expires_at <= now
-        or not isinstance(claims["jti"], str)
+        or not all(isinstance(claims[name], str) for name in ("sub", "sid", "jti"))
     ):
         raise InvalidToken
     return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)

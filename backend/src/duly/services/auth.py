@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Text, bindparam, func, update
 
 from duly.core.errors import Unauthenticated, ValidationFailed
-from duly.core.logging import log
+from duly.core.logging import bind_user, log
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import User
@@ -55,7 +55,8 @@ async def register(context: Context, body: Registration, client: Client) -> dict
         user = await create_account(door, body.email, body.name, password_hash)
         scope = door.user(user["id"])
         session = await open_session(context, scope, client, user, password_hash)
-    log.info("user.registered", user_id=str(user["id"]))
+    bind_user(user["id"])
+    log.info("user.registered")
     return session
 
 
@@ -74,7 +75,8 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
         raise Unauthenticated("The e-mail or the password is wrong.")
     password_hash = await _rehash(context, scope, body.password, known_hash)
     session = await open_session(context, scope, client, user, password_hash)
-    log.info("session.opened", user_id=str(scope.user_id))
+    bind_user(scope.user_id)
+    log.info("session.opened")
     return session
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from duly.core.errors import NotFound, Unauthenticated
-from duly.core.logging import log
+from duly.core.logging import bind_user, log
 from duly.core.security import InvalidToken, RefreshToken
 from duly.database.pool import Row
 from duly.database.scope import UserScope
@@ -174,6 +174,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
         presented = context.keyring.read_refresh(token)
     except InvalidToken:
         raise Unauthenticated("The refresh token is not valid.") from None
+    bind_user(presented.user_id)
     await context.throttle.spend_refresh(str(presented.session_id))
     successors = {token.digest: token for token in context.keyring.successors(presented)}
     scope = UserScope(context.pool, presented.user_id)
@@ -188,11 +189,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
     )
     if row is None:
         if await end_sessions(context, scope, session_id=presented.session_id):
-            log.warning(
-                "session.refresh_reused",
-                user_id=str(scope.user_id),
-                session_id=str(presented.session_id),
-            )
+            log.warning("session.refresh_reused", session_id=str(presented.session_id))
         raise Unauthenticated("The refresh token is not valid.")
     return _answer(context, successors[row.pop("refresh_hash")], row)
 
