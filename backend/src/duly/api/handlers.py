@@ -49,6 +49,9 @@ async def _handle_validation(_: Request, error: Exception) -> Response:
 async def _handle_framework(request: Request, error: Exception) -> Response:
     """What Starlette raises itself: unknown paths and methods, forms it can't read."""
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, DulyError):
+        # FastAPI takes whatever goes wrong while it reads a form for a fault of the form.
+        return error_response(error.__cause__)
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return error_response(NotFound("There is no such path."))
@@ -63,10 +66,13 @@ async def _handle_framework(request: Request, error: Exception) -> Response:
 def _methods_at(request: Request) -> str:
     """The methods that some route takes at the request's path."""
     methods: set[str] = set()
+    # A mount changes the scope's root to its own.
+    root = request.scope.get("app_root_path", request.scope["root_path"])
     for route in request.app.routes:
-        match, _ = route.matches({**request.scope, "method": "?"})
+        match, _ = route.matches({**request.scope, "method": "?", "root_path": root})
         if match is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
+            # A mount has no methods of its own: the only one holds files.
+            methods |= getattr(route, "methods", None) or {"GET", "HEAD"}
     return ", ".join(sorted(methods))
 
 

@@ -101,5 +101,6 @@ def _check_boolean(value: object) -> object:
 
 
 # In a URL all is text: these take the one spelling that JSON has, not 1_0, 1.0, yes or on.
-QueryInt = Annotated[int, BeforeValidator(_check_integer)]
+# Limits stand before IN_DIGITS, or OpenAPI does not show them.
+IN_DIGITS = BeforeValidator(_check_integer)
 QueryBool = Annotated[bool, BeforeValidator(_check_boolean)]

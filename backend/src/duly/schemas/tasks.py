@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool
 
-from duly.schemas.base import Id, Instant, QueryBool, QueryInt, RequestBody, ResponseBody, Text
+from duly.schemas.base import IN_DIGITS, Id, Instant, QueryBool, RequestBody, ResponseBody, Text
 from duly.schemas.page import MAX_LIMIT, MAX_OFFSET
 
 Title = Annotated[str, Text(1, 255)]
@@ -68,9 +68,9 @@ class TaskSort(StrEnum):
 class TaskQuery(RequestBody):
     """What `GET /tasks` takes."""
 
-    limit: Annotated[QueryInt, Field(ge=1, le=MAX_LIMIT)] = 20
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS] = 20
     cursor: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
-    offset: Annotated[QueryInt, Field(ge=0, le=MAX_OFFSET)] = 0
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), IN_DIGITS] = 0
     is_completed: QueryBool | None = None
     q: Annotated[
         Annotated[str, Text(1, 200)] | None,

@@ -1,0 +1,142 @@
+"""What is really sent, against what is declared: rows are encoded as they are, unchecked."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from tests.accounts import API, Account, register
+from tests.database import execute
+from tests.factories import RegistrationFactory, TaskFactory
+from tests.operations import operations_of
+
+INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")
+
+
+@pytest.fixture(scope="module")
+def routes(app: FastAPI) -> dict[str, APIRoute]:
+    return {str(route.operation_id): route for route in app.routes if isinstance(route, APIRoute)}
+
+
+def check(route: APIRoute, response: httpx.Response) -> None:
+    """The answer is what the route declares, to the letter."""
+    assert response.status_code == route.status_code, response.text
+    assert response.headers["x-request-id"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    if route.response_model is None:
+        assert response.status_code == 204
+        assert response.content == b""
+        assert "content-type" not in response.headers
+        return
+    assert response.headers["content-type"] == "application/json"
+    model = TypeAdapter(route.response_model).validate_json(response.content, strict=True)
+    # Dumped again it is the same: nothing is absent, and nothing was converted.
+    assert model.model_dump(mode="json") == response.json()
+    check_instants(response.json())
+
+
+def check_instants(value: Any) -> None:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name.endswith("_at") and item is not None:
+                assert INSTANT.fullmatch(item), (name, item)
+            check_instants(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_instants(item)
+
+
+async def test_every_answer_is_what_its_route_declares(
+    app: FastAPI, routes: dict[str, APIRoute], client: httpx.AsyncClient
+) -> None:
+    answers: dict[str, httpx.Response] = {}
+    body = RegistrationFactory()
+    sign_in = {"email": body["email"], "password": body["password"]}
+
+    answers["register"] = await client.post(f"{API}/auth/register", json=body)
+    answers["login"] = await client.post(f"{API}/auth/login", json=sign_in)
+    form = {"username": body["email"], "password": body["password"]}
+    answers["token"] = await client.post(f"{API}/auth/token", data=form)
+    token = {"refresh_token": answers["token"].json()["refresh_token"]}
+    answers["refresh"] = await client.post(f"{API}/auth/refresh", json=token)
+    answers["live"] = await client.get("/health/live")
+    answers["ready"] = await client.get("/health/ready")
+
+    user = Account(client, body["email"], body["password"], answers["login"].json())
+    for prefix, noun in (("/tasks", "task"), ("/users/me/tasks", "user_task")):
+        task = answers[f"create_{noun}"] = await user.post(prefix, TaskFactory())
+        await user.post(prefix, TaskFactory(description=None, is_completed=True))
+        path = f"{prefix}/{task.json()['id']}"
+        answers[f"get_{noun}"] = await user.get(path)
+        answers[f"replace_{noun}"] = await user.put(path, {"title": "t"})
+        answers[f"update_{noun}"] = await user.patch(path, {"description": "d"})
+        answers[f"complete_{noun}"] = await user.post(f"{path}/complete")
+        answers[f"list_{noun}s"] = await user.get(f"{prefix}?limit=1&include_total=true")
+        answers[f"reopen_{noun}"] = await user.post(f"{path}/reopen")
+        answers[f"delete_{noun}"] = await user.delete(path)
+
+    answers["list_sessions"] = await user.get("/auth/sessions")
+    answers["export_me"] = await user.get("/users/me/export")
+    answers["get_me"] = await user.get("/users/me")
+    answers["update_me"] = await user.patch("/users/me", {"name": None, "timezone": "Asia/Tokyo"})
+    change = {"current_password": body["password"], "new_password": f"{body['password']}+"}
+    answers["change_password"] = await user.put("/users/me/password", change)
+    user.password = change["new_password"]
+    await user.sign_in_again()
+    sessions = (await user.get("/auth/sessions")).json()["items"]
+    ended = next(item for item in sessions if not item["is_current"])
+    answers["end_session"] = await user.delete(f"/auth/sessions/{ended['id']}")
+    answers["logout"] = await (await user.sign_in_again()).post("/auth/logout")
+    answers["end_all_sessions"] = await (await user.sign_in_again()).delete("/auth/sessions")
+    answers["delete_me"] = await (await user.sign_in_again()).delete(
+        "/users/me", json={"current_password": user.password}
+    )
+
+    assert set(answers) == {operation.id for operation in operations_of(app)}
+    for name, response in answers.items():
+        check(routes[name], response)
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?include_total=true", "?limit=2", "?q=nothing", "?offset=9"]
+)
+async def test_every_kind_of_page_is_what_is_declared(
+    routes: dict[str, APIRoute], alice: Account, query: str
+) -> None:
+    for number in range(3):
+        await alice.create_task(description=None if number else "d", is_completed=number == 1)
+
+    check(routes["list_tasks"], await alice.get(f"/tasks{query}"))
+
+
+async def test_a_time_without_a_fraction_is_what_is_declared(
+    routes: dict[str, APIRoute], alice: Account, dsn: str
+) -> None:
+    task = await alice.create_task()
+    whole = "UPDATE tasks SET created_at = date_trunc('second', created_at) WHERE user_id = %s"
+    await execute(dsn, whole, alice.id)
+
+    response = await alice.get(f"/tasks/{task['id']}")
+
+    check(routes["get_task"], response)
+
+
+async def test_no_answer_holds_a_password_or_its_hash(client: httpx.AsyncClient) -> None:
+    account = await register(client)
+    await account.create_task()
+
+    answers = [
+        await account.get("/users/me"),
+        await account.get("/users/me/export"),
+        await account.get("/auth/sessions"),
+        await account.patch("/users/me", {"name": "Ada"}),
+    ]
+
+    for text in (str(account.session), *(answer.text for answer in answers)):
+        assert account.password not in text
+        assert "$2b$" not in text
+        assert "password" not in text

@@ -1,0 +1,188 @@
+"""Bodies that are malformed, or not what the route takes: 400, without a word of what was sent."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from tests.accounts import API, Account, error_code
+from tests.operations import operations_of
+
+JSON = {"Content-Type": "application/json"}
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"}",
+        b"nothing",
+        b'{"title": "t"',
+        b'{"title": "t",}',
+        b"{'title': 't'}",
+        b'{"title": "t"} {}',
+        b'{"title": "t"}\x00',
+        b'{"title": "a\x00b"}',
+        b'{"title": "a\nb"}',
+        b'{"title": NaN}',
+        b'{"title": Infinity}',
+        b'{"title": -Infinity}',
+        b'{"title": "t", "description": "\\ud800"}',
+        b'{"title": "\\ud83e t"}',
+        b'{"\\udc00": "t"}',
+        b'{"title": "\xed\xa0\x80"}',
+        b'{"title": "\xff"}',
+        b'{"title": "\xc0\xaf"}',
+        b'\xef\xbb\xbf{"title": "t"}',
+        '{"title": "t"}'.encode("utf-16"),
+        '{"title": "t"}'.encode("utf-16-le"),
+        '{"title": "t"}'.encode("utf-32"),
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"title": "t" /* a comment */}',
+        b'{"title": 01}',
+    ],
+    ids=lambda content: ascii(content[:30]),
+)
+async def test_what_is_not_rfc_8259_json_in_utf_8_is_refused(
+    alice: Account, content: bytes
+) -> None:
+    for method, path in (("POST", "/tasks"), ("POST", "/auth/refresh"), ("PATCH", "/users/me")):
+        response = await alice.request(method, path, content=content, headers=JSON)
+
+        assert response.status_code == 400
+        assert error_code(response) == "VALIDATION_ERROR"
+        (field,) = response.json()["error"]["details"]["fields"]
+        assert (field["path"], field["type"]) == ("body", "json_invalid")
+    assert (await alice.get("/tasks")).json()["items"] == []
+
+
+@pytest.mark.parametrize("content", [b"null", b"[]", b'"text"', b"7", b"true", b"[{}]", b""])
+async def test_a_body_that_is_no_object_is_refused(
+    app: FastAPI, alice: Account, content: bytes
+) -> None:
+    for operation in operations_of(app):
+        if operation.body_type != "application/json":
+            continue
+        response = await alice.client.request(
+            operation.method,
+            operation.url,
+            content=content,
+            headers={**alice.headers, **JSON},
+        )
+        assert response.status_code == 400, operation.id
+        assert error_code(response) == "VALIDATION_ERROR"
+
+
+async def test_every_route_that_takes_json_refuses_a_field_it_does_not_know(
+    app: FastAPI, alice: Account
+) -> None:
+    for operation in operations_of(app):
+        if operation.body_type != "application/json":
+            continue
+        response = await alice.client.request(
+            operation.method, operation.url, json={"colour": "red"}, headers=alice.headers
+        )
+        assert response.status_code == 400, operation.id
+        fields = response.json()["error"]["details"]["fields"]
+        assert {"path": "body.colour", "type": "extra_forbidden"}.items() <= fields[-1].items()
+        for field in fields:
+            assert set(field) == {"path", "message", "type"}
+
+
+SECRET = "Zq7-hunter2"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/tasks", {"title": [SECRET]}),
+        ("POST", "/tasks", {"title": "t", "id": SECRET}),
+        ("POST", "/tasks", {"title": "t", "is_completed": SECRET}),
+        ("POST", "/tasks", {"title": "t", "description": {SECRET: SECRET}}),
+        ("POST", "/tasks", {SECRET: 1}),
+        ("POST", "/tasks", {"title": SECRET * 200}),
+        ("PATCH", "/users/me", {"timezone": SECRET}),
+        ("PATCH", "/users/me", {"email": SECRET, "current_password": SECRET}),
+        ("PATCH", "/users/me", {"name": "\u0000" + SECRET}),
+        ("PUT", "/users/me/password", {"current_password": SECRET, "new_password": SECRET}),
+        ("DELETE", "/users/me", {"current_password": SECRET}),
+        ("POST", "/auth/register", {"email": SECRET, "password": SECRET}),
+        ("POST", "/auth/login", {"email": [SECRET], "password": {"": SECRET}}),
+        ("POST", "/auth/refresh", {"refresh_token": SECRET}),
+        ("GET", f"/tasks/{SECRET}", None),
+        ("GET", f"/tasks?sort={SECRET}", None),
+        ("GET", f"/tasks?limit={SECRET}", None),
+        ("GET", f"/tasks?cursor={SECRET}", None),
+        ("GET", f"/tasks?is_completed={SECRET}", None),
+        ("GET", f"/tasks?{SECRET}=1", None),
+        ("GET", f"/tasks?q={quote(chr(0) + SECRET)}", None),
+        ("GET", f"/users/{SECRET}/tasks", None),
+        ("GET", f"/{SECRET}", None),
+        ("DELETE", f"/auth/sessions/{SECRET}", None),
+    ],
+)
+async def test_no_error_repeats_what_was_sent(
+    alice: Account, method: str, path: str, body: Any
+) -> None:
+    response = await alice.request(method, path, json=body)
+
+    assert 400 <= response.status_code < 500
+    assert error_code(response)
+    told = json.dumps([response.json(), dict(response.headers)])
+    assert SECRET not in told
+
+
+async def test_malformed_json_is_not_repeated_either(alice: Account) -> None:
+    content = f'{{"title": "{SECRET}'.encode()
+
+    response = await alice.request("POST", "/tasks", content=content, headers=JSON)
+
+    assert error_code(response) == "VALIDATION_ERROR"
+    assert SECRET not in response.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"username=a",
+        b"password=b",
+        b"username=&password=",
+        b"username=a&password=b&grant_type=client_credentials",
+        b"grant_type=password",
+    ],
+)
+async def test_a_form_that_lacks_a_field_is_refused(
+    client: httpx.AsyncClient, content: bytes
+) -> None:
+    headers = {"Content-Type": FORM}
+    response = await client.post(f"{API}/auth/token", content=content, headers=headers)
+
+    assert response.status_code == 400
+    assert error_code(response) == "VALIDATION_ERROR"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"username=a%00b&password=c",
+        b"username=a&password=%ED%A0%80",
+        b"username=%FF&password=%FF",
+        b"username=" + b"a" * 10_000 + b"&password=c",
+        b"username=a&password=" + b"b" * 10_000,
+    ],
+    ids=lambda content: ascii(content[:30]),
+)
+async def test_a_form_that_no_account_fits_is_unauthenticated(
+    client: httpx.AsyncClient, content: bytes
+) -> None:
+    headers = {"Content-Type": FORM}
+    response = await client.post(f"{API}/auth/token", content=content, headers=headers)
+
+    assert response.status_code == 401
+    assert error_code(response) == "UNAUTHENTICATED"

@@ -1,0 +1,225 @@
+"""The schema: valid, complete, stable, and written down."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from openapi_spec_validator import validate
+
+from duly import cli
+from duly.core import errors
+from duly.schemas.base import ErrorEnvelope
+from tests.operations import Operation, operations_of
+
+WRITTEN = Path(__file__).parents[3] / "docs" / "openapi.yaml"
+
+# Clients are generated with these names: to change one is to break them.
+OPERATIONS = {
+    "register": "POST /api/v1/auth/register",
+    "login": "POST /api/v1/auth/login",
+    "token": "POST /api/v1/auth/token",
+    "refresh": "POST /api/v1/auth/refresh",
+    "logout": "POST /api/v1/auth/logout",
+    "list_sessions": "GET /api/v1/auth/sessions",
+    "end_all_sessions": "DELETE /api/v1/auth/sessions",
+    "end_session": "DELETE /api/v1/auth/sessions/{session_id}",
+    "get_me": "GET /api/v1/users/me",
+    "update_me": "PATCH /api/v1/users/me",
+    "change_password": "PUT /api/v1/users/me/password",
+    "delete_me": "DELETE /api/v1/users/me",
+    "export_me": "GET /api/v1/users/me/export",
+    "create_task": "POST /api/v1/tasks",
+    "list_tasks": "GET /api/v1/tasks",
+    "get_task": "GET /api/v1/tasks/{task_id}",
+    "replace_task": "PUT /api/v1/tasks/{task_id}",
+    "update_task": "PATCH /api/v1/tasks/{task_id}",
+    "delete_task": "DELETE /api/v1/tasks/{task_id}",
+    "complete_task": "POST /api/v1/tasks/{task_id}/complete",
+    "reopen_task": "POST /api/v1/tasks/{task_id}/reopen",
+    "create_user_task": "POST /api/v1/users/{user_id}/tasks",
+    "list_user_tasks": "GET /api/v1/users/{user_id}/tasks",
+    "get_user_task": "GET /api/v1/users/{user_id}/tasks/{task_id}",
+    "replace_user_task": "PUT /api/v1/users/{user_id}/tasks/{task_id}",
+    "update_user_task": "PATCH /api/v1/users/{user_id}/tasks/{task_id}",
+    "delete_user_task": "DELETE /api/v1/users/{user_id}/tasks/{task_id}",
+    "complete_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/complete",
+    "reopen_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/reopen",
+    "live": "GET /health/live",
+    "ready": "GET /health/ready",
+}
+OPEN = {"register", "login", "token", "refresh", "live", "ready"}
+SIGN_IN = {"register", "login", "token", "refresh"}
+CONFLICTS = {"register", "update_me", "create_task", "create_user_task"}
+
+# The error table of the contract, as far as these routes go.
+CODES = {
+    400: {"VALIDATION_ERROR"},
+    401: {"UNAUTHENTICATED"},
+    403: {"FORBIDDEN"},
+    404: {"NOT_FOUND"},
+    408: {"REQUEST_TIMEOUT"},
+    409: {"EMAIL_TAKEN", "ID_TAKEN"},
+    413: {"PAYLOAD_TOO_LARGE"},
+    415: {"UNSUPPORTED_MEDIA_TYPE"},
+    429: {"RATE_LIMITED"},
+    500: {"INTERNAL_ERROR"},
+    503: {"SERVICE_UNAVAILABLE"},
+}
+
+
+def expected_errors(operation: Operation) -> set[int]:
+    """The statuses that an operation can answer with, by what it is."""
+    statuses = {400, 413, 500, 503}
+    if operation.id not in OPEN:
+        statuses |= {401, 429}
+    if operation.id in SIGN_IN:
+        statuses |= {429} if operation.id == "register" else {401, 429}
+    if operation.body_type is not None:
+        statuses |= {408}
+    if operation.body_type == "application/json":
+        statuses |= {415}
+    if "{task_id}" in operation.path or "{session_id}" in operation.path:
+        statuses |= {404}
+    if "{user_id}" in operation.path:
+        statuses |= {403}
+    if operation.id in CONFLICTS:
+        statuses |= {409}
+    return statuses
+
+
+async def test_the_schema_is_valid(app: FastAPI) -> None:
+    validate(app.openapi())
+
+
+async def test_operations_keep_their_names(app: FastAPI) -> None:
+    found = {item.id: f"{item.method} {item.path}" for item in operations_of(app)}
+
+    assert found == OPERATIONS
+    assert len(operations_of(app)) == len(found), "no name is used twice"
+
+
+async def test_every_route_is_in_the_schema(app: FastAPI) -> None:
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+
+    assert {route.operation_id for route in routes} == set(OPERATIONS)
+
+
+async def test_every_operation_documents_the_errors_it_can_answer_with(app: FastAPI) -> None:
+    for operation in operations_of(app):
+        statuses = {int(status) for status in operation.spec["responses"]}
+        assert {status for status in statuses if status >= 400} == expected_errors(operation), (
+            operation.id
+        )
+
+
+async def test_every_error_is_in_the_envelope_and_has_an_example(app: FastAPI) -> None:
+    for operation in operations_of(app):
+        for status, response in operation.spec["responses"].items():
+            if int(status) < 400:
+                continue
+            content = response["content"]
+            assert set(content) == {"application/json"}
+            assert content["application/json"]["schema"] == {
+                "$ref": "#/components/schemas/ErrorEnvelope"
+            }
+            examples = content["application/json"]["examples"]
+            assert examples
+            assert set(examples) <= CODES[int(status)], (operation.id, status)
+            for code, example in examples.items():
+                envelope = ErrorEnvelope.model_validate(example["value"], strict=True)
+                assert envelope.error.code == code
+            assert response["description"]
+            assert "X-Request-ID" in response["headers"]
+
+
+async def test_a_refusal_says_in_which_header_it_tells_more(app: FastAPI) -> None:
+    for operation in operations_of(app):
+        headers = {
+            int(status): set(response["headers"])
+            for status, response in operation.spec["responses"].items()
+        }
+        assert "WWW-Authenticate" in headers.get(401, {"WWW-Authenticate"})
+        assert "Retry-After" in headers.get(429, {"Retry-After"})
+        assert "Retry-After" in headers[503]
+
+
+async def test_every_operation_has_one_answer_that_is_no_error(app: FastAPI) -> None:
+    for operation in operations_of(app):
+        (status,) = (name for name in operation.spec["responses"] if int(name) < 400)
+        response = operation.spec["responses"][status]
+        if status == "204":
+            assert "content" not in response
+        else:
+            assert "$ref" in response["content"]["application/json"]["schema"]
+        assert operation.spec["summary"]
+        assert operation.spec["description"]
+
+
+async def test_tasks_document_their_headers(app: FastAPI) -> None:
+    by_id = {operation.id: operation.spec["responses"] for operation in operations_of(app)}
+
+    assert {"Location", "ETag"} <= set(by_id["create_task"]["201"]["headers"])
+    for name in ("get_task", "replace_task", "update_task", "complete_task", "reopen_task"):
+        assert "ETag" in by_id[name]["200"]["headers"]
+
+
+async def test_every_route_but_sign_in_and_health_needs_a_token(app: FastAPI) -> None:
+    secured = {item.id for item in operations_of(app) if item.spec.get("security")}
+
+    assert secured == set(OPERATIONS) - OPEN
+    schemes = app.openapi()["components"]["securitySchemes"]
+    assert schemes == {
+        "OAuth2PasswordBearer": {
+            "type": "oauth2",
+            "flows": {"password": {"scopes": {}, "tokenUrl": "/api/v1/auth/token"}},
+        }
+    }
+
+
+async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> None:
+    by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
+
+    aliases = {name: spec for name, spec in by_id.items() if "_user_task" in name}
+    assert len(aliases) == 8
+    for name, spec in aliases.items():
+        original = by_id[name.replace("_user_", "_")]
+        assert spec.get("requestBody") == original.get("requestBody")
+        own = [item for item in spec.get("parameters", []) if item["name"] != "user_id"]
+        assert own == original.get("parameters", [])
+        assert {key: value for key, value in spec["responses"].items() if key != "403"} == (
+            original["responses"]
+        )
+
+
+async def test_limits_of_the_contract_stand_in_the_schema(app: FastAPI) -> None:
+    schemas = app.openapi()["components"]["schemas"]
+    title = schemas["TaskCreate"]["properties"]["title"]
+    description = schemas["TaskCreate"]["properties"]["description"]["anyOf"][0]
+    parameters = app.openapi()["paths"]["/api/v1/tasks"]["get"]["parameters"]
+    query = {item["name"]: item["schema"] for item in parameters}
+
+    assert (title["minLength"], title["maxLength"]) == (1, 255)
+    assert description["maxLength"] == 20_000
+    assert {"minimum": 1, "maximum": 100, "default": 20}.items() <= query["limit"].items()
+    assert {"minimum": 0, "maximum": 10_000, "default": 0}.items() <= query["offset"].items()
+    assert query["sort"]["default"] == "-created_at"
+    for name in ("TaskCreate", "TaskReplace", "TaskPatch", "Registration", "UserPatch"):
+        assert schemas[name]["additionalProperties"] is False
+
+
+def test_every_error_class_is_in_the_table() -> None:
+    for error in errors.DulyError.__subclasses__():
+        assert error.code in CODES.get(error.status, {"METHOD_NOT_ALLOWED"})
+
+
+def test_the_written_schema_is_the_one_that_is_served(
+    tmp_path: Path, clean_environment: pytest.MonkeyPatch
+) -> None:
+    clean_environment.chdir(tmp_path)
+    cli.openapi(tmp_path / "openapi.yaml")
+
+    assert (tmp_path / "openapi.yaml").read_text() == WRITTEN.read_text(), (
+        "docs/openapi.yaml is stale: run `make openapi`"
+    )

@@ -1,0 +1,213 @@
+"""Text as it is cleaned before it is stored, and numbers and booleans in a URL."""
+
+from typing import Annotated
+from unicodedata import category, is_normalized, normalize
+
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from duly.schemas.base import Text
+from duly.schemas.tasks import TaskQuery
+
+# However busy the machine is.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Line(BaseModel):
+    value: Annotated[str, Text(1, 20)]
+
+
+class Paragraphs(BaseModel):
+    value: Annotated[str, Text(0, 20, has_lines=True)]
+
+
+def clean(value: object) -> str:
+    return Line(value=value).value
+
+
+def clean_paragraphs(value: object) -> str:
+    return Paragraphs(value=value).value
+
+
+# All characters, but those that are refused.
+allowed = st.characters(exclude_categories=["Cc", "Cs"])
+texts = st.text(allowed, max_size=30)
+spaces = st.text(st.sampled_from(" \u00a0\u1680\u2003\u2028\u202f\u3000"), max_size=30)
+refused = st.characters(categories=["Cc", "Cs"])
+
+
+def fits(text: str, minimum: int = 1) -> bool:
+    return minimum <= len(normalize("NFC", text).strip()) <= 20
+
+
+@patient
+@given(texts)
+@example("e\u0301")
+@example("\u1e9b\u0323")
+@example("\u0958")
+@example("\U0001d15e")
+@example(" \u0301")
+@example("\u2126")
+def test_what_is_stored_is_trimmed_and_in_nfc(text: str) -> None:
+    assume(fits(text))
+
+    stored = clean(text)
+
+    assert stored == normalize("NFC", text).strip()
+    assert is_normalized("NFC", stored)
+    assert stored == stored.strip()
+
+
+@patient
+@given(texts)
+def test_what_was_stored_is_stored_again_as_it_is(text: str) -> None:
+    assume(fits(text))
+
+    stored = clean(text)
+
+    assert clean(stored) == stored
+
+
+@patient
+@given(texts)
+def test_two_spellings_of_one_text_are_stored_alike(text: str) -> None:
+    assume(fits(text))
+
+    assert clean(normalize("NFD", text)) == clean(normalize("NFC", text)) == clean(text)
+
+
+@patient
+@given(spaces, st.text(allowed.filter(lambda char: not char.isspace()), max_size=25), spaces)
+def test_length_is_counted_once_the_text_is_clean(before: str, text: str, after: str) -> None:
+    if fits(text):
+        assert clean(before + text + after) == normalize("NFC", text)
+    else:
+        with pytest.raises(ValidationError, match="1 to 20 characters"):
+            clean(before + text + after)
+
+
+def test_a_character_that_nfc_takes_apart_counts_as_what_it_becomes() -> None:
+    # U+0958 is two characters in NFC, and e with an acute accent one.
+    assert len(clean("\u0958" * 10)) == 20
+    with pytest.raises(ValidationError):
+        clean("\u0958" * 11)
+    assert len(clean("e\u0301" * 20)) == 20
+
+
+@patient
+@given(texts, refused, texts)
+@example("a", "\x00", "b")
+@example("a", "\x1b", "[31m")
+@example("a", "\x7f", "")
+@example("a", "\x85", "b")
+@example("a", "\ud800", "")
+@example("", "\udfff", "b")
+def test_control_characters_and_lone_surrogates_are_refused_wherever_they_stand(
+    before: str, char: str, after: str
+) -> None:
+    for take in (clean,) if char in "\n\r\t" else (clean, clean_paragraphs):
+        with pytest.raises(ValidationError):
+            take(before[:9] + "x" + char + "x" + after[:9])
+
+
+def test_no_control_character_is_missed() -> None:
+    controls = [chr(code) for code in range(0x110000) if category(chr(code)) == "Cc"]
+    assert len(controls) == 65
+
+    for char in controls:
+        with pytest.raises(ValidationError):
+            clean(f"a{char}b")
+        if char in "\n\r\t":
+            assert clean_paragraphs(f"a{char}b") == f"a{char}b"
+        else:
+            with pytest.raises(ValidationError):
+                clean_paragraphs(f"a{char}b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b>bold</b>",
+        "a &amp; b < c > d",
+        "<script>1</script>",
+        "'; DROP TABLE x",
+        "%s {0} $1 \\n",
+        "=1+1",
+        "\u202eabc",
+        "a\u200bb",
+        "👨‍👩‍👧 🇮🇹",
+    ],
+    ids=ascii,
+)
+def test_text_is_stored_as_given(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize("value", [None, 1, 1.5, True, ["text"], {"text": 1}], ids=repr)
+def test_what_is_no_text_is_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        clean(value)
+
+
+def test_limits_are_told_to_openapi() -> None:
+    schema = Line.model_json_schema()["properties"]["value"]
+
+    assert (schema["type"], schema["minLength"], schema["maxLength"]) == ("string", 1, 20)
+
+
+# In a URL
+
+
+@patient
+@given(st.integers(1, 100), st.integers(0, 10_000))
+def test_numbers_are_taken_in_digits(limit: int, offset: int) -> None:
+    query = TaskQuery.model_validate({"limit": str(limit), "offset": str(offset)})
+
+    assert (query.limit, query.offset) == (limit, offset)
+
+
+@patient
+@given(st.text(max_size=6))
+@example("1_0")
+@example("1.0")
+@example("1e1")
+@example("+1")
+@example(" 1")
+@example("1\n")
+@example("٣")
+@example("１")  # noqa: RUF001  # a digit of full width
+@example("0x1")
+@example("true")
+def test_no_other_spelling_of_a_number_is_taken(text: str) -> None:
+    assume(not (text.isascii() and text.isdigit()))
+
+    with pytest.raises(ValidationError):
+        TaskQuery.model_validate({"limit": text})
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
+def test_booleans_are_taken_as_json_spells_them(text: str, *, value: bool) -> None:
+    query = TaskQuery.model_validate({"is_completed": text, "include_total": text})
+
+    assert query.is_completed is value
+    assert query.include_total is value
+
+
+@patient
+@given(st.text(max_size=6))
+@example("True")
+@example("1")
+@example("0")
+@example("yes")
+@example("on")
+@example("t")
+@example("false ")
+@example("null")
+@example("")
+def test_no_other_spelling_of_a_boolean_is_taken(text: str) -> None:
+    assume(text not in {"true", "false"})
+
+    with pytest.raises(ValidationError):
+        TaskQuery.model_validate({"is_completed": text})
