@@ -24,6 +24,7 @@ migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL to the newest s
 	@$(BIN)/duly migrate
 
 test: $(VENV)/dev.stamp $(GENERATOR)/stamp ## run every test, in parallel, on an embedded PostgreSQL
+	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
