@@ -162,7 +162,7 @@ def check_secret(secret: str) -> None:
     if len(secret.encode()) < MIN_SECRET_BYTES:
         raise ValueError(f"it must have at least {MIN_SECRET_BYTES} bytes")
     if (
-        secret in _WELL_KNOWN_SECRETS
+        secret.lower() in _WELL_KNOWN_SECRETS
         or _PLACEHOLDER.search(secret)
         or len(set(secret)) < _MIN_DISTINCT
     ):

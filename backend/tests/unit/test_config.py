@@ -1,0 +1,329 @@
+"""Settings: what they default to, what stops the start, and how `.env.example` lists them."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from duly.core.config import Settings, environment_name, load_settings, signing_secret
+from duly.core.errors import StartupError
+
+GOOD = "6f1a9c0e7b2d4835a1f0c9e8d7b6a5943021fedcba98765f"
+DSN = "postgresql://duly@localhost/duly"
+NEON = (
+    "postgresql://neondb_owner:npg_Xy12@ep-cool-cloud-a1b2c3-pooler.eu-central-1.aws.neon.tech/"
+    "neondb?sslmode=require&channel_binding=require"
+)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Nothing of Duly is set, neither in the environment nor in a `.env`."""
+    clean_environment.chdir(tmp_path)
+    return clean_environment
+
+
+def refusal(environment: pytest.MonkeyPatch, **variables: str) -> str:
+    """The line with which settings are refused."""
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    with pytest.raises(StartupError) as refused:
+        load_settings()
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = load_settings()
+
+    assert settings.is_embedded
+    assert settings.data_dir == Path("duly_data")
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.workers == 1
+    assert settings.log_level == "info"
+    assert settings.rate_limit == "600/minute"
+    assert settings.login_account_limit == "10/minute"
+    assert settings.login_address_limit == "100/hour"
+    assert settings.register_limit == "30/minute"
+    assert settings.refresh_limit == "60/minute"
+    assert settings.access_token_minutes == 15
+    assert settings.database_direct_url is None
+
+
+def test_the_environment_sets_what_it_names(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_HOST", "0.0.0.0")
+    elsewhere.setenv("DULY_PORT", "9000")
+    elsewhere.setenv("DULY_DATA_DIR", "/srv/duly")
+    elsewhere.setenv("DULY_WORKERS", "4")
+
+    settings = load_settings()
+
+    assert (settings.host, settings.port, settings.workers) == ("0.0.0.0", 9000, 4)
+    assert settings.data_dir == Path("/srv/duly")
+
+
+def test_a_dot_env_file_sets_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DULY_PORT=9001\nOTHER=1\n")
+
+    assert load_settings().port == 9001
+
+
+def test_the_environment_wins_over_the_file(elsewhere: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DULY_PORT=9001\n")
+    elsewhere.setenv("DULY_PORT", "9002")
+
+    assert load_settings().port == 9002
+
+
+def test_the_command_line_wins_over_the_environment(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_PORT", "9002")
+
+    assert load_settings(port=9003, host=None).port == 9003
+
+
+def test_a_variable_set_to_nothing_is_not_set(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DATABASE_URL", "")
+    elsewhere.setenv("DULY_PORT", "")
+
+    settings = load_settings()
+
+    assert settings.is_embedded
+    assert settings.port == 8000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DULY_PORT", "0"),
+        ("DULY_PORT", "65536"),
+        ("DULY_PORT", "http"),
+        ("DULY_WORKERS", "0"),
+        ("DULY_WORKERS", "two"),
+        ("DULY_LOG_LEVEL", "loud"),
+        ("DULY_LOG_FORMAT", "xml"),
+        ("DULY_MIGRATE_AT_START", "perhaps"),
+        ("DULY_POOL_SIZE", "0"),
+        ("DULY_DATABASE_TIMEOUT", "0"),
+        ("DULY_DATABASE_TIMEOUT", "nan"),
+        ("DULY_PREPARED_STATEMENTS", "2"),
+        ("DULY_ACCESS_TOKEN_MINUTES", "0"),
+        ("DULY_REFRESH_TOKEN_DAYS", "-1"),
+        ("DULY_BCRYPT_COST", "3"),
+        ("DULY_BCRYPT_COST", "31"),
+        ("DULY_PASSWORD_THREADS", "0"),
+        ("DULY_RATE_LIMIT", "600"),
+        ("DULY_RATE_LIMIT", "0/minute"),
+        ("DULY_RATE_LIMIT", "600/fortnight"),
+        ("DULY_RATE_LIMIT", "none"),
+        ("DULY_LOGIN_ACCOUNT_LIMIT", "off"),
+        ("DULY_LOGIN_ADDRESS_LIMIT", "off"),
+        ("DULY_REGISTER_LIMIT", "off"),
+        ("DULY_REFRESH_LIMIT", "off"),
+        ("DULY_RATE_LIMIT_STORAGE", "memcached://localhost"),
+        ("DULY_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("DULY_TRUSTED_PROXIES", "127.0.0.1, proxy"),
+        ("DULY_CORS_ORIGINS", "*"),
+        ("DULY_CORS_ORIGINS", "https://a.example.com/app"),
+        ("DULY_CORS_ORIGINS", "https://*.example.com"),
+        ("DULY_CORS_ORIGINS", "app.example.com"),
+        ("DATABASE_URL", "mysql://localhost/duly"),
+        ("DATABASE_URL", "localhost"),
+        ("DATABASE_DIRECT_URL", "sqlite:///duly.db"),
+        ("DULY_SECRET_KEY", "short"),
+        ("DULY_PREVIOUS_SECRET_KEYS", f"{GOOD},short"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_that_names_the_setting(
+    elsewhere: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    line = refusal(elsewhere, **{name: value})
+
+    assert line.startswith(f"{name}: ")
+
+
+def test_the_command_line_s_wrong_value_names_the_setting_too() -> None:
+    with pytest.raises(StartupError, match=r"^DULY_PORT: "):
+        load_settings(port=0)
+
+
+@pytest.mark.parametrize("name", ["DULY_SECRET_KEY", "DULY_PREVIOUS_SECRET_KEYS", "DATABASE_URL"])
+def test_the_refusal_of_a_secret_does_not_tell_it(
+    elsewhere: pytest.MonkeyPatch, name: str
+) -> None:
+    assert "hunter2" not in refusal(elsewhere, **{name: "hunter2"})
+
+
+def test_an_unknown_variable_is_left_alone(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_COLOUR", "blue")
+
+    load_settings()
+
+
+@pytest.mark.parametrize("dsn", [DSN, NEON, "postgres://duly@localhost/duly"])
+def test_a_database_needs_a_secret_key(elsewhere: pytest.MonkeyPatch, dsn: str) -> None:
+    line = refusal(elsewhere, DATABASE_URL=dsn)
+
+    assert line.startswith("DULY_SECRET_KEY: ")
+
+
+@pytest.mark.parametrize("dsn", [DSN, NEON])
+def test_a_database_is_taken_verbatim(elsewhere: pytest.MonkeyPatch, dsn: str) -> None:
+    elsewhere.setenv("DATABASE_URL", dsn)
+    elsewhere.setenv("DULY_SECRET_KEY", GOOD)
+
+    settings = load_settings()
+
+    assert settings.database_url == SecretStr(dsn)
+    assert not settings.is_embedded
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "x" * 31,
+        "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d",  # 31 bytes
+        "x" * 64,
+        "0123" * 16,
+        "changeme" * 8,
+        "change-me-change-me-change-me-now",
+        "please change this before you go live 1",
+        "your-secret-key-with-many-characters-0",
+        "example-key-0123456789-abcdefghijklmn",
+        "a-placeholder-0123456789-abcdefghijkl",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "09D25E094FAA6CA2556C818166B7A9563B93F7099F6F0F4CAA6CF63B88E8D3E7",
+        "super-secret-jwt-token-with-at-least-32-characters-long",
+        "a-string-secret-at-least-256-bits-long",
+    ],
+)
+@pytest.mark.parametrize("name", ["DULY_SECRET_KEY", "DULY_PREVIOUS_SECRET_KEYS"])
+def test_a_short_or_well_known_secret_is_refused(
+    elsewhere: pytest.MonkeyPatch, name: str, secret: str
+) -> None:
+    line = refusal(elsewhere, DATABASE_URL=DSN, **{name: secret})
+
+    assert line.startswith(f"{name}: ")
+    assert secret not in line
+
+
+def test_the_length_of_a_secret_is_counted_in_bytes(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_SECRET_KEY", "äöüßéèêëñçåøîïðþ")
+
+    assert load_settings().secret_key is not None
+
+
+def test_a_secret_is_not_shown_with_the_settings(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_SECRET_KEY", GOOD)
+    elsewhere.setenv("DULY_PREVIOUS_SECRET_KEYS", GOOD)
+    elsewhere.setenv("DATABASE_URL", "postgresql://duly:hunter2@localhost/duly")
+
+    settings = load_settings()
+
+    assert GOOD not in repr(settings)
+    assert "hunter2" not in repr(settings)
+
+
+def test_lists_are_separated_by_commas(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_CORS_ORIGINS", "https://a.example.com, http://localhost:3000,")
+    elsewhere.setenv("DULY_PREVIOUS_SECRET_KEYS", f"{GOOD},{GOOD[::-1]}")
+
+    settings = load_settings()
+
+    assert settings.cors_origins == ("https://a.example.com", "http://localhost:3000")
+    assert len(settings.previous_secret_keys) == 2
+
+
+def test_the_general_budget_can_be_lifted(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_RATE_LIMIT", "off")
+
+    assert load_settings().rate_limit == "off"
+
+
+def test_settings_can_not_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().port = 1  # type: ignore[misc]
+
+
+def test_a_signing_key_is_made_once_and_kept_for_its_owner_only(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "data")
+
+    first, second = signing_secret(settings), signing_secret(settings)
+
+    assert first == second
+    assert len(bytes.fromhex(first)) == 32
+    assert [path.name for path in settings.data_dir.iterdir()] == ["secret_key"]
+    assert stat.S_IMODE((settings.data_dir / "secret_key").stat().st_mode) == 0o600
+
+
+def test_each_data_directory_has_a_signing_key_of_its_own(tmp_path: Path) -> None:
+    one, other = (signing_secret(load_settings(data_dir=tmp_path / name)) for name in "ab")
+
+    assert one != other
+
+
+def test_a_secret_that_is_set_is_used_and_not_kept(tmp_path: Path) -> None:
+    settings = load_settings(secret_key=GOOD, data_dir=tmp_path / "data")
+
+    assert signing_secret(settings) == GOOD
+    assert not settings.data_dir.exists()
+
+
+def test_a_signing_key_that_can_not_be_kept_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+
+    with pytest.raises(StartupError, match="signing key"):
+        signing_secret(load_settings(data_dir=tmp_path / "data"))
+
+
+# .env.example
+
+
+def listed() -> dict[str, tuple[str, str]]:
+    """What `.env.example` says of each setting: its comment and its value."""
+    blocks = (ROOT / ".env.example").read_text().strip().split("\n\n")[1:]
+    lines = [block.split("\n") for block in blocks]
+    assert all(len(pair) == 2 for pair in lines), "a comment, a setting, an empty line"
+    settings = (setting.removeprefix("#").split("=", 1) for _, setting in lines)
+    return {
+        name: (comment.removeprefix("# "), value)
+        for (comment, _), (name, value) in zip(lines, settings, strict=True)
+    }
+
+
+def test_the_example_lists_every_setting_in_order_with_its_description() -> None:
+    assert [(name, comment) for name, (comment, _) in listed().items()] == [
+        (environment_name(name), field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def test_the_example_s_values_are_the_defaults(
+    elsewhere: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    defaults = load_settings()
+    example = (ROOT / ".env.example").read_text().replace("\n#D", "\nD")
+    (tmp_path / ".env").write_text(example)
+
+    assert load_settings() == defaults
+    for name, (_, value) in listed().items():
+        elsewhere.setenv(name, value)
+    assert load_settings() == defaults
+
+
+def test_the_example_gives_every_default_that_there_is() -> None:
+    without = {name for name, (_, value) in listed().items() if not value}
+
+    assert without == {
+        environment_name(name)
+        for name, field in Settings.model_fields.items()
+        if field.default in (None, ())
+    }
+
+
+def test_the_example_sets_nothing_until_a_line_is_uncommented() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+
+    assert all(not line or line.startswith("#") for line in lines)
