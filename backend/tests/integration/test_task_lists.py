@@ -282,3 +282,14 @@ async def test_a_cursor_is_of_no_use_to_another_list(
     assert response.status_code == 400
     assert error_code(response) == "VALIDATION_ERROR"
     assert response.json()["error"]["details"]["fields"][0]["path"] == "query.cursor"
+
+
+async def test_a_page_is_found_by_cursor_or_by_offset_but_not_by_both(alice: Account) -> None:
+    for _ in range(3):
+        await alice.create_task()
+    cursor = (await alice.get("/tasks", params={"limit": 1})).json()["next_cursor"]
+
+    response = await alice.get("/tasks", params={"cursor": cursor, "offset": 1})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["details"]["fields"][0]["path"] == "query.offset"

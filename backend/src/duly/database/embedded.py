@@ -124,6 +124,8 @@ class _Server:
             "jit": "off",
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
+        # Its lines can hold what rows hold.
+        self._log_path.touch(mode=0o600)
         with self._log_path.open("ab") as log_file:
             self._process = subprocess.Popen(  # noqa: S603  # our own program
                 [self._bin / "postgres", "-D", self._cluster, *arguments],
@@ -234,6 +236,11 @@ class _Server:
 
     def _make_own(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
+        # One that lay there before, where others can write, too, may be a trap.
+        found = directory.lstat()
+        owners = {os.geteuid(), self._account.pw_uid if self._account else os.geteuid()}
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
+            raise StartupError(f"{directory} belongs to somebody else: remove it")
         directory.chmod(0o700)
         if self._account is not None:
             os.chown(directory, self._account.pw_uid, self._account.pw_gid)

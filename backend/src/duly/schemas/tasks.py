@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
 from duly.schemas.base import IN_DIGITS, Id, Instant, QueryBool, RequestBody, ResponseBody, Text
 from duly.schemas.page import MAX_LIMIT, MAX_OFFSET
@@ -78,3 +78,10 @@ class TaskQuery(RequestBody):
     ] = None
     sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
     include_total: QueryBool = False
+
+    @field_validator("offset")
+    @classmethod
+    def _check_offset(cls, offset: int, info: ValidationInfo) -> int:
+        if offset and info.data.get("cursor") is not None:
+            raise ValueError("it does not go with cursor: give one of them")
+        return offset
