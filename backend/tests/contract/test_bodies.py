@@ -137,6 +137,26 @@ async def test_no_error_repeats_what_was_sent(
     assert SECRET not in told
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "one", "other"),
+    [
+        ("GET", "/tasks/{}", "zebra", "01936d5e-8f1c-7000-8000-00000000quag"),
+        ("DELETE", "/auth/sessions/{}", "{", "urn:uuid:x"),
+        ("GET", "/tasks?limit={}", "zebra", "1.5"),
+        ("GET", "/tasks?sort={}", "zebra", "quagga"),
+        ("GET", "/tasks?cursor={}", "zebra", "quagga"),
+        ("GET", "/tasks?is_completed={}", "zebra", "quagga"),
+    ],
+)
+async def test_an_error_depends_on_the_fault_and_not_on_what_was_sent(
+    alice: Account, method: str, path: str, one: str, other: str
+) -> None:
+    answers = [await alice.request(method, path.format(value)) for value in (one, other)]
+
+    assert error_code(answers[0]) == "VALIDATION_ERROR"
+    assert answers[0].content == answers[1].content
+
+
 async def test_malformed_json_is_not_repeated_either(alice: Account) -> None:
     content = f'{{"title": "{SECRET}'.encode()
 
