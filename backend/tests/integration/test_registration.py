@@ -133,6 +133,7 @@ async def test_an_address_in_use_is_taken(client: httpx.AsyncClient, alice: Acco
         ("ada.{}@example.com", "\uff41da.{}@example.com"),
         ("stra\u00dfe.{}@example.com", "STRASSE.{}@example.com"),
         ("\ufb01.{}@example.com", "fi.{}@example.com"),
+        ("\u210cugo.{}@example.com", "hugo.{}@example.com"),
         ("zo\u00eb.{}@example.com", "zoe\u0308.{}@example.com"),
         ("\u03c3.{}@example.com", "\u03a3.{}@example.com"),
         ("ada.{}@b\u00fccher.example", "ada.{}@xn--bcher-kva.example"),

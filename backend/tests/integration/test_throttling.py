@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
+from duly.services import operators
 from tests.accounts import API, Account, error_code, register
 from tests.factories import RegistrationFactory
 from tests.instances import client_at, running
@@ -87,6 +88,16 @@ async def test_an_unknown_account_is_throttled_like_a_known_one(
     assert await statuses(*(login(client, email) for _ in range(10))) == [401] * 10
 
     assert_throttled(await login(client, email), window=60)
+
+
+async def test_a_disabled_account_is_throttled_like_an_unknown_one(
+    app: FastAPI, alice: Account
+) -> None:
+    await operators.disable_user(app.state.context, alice.email)
+    requests = (login(alice.client, alice.email, alice.password) for _ in range(10))
+    assert await statuses(*requests) == [401] * 10
+
+    assert_throttled(await login(alice.client, alice.email, alice.password), window=60)
 
 
 @pytest.mark.parametrize("spell", [str.upper, lambda email: f" {email} "])
