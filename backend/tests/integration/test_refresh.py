@@ -11,7 +11,7 @@ from duly.core.config import Settings
 from duly.services import operators
 from tests.accounts import API, Account, error_code
 from tests.database import age, execute
-from tests.instances import running
+from tests.instances import captured_logs, running
 
 REPLAY_WINDOW = 10
 
@@ -225,3 +225,16 @@ async def test_a_body_of_another_shape_is_refused(client: httpx.AsyncClient, bod
 
     assert response.status_code == 400
     assert error_code(response) == "VALIDATION_ERROR"
+
+
+async def test_a_refresh_of_a_session_that_is_over_is_no_reuse(
+    settings: Settings, alice: Account, dsn: str, address: str
+) -> None:
+    await age(dsn, alice.id, seconds=31 * 24 * 3600)
+
+    with captured_logs(settings) as logs:
+        async with running(settings, address) as client:
+            response = await refresh(client, alice.session["refresh_token"])
+
+    assert response.status_code == 401
+    assert "session.refresh_reused" not in logs.getvalue()

@@ -78,10 +78,12 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     await pool.open()
     door = AcrossUsers(pool)
     housekeeping = asyncio.create_task(keep_house(door))
+    throttle = Throttle(settings)
     try:
-        yield Context(settings, pool, keyring, passwords, Throttle(settings), Revocations(door))
+        yield Context(settings, pool, keyring, passwords, throttle, Revocations(door))
     finally:
         housekeeping.cancel()
+        await throttle.close()
         passwords.close()
         await pool.close()
 

@@ -1,6 +1,7 @@
 """Where budgets are counted: in each worker's memory, or in a Redis that all workers share."""
 
 import time
+from typing import Any
 
 from limits.aio.storage import RedisStorage, Storage
 
@@ -14,6 +15,13 @@ def open_storage(uri: str) -> Storage:
     return RedisStorage(
         f"async+{uri}", wrap_exceptions=True, implementation="redispy", socket_timeout=1
     )
+
+
+async def close_storage(storage: Storage) -> None:
+    """Close the connections of a shared storage."""
+    if isinstance(storage, RedisStorage):
+        bridge: Any = storage.bridge  # what it bridges to has no type
+        await bridge.storage.aclose()
 
 
 class MemoryStorage(Storage):

@@ -28,7 +28,10 @@ class Revocations:
 
     def __init__(self, door: AcrossUsers) -> None:
         self._door = door
-        self._session_ids: frozenset[UUID] = frozenset()
+        self._listed: frozenset[UUID] = frozenset()
+        # Ended by this worker, so lately that the list may have been read before.
+        self._noted: set[UUID] = set()
+        self._noted_before: set[UUID] = set()
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
@@ -36,7 +39,11 @@ class Revocations:
         """Whether the session has ended. Raises `ServiceUnavailable` when the list is too old."""
         if time.monotonic() - self._read_at >= MAX_AGE:
             await self._refresh()
-        return session_id in self._session_ids
+        return (
+            session_id in self._listed
+            or session_id in self._noted
+            or session_id in self._noted_before
+        )
 
     async def _refresh(self) -> None:
         async with self._reading:
@@ -45,9 +52,10 @@ class Revocations:
             if started - self._read_at < MAX_AGE:
                 return
             rows = await self._door.all(LIST_REVOKED)
-            self._session_ids = frozenset(row["session_id"] for row in rows)
+            self._listed = frozenset(row["session_id"] for row in rows)
+            self._noted_before, self._noted = self._noted, set()
             self._read_at = started
 
     def add(self, session_ids: Iterable[UUID]) -> None:
         """Note sessions that this worker has ended itself."""
-        self._session_ids = self._session_ids.union(session_ids)
+        self._noted.update(session_ids)

@@ -139,6 +139,7 @@ def _ending(which: ColumnElement[bool]) -> OwnedStatement:
 
 
 _END_ONE = _ending(_sessions.c.id == _SESSION_ID)
+_END_REUSED = _ending(and_(_sessions.c.id == _SESSION_ID, _sessions.c.refresh_hash != _PRESENTED))
 _END_OTHERS = _ending(_sessions.c.id != _SESSION_ID)
 _END_ALL = _ending(true())
 
@@ -188,7 +189,9 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
         lifetime=context.session_lifetime,
     )
     if row is None:
-        if await end_sessions(context, scope, session_id=presented.session_id):
+        # Refused for another reason (the session is over, the account disabled), it is no reuse.
+        this = {"session_id": presented.session_id, "presented": presented.digest}
+        if await _end(context, scope, _END_REUSED, **this):
             log.warning("session.refresh_reused", session_id=str(presented.session_id))
         raise Unauthenticated("The refresh token is not valid.")
     return _answer(context, successors[row.pop("refresh_hash")], row)
@@ -221,11 +224,15 @@ async def end_sessions(
 ) -> list[UUID]:
     """End one session, all but one, or all; every worker refuses their tokens within a second."""
     if session_id is not None:
-        statement, params = _END_ONE, {"session_id": session_id}
-    elif all_but is not None:
-        statement, params = _END_OTHERS, {"session_id": all_but}
-    else:
-        statement, params = _END_ALL, {}
+        return await _end(context, scope, _END_ONE, session_id=session_id)
+    if all_but is not None:
+        return await _end(context, scope, _END_OTHERS, session_id=all_but)
+    return await _end(context, scope, _END_ALL)
+
+
+async def _end(
+    context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
+) -> list[UUID]:
     rows = await scope.all(
         statement, access_lifetime=context.access_lifetime + _REVOCATION_MARGIN, **params
     )

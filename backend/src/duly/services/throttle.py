@@ -12,7 +12,7 @@ from limits.errors import StorageError
 from duly.core.config import Settings
 from duly.core.errors import RateLimited
 from duly.core.logging import log
-from duly.services.counters import MemoryStorage, open_storage
+from duly.services.counters import MemoryStorage, close_storage, open_storage
 from duly.utils.locks import KeyedLocks
 
 _Question = Literal["hit", "test"]
@@ -43,8 +43,8 @@ class Throttle:
     """
 
     def __init__(self, settings: Settings) -> None:
-        storage = open_storage(settings.rate_limit_storage.get_secret_value())
-        self._limiter = FixedWindowRateLimiter(storage)
+        self._storage = open_storage(settings.rate_limit_storage.get_secret_value())
+        self._limiter = FixedWindowRateLimiter(self._storage)
         self._fallback = FixedWindowRateLimiter(MemoryStorage())
         self.attempts = KeyedLocks()
         self._request = None if settings.rate_limit == "off" else parse(settings.rate_limit)
@@ -52,6 +52,10 @@ class Throttle:
         self._login_address = parse(settings.login_address_limit)
         self._register = parse(settings.register_limit)
         self._refresh = parse(settings.refresh_limit)
+
+    async def close(self) -> None:
+        """Let go of the storage."""
+        await close_storage(self._storage)
 
     async def spend_request(self, user_id: str) -> Budget | None:
         """Count a request of a signed-in user; tells what is left, or None without a limit."""

@@ -1,0 +1,104 @@
+"""Budgets that all workers share in a Redis, and what happens when it goes away."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from duly.core.config import Settings
+from tests.accounts import API, Account
+from tests.instances import running
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Redis:
+    """A Redis of the test's own."""
+
+    def __init__(self, program: str) -> None:
+        self.port = free_port()
+        self.url = SecretStr(f"redis://127.0.0.1:{self.port}/0")
+        self._process = subprocess.Popen(
+            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
+            stdout=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise RuntimeError("redis-server did not start")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed: see scripts/install-test-tools")
+    redis = Redis(program)
+    yield redis
+    redis.stop()
+
+
+async def fail_to_sign_in(client: httpx.AsyncClient, email: str) -> int:
+    body = {"email": email, "password": "not the password"}
+    return (await client.post(f"{API}/auth/login", json=body)).status_code
+
+
+async def test_two_workers_count_together(
+    settings: Settings, redis: Redis, alice: Account, address: str
+) -> None:
+    shared = {"rate_limit_storage": redis.url, "login_account_limit": "4/minute"}
+    async with (
+        running(settings, address, **shared) as first,
+        running(settings, address, **shared) as second,
+    ):
+        statuses = [
+            await fail_to_sign_in(client, alice.email)
+            for client in (first, second, first, second, first, second)
+        ]
+
+    assert statuses == [401, 401, 401, 401, 429, 429]
+
+
+async def test_two_workers_with_memory_count_for_themselves(
+    settings: Settings, alice: Account, address: str
+) -> None:
+    limit = {"login_account_limit": "1/minute"}
+    async with (
+        running(settings, address, **limit) as first,
+        running(settings, address, **limit) as second,
+    ):
+        statuses = [await fail_to_sign_in(client, alice.email) for client in (first, second)]
+
+    assert statuses == [401, 401]
+
+
+async def test_each_worker_counts_for_itself_while_redis_is_away(
+    settings: Settings, redis: Redis, alice: Account, address: str
+) -> None:
+    shared = {"rate_limit_storage": redis.url, "login_account_limit": "2/minute"}
+    async with running(settings, address, **shared) as client:
+        assert await fail_to_sign_in(client, alice.email) == 401
+        redis.stop()
+
+        statuses = [await fail_to_sign_in(client, alice.email) for _ in range(3)]
+
+        assert statuses == [401, 401, 429]
+        answer = await client.get(f"{API}/tasks", headers=alice.headers)
+        assert answer.status_code == 200
+        assert answer.headers["ratelimit"]
