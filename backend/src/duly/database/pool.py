@@ -28,11 +28,11 @@ class Pool:
         self._timeout = timeout
         self._pool = AsyncConnectionPool(
             dsn,
+            connection_class=AsyncConnection[Row],
             min_size=1,
             max_size=size,
             timeout=timeout,
             open=False,
-            check=_refuse_dropped,
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
@@ -68,7 +68,7 @@ class Pool:
     ) -> AsyncIterator[AsyncConnection[Row]]:
         try:
             async with asyncio.timeout(timeout or self._timeout):
-                connection = await self._pool.getconn()
+                connection = await self._take()
                 try:
                     yield connection
                 finally:
@@ -76,6 +76,16 @@ class Pool:
         except (psycopg.OperationalError, PoolTimeout, PoolClosed, TimeoutError) as error:
             log.error("database.unavailable", reason=_summary(error))
             raise ServiceUnavailable from error
+
+    async def _take(self) -> AsyncConnection[Row]:
+        # Not the pool's own `check`: it waits a second and more between one that was dropped and
+        # the next, and a restart of the server drops them all.
+        while True:
+            connection = await self._pool.getconn()
+            if not _was_dropped(connection):
+                return connection
+            await connection.close()
+            await self._pool.putconn(connection)
 
 
 class Transaction:
@@ -96,8 +106,8 @@ async def _fetch(
     return await cursor.fetchall() if cursor.description else []
 
 
-async def _refuse_dropped(connection: AsyncConnection[Any]) -> None:
-    """Refuse a connection that the server closed while it lay in the pool.
+def _was_dropped(connection: AsyncConnection[Any]) -> bool:
+    """Whether the server closed a connection while it lay in the pool.
 
     An idle connection has nothing to read, unless the server has said good-bye (a restart, or a
     Neon compute gone to sleep). Seeing that before the statement is sent costs no round trip and
@@ -105,10 +115,7 @@ async def _refuse_dropped(connection: AsyncConnection[Any]) -> None:
     """
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
-    if poll.poll(0):
-        connection.pgconn.consume_input()
-        if connection.pgconn.status != psycopg.pq.ConnStatus.OK:
-            raise psycopg.OperationalError("the server closed the connection")
+    return bool(poll.poll(0))
 
 
 def _summary(error: BaseException) -> str:

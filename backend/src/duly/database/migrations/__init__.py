@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from duly.core.errors import StartupError
 
@@ -20,7 +20,7 @@ _OLDEST_SERVER = (15,)
 def upgrade(dsn: str, revision: str = "head") -> None:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
 
-    Raises `StartupError` where the database can't be reached.
+    Raises `StartupError` where the database can't be reached, or refuses what it is asked.
     """
     with connected(dsn) as connection:
         command.upgrade(_config(connection), revision)
@@ -53,9 +53,12 @@ def connected(dsn: str) -> Iterator[Connection]:
         with engine.connect() as connection:
             _check_server(connection)
             yield connection
-    except (OperationalError, psycopg.OperationalError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        raise StartupError(f"the database can't be reached: {reason}") from None
+    except (DBAPIError, psycopg.Error) as error:
+        cause = getattr(error, "orig", error)
+        reason = str(cause).strip().splitlines()[0]
+        is_away = isinstance(cause, psycopg.OperationalError)
+        fault = "can't be reached" if is_away else "refuses the schema"
+        raise StartupError(f"the database {fault}: {reason}") from None
 
 
 def _check_server(connection: Connection) -> None:
