@@ -71,8 +71,11 @@ def openapi(
     schema = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=100)
     if output is None:
         print(schema, end="")
-    else:
+        return
+    try:
         output.write_text(schema)
+    except OSError as error:
+        raise StartupError(f"can't write to {output}: {error.strerror}") from None
 
 
 @users.command("create")

@@ -1,0 +1,138 @@
+"""`duly user`: accounts, as the operator manages them."""
+
+from asyncio import to_thread
+from unittest import mock
+
+import httpx
+import pytest
+
+from tests.accounts import API
+from tests.command_line import Ended, duly
+
+pytestmark = pytest.mark.usefixtures("commanded")
+PASSWORD = "correct horse battery"
+
+
+def create(email: str, *options: str, password: str = PASSWORD) -> Ended:
+    return duly("user", "create", email, *options, typed=f"{password}\n")
+
+
+def listed(email: str) -> str:
+    """The line that `duly user list` has for an account."""
+    (line,) = [line for line in duly("user", "list").stdout.splitlines() if email in line]
+    return line
+
+
+async def login(client: httpx.AsyncClient, email: str) -> httpx.Response:
+    return await client.post(f"{API}/auth/login", json={"email": email, "password": PASSWORD})
+
+
+def test_a_created_account_is_listed_as_enabled_under_its_id(email: str) -> None:
+    created = create(email, "--name", "Ada")
+
+    assert created.status == 0, created
+    assert listed(email).startswith(created.stdout.removeprefix("created ").strip())
+    assert " enabled " in listed(email)
+
+
+async def test_a_created_account_can_sign_in(email: str, client: httpx.AsyncClient) -> None:
+    await to_thread(create, email, "--name", "Ada")
+
+    session = (await login(client, email)).json()
+
+    assert session["user"]["email"] == email
+    assert session["user"]["name"] == "Ada"
+
+
+async def test_a_disabled_account_can_not_sign_in_until_it_is_enabled(
+    email: str, client: httpx.AsyncClient
+) -> None:
+    await to_thread(create, email)
+
+    disabled = await to_thread(duly, "user", "disable", email)
+    assert disabled.stdout == f"disabled {email}\n"
+    assert (await login(client, email)).status_code == 401
+    assert " disabled " in await to_thread(listed, email)
+
+    enabled = await to_thread(duly, "user", "enable", email)
+    assert enabled.stdout == f"enabled {email}\n"
+    assert (await login(client, email)).status_code == 200
+    assert " enabled " in await to_thread(listed, email)
+
+
+async def test_disabling_an_account_ends_its_sessions(
+    email: str, client: httpx.AsyncClient
+) -> None:
+    await to_thread(create, email)
+    session = (await login(client, email)).json()
+
+    await to_thread(duly, "user", "disable", email)
+    await to_thread(duly, "user", "enable", email)
+
+    refresh = {"refresh_token": session["refresh_token"]}
+    assert (await client.post(f"{API}/auth/refresh", json=refresh)).status_code == 401
+
+
+def test_doing_it_twice_changes_nothing(email: str) -> None:
+    create(email)
+
+    for command in ("disable", "disable", "enable", "enable"):
+        assert duly("user", command, email).status == 0
+
+
+def test_an_account_is_found_by_another_spelling_of_its_address(email: str) -> None:
+    create(email)
+
+    assert duly("user", "disable", f" {email.upper()} ").status == 0
+
+
+def test_a_password_is_asked_for_at_a_terminal_and_not_shown(email: str) -> None:
+    with mock.patch("getpass.getpass", return_value=PASSWORD) as asked:
+        created = duly("user", "create", email, at_terminal=True)
+
+    asked.assert_called_once()
+    assert created.status == 0
+    assert PASSWORD not in created.stdout + created.stderr
+
+
+def test_a_piped_password_is_not_written_anywhere(email: str) -> None:
+    created = create(email)
+
+    assert PASSWORD not in created.stdout + created.stderr
+
+
+@pytest.mark.parametrize("password", ["short", "password1", "", "x" * 129])
+def test_a_password_that_registration_refuses_is_refused(email: str, password: str) -> None:
+    assert "password: " in create(email, password=password).line
+    assert email not in duly("user", "list").stdout
+
+
+@pytest.mark.parametrize("address", ["ada", "Ada <ada@example.com>", "ada@"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    assert "email: " in create(address).line
+
+
+def test_an_address_that_is_taken_is_refused_in_any_spelling(email: str) -> None:
+    create(email)
+
+    assert "already in use" in create(email).line
+    assert "already in use" in create(email.upper()).line
+
+
+@pytest.mark.parametrize("command", ["disable", "enable"])
+def test_an_account_that_there_is_not_is_refused(email: str, command: str) -> None:
+    assert "no account" in duly("user", command, email).line
+
+
+def test_accounts_of_a_database_that_can_not_be_reached_are_one_line(
+    commanded: pytest.MonkeyPatch,
+) -> None:
+    commanded.setenv("DATABASE_URL", "postgresql:///duly?host=/nonexistent")
+    commanded.setenv("DULY_DATABASE_TIMEOUT", "0.5")
+    commanded.setenv("DULY_LOG_LEVEL", "error")
+
+    ended = duly("user", "list")
+
+    assert ended.status == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("duly: ")

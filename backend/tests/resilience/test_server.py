@@ -1,0 +1,220 @@
+"""`duly serve` as an operator runs it: started, stopped, killed, and started again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from duly.database.embedded import embedded_dsn
+from tests.servers import Server, as_user, processes_of, serving, until
+
+EMAIL = "ada@example.com"
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with one account in it, to be copied. Its server was stopped in order."""
+    data_dir = tmp_path_factory.mktemp("used") / "data"
+    with serving(data_dir) as server:
+        assert server.register(EMAIL).status_code == 201
+        assert server.stop(signal.SIGTERM)[0] == 0
+    return data_dir
+
+
+@pytest.fixture
+def data_dir(used: Path, tmp_path: Path) -> Iterator[Path]:
+    """A data directory of the test's own, used before."""
+    copy = tmp_path / "data"
+    # `cp` keeps the owner of the files, who is not root.
+    subprocess.run(["cp", "-a", used, copy], check=True)
+    yield copy
+    shutil.rmtree(copy)
+
+
+def nothing_is_left_of(server: Server, workers: list[psutil.Process]) -> bool:
+    return not processes_of(server.data_dir) and not any(
+        worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers
+    )
+
+
+def test_a_start_says_in_three_lines_where_it_serves_and_where_the_data_lies(
+    data_dir: Path,
+) -> None:
+    with serving(data_dir) as server:
+        address, docs, data = server.lines
+
+        assert address.endswith(server.url)
+        assert docs.endswith(f"{server.url}/docs")
+        assert data.endswith(str(data_dir))
+        assert httpx.get(f"{server.url}/docs").status_code == 200
+        assert server.stop(signal.SIGTERM)[:2] == (0, "")
+
+
+def test_a_second_start_finds_the_data_and_the_signing_key_of_the_first(data_dir: Path) -> None:
+    with serving(data_dir) as server:
+        token = server.login(EMAIL).json()["access_token"]
+        server.stop(signal.SIGTERM)
+    with serving(data_dir) as server:
+        headers = {"Authorization": f"Bearer {token}"}
+        response = httpx.get(f"{server.url}/api/v1/users/me", headers=headers)
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_a_request_in_flight_finish_and_leaves_nothing_running(
+    data_dir: Path, signal_number: signal.Signals
+) -> None:
+    with serving(data_dir) as server, ThreadPoolExecutor() as threads:
+        headers = {"Authorization": f"Bearer {server.login(EMAIL).json()['access_token']}"}
+        workers = server.workers()
+        with psycopg.connect(embedded_dsn(data_dir)) as connection:
+            connection.execute("SELECT FROM users FOR UPDATE")
+            task = threads.submit(
+                httpx.post,
+                f"{server.url}/api/v1/tasks",
+                json={"title": "in flight"},
+                headers=headers,
+                timeout=60,
+            )
+            until(lambda: somebody_waits(connection))
+            server.process.send_signal(signal_number)
+            until(lambda: refuses_connections(server))
+            assert server.process.poll() is None
+
+        assert task.result().status_code == 201
+        assert server.process.wait(60) == 0
+        assert nothing_is_left_of(server, workers)
+
+
+def test_sigterm_lets_a_sign_in_finish_that_is_being_hashed(data_dir: Path) -> None:
+    with (
+        serving(data_dir, DULY_BCRYPT_COST="13") as server,
+        ThreadPoolExecutor() as threads,
+        psycopg.connect(embedded_dsn(data_dir), autocommit=True) as connection,
+    ):
+        login = threads.submit(server.login, EMAIL)
+        # The account has been read: what comes next is the hash.
+        until(
+            lambda: connection.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%password_hash%' "
+                "AND pid <> pg_backend_pid()"
+            ).fetchone()
+        )
+
+        server.process.send_signal(signal.SIGTERM)
+
+        assert login.result().status_code == 200
+        connection.close()
+        assert server.process.wait(60) == 0
+
+
+def somebody_waits(connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+    sql = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    return connection.execute(sql).fetchone() is not None
+
+
+def refuses_connections(server: Server) -> bool:
+    try:
+        httpx.get(f"{server.url}/health/live")
+    except httpx.TransportError:
+        return True
+    return False
+
+
+def test_when_the_supervisor_is_killed_the_workers_follow_and_the_next_start_recovers(
+    data_dir: Path,
+) -> None:
+    with serving(data_dir) as server:
+        assert server.register("grace@example.com").status_code == 201
+        workers = server.workers()
+        assert workers
+        server.process.kill()
+        server.process.wait()
+
+        until(lambda: not any(worker.is_running() for worker in workers))
+        orphans = processes_of(data_dir)
+
+        with serving(data_dir) as second:
+            assert second.login("grace@example.com").status_code == 200
+            assert not {*orphans} & {*processes_of(data_dir)}
+            assert second.stop(signal.SIGTERM)[0] == 0
+    assert not processes_of(data_dir)
+
+
+def test_two_workers_serve_one_database_and_end_together(data_dir: Path) -> None:
+    with serving(data_dir, DULY_WORKERS="2") as server:
+        workers = server.workers()
+        assert len(until(lambda: len(server.workers()) >= 2 and server.workers())) >= 2
+        for _ in range(6):
+            assert server.login(EMAIL).status_code == 200
+
+        assert server.stop(signal.SIGTERM)[0] == 0
+        assert nothing_is_left_of(server, workers)
+
+
+def test_two_instances_on_two_data_directories_do_not_disturb_each_other(
+    data_dir: Path, used: Path, tmp_path: Path
+) -> None:
+    subprocess.run(["cp", "-a", used, tmp_path / "other"], check=True)
+    with serving(data_dir) as first, serving(tmp_path / "other") as second:
+        assert first.register("grace@example.com").status_code == 201
+        assert second.login("grace@example.com").status_code == 401
+        assert second.stop(signal.SIGTERM)[0] == 0
+        assert first.login("grace@example.com").status_code == 200
+
+
+def test_a_data_directory_whose_path_is_too_long_for_a_socket_works(
+    used: Path, tmp_path: Path
+) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    data_dir = deep / "data"
+    subprocess.run(["cp", "-a", used, data_dir], check=True)
+
+    with serving(data_dir) as server:
+        assert server.login(EMAIL).status_code == 200
+        assert server.stop(signal.SIGTERM)[0] == 0
+
+
+def test_what_a_first_start_cut_short_has_left_is_no_obstacle(data_dir: Path) -> None:
+    shutil.rmtree(data_dir / "postgres")
+    (data_dir / "postgres.new" / "base").mkdir(parents=True)
+    (data_dir / "postgres.new" / "PG_VERSION").write_text("18\n")
+
+    with serving(data_dir) as server:
+        assert server.register(EMAIL).status_code == 201
+
+
+@pytest.fixture
+def home_of_nobody() -> Iterator[Path]:
+    """A directory of an ordinary user's, who can run what this test runs."""
+    if os.geteuid() != 0:
+        pytest.skip("the other tests ran as an ordinary user")
+    try:
+        subprocess.run([sys.executable, "-c", "import duly.main"], check=True, **as_user("nobody"))
+    except (OSError, KeyError, subprocess.CalledProcessError):
+        pytest.skip("nobody can't run this Python")
+    with tempfile.TemporaryDirectory() as home:
+        shutil.chown(home, "nobody")
+        yield Path(home)
+
+
+def test_an_ordinary_user_runs_it_as_root_does(home_of_nobody: Path) -> None:
+    with serving(home_of_nobody / "data", user="nobody", COVERAGE_PROCESS_START="") as server:
+        assert server.register(EMAIL).status_code == 201
+        for pid in processes_of(server.data_dir):
+            assert psutil.Process(pid).username() == "nobody"
+        workers = server.workers()
+        assert server.stop(signal.SIGTERM)[0] == 0
+        assert nothing_is_left_of(server, workers)
