@@ -56,19 +56,15 @@ def test_a_host_that_has_no_address(data_dir: Path) -> None:
     assert "DULY_HOST" in refused(data_dir, DULY_HOST="nowhere.invalid")
 
 
-@pytest.mark.parametrize("place", ["a_file", "a_file/below", "/proc/duly"])
+@pytest.mark.parametrize("place", ["a_file/below", "/proc/duly"])
 def test_a_data_directory_that_can_not_be_written(tmp_path: Path, place: str) -> None:
     (tmp_path / "a_file").write_text("")
 
     assert str(tmp_path / place) in refused(tmp_path, DULY_DATA_DIR=str(tmp_path / place))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("DULY_WORKERS", "none"), ("DULY_PORT", "99999"), ("DULY_RATE_LIMIT", "many")],
-)
-def test_a_wrong_setting(data_dir: Path, name: str, value: str) -> None:
-    assert name in refused(data_dir, **{name: value})
+def test_a_wrong_setting(data_dir: Path) -> None:
+    assert "DULY_RATE_LIMIT" in refused(data_dir, DULY_RATE_LIMIT="many")
     assert not data_dir.exists()
 
 
@@ -76,30 +72,19 @@ def test_a_database_without_a_secret_key(data_dir: Path, dsn: str) -> None:
     assert "DULY_SECRET_KEY" in refused(data_dir, DATABASE_URL=dsn)
 
 
-def test_a_database_with_a_well_known_secret_key(data_dir: Path, dsn: str) -> None:
-    line = refused(data_dir, DATABASE_URL=dsn, DULY_SECRET_KEY="changeme" * 8)
+def test_a_database_that_can_not_be_reached(data_dir: Path) -> None:
+    address = "postgresql://duly:hunter2@127.0.0.1:1/duly"
 
-    assert "DULY_SECRET_KEY" in line
-
-
-@pytest.mark.parametrize(
-    "address", ["postgresql://127.0.0.1:1/duly", "postgresql:///duly?host=/nonexistent"]
-)
-def test_a_database_that_can_not_be_reached(data_dir: Path, address: str) -> None:
     line = refused(data_dir, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
 
     assert "the database can't be reached" in line
+    assert "hunter2" not in line
 
 
-def test_a_password_in_the_address_of_a_database_is_not_told(data_dir: Path) -> None:
-    address = "postgresql://duly:hunter2@127.0.0.1:1/duly"
+def test_an_address_of_a_database_that_is_none(data_dir: Path) -> None:
+    address = "postgresql://127.0.0.1:1/d?sslmode=perhaps"
 
-    assert "hunter2" not in refused(data_dir, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
-
-
-@pytest.mark.parametrize("address", ["postgresql://[", "postgresql://h/d?sslmode=perhaps"])
-def test_an_address_that_is_none(data_dir: Path, address: str) -> None:
-    refused(data_dir, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
+    assert "sslmode" in refused(data_dir, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from duly.database.embedded import embedded_dsn
+from duly.database.embedded import _socket_dir, embedded_dsn
 from tests.servers import Server, as_user, processes_of, serving, until
 
 EMAIL = "ada@example.com"
@@ -185,6 +185,7 @@ def test_a_data_directory_whose_path_is_too_long_for_a_socket_works(
     with serving(data_dir) as server:
         assert server.login(EMAIL).status_code == 200
         assert server.stop(signal.SIGTERM)[0] == 0
+    _socket_dir(data_dir).rmdir()
 
 
 def test_what_a_first_start_cut_short_has_left_is_no_obstacle(data_dir: Path) -> None:
