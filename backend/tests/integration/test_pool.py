@@ -43,7 +43,7 @@ async def drop(dsn: str, *pids: int) -> None:
     """End sessions from the server's side, as a restart does; return once they are gone."""
     await execute(dsn, "SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", list(pids))
     async with asyncio.timeout(20):
-        while await execute(dsn, "SELECT FROM pg_stat_activity WHERE pid = ANY(%s)", list(pids)):
+        while await execute(dsn, "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", list(pids)):
             pass
 
 
