@@ -13,7 +13,7 @@ from duly.database import embedded, migrations
 from duly.main import create_app
 from tests.command_line import duly
 from tests.databases import fresh_database
-from tests.servers import free_port, run, the_line
+from tests.programs import free_port, run, the_line
 
 pytestmark = pytest.mark.usefixtures("commanded")
 NOWHERE = "postgresql:///duly?host=/nonexistent"

@@ -11,7 +11,7 @@ import pytest
 
 from duly.database import embedded
 from tests.databases import fresh_database
-from tests.servers import environment, free_port, run, the_line
+from tests.programs import environment, free_port, run, the_line
 
 SECRET = secrets.token_hex(32)
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from duly.database.embedded import _socket_dir, embedded_dsn
-from tests.servers import Server, as_user, processes_of, serving, until
+from tests.programs import Server, as_user, processes_of, serving, until
 
 EMAIL = "ada@example.com"
 
