@@ -18,7 +18,7 @@ from duly.core.logging import configure_logging
 from duly.database import embedded, migrations
 from duly.main import create_app
 from duly.services import operators
-from duly.services.context import Context, dsn_of, open_context, schema_dsn_of
+from duly.services.context import Context, direct_dsn_of, dsn_of, open_context
 
 commands = typer.Typer(
     name="duly",
@@ -58,7 +58,7 @@ def migrate() -> None:
     """Bring the database to the newest schema. Example: duly migrate"""
     settings = _settings()
     with _database(settings) as dsn:
-        migrations.upgrade(dsn if settings.is_embedded else schema_dsn_of(settings))
+        migrations.upgrade(dsn if settings.is_embedded else direct_dsn_of(settings))
     print("The database has the newest schema.")
 
 

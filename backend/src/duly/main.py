@@ -1,7 +1,9 @@
 """The application. `create_app` is an ASGI factory for any server; `duly serve` runs it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -27,6 +29,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings) as context:
             app.state.context = context
+            loop = asyncio.get_running_loop()
+            app.state.end_streams = partial(loop.call_soon_threadsafe, context.hub.end_streams)
             yield
 
     app = FastAPI(

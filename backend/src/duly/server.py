@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import multiprocessing
 import os
 import signal
 import socket
@@ -9,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.synchronize import Event
+from typing import Any
 
 from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -20,7 +23,7 @@ from duly.core.config import Settings, signing_secret
 from duly.core.errors import StartupError
 from duly.database import embedded, migrations
 from duly.main import create_app
-from duly.services.context import dsn_of, schema_dsn_of
+from duly.services.context import direct_dsn_of, dsn_of
 
 _HEADER_TIMEOUT_MS = 8_000
 _DRAIN_SECONDS = 30
@@ -39,16 +42,16 @@ def serve(settings: Settings) -> None:
         _prepare_database(settings, stack)
         signing_secret(settings)
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
-        _granian(settings).serve(
-            target_loader=partial(_load_worker, settings, os.getpid()), wrap_loader=False
-        )
+        stopping = multiprocessing.Event()
+        load = partial(_load_worker, settings, os.getpid(), stopping)
+        _granian(settings, stopping).serve(target_loader=load, wrap_loader=False)
 
 
 def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
     if settings.is_embedded:
         migrations.upgrade(stack.enter_context(embedded.running(settings.data_dir)))
     elif settings.migrate_at_start:
-        migrations.upgrade(schema_dsn_of(settings))
+        migrations.upgrade(direct_dsn_of(settings))
     elif not migrations.is_current(dsn_of(settings)):
         raise StartupError(
             "the database lacks the newest schema: run `duly migrate`, "
@@ -56,9 +59,21 @@ def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
         )
 
 
-def _granian(settings: Settings) -> MPServer:
-    return MPServer(
-        "duly.main:create_app",
+class _Server(MPServer):
+    """Granian, which tells the workers that it stops before it waits for them to finish."""
+
+    def __init__(self, stopping: Event, **options: Any) -> None:
+        super().__init__("duly.main:create_app", **options)
+        self._stopping = stopping
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        self._stopping.set()
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # it has no types
+
+
+def _granian(settings: Settings, stopping: Event) -> MPServer:
+    return _Server(
+        stopping,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -74,16 +89,20 @@ def _granian(settings: Settings) -> MPServer:
     )
 
 
-def _load_worker(settings: Settings, supervisor: int) -> FastAPI:
-    """Build the application in a worker, which is not to outlive its supervisor."""
-    threading.Thread(target=_follow, args=(supervisor,), daemon=True).start()
-    return create_app(settings)
+def _load_worker(settings: Settings, supervisor: int, stopping: Event) -> FastAPI:
+    """Build the application in a worker, which stops with its supervisor."""
+    app = create_app(settings)
+    threading.Thread(target=_follow, args=(app, supervisor, stopping), daemon=True).start()
+    return app
 
 
-def _follow(supervisor: int) -> None:
-    while os.getppid() == supervisor:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+def _follow(app: FastAPI, supervisor: int, stopping: Event) -> None:
+    while not stopping.wait(1):
+        if os.getppid() != supervisor:
+            os.kill(os.getpid(), signal.SIGTERM)
+            break
+    # Streams have no end of their own that could be waited for.
+    app.state.end_streams()
 
 
 @contextlib.contextmanager

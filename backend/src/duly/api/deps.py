@@ -3,16 +3,18 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.middleware import BUDGET
-from duly.core.errors import Forbidden, Unauthenticated
+from duly.core.errors import Forbidden, PreconditionRequired, Unauthenticated
 from duly.core.logging import bind_user
 from duly.core.security import InvalidToken
 from duly.database.scope import UserScope
 from duly.services import context as services
+from duly.services.tasks import Versions
 from duly.utils.addresses import client_address
+from duly.utils.etags import versions
 
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
@@ -53,7 +55,9 @@ async def get_caller(
         raise Unauthenticated
     bind_user(claims.user_id)
     request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
-    return services.Caller(UserScope(context.pool, claims.user_id), claims.session_id)
+    return services.Caller(
+        UserScope(context.pool, claims.user_id), claims.session_id, claims.expires_at
+    )
 
 
 Caller = Annotated[services.Caller, Depends(get_caller)]
@@ -75,6 +79,34 @@ async def check_path_user(
     if user_id != "me" and user_id.lower() != str(scope.user_id):
         raise Forbidden
 
+
+async def get_versions(
+    context: Context,
+    if_match: Annotated[
+        str | None, Header(description="change it only if it has this version", examples=['"1"'])
+    ] = None,
+) -> Versions:
+    """The versions that `If-Match` names. Raises `PreconditionRequired` where it must be sent."""
+    if if_match is not None:
+        return versions(if_match)
+    if context.settings.require_if_match:
+        raise PreconditionRequired
+    return None
+
+
+IfMatch = Annotated[Versions, Depends(get_versions)]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="answer 304 if it is this version still"),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="a repeat under the same key gets the first answer",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+    ),
+]
 
 TaskId = Annotated[UUID, Path(description="the task's id")]
 SessionId = Annotated[UUID, Path(description="the session's id")]

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 
-from duly.api import auth, health, tasks, users
+from duly.api import auth, health, sync, tasks, users
 from duly.api.deps import check_path_user
 from duly.api.responses import codes_of, document_errors
 from duly.api.routing import JSONRoute
@@ -15,20 +16,27 @@ from duly.core.errors import (
     DulyError,
     EmailTaken,
     Forbidden,
+    IdempotencyInFlight,
+    IdempotencyMismatch,
     IdTaken,
     InternalError,
     NotFound,
     PayloadTooLarge,
+    PreconditionFailed,
+    PreconditionRequired,
     RateLimited,
     RequestTimeout,
     ServiceUnavailable,
+    SyncTokenExpired,
     Unauthenticated,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from duly.schemas.auth import SessionList
+from duly.schemas.batches import BatchResult
 from duly.schemas.health import Health
 from duly.schemas.page import Page
+from duly.schemas.sync import Changes
 from duly.schemas.tasks import TaskRead
 from duly.schemas.users import SessionTokens, UserExport, UserRead
 
@@ -53,9 +61,22 @@ class Route:
     status: int = 200
     errors: Errors = ()
     headers: dict[str, str] = field(default_factory=dict)
+    others: dict[int, str] = field(default_factory=dict)
 
 
-_ETAG = {"ETag": "the task's version, quoted"}
+_FIND: Errors = (*_SIGNED_IN, NotFound)
+_WRITE: Errors = (*_FIND, PreconditionFailed, PreconditionRequired)
+_BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, *_BODY)
+_CREATE: Errors = (*_BATCH, IdTaken)
+
+_ETAG = {"ETag": "what If-Match and If-None-Match take; a task's is its version"}
+_REPLAYED = {"Idempotency-Replayed": "true where the answer was given before"}
+_LOCATED = {"Location": "where the task is", **_ETAG, **_REPLAYED}
+_SAME = "The task that the same create made before, under the id that was sent"
+_UNCHANGED = "It is the version that If-None-Match names"
+
+STREAM = "text/event-stream"
+"""Stands for an answer that does not end."""
 
 AUTH = [
     Route(
@@ -96,54 +117,20 @@ USERS = [
     Route("GET", "/users/me/export", users.export_me, UserExport, 200, _SIGNED_IN),
 ]
 TASKS = [
-    Route(
-        "POST",
-        "",
-        tasks.create_task,
-        TaskRead,
-        201,
-        (*_SIGNED_IN, IdTaken, *_BODY),
-        {"Location": "where the task is", **_ETAG},
-    ),
-    Route("GET", "", tasks.list_tasks, Page[TaskRead], 200, _SIGNED_IN),
-    Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, (*_SIGNED_IN, NotFound), _ETAG),
-    Route(
-        "PUT",
-        "/{task_id}",
-        tasks.replace_task,
-        TaskRead,
-        200,
-        (*_SIGNED_IN, NotFound, *_BODY),
-        _ETAG,
-    ),
-    Route(
-        "PATCH",
-        "/{task_id}",
-        tasks.update_task,
-        TaskRead,
-        200,
-        (*_SIGNED_IN, NotFound, *_BODY),
-        _ETAG,
-    ),
-    Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, (*_SIGNED_IN, NotFound)),
-    Route(
-        "POST",
-        "/{task_id}/complete",
-        tasks.complete_task,
-        TaskRead,
-        200,
-        (*_SIGNED_IN, NotFound),
-        _ETAG,
-    ),
-    Route(
-        "POST",
-        "/{task_id}/reopen",
-        tasks.reopen_task,
-        TaskRead,
-        200,
-        (*_SIGNED_IN, NotFound),
-        _ETAG,
-    ),
+    Route("POST", "", tasks.create_task, TaskRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route("GET", "", tasks.list_tasks, Page[TaskRead], 200, _SIGNED_IN, _ETAG, {304: _UNCHANGED}),
+    Route("POST", "/batch", tasks.run_task_batch, BatchResult, 200, _BATCH, _REPLAYED),
+    Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, {304: _UNCHANGED}),
+    Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
+    Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
+    Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, _WRITE),
+    Route("POST", "/{task_id}/complete", tasks.complete_task, TaskRead, 200, _WRITE, _ETAG),
+    Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200, _WRITE, _ETAG),
+    Route("POST", "/{task_id}/restore", tasks.restore_task, TaskRead, 200, _WRITE, _ETAG),
+]
+SYNC = [
+    Route("GET", "/sync", sync.sync_changes, Changes, 200, (*_SIGNED_IN, SyncTokenExpired)),
+    Route("GET", "/events", sync.stream_events, STREAM, 200, (*_SIGNED_IN, SyncTokenExpired)),
 ]
 HEALTH = [
     Route("GET", "/health/live", health.live, Health),
@@ -158,6 +145,7 @@ def add_routes(router: APIRouter) -> None:
     _add(router, USERS, API_PREFIX, "users")
     _add(router, TASKS, f"{API_PREFIX}/tasks", "tasks")
     _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks by user", alias=True)
+    _add(router, SYNC, API_PREFIX, "sync")
     _add(router, HEALTH, "", "health")
 
 
@@ -172,12 +160,9 @@ def _add(
             route.endpoint,
             methods=[route.method],
             status_code=route.status,
-            response_model=route.answer,
-            response_class=Response if route.answer is None else JSONResponse,
-            responses={
-                route.status: _describe_answer(route),
-                **document_errors(codes_of(*errors)),
-            },
+            response_model=None if route.answer is STREAM else route.answer,
+            response_class=Response if route.answer in {None, STREAM} else JSONResponse,
+            responses={**_describe_answers(route), **document_errors(codes_of(*errors))},
             operation_id=_for_user(name) if alias else name,
             dependencies=[Depends(check_path_user)] if alias else None,
             tags=[tag],
@@ -190,11 +175,16 @@ def _for_user(name: str) -> str:
     return f"{verb}_user_{noun}"
 
 
-def _describe_answer(route: Route) -> dict[str, Any]:
-    headers = {"X-Request-ID": "names the request in logs", **route.headers}
-    return {
-        "headers": {
-            name: {"description": meaning, "schema": {"type": "string"}}
-            for name, meaning in headers.items()
-        }
+def _describe_answers(route: Route) -> dict[int | str, Any]:
+    headers = {
+        name: {"description": meaning, "schema": {"type": "string"}}
+        for name, meaning in {"X-Request-ID": "names the request in logs", **route.headers}.items()
     }
+    answers: dict[int | str, Any] = {route.status: {"headers": headers}}
+    if route.answer is STREAM:
+        answers[route.status]["content"] = {STREAM: {"schema": {"type": "string"}}}
+    for status, description in route.others.items():
+        answers[status] = {"headers": headers, "description": description}
+        if status == HTTPStatus.OK:
+            answers[status]["model"] = route.answer
+    return answers

@@ -10,6 +10,9 @@ from fastapi.routing import APIRoute
 
 from duly.core.errors import UnsupportedMediaType
 
+_JSON_TYPES = ("application/json",)
+_PATCH_TYPES = (*_JSON_TYPES, "application/merge-patch+json")
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -54,7 +57,8 @@ def _takes_form(route: APIRoute) -> bool:
 def _check_media_type(request: Request) -> None:
     media_type, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+    taken = _PATCH_TYPES if request.method == "PATCH" else _JSON_TYPES
+    if media_type.strip().lower() not in taken or charset not in ("", "utf-8", "utf8"):
         raise UnsupportedMediaType
     if request.headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is understood.")

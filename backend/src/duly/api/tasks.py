@@ -1,60 +1,130 @@
 """Tasks over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from duly.api.deps import Context, Scope, TaskId
+from duly.api.deps import Context, IdempotencyKey, IfMatch, IfNoneMatch, Scope, TaskId
 from duly.api.responses import Encoded
 from duly.database.pool import Row
+from duly.database.scope import UserScope
+from duly.schemas.base import QueryBool
+from duly.schemas.batches import Batch
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskQuery, TaskReplace
-from duly.services import task_lists, tasks
+from duly.services import batches, idempotency, task_lists, tasks
+from duly.services.idempotency import Answer
+from duly.utils.encoding import encode
+from duly.utils.etags import etag, opaque_tags
 
 
-async def create_task(scope: Scope, body: TaskCreate, request: Request) -> Response:
-    """Make a task."""
-    task = await tasks.create(scope, body)
-    location = f"{request.url.path}/{task['id']}"
-    return _one(task, 201, {"Location": location})
+async def create_task(
+    scope: Scope, body: TaskCreate, request: Request, key: IdempotencyKey = None
+) -> Response:
+    """Make a task. The same create again, under the client's own id, gives the task with 200."""
+
+    async def work(scope: UserScope) -> Answer:
+        task, is_new = await tasks.create(scope, body)
+        headers = {"ETag": etag(task["version"])}
+        if is_new:
+            headers["Location"] = f"{request.url.path}/{task['id']}"
+        return Answer(201 if is_new else 200, headers, encode(task))
+
+    return await _once(scope, request, key, body.model_dump(), work)
+
+
+async def run_task_batch(
+    context: Context, scope: Scope, body: Batch, request: Request, key: IdempotencyKey = None
+) -> Response:
+    """Carry out up to 100 operations, each with a status of its own; `atomic` for all or none."""
+    requires_match = context.settings.require_if_match
+
+    async def work(scope: UserScope) -> Answer:
+        result = await batches.run(scope, body, requires_match=requires_match)
+        return Answer(200, {}, encode(result))
+
+    return await _once(scope, request, key, body.model_dump(), work)
 
 
 async def list_tasks(
-    context: Context, scope: Scope, query: Annotated[TaskQuery, Query()]
+    context: Context,
+    scope: Scope,
+    query: Annotated[TaskQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """List your tasks, page by page."""
-    return Encoded(await task_lists.read_page(scope, context.keyring, query))
+    if if_none_match is not None:
+        tag = task_lists.tag(await task_lists.read_revision(scope), query)
+        if tag in opaque_tags(if_none_match):
+            return Response(status_code=304, headers={"ETag": etag(tag)})
+    page, revision = await task_lists.read_page(scope, context.keyring, query)
+    return Encoded(page, headers={"ETag": etag(task_lists.tag(revision, query))})
 
 
-async def get_task(scope: Scope, task_id: TaskId) -> Response:
+async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:
     """Read one task."""
-    return _one(await tasks.read(scope, task_id))
+    task = await tasks.read(scope, task_id)
+    if if_none_match is not None and str(task["version"]) in opaque_tags(if_none_match):
+        return Response(status_code=304, headers={"ETag": etag(task["version"])})
+    return _one(task)
 
 
-async def replace_task(scope: Scope, task_id: TaskId, body: TaskReplace) -> Response:
+async def replace_task(
+    scope: Scope, task_id: TaskId, body: TaskReplace, versions: IfMatch
+) -> Response:
     """Replace a task whole: what is absent gets its default."""
-    return _one(await tasks.replace(scope, task_id, body))
+    return _one(await tasks.replace(scope, task_id, body, versions))
 
 
-async def update_task(scope: Scope, task_id: TaskId, body: TaskPatch) -> Response:
+async def update_task(
+    scope: Scope, task_id: TaskId, body: TaskPatch, versions: IfMatch
+) -> Response:
     """Change what is sent, keep the rest (RFC 7396): null clears."""
-    return _one(await tasks.patch(scope, task_id, body))
+    return _one(await tasks.patch(scope, task_id, body, versions))
 
 
-async def delete_task(scope: Scope, task_id: TaskId) -> Response:
-    """Delete a task."""
-    await tasks.remove(scope, task_id)
+async def delete_task(
+    scope: Scope,
+    task_id: TaskId,
+    versions: IfMatch,
+    permanent: Annotated[QueryBool, Query(description="at once and for good")] = False,
+) -> Response:
+    """Move a task to the trash, from which it can be restored for 30 days."""
+    if permanent:
+        await tasks.erase(scope, task_id, versions)
+    else:
+        await tasks.trash(scope, task_id, versions)
     return Response(status_code=204)
 
 
-async def complete_task(scope: Scope, task_id: TaskId) -> Response:
+async def restore_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
+    """Take a task out of the trash. Doing it twice changes nothing."""
+    return _one(await tasks.restore(scope, task_id, versions))
+
+
+async def complete_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
     """Complete a task. Doing it twice changes nothing."""
-    return _one(await tasks.complete(scope, task_id))
+    return _one(await tasks.complete(scope, task_id, versions))
 
 
-async def reopen_task(scope: Scope, task_id: TaskId) -> Response:
+async def reopen_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
     """Reopen a task. Doing it twice changes nothing."""
-    return _one(await tasks.reopen(scope, task_id))
+    return _one(await tasks.reopen(scope, task_id, versions))
 
 
-def _one(task: Row, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Encoded(task, status, {"ETag": f'"{task["version"]}"', **(headers or {})})
+async def _once(
+    scope: UserScope, request: Request, key: str | None, body: Any, work: idempotency.Work
+) -> Response:
+    """Do `work`, or give the answer that it had before under the same key."""
+    if key is None:
+        answer = await work(scope)
+    else:
+        route = f"{request.method} {request.scope['route'].path}"
+        answer = await idempotency.once(scope, route, key, body, work)
+    headers = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
+    return Response(
+        answer.body, answer.status, {**answer.headers, **headers}, media_type="application/json"
+    )
+
+
+def _one(task: Row) -> Response:
+    return Encoded(task, headers={"ETag": etag(task["version"])})

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
         (),
         description="addresses or networks, comma-separated, whose X-Forwarded-* are believed",
     )
+    require_if_match: bool = Field(
+        False, description="refuse to change a task without If-Match, with 428"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call the API, comma-separated; none by default"
     )

@@ -8,8 +8,14 @@ DulyError
 ├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
 ├── RequestTimeout         408 REQUEST_TIMEOUT
 ├── EmailTaken, IdTaken    409 EMAIL_TAKEN, ID_TAKEN
+├── IdempotencyInFlight    409 IDEMPOTENCY_IN_FLIGHT
+├── SyncTokenExpired       410 SYNC_TOKEN_EXPIRED
+├── PreconditionFailed     412 PRECONDITION_FAILED
 ├── PayloadTooLarge        413 PAYLOAD_TOO_LARGE
 ├── UnsupportedMediaType   415 UNSUPPORTED_MEDIA_TYPE
+├── IdempotencyMismatch    422 IDEMPOTENCY_MISMATCH
+├── BatchNotApplied        424 BATCH_NOT_APPLIED
+├── PreconditionRequired   428 PRECONDITION_REQUIRED
 ├── RateLimited            429 RATE_LIMITED
 ├── InternalError          500 INTERNAL_ERROR
 └── ServiceUnavailable     503 SERVICE_UNAVAILABLE
@@ -94,6 +100,54 @@ class IdTaken(DulyError):
     status = 409
     code = "ID_TAKEN"
     message = "You already have a task with this id."
+
+
+class IdempotencyInFlight(DulyError):
+    """A request with the same key is still being worked on."""
+
+    status = 409
+    code = "IDEMPOTENCY_IN_FLIGHT"
+    message = "A request with this Idempotency-Key is still in flight. Try again soon."
+
+
+class IdempotencyMismatch(DulyError):
+    """The key was used with another body."""
+
+    status = 422
+    code = "IDEMPOTENCY_MISMATCH"
+    message = "This Idempotency-Key was used with another body."
+
+
+class SyncTokenExpired(DulyError):
+    """What happened since the token was given is not remembered any more."""
+
+    status = 410
+    code = "SYNC_TOKEN_EXPIRED"
+    message = "This sync token is too old. Start over: sync without a token."
+
+
+class PreconditionFailed(DulyError):
+    """`If-Match` names an old version."""
+
+    status = 412
+    code = "PRECONDITION_FAILED"
+    message = "The task has changed since the version that If-Match names."
+
+
+class PreconditionRequired(DulyError):
+    """This service does not change a task without `If-Match`."""
+
+    status = 428
+    code = "PRECONDITION_REQUIRED"
+    message = "Send If-Match with the version that you have seen."
+
+
+class BatchNotApplied(DulyError):
+    """The operation would have gone well, but another one of its atomic batch did not."""
+
+    status = 424
+    code = "BATCH_NOT_APPLIED"
+    message = "Nothing of this batch was applied, for another of its operations failed."
 
 
 class RateLimited(DulyError):

@@ -2,9 +2,10 @@
 
 import asyncio
 import select
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
@@ -26,6 +27,8 @@ class Pool:
 
     def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool = False) -> None:
         self._timeout = timeout
+        self.on_change: Callable[[UUID], None] = lambda _: None
+        """Called with the user of each change that has been committed."""
         self._pool = AsyncConnectionPool(
             dsn,
             connection_class=AsyncConnection[Row],
@@ -57,10 +60,23 @@ class Pool:
             return await _fetch(connection, sql, params)
 
     @asynccontextmanager
-    async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
+    async def transaction(
+        self, timeout: float | None = None, lock_timeout: float | None = None
+    ) -> AsyncIterator["Transaction"]:
         """Several statements that stand or fall together, committed when the block ends."""
-        async with self._connection(timeout) as connection, connection.transaction():
-            yield Transaction(connection)
+        async with self._connection(timeout) as connection:
+            transaction = Transaction(connection)
+            async with connection.transaction():
+                if lock_timeout is not None:
+                    milliseconds = round(lock_timeout * 1000)
+                    await connection.execute(f"SET LOCAL lock_timeout = {milliseconds}".encode())
+                yield transaction
+        for user_id in transaction.changed:
+            self.note_change(user_id)
+
+    def note_change(self, user_id: UUID) -> None:
+        """Tell `on_change` of a committed change."""
+        self.on_change(user_id)
 
     @asynccontextmanager
     async def _connection(
@@ -73,6 +89,8 @@ class Pool:
                     yield connection
                 finally:
                     await self._pool.putconn(connection)
+        except psycopg.errors.LockNotAvailable:
+            raise  # a statement that set a lock_timeout knows what it means
         except (psycopg.OperationalError, PoolTimeout, PoolClosed, TimeoutError) as error:
             log.error("database.unavailable", reason=_summary(error))
             raise ServiceUnavailable from error
@@ -93,10 +111,15 @@ class Transaction:
 
     def __init__(self, connection: AsyncConnection[Row]) -> None:
         self._connection = connection
+        self.changed: set[UUID] = set()
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement in the transaction and return its rows."""
         return await _fetch(self._connection, sql, params)
+
+    def note_change(self, user_id: UUID) -> None:
+        """Remember a change, to be told of once it is committed."""
+        self.changed.add(user_id)
 
 
 async def _fetch(

@@ -14,6 +14,8 @@ class _Runner(Protocol):
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]: ...
 
+    def note_change(self, user_id: UUID) -> None: ...
+
 
 class UserScope:
     """The only door to owned rows: it runs proven statements, for one user.
@@ -38,12 +40,15 @@ class UserScope:
         return rows[0] if rows else None
 
     @asynccontextmanager
-    async def transaction(self, timeout: float | None = None) -> AsyncIterator["UserScope"]:
+    async def transaction(
+        self, *, timeout: float | None = None, lock_timeout: float | None = None
+    ) -> AsyncIterator["UserScope"]:
         """A scope of the same user whose statements stand or fall together.
 
-        `timeout`, in seconds, bounds them all; by default that of one statement does.
+        `timeout`, in seconds, bounds them all; by default that of one statement does. Who waits
+        for a lock longer than `lock_timeout`, if there is one, gets `LockNotAvailable`.
         """
-        async with self._pool.transaction(timeout) as transaction:
+        async with self._pool.transaction(timeout, lock_timeout) as transaction:
             yield UserScope(self._pool, self.user_id, transaction)
 
 
@@ -89,4 +94,7 @@ async def _run(
         raise TypeError("user_id is the scope's to give")
     if user_id is not None:
         params["user_id"] = user_id
-    return await runner.fetch(statement.sql, {**statement.constants, **params})
+    rows = await runner.fetch(statement.sql, {**statement.constants, **params})
+    if statement.is_change and rows and user_id is not None:
+        runner.note_change(user_id)
+    return rows

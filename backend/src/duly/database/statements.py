@@ -33,8 +33,9 @@ _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
 
 # Functions of their arguments alone. Others, such as query_to_xml, read what a text names.
 _FUNCTION = re.compile(
-    "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|least|lower|"
-    "max|min|now|row_number|sum|timezone|ts_rank|unnest|upper|websearch_to_tsquery"
+    "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|"
+    "jsonb_build_object|least|lower|max|min|now|row_number|sum|timezone|to_char|"
+    "ts_rank|unnest|upper|websearch_to_tsquery"
 )
 
 Occurrence = Table | Alias
@@ -46,10 +47,14 @@ class UnscopedStatement(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL as psycopg takes it, with the values of the parameters that callers do not give."""
+    """SQL as psycopg takes it, with the values of the parameters that callers do not give.
+
+    `is_change` tells that it advances its user's revision, if it gives any row.
+    """
 
     sql: bytes
     constants: Mapping[str, Any]
+    is_change: bool = False
 
 
 class OwnedStatement(Statement):
@@ -78,7 +83,7 @@ def across_users(statement: ClauseElement) -> CrossUserStatement:
 
 def _compile(
     statement: ClauseElement, dialect: PGDialect_psycopg
-) -> tuple[bytes, Mapping[str, Any]]:
+) -> tuple[bytes, Mapping[str, Any], bool]:
     compiled: Any = statement.compile(dialect=dialect)
     if compiled.post_compile_params or compiled.literal_execute_params:
         raise TypeError("a compiled statement has a fixed shape: use = ANY(:array), not IN")
@@ -87,7 +92,7 @@ def _compile(
         for bind in compiled.bind_names
         if not bind.required and bind.key != USER_ID.key
     }
-    return compiled.string.encode(), constants
+    return compiled.string.encode(), constants, getattr(compiled, "is_change", False)
 
 
 @dataclass(slots=True)
@@ -102,12 +107,18 @@ class _ProvingCompiler(PGCompiler_psycopg):
     """PostgreSQL's compiler, which follows each owned table it renders to the owner it names."""
 
     _levels: list[_Level]
+    is_change = False
 
     def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
         return self._proven(super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw)
 
     def visit_update(self, update_stmt: Update, *args: Any, **kw: Any) -> str:
-        self._refuse_new_owner(update_stmt.table, update_stmt._values or {})
+        values: Any = update_stmt._values or {}
+        self._refuse_new_owner(update_stmt.table, values)
+        columns = _plain(update_stmt.table).c
+        self.is_change |= any(
+            columns[getattr(key, "key", key)].info.get("revision") for key in values
+        )
         return self._proven(super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw)
 
     def visit_delete(self, delete_stmt: Delete, *args: Any, **kw: Any) -> str:

@@ -2,10 +2,23 @@
 
 from sqlmodel import SQLModel
 
+from duly.models.idempotency import IdempotencyKey
+from duly.models.installations import Installation
 from duly.models.sessions import RevokedSession, Session
 from duly.models.tasks import Task
+from duly.models.tombstones import Tombstone
 from duly.models.users import User, UserEmail
 
 metadata = SQLModel.metadata
 
-__all__ = ["RevokedSession", "Session", "Task", "User", "UserEmail", "metadata"]
+__all__ = [
+    "IdempotencyKey",
+    "Installation",
+    "RevokedSession",
+    "Session",
+    "Task",
+    "Tombstone",
+    "User",
+    "UserEmail",
+    "metadata",
+]

@@ -17,6 +17,9 @@ SQLModel.metadata.naming_convention = {
 # Marks the column that names a row's owner; `database.statements` demands a predicate on it.
 OWNER = {"owner": True}
 
+# Marks the column that counts a user's changes; `database.scope` tells of those that advance it.
+REVISION = {"revision": True}
+
 
 class Owned(SQLModel):
     """A row that belongs to one user: keyed by `(user_id, id)`, gone with its user."""

@@ -3,7 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Index, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    Index,
+    LargeBinary,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field
 
@@ -11,9 +20,10 @@ from duly.models.base import Owned, optional_timestamp_field, timestamp_field
 
 
 class Task(Owned, table=True):
-    """Something to be done. It is completed when `completed_at` is set.
+    """Something to be done. It is completed when `completed_at` is set, trashed when `trashed_at` is.
 
-    `revision` is the number that the change took from its user's `revision`.
+    `revision` is the number that the last change took from its user's `revision`. `creation_hash`
+    tells a repeated create under the client's own id from another one.
     """
 
     __tablename__ = "tasks"
@@ -25,6 +35,11 @@ class Task(Owned, table=True):
         Index("ix_tasks_user_id_created_at_id", "user_id", "created_at", "id"),
         Index("ix_tasks_user_id_updated_at_id", "user_id", "updated_at", "id"),
         Index("ix_tasks_user_id_title_id", "user_id", "title", "id"),
+        Index("ix_tasks_user_id_revision", "user_id", "revision"),
+        # The few that wait for the end of their time.
+        Index(
+            "ix_tasks_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
+        ),
         Index("ix_tasks_search", "search", postgresql_using="gin"),
     )
 
@@ -32,9 +47,11 @@ class Task(Owned, table=True):
     title: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
     description: str | None = Field(default=None, sa_type=Text)
     completed_at: datetime | None = optional_timestamp_field()
+    trashed_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
     revision: int = Field(sa_type=BigInteger)
+    creation_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     search: Any = Field(
         sa_column=Column(
             TSVECTOR,

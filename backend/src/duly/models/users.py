@@ -6,11 +6,14 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Column, Text
 from sqlmodel import Field, SQLModel
 
-from duly.models.base import OWNER, optional_timestamp_field, timestamp_field
+from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestamp_field
 
 
 class User(SQLModel, table=True):
-    """One account. `revision` counts the changes of everything that it owns."""
+    """One account. `revision` counts the changes of everything that it owns.
+
+    Deletions up to `horizon` are remembered no more: what was synced before it starts over.
+    """
 
     __tablename__ = "users"
     __table_args__ = (
@@ -25,7 +28,10 @@ class User(SQLModel, table=True):
     name: str | None = Field(default=None, sa_type=Text)
     timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
     password_hash: str = Field(sa_type=Text)
-    revision: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    revision: int = Field(
+        sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}
+    )
+    horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     disabled_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from unicodedata import category, normalize
+from unicodedata import normalize
 from uuid import UUID
 
 from pydantic import (
@@ -46,6 +46,11 @@ class ErrorEnvelope(ResponseBody):
     error: ErrorBody
 
 
+# Unicode's categories Cc and Cs; the second without tab and line breaks.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Marks a `str` as text of so many characters, counted once it is cleaned.
@@ -70,10 +75,10 @@ class Text:
 
     def clean(self, value: str) -> str:
         """The text as it is stored. Raises `ValueError`."""
-        allowed = "\n\r\t" if self.has_lines else ""
-        if any(category(char) in {"Cc", "Cs"} and char not in allowed for char in value):
+        text = value.strip(" \t\r\n")
+        if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
             raise ValueError("control characters are not allowed")
-        text = normalize("NFC", value).strip()
+        text = normalize("NFC", text).strip()
         if not self.minimum <= len(text) <= self.maximum:
             raise ValueError(
                 f"it must have {self.minimum} to {self.maximum} characters after trimming"
@@ -83,6 +88,8 @@ class Text:
 
 # A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
 Opaque = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+
+Token = Annotated[str, Field(min_length=1, max_length=4096)]
 
 Id = Annotated[UUID, Field(examples=["01936d5e-8f1c-7000-8000-000000000001"])]
 Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]

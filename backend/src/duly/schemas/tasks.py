@@ -78,6 +78,9 @@ class TaskQuery(RequestBody):
     ] = None
     sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
     include_total: QueryBool = False
+    trashed: Annotated[
+        QueryBool, Field(description="what lies in the trash, instead of what does not")
+    ] = False
 
     @field_validator("offset")
     @classmethod

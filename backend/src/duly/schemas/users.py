@@ -77,3 +77,4 @@ class UserExport(ResponseBody):
     user: UserRead
     sessions: list[SessionRead]
     tasks: list[TaskRead]
+    trash: list[TaskRead]

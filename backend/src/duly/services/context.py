@@ -12,6 +12,7 @@ from duly.core.security import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
+from duly.services.hub import Hub
 from duly.services.maintenance import keep_house
 from duly.services.passwords import PasswordWorkers
 from duly.services.revocations import Revocations
@@ -28,10 +29,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is signed in, and by which session."""
+    """Who is signed in, by which session, and until when (Unix seconds)."""
 
     scope: UserScope
     session_id: UUID
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Context:
     passwords: PasswordWorkers
     throttle: Throttle
     revocations: Revocations
+    hub: Hub
 
     @property
     def across_users(self) -> AcrossUsers:
@@ -77,12 +80,15 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     passwords = PasswordWorkers(settings.password_threads, settings.bcrypt_cost)
     await pool.open()
     door = AcrossUsers(pool)
-    housekeeping = asyncio.create_task(keep_house(door))
     throttle = Throttle(settings)
+    hub = Hub(pool, direct_dsn_of(settings))
+    hub.start()
+    housekeeping = asyncio.create_task(keep_house(door))
     try:
-        yield Context(settings, pool, keyring, passwords, throttle, Revocations(door))
+        yield Context(settings, pool, keyring, passwords, throttle, Revocations(door), hub)
     finally:
         housekeeping.cancel()
+        await hub.close()
         await throttle.close()
         passwords.close()
         await pool.close()
@@ -95,8 +101,8 @@ def dsn_of(settings: Settings) -> str:
     return embedded_dsn(settings.data_dir)
 
 
-def schema_dsn_of(settings: Settings) -> str:
-    """Where to change the schema: past the pooler, if there is a way."""
+def direct_dsn_of(settings: Settings) -> str:
+    """Where the database is, past the pooler if there is a way: for the schema, and to listen."""
     if settings.database_direct_url is not None:
         return settings.database_direct_url.get_secret_value()
     return dsn_of(settings)

@@ -2,34 +2,74 @@
 
 import asyncio
 import random
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Interval, bindparam, delete, func, select, update
 
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
 from duly.database.scope import AcrossUsers
-from duly.database.statements import across_users
-from duly.models import RevokedSession, Session
+from duly.database.statements import CrossUserStatement, across_users
+from duly.models import IdempotencyKey, RevokedSession, Session, Tombstone, User
+from duly.services.nouns import SYNCED
 from duly.utils.tables import table_of
 
 INTERVAL = 600.0
 """Seconds between two rounds of a worker, give or take a tenth."""
 
+DELETION_MEMORY = timedelta(days=30)
+"""How long the trash keeps things, and how long sync tells of what is gone."""
+
 _LOCK_NUMBER = 4_420_771_864
 _TIMEOUT = 60.0
 
-_sessions = table_of(Session)
-_revoked = table_of(RevokedSession)
+_users = table_of(User)
+_tombstones = table_of(Tombstone)
 
 # Held to the end of the transaction, so it works behind a transaction pooler, too.
 _TRY_LOCK = across_users(select(func.pg_try_advisory_xact_lock(_LOCK_NUMBER).label("is_mine")))
+
+
+def _expired(model: Any) -> CrossUserStatement:
+    """Delete the rows whose `expires_at` has passed; gives how many."""
+    table = table_of(model)
+    gone = delete(table).where(table.c.expires_at < func.now()).returning(table.c.expires_at)
+    return across_users(select(func.count().label("count")).select_from(gone.cte("gone")))
+
+
+def _forgotten(table: Any, since: Any) -> CrossUserStatement:
+    """Delete what lies dead since long, and note that sync can't tell of it any more.
+
+    Gives how many rows. Whoever synced last before the newest of them starts over.
+    """
+    is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=Interval())
+    gone = delete(table).where(is_old).returning(table.c.user_id, table.c.revision).cte("gone")
+    newest = (
+        select(
+            gone.c.user_id,
+            func.max(gone.c.revision).label("revision"),
+            func.count().label("count"),
+        )
+        .group_by(gone.c.user_id)
+        .subquery("newest")
+    )
+    noted = (
+        update(_users)
+        .where(_users.c.id == newest.c.user_id)
+        .values(horizon=func.greatest(_users.c.horizon, newest.c.revision))
+        .returning(newest.c.count)
+        .cte("noted")
+    )
+    return across_users(select(func.coalesce(func.sum(noted.c.count), 0).label("count")))
+
+
 _SWEEPS = {
-    "sessions": across_users(
-        delete(_sessions).where(_sessions.c.expires_at < func.now()).returning(_sessions.c.id)
-    ),
-    "revoked_sessions": across_users(
-        delete(_revoked).where(_revoked.c.expires_at < func.now()).returning(_revoked.c.session_id)
-    ),
+    "sessions": _expired(Session),
+    "revoked_sessions": _expired(RevokedSession),
+    "idempotency_keys": _expired(IdempotencyKey),
+    "tombstones": _forgotten(_tombstones, _tombstones.c.created_at),
+    **{noun.name: _forgotten(noun.table, noun.trashed_at) for noun in SYNCED},
 }
 
 
@@ -45,10 +85,13 @@ async def keep_house(door: AcrossUsers) -> None:
 
 async def sweep(door: AcrossUsers) -> dict[str, int]:
     """Delete what has expired, unless another worker is at it; gives how many rows of what."""
+    swept: dict[str, int] = {}
     async with door.transaction(timeout=_TIMEOUT) as locked:
         lock = await locked.one(_TRY_LOCK)
         if lock is None or not lock["is_mine"]:
             return {}
-        swept = {name: len(await locked.all(statement)) for name, statement in _SWEEPS.items()}
+        for name, statement in _SWEEPS.items():
+            row = await locked.one(statement)
+            swept[name] = row["count"] if row else 0
     log.info("maintenance.swept", **swept)
     return swept

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, func, update
+from sqlalchemy import CTE, ColumnElement, Table, exists, func, select, update
 
 from duly.database.statements import USER_ID
 from duly.models import User
@@ -25,3 +25,13 @@ def next_revision(*conditions: ColumnElement[Any]) -> CTE:
         .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
         .cte("owner")
     )
+
+
+def next_revision_of(table: Table, *this: ColumnElement[Any]) -> CTE:
+    """As above, for a change of the row that `this` picks: without it, no number is taken.
+
+    The row is locked first and its owner after it, in this order everywhere, so that no two
+    changes wait for each other, and whoever comes too late takes no number.
+    """
+    target = select(table.c.id).where(*this).with_for_update(key_share=True).cte("target")
+    return next_revision(exists(select(target.c.id)))

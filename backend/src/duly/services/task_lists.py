@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -19,16 +20,18 @@ from sqlalchemy import (
     tuple_,
 )
 
-from duly.core.errors import ValidationFailed
+from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.security import InvalidToken, Keyring
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.models import Task
+from duly.models import Task, User
 from duly.schemas.tasks import TaskQuery, TaskSort
 from duly.services.columns import TASK
+from duly.utils.encoding import encode
 from duly.utils.tables import table_of
 
 _tasks = table_of(Task)
+_users = table_of(User)
 
 # Three or more minuses in a row: a drawn line, no "without". To PostgreSQL each is one more NOT
 # around the next word, and thirty of them are an error.
@@ -41,13 +44,26 @@ _SORT_TYPES: dict[str, Any] = {
 }
 
 
+_REVISION = owned(select(_users.c.revision).where(_users.c.id == USER_ID))
+
+
 @cache
 def _page(
-    sort: TaskSort, completed: bool | None, searched: bool, resumed: bool, counted: bool
+    sort: TaskSort,
+    *,
+    completed: bool | None,
+    searched: bool,
+    resumed: bool,
+    counted: bool,
+    trashed: bool,
 ) -> OwnedStatement:
     """The statement of one kind of list. There are some two hundred, compiled when first used."""
     name, is_descending = sort.removeprefix("-"), sort.startswith("-")
-    filters: list[ColumnElement[Any]] = [_tasks.c.user_id == USER_ID]
+    gone = _tasks.c.trashed_at
+    filters: list[ColumnElement[Any]] = [
+        _tasks.c.user_id == USER_ID,
+        gone.is_not(None) if trashed else gone.is_(None),
+    ]
     if completed is not None:
         done = _tasks.c.completed_at
         filters.append(done.is_not(None) if completed else done.is_(None))
@@ -65,29 +81,56 @@ def _page(
         column.desc() if is_descending else column.asc()
         for column in (_tasks.c[name], _tasks.c.id)
     ]
-    page = (
+    rows = (
         select(*TASK)
         .where(*filters, *position)
         .order_by(*order)
         .limit(bindparam("limit", type_=Integer()))
         .offset(bindparam("offset", type_=Integer()))
+        .subquery("page")
     )
-    if not counted:
-        return owned(page)
-    # The count comes with every row, and with a row of its own where the page is empty.
-    rows = page.add_columns(func.row_number().over(order_by=order).label("position")).subquery()
-    total = select(func.count().label("total")).select_from(_tasks).where(*filters).subquery()
+    counters: list[ColumnElement[Any]] = [_users.c.revision.label("newest")]
+    if counted:
+        total = select(func.count()).select_from(_tasks).where(*filters).scalar_subquery()
+        counters.append(total.label("total"))
+    # The counters come with every row, and with a row of their own where the page is empty.
+    owner = select(*counters).where(_users.c.id == USER_ID).subquery("owner")
     return owned(
-        select(total.c.total, rows)
-        .select_from(total.outerjoin(rows, true()))
-        .order_by(rows.c.position)
+        select(owner, rows)
+        .select_from(owner.outerjoin(rows, true()))
+        .order_by(
+            *(
+                column.desc() if is_descending else column.asc()
+                for column in (rows.c[name], rows.c.id)
+            )
+        )
     )
 
 
-async def read_page(scope: UserScope, keyring: Keyring, query: TaskQuery) -> dict[str, Any]:
-    """A page of the caller's tasks: `items`, `next_cursor` and `total`.
+async def read_revision(scope: UserScope) -> int:
+    """The caller's revision: while it stays, so does every list. One primary-key look-up.
 
-    Raises `ValidationFailed` for a cursor that is not the caller's or of another list.
+    Raises `Unauthenticated` when the account is gone.
+    """
+    row = await scope.one(_REVISION)
+    if row is None:
+        raise Unauthenticated
+    return int(row["revision"])
+
+
+def tag(revision: int, query: TaskQuery) -> str:
+    """The entity tag of a page, the same as long as neither revision nor query changes."""
+    shown = query.model_dump(mode="json")
+    return sha256(encode([revision, shown])).hexdigest()[:32]
+
+
+async def read_page(
+    scope: UserScope, keyring: Keyring, query: TaskQuery
+) -> tuple[dict[str, Any], int]:
+    """A page of the caller's tasks, `items`, `next_cursor` and `total`, and its revision.
+
+    Raises `ValidationFailed` for a cursor that is not the caller's or of another list, and
+    `Unauthenticated` when the account is gone.
     """
     params: dict[str, Any] = {"limit": query.limit + 1, "offset": query.offset}
     shape = _shape(query)
@@ -97,27 +140,29 @@ async def read_page(scope: UserScope, keyring: Keyring, query: TaskQuery) -> dic
         params["after_value"], params["after_id"] = _open(scope, keyring, query, shape)
     statement = _page(
         query.sort,
-        query.is_completed,
-        query.q is not None,
-        query.cursor is not None,
-        query.include_total,
+        completed=query.is_completed,
+        searched=query.q is not None,
+        resumed=query.cursor is not None,
+        counted=query.include_total,
+        trashed=query.trashed,
     )
-    items = await scope.all(statement, **params)
-    total = items[0]["total"] if query.include_total else None
-    if query.include_total:
-        items = [_without_count(row) for row in items if row["id"] is not None]
+    rows = await scope.all(statement, **params)
+    if not rows:
+        raise Unauthenticated
+    revision, total = rows[0]["newest"], rows[0].get("total")
+    items = [_without_counters(row) for row in rows if row["id"] is not None]
     next_cursor = None
     if len(items) > query.limit:
         items.pop()
         last = items[-1]
         mark = [*shape, last[query.sort.removeprefix("-")], last["id"]]
         next_cursor = keyring.seal_cursor(scope.user_id, mark)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return {"items": items, "next_cursor": next_cursor, "total": total}, revision
 
 
 def _shape(query: TaskQuery) -> list[Any]:
     """What must be the same from page to page for a cursor to make sense."""
-    return ["tasks", query.sort, query.is_completed, query.q]
+    return ["tasks", query.sort, query.is_completed, query.q, query.trashed]
 
 
 def _open(
@@ -139,6 +184,7 @@ def _open(
     return value, UUID(task_id)
 
 
-def _without_count(row: dict[str, Any]) -> dict[str, Any]:
-    del row["total"], row["position"]
+def _without_counters(row: dict[str, Any]) -> dict[str, Any]:
+    del row["newest"]
+    row.pop("total", None)
     return row

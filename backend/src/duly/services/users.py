@@ -10,7 +10,7 @@ from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.models import User, UserEmail
+from duly.models import Task, User, UserEmail
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services import tasks
@@ -25,6 +25,7 @@ _DELETION_TIMEOUT = 60.0
 
 _users = table_of(User)
 _emails = table_of(UserEmail)
+_tasks = table_of(Task)
 
 _READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
 _LOCK = owned(
@@ -35,6 +36,7 @@ _DROP_EMAIL = owned(
         _emails.c.email_key == bindparam("email_key", type_=Text()), _emails.c.user_id == USER_ID
     )
 )
+_DELETE_TASKS = owned(delete(_tasks).where(_tasks.c.user_id == USER_ID))
 _DELETE = owned(delete(_users).where(_users.c.id == USER_ID))
 
 
@@ -103,7 +105,9 @@ async def delete_account(
     """Delete the caller's account and all its rows. Raises `ValidationFailed`."""
     verified = await confirm_password(context, caller.scope, client, body.current_password)
     async with caller.scope.transaction(timeout=_DELETION_TIMEOUT) as scope:
-        # Locked first: whoever signs in meanwhile waits, and then finds no account.
+        # Tasks before their owner, as writers lock them. Then whoever signs in waits, and finds
+        # no account.
+        await scope.all(_DELETE_TASKS)
         locked = await scope.one(_LOCK)
         if locked is None or locked["password_hash"] != verified:
             raise ValidationFailed.of(
@@ -119,10 +123,12 @@ async def export(caller: Caller) -> AsyncIterator[bytes]:
     """Everything that the service holds of the caller, as one JSON document in pieces."""
     user = await read(caller.scope)
     sessions = await list_sessions(caller)
-    yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions) + b',"tasks":['
-    separator = b""
-    async for page in tasks.everything(caller.scope):
-        for task in page:
-            yield separator + encode(task)
+    yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions)
+    for name, trashed in (("tasks", False), ("trash", True)):
+        yield f',"{name}":['.encode()
+        separator = b""
+        async for page in tasks.everything(caller.scope, trashed=trashed):
+            yield separator + b",".join(map(encode, page))
             separator = b","
-    yield b"]}"
+        yield b"]"
+    yield b"}"

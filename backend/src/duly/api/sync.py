@@ -1,0 +1,63 @@
+"""Sync and live events over HTTP."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Header, Query, Response
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from duly.api.deps import Caller, Context, Scope
+from duly.api.responses import Encoded
+from duly.schemas.base import Token
+from duly.schemas.sync import SyncQuery
+from duly.services import events, sync
+from duly.utils.encoding import encode
+
+_HEARTBEAT = 15
+_SEND_TIMEOUT = 10.0
+"""Seconds after which a reader that takes nothing is dropped."""
+
+
+async def sync_changes(
+    context: Context, scope: Scope, query: Annotated[SyncQuery, Query()]
+) -> Response:
+    """What changed since `token`, deletions included; without one, everything, in pages."""
+    position = None
+    if query.token is not None:
+        position = sync.unseal(context.keyring, scope, query.token, "query.token")
+    progress = await sync.read_changes(scope, position, query.limit)
+    return Encoded(
+        {
+            "changes": [step.change for step in progress.steps],
+            "token": sync.seal(context.keyring, scope, progress.position),
+            "has_more": progress.has_more,
+            "full": progress.is_full,
+        }
+    )
+
+
+async def stream_events(
+    context: Context,
+    caller: Caller,
+    token: Annotated[Token | None, Query(description="where to begin; now, if not sent")] = None,
+    last_event_id: Annotated[
+        Token | None, Header(description="the id of the last event seen; goes before `token`")
+    ] = None,
+) -> Response:
+    """Your changes as they happen (Server-Sent Events). The id of each event is a sync token."""
+    since = last_event_id or token
+    if since is None:
+        position = await sync.read_position(caller.scope)
+    else:
+        place = "header.last-event-id" if last_event_id else "query.token"
+        position = sync.unseal(context.keyring, caller.scope, since, place)
+        # An answer, not a stream, where the token is too old.
+        await sync.read_changes(caller.scope, position, limit=1)
+
+    async def stream() -> AsyncIterator[ServerSentEvent]:
+        async for event in events.follow(context, caller, position):
+            yield ServerSentEvent(
+                encode(event.data).decode(), event=event.name, id=event.token or None
+            )
+
+    return EventSourceResponse(stream(), ping=_HEARTBEAT, send_timeout=_SEND_TIMEOUT)

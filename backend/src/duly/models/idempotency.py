@@ -1,0 +1,30 @@
+"""Answers given to requests with an `Idempotency-Key`, kept for those who ask again."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from duly.models.base import Owned, required_timestamp_field
+
+
+class IdempotencyKey(Owned, table=True):
+    """One key of one user; `id` is made from the route and the key.
+
+    `fingerprint` is that of the body. The answer is null while the request is in flight, which no
+    other transaction ever sees.
+    """
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint_length"),
+        Index(None, "expires_at"),
+    )
+
+    fingerprint: bytes = Field(sa_type=LargeBinary)
+    status: int | None = Field(default=None, sa_type=SmallInteger)
+    headers: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    body: bytes | None = Field(default=None, sa_type=LargeBinary)
+    expires_at: datetime = required_timestamp_field()

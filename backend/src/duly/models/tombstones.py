@@ -1,0 +1,22 @@
+"""What remains of things deleted for good, so that every device learns of it."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Text
+from sqlmodel import Field
+
+from duly.models.base import Owned, timestamp_field
+
+
+class Tombstone(Owned, table=True):
+    """The deletion of the thing `id` of the kind `noun`, at its user's `revision`."""
+
+    __tablename__ = "tombstones"
+    __table_args__ = (
+        Index("ix_tombstones_user_id_revision", "user_id", "revision"),
+        Index(None, "created_at"),
+    )
+
+    noun: str = Field(primary_key=True, sa_type=Text)
+    revision: int = Field(sa_type=BigInteger)
+    created_at: datetime = timestamp_field()

@@ -1,0 +1,109 @@
+"""Bodies of batches: many operations on tasks in one request."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StrictBool, model_validator
+
+from duly.schemas.base import ErrorBody, RequestBody, ResponseBody
+from duly.schemas.tasks import TaskCreate, TaskPatch, TaskRead
+
+MAX_OPERATIONS = 100
+
+Ref = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="a name for a task that this batch creates",
+        examples=["milk"],
+    ),
+]
+
+
+class CreateOperation(RequestBody):
+    """Make a task; later operations can call it `ref`."""
+
+    op: Literal["create"]
+    task: TaskCreate
+    ref: Ref | None = None
+
+
+class _ExistingTask(RequestBody):
+    """An operation on a task, named by `id`, or by the `ref` of the operation that creates it."""
+
+    id: UUID | None = None
+    ref: Ref | None = None
+    if_match: Annotated[
+        int | None, Field(strict=True, ge=0, description="the version that it must have")
+    ] = None
+
+    @model_validator(mode="after")
+    def _check_name(self) -> "_ExistingTask":
+        if (self.id is None) == (self.ref is None):
+            raise ValueError("give either id or ref")
+        return self
+
+
+class UpdateOperation(_ExistingTask):
+    """Change the fields that are sent."""
+
+    op: Literal["update"]
+    changes: TaskPatch
+
+
+class DeleteOperation(_ExistingTask):
+    """Move a task to the trash."""
+
+    op: Literal["delete"]
+
+
+class CompleteOperation(_ExistingTask):
+    """Complete a task."""
+
+    op: Literal["complete"]
+
+
+class ReopenOperation(_ExistingTask):
+    """Reopen a task."""
+
+    op: Literal["reopen"]
+
+
+Operation = Annotated[
+    CreateOperation | UpdateOperation | DeleteOperation | CompleteOperation | ReopenOperation,
+    Field(discriminator="op"),
+]
+
+
+class Batch(RequestBody):
+    """Operations, carried out in their order. `atomic`: all of them, or none."""
+
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=MAX_OPERATIONS)]
+    atomic: StrictBool = False
+
+    @model_validator(mode="after")
+    def _check_refs(self) -> "Batch":
+        known: set[str] = set()
+        for operation in self.operations:
+            if isinstance(operation, CreateOperation):
+                if operation.ref in known:
+                    raise ValueError("each ref names one task")
+                known |= {operation.ref} if operation.ref else set()
+            elif operation.ref is not None and operation.ref not in known:
+                raise ValueError("a ref must be that of an operation before")
+        return self
+
+
+class OperationResult(ResponseBody):
+    """What became of one operation: a status as the operation by itself would have, and why."""
+
+    status: Annotated[int, Field(examples=[201])]
+    task: TaskRead | None
+    error: ErrorBody | None
+
+
+class BatchResult(ResponseBody):
+    """The results in the order of the operations. `applied` is false where nothing was changed."""
+
+    applied: bool
+    results: list[OperationResult]

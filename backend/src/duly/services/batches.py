@@ -1,0 +1,294 @@
+"""Batches: many operations in few round trips, by the rules that `tasks` has for each.
+
+The owner's row is locked and one revision for each operation is taken; the tasks named are read;
+the operations are played on them in memory; what came of it is written at once.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+
+from duly.core.errors import (
+    BatchNotApplied,
+    DulyError,
+    IdTaken,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Unauthenticated,
+)
+from duly.core.logging import log
+from duly.database.pool import Row
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, owned
+from duly.models import Task, Tombstone, User
+from duly.schemas.batches import Batch, CreateOperation, Operation, UpdateOperation
+from duly.services.nouns import TASKS
+from duly.services.tasks import creation_hash
+from duly.utils.identifiers import new_id
+from duly.utils.tables import table_of
+from duly.utils.times import utc
+
+_users = table_of(User)
+_tasks = table_of(Task)
+_tombstones = table_of(Tombstone)
+
+_IDS = bindparam("ids", type_=ARRAY(Uuid()))
+_TIMES = DateTime(timezone=True)
+
+_TAKE = owned(
+    update(_users)
+    .where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
+    .values(revision=_users.c.revision + bindparam("count", type_=Integer()))
+    .returning(
+        (_users.c.revision - bindparam("count", type_=Integer())).label("revision"),
+        utc(func.clock_timestamp()).label("changed_at"),
+    )
+)
+# Before the owner's row, as `revisions` says, and in one order, as other batches do.
+_LOCK = owned(
+    select(_tasks.c.id)
+    .where(_tasks.c.user_id == USER_ID, _tasks.c.id == any_(_IDS))
+    .order_by(_tasks.c.id)
+    .with_for_update(key_share=True)
+)
+_LOAD = owned(
+    select(
+        _tasks.c.id,
+        _tasks.c.title,
+        _tasks.c.description,
+        utc(_tasks.c.completed_at),
+        utc(_tasks.c.created_at),
+        utc(_tasks.c.updated_at),
+        utc(_tasks.c.trashed_at),
+        _tasks.c.revision,
+        _tasks.c.creation_hash,
+    ).where(_tasks.c.user_id == USER_ID, _tasks.c.id == any_(_IDS))
+)
+_FORGET = owned(
+    delete(_tombstones).where(
+        _tombstones.c.user_id == USER_ID,
+        _tombstones.c.id == any_(_IDS),
+        _tombstones.c.noun == TASKS.name,
+    )
+)
+_COLUMNS: dict[str, Any] = {
+    "id": Uuid(),
+    "title": Text(),
+    "description": Text(),
+    "completed_at": _TIMES,
+    "created_at": _TIMES,
+    "updated_at": _TIMES,
+    "trashed_at": _TIMES,
+    "revision": BigInteger(),
+    "creation_hash": LargeBinary(),
+}
+
+
+def _save() -> Any:
+    arrays: list[Any] = [bindparam(name, type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
+    rows = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="saved")
+    insert = postgresql.insert(_tasks).from_select(
+        ["user_id", *_COLUMNS], select(USER_ID, *(rows.c[name] for name in _COLUMNS))
+    )
+    return owned(
+        insert.on_conflict_do_update(
+            index_elements=["user_id", "id"],
+            set_={name: insert.excluded[name] for name in _COLUMNS if name != "id"},
+        )
+    )
+
+
+_SAVE = _save()
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A task as the operations so far have left it."""
+
+    id: UUID
+    title: str
+    description: str | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    trashed_at: datetime | None
+    revision: int
+    creation_hash: bytes | None
+    is_changed: bool = False
+
+    def answer(self, user_id: UUID) -> Row:
+        """The task as `schemas.tasks.TaskRead` has it."""
+        return {
+            "id": self.id,
+            "user_id": user_id,
+            "title": self.title,
+            "description": self.description,
+            "is_completed": self.completed_at is not None,
+            "completed_at": self.completed_at,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "version": self.revision,
+        }
+
+
+class _Abort(Exception):  # no error, but the way out of a transaction
+    """An atomic batch can't be carried out whole."""
+
+
+class _Play:
+    """The operations of one batch, played on drafts."""
+
+    def __init__(self, drafts: list[Row], taken: Row, *, requires_match: bool) -> None:
+        self.drafts = {row["id"]: _Draft(**row) for row in drafts}
+        self._refs: dict[str, UUID] = {}
+        self._revision: int = taken["revision"]
+        self._now: datetime = taken["changed_at"]
+        self._requires_match = requires_match
+
+    def play(self, operation: Operation) -> tuple[int, _Draft | None]:
+        """Carry one operation out; gives its status and the task. Raises `DulyError`."""
+        if isinstance(operation, CreateOperation):
+            return self._create(operation)
+        draft = self._find(operation)
+        if operation.op == "delete":
+            self._change(draft, trashed_at=self._now)
+            return 204, None
+        if isinstance(operation, UpdateOperation):
+            changes = operation.changes.changes()
+            if "is_completed" in changes:
+                changes["completed_at"] = self._done(draft) if changes["is_completed"] else None
+                del changes["is_completed"]
+            if changes:
+                self._change(draft, updated_at=self._now, **changes)
+        elif (operation.op == "complete") != (draft.completed_at is not None):
+            completed_at = self._now if operation.op == "complete" else None
+            self._change(draft, updated_at=self._now, completed_at=completed_at)
+        return 200, draft
+
+    def _create(self, operation: CreateOperation) -> tuple[int, _Draft]:
+        body = operation.task
+        task_id = body.id or new_id()
+        found = self.drafts.get(task_id)
+        status = 200
+        if found is None:
+            completed_at = self._now if body.is_completed else None
+            found = self.drafts[task_id] = _Draft(
+                id=task_id,
+                title=body.title,
+                description=body.description,
+                completed_at=completed_at,
+                created_at=self._now,
+                updated_at=self._now,
+                trashed_at=None,
+                revision=0,
+                creation_hash=creation_hash(body),
+            )
+            self._change(found)
+            status = 201
+        elif found.trashed_at is not None or found.creation_hash != creation_hash(body):
+            raise IdTaken
+        if operation.ref is not None:
+            self._refs[operation.ref] = task_id
+        return status, found
+
+    def _find(self, operation: Any) -> _Draft:
+        task_id = self._refs.get(operation.ref) if operation.ref else operation.id
+        draft = self.drafts.get(task_id) if task_id else None
+        if draft is None or draft.trashed_at is not None:
+            raise NotFound
+        if operation.if_match is None and operation.ref is None and self._requires_match:
+            raise PreconditionRequired
+        if operation.if_match not in {None, draft.revision}:
+            raise PreconditionFailed
+        return draft
+
+    def _done(self, draft: _Draft) -> datetime:
+        # A task that is completed already keeps the time when it was.
+        return draft.completed_at or self._now
+
+    def _change(self, draft: _Draft, **fields: Any) -> None:
+        for name, value in fields.items():
+            setattr(draft, name, value)
+        self._revision += 1
+        draft.revision = self._revision
+        draft.is_changed = True
+
+
+async def run(scope: UserScope, batch: Batch, *, requires_match: bool) -> dict[str, Any]:
+    """Carry a batch out; gives `applied` and the result of each operation."""
+    results: list[dict[str, Any]] = []
+    try:
+        async with scope.transaction() as transaction:
+            await _run(transaction, batch, results, requires_match=requires_match)
+    except _Abort:
+        return {"applied": False, "results": [_not_applied(result) for result in results]}
+    log.info("task.batch", operations=len(results))
+    return {"applied": True, "results": results}
+
+
+async def _run(
+    scope: UserScope, batch: Batch, results: list[dict[str, Any]], *, requires_match: bool
+) -> None:
+    ids = _named(batch)
+    await scope.all(_LOCK, ids=ids)
+    taken = await scope.one(_TAKE, count=len(batch.operations))
+    if taken is None:
+        raise Unauthenticated
+    play = _Play(await scope.all(_LOAD, ids=ids), taken, requires_match=requires_match)
+    for operation in batch.operations:
+        try:
+            status, draft = play.play(operation)
+        except DulyError as error:
+            results.append(_failed(error))
+        else:
+            task = None if draft is None else draft.answer(scope.user_id)
+            results.append({"status": status, "task": task, "error": None})
+    if batch.atomic and any(result["error"] for result in results):
+        raise _Abort
+    changed = [draft for draft in play.drafts.values() if draft.is_changed]
+    if changed:
+        await scope.all(_FORGET, ids=[draft.id for draft in changed])
+        await scope.all(
+            _SAVE,
+            **{name: [_aware(getattr(draft, name)) for draft in changed] for name in _COLUMNS},
+        )
+
+
+def _named(batch: Batch) -> list[UUID]:
+    ids = [
+        operation.task.id if isinstance(operation, CreateOperation) else operation.id
+        for operation in batch.operations
+    ]
+    return [task_id for task_id in ids if task_id is not None]
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
+def _failed(error: DulyError) -> dict[str, Any]:
+    body = {"code": error.code, "message": error.message, "details": error.details}
+    return {"status": error.status, "task": None, "error": body}
+
+
+def _not_applied(result: dict[str, Any]) -> dict[str, Any]:
+    return result if result["error"] else _failed(BatchNotApplied())

@@ -1,0 +1,65 @@
+"""A user's changes as they happen, for as long as the session lasts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from duly.core.errors import DulyError, ServiceUnavailable
+from duly.services import sync
+from duly.services.context import Caller, Context
+
+_PAGE = 100
+_CHECK_INTERVAL = 1.0
+_LOOK_INTERVAL = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`name` is `ready`, `change`, or `reset` where the client must sync anew."""
+
+    name: str
+    token: str
+    data: dict[str, Any]
+
+
+async def follow(
+    context: Context, caller: Caller, position: sync.Position
+) -> AsyncIterator[Event]:
+    """All changes after `position`, in their order, until the session or the token ends."""
+    scope = caller.scope
+    with context.hub.subscribed(scope.user_id) as woken:
+        yield Event("ready", sync.seal(context.keyring, scope, position), {})
+        while True:
+            woken.clear()
+            try:
+                progress = await sync.read_changes(scope, position, _PAGE)
+            except ServiceUnavailable:
+                await asyncio.sleep(_CHECK_INTERVAL)
+                continue
+            except DulyError as error:
+                yield Event("reset", "", {"code": error.code, "message": error.message})
+                return
+            for step in progress.steps:
+                token = sync.seal(context.keyring, scope, step.position)
+                yield Event("change", token, step.change)
+            position = progress.position
+            if not progress.has_more and not await _wait(context, caller, woken):
+                return
+
+
+async def _wait(context: Context, caller: Caller, woken: asyncio.Event) -> bool:
+    """Wait until something may have changed; False once the session has ended."""
+    look_at = time.monotonic() + _LOOK_INTERVAL
+    while time.monotonic() < look_at:
+        with suppress(ServiceUnavailable):
+            if await context.revocations.includes(caller.session_id):
+                return False
+        if time.time() >= caller.expires_at:
+            return False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), _CHECK_INTERVAL)
+            return not context.hub.is_closed
+    return True

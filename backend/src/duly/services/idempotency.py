@@ -1,0 +1,125 @@
+"""Requests that may be repeated: the first answer stands, in the transaction of its effect."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import LockNotAvailable
+from psycopg.types.json import Jsonb
+from sqlalchemy import Interval, LargeBinary, SmallInteger, Uuid, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql
+
+from duly.core.errors import IdempotencyInFlight, IdempotencyMismatch
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, owned
+from duly.models import IdempotencyKey
+from duly.utils.encoding import encode
+from duly.utils.locks import KeyedLocks
+from duly.utils.tables import table_of
+
+LIFETIME = timedelta(hours=24)
+# Who finds the key in flight waits for its end, so that both get the same answer; not forever.
+_PATIENCE = 2.0
+
+_in_flight = KeyedLocks()
+
+_keys = table_of(IdempotencyKey)
+
+_ID = bindparam("id", type_=Uuid())
+_THIS = (_keys.c.user_id == USER_ID, _keys.c.id == _ID)
+
+_insert = postgresql.insert(_keys).values(
+    user_id=USER_ID,
+    id=_ID,
+    fingerprint=bindparam("fingerprint", type_=LargeBinary()),
+    expires_at=func.now() + bindparam("lifetime", type_=Interval()),
+)
+# A key whose time is over, but which was not swept yet, is taken over.
+_CLAIM = owned(
+    _insert.on_conflict_do_update(
+        index_elements=["user_id", "id"],
+        set_={
+            "fingerprint": _insert.excluded.fingerprint,
+            "expires_at": _insert.excluded.expires_at,
+        },
+        where=_keys.c.expires_at < func.now(),
+    ).returning(_keys.c.id)
+)
+_READ = owned(
+    select(_keys.c.fingerprint, _keys.c.status, _keys.c.headers, _keys.c.body).where(*_THIS)
+)
+_STORE = owned(
+    update(_keys)
+    .where(*_THIS)
+    .values(
+        status=bindparam("status", type_=SmallInteger()),
+        headers=bindparam("headers", type_=postgresql.JSONB()),
+        body=bindparam("body", type_=LargeBinary()),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with, once or many times."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    is_replay: bool = False
+
+
+Work = Callable[[UserScope], Awaitable[Answer]]
+
+
+async def once(
+    scope: UserScope,
+    route: str,
+    key: str,
+    body: Any,
+    work: Work,
+) -> Answer:
+    """Do `work` in a transaction, unless it was done under `key` before: then give its answer.
+
+    An error leaves the key unused. Raises `IdempotencyMismatch` for another `body` under the key,
+    `IdempotencyInFlight` where the first request takes too long.
+    """
+    this = _id_of(route, key)
+    fingerprint = sha256(encode(body)).digest()
+    try:
+        # Repeats in this worker wait here, so that they hold no connection meanwhile.
+        async with (
+            _in_flight.hold((scope.user_id, this)),
+            scope.transaction(lock_timeout=_PATIENCE) as transaction,
+        ):
+            claimed = await transaction.one(
+                _CLAIM, id=this, fingerprint=fingerprint, lifetime=LIFETIME
+            )
+            if claimed is None:
+                return await _replay(transaction, this, fingerprint)
+            answer = await work(transaction)
+            await transaction.all(
+                _STORE,
+                id=this,
+                status=answer.status,
+                headers=Jsonb(answer.headers),
+                body=answer.body,
+            )
+            return answer
+    except LockNotAvailable:
+        raise IdempotencyInFlight from None
+
+
+async def _replay(scope: UserScope, this: UUID, fingerprint: bytes) -> Answer:
+    row = await scope.one(_READ, id=this)
+    assert row is not None
+    if row["fingerprint"] != fingerprint:
+        raise IdempotencyMismatch
+    return Answer(row["status"], row["headers"], row["body"], is_replay=True)
+
+
+def _id_of(route: str, key: str) -> UUID:
+    return UUID(bytes=sha256(f"{route}\n{key}".encode()).digest()[:16])

@@ -1,0 +1,48 @@
+"""Deletion for good, of any noun: the row goes, a tombstone tells every device."""
+
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, Text, delete, literal, select
+from sqlalchemy.dialects import postgresql
+
+from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.models import Tombstone
+from duly.services.nouns import Noun
+from duly.services.revisions import next_revision_of
+from duly.utils.tables import table_of
+
+_tombstones = table_of(Tombstone)
+
+
+def erase(noun: Noun, *this: ColumnElement[Any]) -> OwnedStatement:
+    """Delete the row that `this` picks, and leave a tombstone; gives its id."""
+    owner = next_revision_of(noun.table, *this)
+    gone = (
+        delete(noun.table)
+        .where(*this, owner.c.revision.is_not(None))
+        .returning(noun.table.c.id, owner.c.revision)
+        .cte("gone")
+    )
+    insert = postgresql.insert(_tombstones).from_select(
+        ["user_id", "id", "noun", "revision"],
+        select(USER_ID, gone.c.id, literal(noun.name, Text()), gone.c.revision),
+    )
+    return owned(
+        insert.on_conflict_do_update(
+            index_elements=["user_id", "id", "noun"],
+            set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
+        ).returning(_tombstones.c.id)
+    )
+
+
+def forget(noun: Noun, thing_id: ColumnElement[Any]) -> CTE:
+    """Drop the tombstone of what is made again under the same id."""
+    return (
+        delete(_tombstones)
+        .where(
+            _tombstones.c.user_id == USER_ID,
+            _tombstones.c.id == thing_id,
+            _tombstones.c.noun == noun.name,
+        )
+        .cte("forgotten")
+    )
