@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from multiprocessing.synchronize import Event
+from multiprocessing.connection import Connection
 from typing import Any
 
 from fastapi import FastAPI
@@ -42,9 +42,9 @@ def serve(settings: Settings) -> None:
         _prepare_database(settings, stack)
         signing_secret(settings)
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
-        stopping = multiprocessing.Event()
-        load = partial(_load_worker, settings, os.getpid(), stopping)
-        _granian(settings, stopping).serve(target_loader=load, wrap_loader=False)
+        far, near = multiprocessing.Pipe(duplex=False)
+        load = partial(_load_worker, settings, os.getpid(), far, near)
+        _granian(settings, near).serve(target_loader=load, wrap_loader=False)
 
 
 def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
@@ -60,20 +60,23 @@ def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
 
 
 class _Server(MPServer):
-    """Granian, which tells the workers that it stops before it waits for them to finish."""
+    """Granian, which tells the workers that it stops before it waits for them to finish.
 
-    def __init__(self, stopping: Event, **options: Any) -> None:
+    It does so by closing its end of a pipe: whatever dies, on either side, nobody is left waiting.
+    """
+
+    def __init__(self, line: Connection, **options: Any) -> None:
         super().__init__("duly.main:create_app", **options)
-        self._stopping = stopping
+        self._line = line
 
     def shutdown(self, exit_code: int = 0) -> None:
-        self._stopping.set()
+        self._line.close()
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # it has no types
 
 
-def _granian(settings: Settings, stopping: Event) -> MPServer:
+def _granian(settings: Settings, line: Connection) -> MPServer:
     return _Server(
-        stopping,
+        line,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -89,20 +92,24 @@ def _granian(settings: Settings, stopping: Event) -> MPServer:
     )
 
 
-def _load_worker(settings: Settings, supervisor: int, stopping: Event) -> FastAPI:
+def _load_worker(
+    settings: Settings, supervisor: int, line: Connection, supervisors_end: Connection
+) -> FastAPI:
     """Build the application in a worker, which stops with its supervisor."""
+    supervisors_end.close()  # the worker's copy, which would keep the line open
     app = create_app(settings)
-    threading.Thread(target=_follow, args=(app, supervisor, stopping), daemon=True).start()
+    threading.Thread(target=_follow, args=(app, supervisor, line), daemon=True).start()
     return app
 
 
-def _follow(app: FastAPI, supervisor: int, stopping: Event) -> None:
-    while not stopping.wait(1):
-        if os.getppid() != supervisor:
-            os.kill(os.getpid(), signal.SIGTERM)
-            break
+def _follow(app: FastAPI, supervisor: int, line: Connection) -> None:
+    line.poll(None)  # until the supervisor closes it, or is gone
     # Streams have no end of their own that could be waited for.
-    app.state.end_streams()
+    with contextlib.suppress(AttributeError, RuntimeError):  # it did not begin, or is over
+        app.state.end_streams()
+    while os.getppid() == supervisor:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextlib.contextmanager

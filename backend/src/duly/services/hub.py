@@ -7,31 +7,35 @@ now and then.
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 from psycopg import AsyncConnection
 from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
 
-from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import across_users
 from duly.models import User
+from duly.services.background import forever
 from duly.utils.tables import table_of
 
 _CHANNEL = "duly_changes"
 _GATHER = 0.02
 _POLL_INTERVAL = 1.0
-_PROBE_INTERVAL = 30.0
 _RETRY_INTERVAL = 2.0
+_CONNECT_TIMEOUT = 10
 _PROBE = "probe:"
-_MAX_USERS = 150  # of 37 bytes each: a payload has 8,000 bytes at most
+_PROBE_INTERVAL = 30.0
+_PROBE_TIMEOUT = 5.0
+# Seconds to poll before listening is tried again where it has never worked: behind a pooler.
+_DEAF_PAUSE = 300.0
+_MAX_USERS = 150  # of 33 bytes each: a payload has 8,000 bytes at most
 
 _users = table_of(User)
 
@@ -55,6 +59,7 @@ class Hub:
         self._changed: set[UUID] = set()
         self._has_changes = asyncio.Event()
         self._has_streams = asyncio.Event()
+        self._seen: dict[UUID, int] = {}
         # Until an announcement of our own has come back, as behind a transaction pooler none does.
         self._is_listening = False
         self.is_closed = False
@@ -63,9 +68,13 @@ class Hub:
 
     def start(self) -> None:
         """Begin to announce and to listen."""
-        loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(work()) for work in (self._announce, self._listen, self._poll)
+            asyncio.create_task(forever(name, work, _RETRY_INTERVAL))
+            for name, work in {
+                "events.announce": self._announce,
+                "events.listen": self._listen,
+                "events.poll": self._poll,
+            }.items()
         ]
 
     async def close(self) -> None:
@@ -77,8 +86,7 @@ class Hub:
     def end_streams(self) -> None:
         """Wake every stream for the last time."""
         self.is_closed = True
-        for user_id in list(self._waiting):
-            self._wake(user_id)
+        self._wake_all()
 
     @contextmanager
     def subscribed(self, user_id: UUID) -> Iterator[asyncio.Event]:
@@ -105,60 +113,82 @@ class Hub:
         for event in self._waiting.get(user_id, ()):
             event.set()
 
+    def _wake_all(self) -> None:
+        for user_id in list(self._waiting):
+            self._wake(user_id)
+
     async def _announce(self) -> None:
-        while True:
-            await self._has_changes.wait()
-            await asyncio.sleep(_GATHER)
-            self._has_changes.clear()
-            users, self._changed = list(self._changed), set()
+        """Tell the other workers whose things changed, a moment's changes at once."""
+        await self._has_changes.wait()
+        await asyncio.sleep(_GATHER)
+        self._has_changes.clear()
+        users, self._changed = list(self._changed), set()
+        try:
             for start in range(0, len(users), _MAX_USERS):
                 payload = ",".join(user.hex for user in users[start : start + _MAX_USERS])
-                # Lost announcements cost time, not changes: streams also look by themselves.
-                with suppress(ServiceUnavailable):
-                    await self._door.one(_NOTIFY, payload=payload)
+                await self._door.one(_NOTIFY, payload=payload)
+        except Exception:
+            self._changed.update(users)
+            self._has_changes.set()
+            raise
 
     async def _listen(self) -> None:
         """Hear what other workers announce, as long as there are streams here."""
-        while True:
-            await self._has_streams.wait()
-            try:
-                connection = await AsyncConnection.connect(self._listen_dsn, autocommit=True)
-                async with connection:
-                    await connection.execute(f"LISTEN {_CHANNEL}".encode())
-                    while self._has_streams.is_set():
-                        self._is_listening = await self._hear(connection)
-            except (psycopg.Error, OSError, ServiceUnavailable) as error:
-                log.warning("events.not_listening", reason=str(error).strip().split("\n")[0])
-                await asyncio.sleep(_RETRY_INTERVAL)
-            finally:
-                self._is_listening = False
+        await self._has_streams.wait()
+        try:
+            async with await AsyncConnection.connect(
+                self._listen_dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT
+            ) as connection:
+                await connection.execute(f"LISTEN {_CHANNEL}".encode())
+                while self._has_streams.is_set():
+                    if not await self._hear(connection):
+                        # A pooler keeps the server's connection: let it not listen on for nobody.
+                        await connection.execute(b"UNLISTEN *")
+                        break
+            if not self._has_streams.is_set() or self._is_listening:
+                return
+        finally:
+            self._is_listening = False
+        log.warning("events.polling", reason="nothing is heard: set DATABASE_DIRECT_URL")
+        await asyncio.sleep(_DEAF_PAUSE)
 
     async def _hear(self, connection: AsyncConnection[Any]) -> bool:
-        """Listen for a while; tells whether what we announced ourselves was heard."""
+        """Listen for a while; tells whether what we announced ourselves was heard.
+
+        Behind a transaction pooler it never is, and on a line that is dead no more.
+        """
         probe = _PROBE + uuid4().hex
+        began = time.monotonic()
         await self._door.one(_NOTIFY, payload=probe)
         is_heard = False
-        async for notification in connection.notifies(timeout=_PROBE_INTERVAL):
-            if notification.payload == probe:
-                is_heard = self._is_listening = True
-            elif not notification.payload.startswith(_PROBE):
-                for user in notification.payload.split(","):
-                    self._wake(UUID(hex=user))
-        return is_heard
+        while self._has_streams.is_set() and time.monotonic() < began + _PROBE_INTERVAL:
+            async for notification in connection.notifies(timeout=1):
+                if notification.payload != probe:
+                    self._take(notification.payload)
+                    continue
+                is_heard = True
+                if not self._is_listening:
+                    self._is_listening = True
+                    self._wake_all()  # what was announced before can't have been heard
+            if not is_heard and time.monotonic() >= began + _PROBE_TIMEOUT:
+                return False
+        return True
+
+    def _take(self, payload: str) -> None:
+        with suppress(ValueError):  # a probe, or not ours
+            for user in payload.split(","):
+                self._wake(UUID(hex=user))
 
     async def _poll(self) -> None:
         """Look for changes while announcements do not come through."""
-        seen: dict[UUID, int] = {}
-        while True:
-            await self._has_streams.wait()
-            await asyncio.sleep(_POLL_INTERVAL)
-            if self._is_listening:
-                seen.clear()
-                continue
-            with suppress(ServiceUnavailable):
-                rows = await self._door.all(_REVISIONS, ids=list(self._waiting))
-                now = {row["id"]: row["revision"] for row in rows}
-                for user_id, revision in now.items():
-                    if seen.get(user_id) != revision:
-                        self._wake(user_id)
-                seen = now
+        await self._has_streams.wait()
+        await asyncio.sleep(_POLL_INTERVAL)
+        if self._is_listening:
+            self._seen = {}
+            return
+        rows = await self._door.all(_REVISIONS, ids=list(self._waiting))
+        now = {row["id"]: row["revision"] for row in rows}
+        for user_id, revision in now.items():
+            if self._seen.get(user_id) != revision:
+                self._wake(user_id)
+        self._seen = now

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Interval, bindparam, delete, func, select, update
 
-from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
+from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import CrossUserStatement, across_users
 from duly.models import IdempotencyKey, RevokedSession, Session, Tombstone, User
@@ -73,14 +73,17 @@ _SWEEPS = {
 }
 
 
-async def keep_house(door: AcrossUsers) -> None:
-    """Sweep again and again, until cancelled. A database that is down is tried again later."""
+async def keep_house(pool: Pool) -> None:
+    """Sweep once in a while, until cancelled.
+
+    A worker that nobody has asked anything meanwhile lets the database be: on Neon it sleeps.
+    """
+    used = pool.used
     while True:
         await asyncio.sleep(INTERVAL * random.uniform(0.9, 1.1))  # noqa: S311  # spreads workers
-        try:
-            await sweep(door)
-        except ServiceUnavailable:
-            log.warning("maintenance.postponed")
+        if pool.used != used:
+            await sweep(AcrossUsers(pool))
+            used = pool.used
 
 
 async def sweep(door: AcrossUsers) -> dict[str, int]:

@@ -1,0 +1,26 @@
+"""Work that goes on beside the requests, for as long as the application runs."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from duly.core.errors import ServiceUnavailable
+from duly.core.logging import log
+
+
+async def forever(name: str, work: Callable[[], Awaitable[None]], pause: float) -> None:
+    """Do `work` again and again, until cancelled.
+
+    No failure ends it: it is logged, and after `pause` seconds the work is tried again.
+    """
+    while True:
+        try:
+            await work()
+            continue
+        except (ServiceUnavailable, psycopg.Error, OSError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            log.warning("background.postponed", work=name, reason=reason)
+        except Exception:  # noqa: BLE001  # a defect in one round is no reason to have no other
+            log.exception("background.failed", work=name)
+        await asyncio.sleep(pause)
