@@ -1,13 +1,18 @@
 """Sync and live events over HTTP."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import Header, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from duly.api.deps import Caller, Context, Scope
 from duly.api.responses import Encoded
+from duly.core.logging import log
 from duly.schemas.base import Token
 from duly.schemas.sync import SyncQuery
 from duly.services import events, sync
@@ -55,9 +60,21 @@ async def stream_events(
         await sync.read_changes(caller.scope, position, limit=1)
 
     async def stream() -> AsyncIterator[ServerSentEvent]:
-        async for event in events.follow(context, caller, position):
-            yield ServerSentEvent(
-                encode(event.data).decode(), event=event.name, id=event.token or None
-            )
+        async with aclosing(events.follow(context, caller, position)) as happening:
+            async for event in happening:
+                yield ServerSentEvent(
+                    encode(event.data).decode(), event=event.name, id=event.token or None
+                )
 
-    return EventSourceResponse(stream(), ping=_HEARTBEAT, send_timeout=_SEND_TIMEOUT)
+    return _EventStream(stream(), ping=_HEARTBEAT, send_timeout=_SEND_TIMEOUT)
+
+
+class _EventStream(EventSourceResponse):
+    """A stream whose reader is dropped when it takes nothing: no defect of ours."""
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        """Send, for as long as the reader reads."""
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.warning("events.reader_dropped")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,9 @@ from duly.core.errors import DulyError, ServiceUnavailable
 from duly.services import sync
 from duly.services.context import Caller, Context
 
-_PAGE = 100
+_PAGE = 20
+"""Changes read at once: all that a stream ever holds in memory."""
+
 _CHECK_INTERVAL = 1.0
 _LOOK_INTERVAL = 15.0
 
@@ -27,12 +29,12 @@ class Event:
 
 async def follow(
     context: Context, caller: Caller, position: sync.Position
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event]:
     """All changes after `position`, in their order, until the session or the token ends."""
     scope = caller.scope
     with context.hub.subscribed(scope.user_id) as woken:
         yield Event("ready", sync.seal(context.keyring, scope, position), {})
-        while True:
+        while await _goes_on(context, caller):
             woken.clear()
             try:
                 progress = await sync.read_changes(scope, position, _PAGE)
@@ -46,20 +48,23 @@ async def follow(
                 token = sync.seal(context.keyring, scope, step.position)
                 yield Event("change", token, step.change)
             position = progress.position
-            if not progress.has_more and not await _wait(context, caller, woken):
-                return
+            if not progress.has_more:
+                await _wait(context, caller, woken)
 
 
-async def _wait(context: Context, caller: Caller, woken: asyncio.Event) -> bool:
-    """Wait until something may have changed; False once the session has ended."""
+async def _goes_on(context: Context, caller: Caller) -> bool:
+    """Whether the session, its token and the application last."""
+    if context.hub.is_closed or time.time() >= caller.expires_at:
+        return False
+    with suppress(ServiceUnavailable):
+        return not await context.revocations.includes(caller.session_id)
+    return True
+
+
+async def _wait(context: Context, caller: Caller, woken: asyncio.Event) -> None:
+    """Wait until something may have changed, or the stream must end."""
     look_at = time.monotonic() + _LOOK_INTERVAL
-    while time.monotonic() < look_at:
-        with suppress(ServiceUnavailable):
-            if await context.revocations.includes(caller.session_id):
-                return False
-        if time.time() >= caller.expires_at:
-            return False
+    while time.monotonic() < look_at and await _goes_on(context, caller):
         with suppress(TimeoutError):
             await asyncio.wait_for(woken.wait(), _CHECK_INTERVAL)
-            return not context.hub.is_closed
-    return True
+            return
