@@ -19,7 +19,6 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
-    delete,
     func,
     select,
     update,
@@ -39,9 +38,8 @@ from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
-from duly.models import Task, Tombstone, User
+from duly.models import Task, User
 from duly.schemas.batches import Batch, CreateOperation, Operation, UpdateOperation
-from duly.services.nouns import TASKS
 from duly.services.tasks import creation_hash
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
@@ -49,7 +47,6 @@ from duly.utils.times import utc
 
 _users = table_of(User)
 _tasks = table_of(Task)
-_tombstones = table_of(Tombstone)
 
 _IDS = bindparam("ids", type_=ARRAY(Uuid()))
 _TIMES = DateTime(timezone=True)
@@ -82,13 +79,6 @@ _LOAD = owned(
         _tasks.c.revision,
         _tasks.c.creation_hash,
     ).where(_tasks.c.user_id == USER_ID, _tasks.c.id == any_(_IDS))
-)
-_FORGET = owned(
-    delete(_tombstones).where(
-        _tombstones.c.user_id == USER_ID,
-        _tombstones.c.id == any_(_IDS),
-        _tombstones.c.noun == TASKS.name,
-    )
 )
 _COLUMNS: dict[str, Any] = {
     "id": Uuid(),
@@ -266,7 +256,6 @@ async def _run(
         raise _Abort
     changed = [draft for draft in play.drafts.values() if draft.is_changed]
     if changed:
-        await scope.all(_FORGET, ids=[draft.id for draft in changed])
         await scope.all(
             _SAVE,
             **{name: [_aware(getattr(draft, name)) for draft in changed] for name in _COLUMNS},

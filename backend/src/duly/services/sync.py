@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    exists,
     func,
     literal,
     null,
@@ -94,10 +95,17 @@ def _of_noun(noun: Noun) -> Select[Any]:
 
 
 def _of_tombstones() -> Select[Any]:
-    """Changes of the things that are gone for good."""
+    """Changes of the things that are gone for good, and were not made again."""
     data = literal(None, JSONB(none_as_null=True))
     told = _tombstones.c.revision > _BEGUN
-    return _since(_tombstones, _tombstones.c.noun, data).where(told)
+    gone = [
+        or_(
+            _tombstones.c.noun != noun.name,
+            ~exists().where(noun.table.c.user_id == USER_ID, noun.table.c.id == _tombstones.c.id),
+        )
+        for noun in SYNCED
+    ]
+    return _since(_tombstones, _tombstones.c.noun, data).where(told, *gone)
 
 
 def _since(table: Table, noun: ColumnElement[Any], data: ColumnElement[Any]) -> Select[Any]:

@@ -76,15 +76,12 @@ def _create(*, own_id: bool) -> OwnedStatement:
         "revision": owner.c.revision,
         "creation_hash": bindparam("creation_hash", type_=LargeBinary()),
     }
-    statement = (
+    return owned(
         postgresql.insert(_tasks)
         .from_select(list(values), select(*values.values()))
         .on_conflict_do_nothing()
         .returning(*TASK)
     )
-    if own_id:
-        statement = statement.add_cte(tombstones.forget(nouns.TASKS, _ID))
-    return owned(statement)
 
 
 def _write(this: ColumnElement[bool], values: dict[str, Any]) -> OwnedStatement:

@@ -1,8 +1,11 @@
-"""Deletion for good, of any noun: the row goes, a tombstone tells every device."""
+"""Deletion for good, of any noun: the row goes, a tombstone tells every device.
+
+It stays where the thing is made again under the same id: sync looks for the thing first.
+"""
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Text, delete, literal, select
+from sqlalchemy import ColumnElement, Text, delete, literal, select
 from sqlalchemy.dialects import postgresql
 
 from duly.database.statements import USER_ID, OwnedStatement, owned
@@ -32,17 +35,4 @@ def erase(noun: Noun, *this: ColumnElement[Any]) -> OwnedStatement:
             index_elements=["user_id", "id", "noun"],
             set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
         ).returning(_tombstones.c.id)
-    )
-
-
-def forget(noun: Noun, thing_id: ColumnElement[Any]) -> CTE:
-    """Drop the tombstone of what is made again under the same id."""
-    return (
-        delete(_tombstones)
-        .where(
-            _tombstones.c.user_id == USER_ID,
-            _tombstones.c.id == thing_id,
-            _tombstones.c.noun == noun.name,
-        )
-        .cte("forgotten")
     )
