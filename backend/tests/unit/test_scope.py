@@ -223,7 +223,7 @@ async def test_a_transaction_takes_no_longer_than_it_is_given(people: People) ->
     async def dawdle() -> None:
         async with people.scope.transaction(timeout=0.5) as scope:
             await scope.all(RENAME)
-            await AcrossUsers(people.pool, scope._runner).all(sleep, seconds=30)
+            await AcrossUsers(scope._runner).all(sleep, seconds=30)
 
     with pytest.raises(ServiceUnavailable):
         await dawdle()

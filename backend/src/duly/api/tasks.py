@@ -1,6 +1,6 @@
 """Tasks over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 
@@ -8,17 +8,17 @@ from duly.api.deps import Context, IdempotencyKey, IfMatch, IfNoneMatch, Scope, 
 from duly.api.responses import Encoded
 from duly.database.pool import Row
 from duly.database.scope import UserScope
-from duly.schemas.base import QueryBool
+from duly.schemas.base import QueryBool, RequestBody
 from duly.schemas.batches import Batch
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskQuery, TaskReplace
 from duly.services import batches, idempotency, task_lists, tasks
 from duly.services.idempotency import Answer
 from duly.utils.encoding import encode
-from duly.utils.etags import etag, opaque_tags
+from duly.utils.etags import etag, is_named
 
 
 async def create_task(
-    scope: Scope, body: TaskCreate, request: Request, key: IdempotencyKey = None
+    context: Context, scope: Scope, body: TaskCreate, request: Request, key: IdempotencyKey = None
 ) -> Response:
     """Make a task. The same create again, under the client's own id, gives the task with 200."""
 
@@ -29,7 +29,7 @@ async def create_task(
             headers["Location"] = f"{request.url.path}/{task['id']}"
         return Answer(201 if is_new else 200, headers, encode(task))
 
-    return await _once(scope, request, key, body.model_dump(), work)
+    return await _once(context, scope, request, work, key=key, body=body)
 
 
 async def run_task_batch(
@@ -42,7 +42,7 @@ async def run_task_batch(
         result = await batches.run(scope, body, requires_match=requires_match)
         return Answer(200, {}, encode(result))
 
-    return await _once(scope, request, key, body.model_dump(), work)
+    return await _once(context, scope, request, work, key=key, body=body)
 
 
 async def list_tasks(
@@ -53,17 +53,17 @@ async def list_tasks(
 ) -> Response:
     """List your tasks, page by page."""
     if if_none_match is not None:
-        tag = task_lists.tag(await task_lists.read_revision(scope), query)
-        if tag in opaque_tags(if_none_match):
+        tag = await task_lists.read_tag(scope, query)
+        if is_named(tag, if_none_match):
             return Response(status_code=304, headers={"ETag": etag(tag)})
-    page, revision = await task_lists.read_page(scope, context.keyring, query)
-    return Encoded(page, headers={"ETag": etag(task_lists.tag(revision, query))})
+    page, tag = await task_lists.read_page(scope, context.keyring, query)
+    return Encoded(page, headers={"ETag": etag(tag)})
 
 
 async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:
     """Read one task."""
     task = await tasks.read(scope, task_id)
-    if if_none_match is not None and str(task["version"]) in opaque_tags(if_none_match):
+    if if_none_match is not None and is_named(task["version"], if_none_match):
         return Response(status_code=304, headers={"ETag": etag(task["version"])})
     return _one(task)
 
@@ -112,14 +112,24 @@ async def reopen_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Respo
 
 
 async def _once(
-    scope: UserScope, request: Request, key: str | None, body: Any, work: idempotency.Work
+    context: Context,
+    scope: UserScope,
+    request: Request,
+    work: idempotency.Work,
+    *,
+    key: str | None,
+    body: RequestBody,
 ) -> Response:
     """Do `work`, or give the answer that it had before under the same key."""
     if key is None:
         answer = await work(scope)
     else:
         route = f"{request.method} {request.scope['route'].path}"
-        answer = await idempotency.once(scope, route, key, body, work)
+        # Only what was sent: in a change, null is not the same as absent.
+        sent = body.model_dump(exclude_unset=True)
+        answer = await idempotency.once(
+            scope, context.flights, work, route=route, key=key, body=sent
+        )
     headers = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
     return Response(
         answer.body, answer.status, {**answer.headers, **headers}, media_type="application/json"

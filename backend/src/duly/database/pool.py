@@ -27,6 +27,8 @@ class Pool:
 
     def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool = False) -> None:
         self._timeout = timeout
+        self.used = 0
+        """How often a connection was asked for."""
         self.on_change: Callable[[UUID], None] = lambda _: None
         """Called with the user of each change that has been committed."""
         self._pool = AsyncConnectionPool(
@@ -36,6 +38,7 @@ class Pool:
             max_size=size,
             timeout=timeout,
             open=False,
+            configure=_ignore_notifications,
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
@@ -60,16 +63,11 @@ class Pool:
             return await _fetch(connection, sql, params)
 
     @asynccontextmanager
-    async def transaction(
-        self, timeout: float | None = None, lock_timeout: float | None = None
-    ) -> AsyncIterator["Transaction"]:
+    async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
         """Several statements that stand or fall together, committed when the block ends."""
         async with self._connection(timeout) as connection:
             transaction = Transaction(connection)
             async with connection.transaction():
-                if lock_timeout is not None:
-                    milliseconds = round(lock_timeout * 1000)
-                    await connection.execute(f"SET LOCAL lock_timeout = {milliseconds}".encode())
                 yield transaction
         for user_id in transaction.changed:
             self.note_change(user_id)
@@ -82,6 +80,7 @@ class Pool:
     async def _connection(
         self, timeout: float | None = None
     ) -> AsyncIterator[AsyncConnection[Row]]:
+        self.used += 1
         try:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = await self._take()
@@ -89,8 +88,6 @@ class Pool:
                     yield connection
                 finally:
                     await self._pool.putconn(connection)
-        except psycopg.errors.LockNotAvailable:
-            raise  # a statement that set a lock_timeout knows what it means
         except (psycopg.OperationalError, PoolTimeout, PoolClosed, TimeoutError) as error:
             log.error("database.unavailable", reason=_summary(error))
             raise ServiceUnavailable from error
@@ -117,6 +114,14 @@ class Transaction:
         """Run one statement in the transaction and return its rows."""
         return await _fetch(self._connection, sql, params)
 
+    @asynccontextmanager
+    async def transaction(self, *_: float | None) -> AsyncIterator["Transaction"]:
+        """A part that can fail by itself; it has the time that the whole has."""
+        part = Transaction(self._connection)
+        async with self._connection.transaction():
+            yield part
+        self.changed |= part.changed
+
     def note_change(self, user_id: UUID) -> None:
         """Remember a change, to be told of once it is committed."""
         self.changed.add(user_id)
@@ -127,6 +132,11 @@ async def _fetch(
 ) -> list[Row]:
     cursor = await connection.execute(sql, params)
     return await cursor.fetchall() if cursor.description else []
+
+
+async def _ignore_notifications(connection: AsyncConnection[Any]) -> None:
+    """Let none pile up that a pooler passes on: psycopg keeps them for who may ask later."""
+    connection.add_notify_handler(lambda _: None)
 
 
 def _was_dropped(connection: AsyncConnection[Any]) -> bool:

@@ -1,20 +1,24 @@
 """The doors to rows: `UserScope` for those of one user, `AcrossUsers` for what must cross users."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
-from duly.database.pool import Pool, Row
+from duly.database.pool import Row
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
 
 
 class _Runner(Protocol):
-    """What runs a statement: the pool, or an open transaction."""
+    """What runs statements: the pool, or an open transaction."""
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]: ...
 
     def note_change(self, user_id: UUID) -> None: ...
+
+    def transaction(
+        self, timeout: float | None = None, /
+    ) -> AbstractAsyncContextManager["_Runner"]: ...
 
 
 class UserScope:
@@ -23,11 +27,10 @@ class UserScope:
     It supplies `user_id` itself; a caller that passes another gets a `TypeError`.
     """
 
-    __slots__ = ("_pool", "_runner", "user_id")
+    __slots__ = ("_runner", "user_id")
 
-    def __init__(self, pool: Pool, user_id: UUID, runner: _Runner | None = None) -> None:
-        self._pool = pool
-        self._runner: _Runner = runner or pool
+    def __init__(self, runner: _Runner, user_id: UUID) -> None:
+        self._runner = runner
         self.user_id = user_id
 
     async def all(self, statement: OwnedStatement, /, **params: Any) -> list[Row]:
@@ -40,30 +43,27 @@ class UserScope:
         return rows[0] if rows else None
 
     @asynccontextmanager
-    async def transaction(
-        self, *, timeout: float | None = None, lock_timeout: float | None = None
-    ) -> AsyncIterator["UserScope"]:
+    async def transaction(self, *, timeout: float | None = None) -> AsyncIterator["UserScope"]:
         """A scope of the same user whose statements stand or fall together.
 
-        `timeout`, in seconds, bounds them all; by default that of one statement does. Who waits
-        for a lock longer than `lock_timeout`, if there is one, gets `LockNotAvailable`.
+        `timeout`, in seconds, bounds them all; by default that of one statement does. Inside of
+        another transaction it is a part of that one, which can fail by itself.
         """
-        async with self._pool.transaction(timeout, lock_timeout) as transaction:
-            yield UserScope(self._pool, self.user_id, transaction)
+        async with self._runner.transaction(timeout) as transaction:
+            yield UserScope(transaction, self.user_id)
 
 
 class AcrossUsers:
     """The other door: statements that were not proven to stay with one owner."""
 
-    __slots__ = ("_pool", "_runner")
+    __slots__ = ("_runner",)
 
-    def __init__(self, pool: Pool, runner: _Runner | None = None) -> None:
-        self._pool = pool
-        self._runner: _Runner = runner or pool
+    def __init__(self, runner: _Runner) -> None:
+        self._runner = runner
 
     def user(self, user_id: UUID) -> UserScope:
         """The scope of one user, in the same transaction where there is one."""
-        return UserScope(self._pool, user_id, self._runner)
+        return UserScope(self._runner, user_id)
 
     async def all(self, statement: CrossUserStatement, /, **params: Any) -> list[Row]:
         """Run a statement and return all its rows."""
@@ -77,8 +77,8 @@ class AcrossUsers:
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator["AcrossUsers"]:
         """A door of the same kind whose statements stand or fall together, as above."""
-        async with self._pool.transaction(timeout) as transaction:
-            yield AcrossUsers(self._pool, transaction)
+        async with self._runner.transaction(timeout) as transaction:
+            yield AcrossUsers(transaction)
 
 
 async def _run(

@@ -2,12 +2,21 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, SmallInteger
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from duly.models.base import Owned, required_timestamp_field
+from duly.models.base import OWNER, Owned, required_timestamp_field
 
 
 class IdempotencyKey(Owned, table=True):
@@ -23,6 +32,16 @@ class IdempotencyKey(Owned, table=True):
         Index(None, "expires_at"),
     )
 
+    # Looked at when the transaction ends: a key is claimed before anything else, and a lock on the
+    # owner's row so early could wait in a circle with the deletion of the account.
+    user_id: UUID = Field(
+        sa_column=Column(
+            Uuid,
+            ForeignKey("users.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+            primary_key=True,
+            info=OWNER,
+        )
+    )
     fingerprint: bytes = Field(sa_type=LargeBinary)
     status: int | None = Field(default=None, sa_type=SmallInteger)
     headers: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from duly.core.config import Settings, signing_secret
@@ -12,11 +13,14 @@ from duly.core.security import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
+from duly.services.background import forever
 from duly.services.hub import Hub
-from duly.services.maintenance import keep_house
+from duly.services.idempotency import Kept
+from duly.services.maintenance import INTERVAL, keep_house
 from duly.services.passwords import PasswordWorkers
 from duly.services.revocations import Revocations
 from duly.services.throttle import Throttle
+from duly.utils.flights import Flights
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Context:
     throttle: Throttle
     revocations: Revocations
     hub: Hub
+    flights: Flights[Kept]
 
     @property
     def across_users(self) -> AcrossUsers:
@@ -83,9 +88,11 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     throttle = Throttle(settings)
     hub = Hub(pool, direct_dsn_of(settings))
     hub.start()
-    housekeeping = asyncio.create_task(keep_house(door))
+    housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
-        yield Context(settings, pool, keyring, passwords, throttle, Revocations(door), hub)
+        yield Context(
+            settings, pool, keyring, passwords, throttle, Revocations(door), hub, Flights()
+        )
     finally:
         housekeeping.cancel()
         await hub.close()

@@ -1,30 +1,30 @@
 """Requests that may be repeated: the first answer stands, in the transaction of its effect."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import ForeignKeyViolation
 from psycopg.types.json import Jsonb
 from sqlalchemy import Interval, LargeBinary, SmallInteger, Uuid, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql
 
-from duly.core.errors import IdempotencyInFlight, IdempotencyMismatch
+from duly.core.errors import IdempotencyInFlight, IdempotencyMismatch, Unauthenticated
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import IdempotencyKey
 from duly.utils.encoding import encode
-from duly.utils.locks import KeyedLocks
+from duly.utils.flights import Flights
 from duly.utils.tables import table_of
 
 LIFETIME = timedelta(hours=24)
 # Who finds the key in flight waits for its end, so that both get the same answer; not forever.
 _PATIENCE = 2.0
-
-_in_flight = KeyedLocks()
 
 _keys = table_of(IdempotencyKey)
 
@@ -72,53 +72,64 @@ class Answer:
     is_replay: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, and the fingerprint of the body that it was given to."""
+
+    fingerprint: bytes
+    answer: Answer
+
+
 Work = Callable[[UserScope], Awaitable[Answer]]
 
 
 async def once(
-    scope: UserScope,
-    route: str,
-    key: str,
-    body: Any,
-    work: Work,
+    scope: UserScope, flights: Flights[Kept], work: Work, *, route: str, key: str, body: Any
 ) -> Answer:
     """Do `work` in a transaction, unless it was done under `key` before: then give its answer.
 
     An error leaves the key unused. Raises `IdempotencyMismatch` for another `body` under the key,
-    `IdempotencyInFlight` where the first request takes too long.
+    `IdempotencyInFlight` where the first request takes too long, `Unauthenticated` when the account
+    is gone.
     """
     this = _id_of(route, key)
     fingerprint = sha256(encode(body)).digest()
+    first = partial(_first, scope, this, fingerprint, work)
     try:
         # Repeats in this worker wait here, so that they hold no connection meanwhile.
-        async with (
-            _in_flight.hold((scope.user_id, this)),
-            scope.transaction(lock_timeout=_PATIENCE) as transaction,
-        ):
-            claimed = await transaction.one(
-                _CLAIM, id=this, fingerprint=fingerprint, lifetime=LIFETIME
-            )
-            if claimed is None:
-                return await _replay(transaction, this, fingerprint)
-            answer = await work(transaction)
-            await transaction.all(
-                _STORE,
-                id=this,
-                status=answer.status,
-                headers=Jsonb(answer.headers),
-                body=answer.body,
-            )
-            return answer
-    except LockNotAvailable:
+        kept, is_shared = await flights.share((scope.user_id, this), first, _PATIENCE)
+    except TimeoutError:
         raise IdempotencyInFlight from None
-
-
-async def _replay(scope: UserScope, this: UUID, fingerprint: bytes) -> Answer:
-    row = await scope.one(_READ, id=this)
-    assert row is not None
-    if row["fingerprint"] != fingerprint:
+    except ForeignKeyViolation:
+        raise Unauthenticated from None
+    if kept.fingerprint != fingerprint:
         raise IdempotencyMismatch
-    return Answer(row["status"], row["headers"], row["body"], is_replay=True)
+    return replace(kept.answer, is_replay=True) if is_shared else kept.answer
+
+
+async def _first(scope: UserScope, this: UUID, fingerprint: bytes, work: Work) -> Kept:
+    async with scope.transaction() as transaction:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                claimed = await transaction.one(
+                    _CLAIM, id=this, fingerprint=fingerprint, lifetime=LIFETIME
+                )
+        except TimeoutError:
+            raise IdempotencyInFlight from None
+        if claimed is None:
+            row = await transaction.one(_READ, id=this)
+            assert row is not None
+            answer = Answer(row["status"], row["headers"], row["body"], is_replay=True)
+            return Kept(row["fingerprint"], answer)
+        answer = await work(transaction)
+        await transaction.all(
+            _STORE,
+            id=this,
+            status=answer.status,
+            headers=Jsonb(answer.headers),
+            body=answer.body,
+        )
+    return Kept(fingerprint, answer)
 
 
 def _id_of(route: str, key: str) -> UUID:

@@ -4,11 +4,24 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Table, exists, func, select, update
 
-from duly.database.statements import USER_ID
+from duly.core.errors import Unauthenticated
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, owned
 from duly.models import User
 from duly.utils.tables import table_of
+from duly.utils.times import utc
 
 _users = table_of(User)
+
+_IS_ACTIVE = (_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
+_FIND_ACTIVE = owned(select(_users.c.id).where(*_IS_ACTIVE))
+
+LOCK = owned(
+    select(_users.c.revision, utc(func.clock_timestamp()).label("changed_at"))
+    .where(*_IS_ACTIVE)
+    .with_for_update(key_share=True)
+)
+"""Locks the caller's row, for changes that take several numbers; gives the last one taken."""
 
 
 def next_revision(*conditions: ColumnElement[Any]) -> CTE:
@@ -20,11 +33,16 @@ def next_revision(*conditions: ColumnElement[Any]) -> CTE:
     """
     return (
         update(_users)
-        .where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None), *conditions)
+        .where(*_IS_ACTIVE, *conditions)
         .values(revision=_users.c.revision + 1)
         .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
         .cte("owner")
     )
+
+
+def take_up_to(revision: ColumnElement[Any]) -> CTE:
+    """Take all numbers up to `revision`, in a transaction that has the lock of `LOCK`."""
+    return update(_users).where(*_IS_ACTIVE).values(revision=revision).cte("owner")
 
 
 def next_revision_of(table: Table, *this: ColumnElement[Any]) -> CTE:
@@ -35,3 +53,9 @@ def next_revision_of(table: Table, *this: ColumnElement[Any]) -> CTE:
     """
     target = select(table.c.id).where(*this).with_for_update(key_share=True).cte("target")
     return next_revision(exists(select(target.c.id)))
+
+
+async def check_active(scope: UserScope) -> None:
+    """Raise `Unauthenticated` for a user who gets no number any more, being gone or disabled."""
+    if await scope.one(_FIND_ACTIVE) is None:
+        raise Unauthenticated

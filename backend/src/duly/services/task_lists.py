@@ -44,7 +44,9 @@ _SORT_TYPES: dict[str, Any] = {
 }
 
 
-_REVISION = owned(select(_users.c.revision).where(_users.c.id == USER_ID))
+# Either grows with all that a list can show: `horizon` when the trash is purged.
+_STATE = (_users.c.revision + _users.c.horizon).label("state")
+_READ_STATE = owned(select(_STATE).where(_users.c.id == USER_ID))
 
 
 @cache
@@ -89,7 +91,7 @@ def _page(
         .offset(bindparam("offset", type_=Integer()))
         .subquery("page")
     )
-    counters: list[ColumnElement[Any]] = [_users.c.revision.label("newest")]
+    counters: list[ColumnElement[Any]] = [_STATE]
     if counted:
         total = select(func.count()).select_from(_tasks).where(*filters).scalar_subquery()
         counters.append(total.label("total"))
@@ -107,27 +109,21 @@ def _page(
     )
 
 
-async def read_revision(scope: UserScope) -> int:
-    """The caller's revision: while it stays, so does every list. One primary-key look-up.
+async def read_tag(scope: UserScope, query: TaskQuery) -> str:
+    """The entity tag that a page has now. One primary-key look-up.
 
     Raises `Unauthenticated` when the account is gone.
     """
-    row = await scope.one(_REVISION)
+    row = await scope.one(_READ_STATE)
     if row is None:
         raise Unauthenticated
-    return int(row["revision"])
-
-
-def tag(revision: int, query: TaskQuery) -> str:
-    """The entity tag of a page, the same as long as neither revision nor query changes."""
-    shown = query.model_dump(mode="json")
-    return sha256(encode([revision, shown])).hexdigest()[:32]
+    return _tag(scope, query, row["state"])
 
 
 async def read_page(
     scope: UserScope, keyring: Keyring, query: TaskQuery
-) -> tuple[dict[str, Any], int]:
-    """A page of the caller's tasks, `items`, `next_cursor` and `total`, and its revision.
+) -> tuple[dict[str, Any], str]:
+    """A page of the caller's tasks, `items`, `next_cursor` and `total`, and its entity tag.
 
     Raises `ValidationFailed` for a cursor that is not the caller's or of another list, and
     `Unauthenticated` when the account is gone.
@@ -149,7 +145,7 @@ async def read_page(
     rows = await scope.all(statement, **params)
     if not rows:
         raise Unauthenticated
-    revision, total = rows[0]["newest"], rows[0].get("total")
+    state, total = rows[0]["state"], rows[0].get("total")
     items = [_without_counters(row) for row in rows if row["id"] is not None]
     next_cursor = None
     if len(items) > query.limit:
@@ -157,7 +153,13 @@ async def read_page(
         last = items[-1]
         mark = [*shape, last[query.sort.removeprefix("-")], last["id"]]
         next_cursor = keyring.seal_cursor(scope.user_id, mark)
-    return {"items": items, "next_cursor": next_cursor, "total": total}, revision
+    page = {"items": items, "next_cursor": next_cursor, "total": total}
+    return page, _tag(scope, query, state)
+
+
+def _tag(scope: UserScope, query: TaskQuery, state: int) -> str:
+    shown = [scope.user_id, state, query.model_dump(mode="json")]
+    return sha256(encode(shown)).hexdigest()[:32]
 
 
 def _shape(query: TaskQuery) -> list[Any]:
@@ -185,6 +187,6 @@ def _open(
 
 
 def _without_counters(row: dict[str, Any]) -> dict[str, Any]:
-    del row["newest"]
+    del row["state"]
     row.pop("total", None)
     return row

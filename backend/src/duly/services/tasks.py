@@ -1,9 +1,10 @@
 """Tasks. Each function is one statement and one round trip, save where nothing was found."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 
-from duly.core.errors import IdTaken, NotFound, PreconditionFailed, Unauthenticated
+from duly.core.errors import IdTaken, NotFound, PreconditionFailed
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
@@ -35,7 +36,7 @@ from duly.models import Task
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskReplace
 from duly.services import nouns, tombstones
 from duly.services.columns import TASK
-from duly.services.revisions import next_revision, next_revision_of
+from duly.services.revisions import check_active, next_revision, next_revision_of
 from duly.utils.encoding import encode
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
@@ -94,6 +95,16 @@ def _write(this: ColumnElement[bool], values: dict[str, Any]) -> OwnedStatement:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A kind of change. Of a task that is so already, `is_needless` says so, and it stays."""
+
+    event: str
+    statement: OwnedStatement
+    finds_trashed: bool = False
+    is_needless: Callable[[Row], bool] = lambda _: False
+
+
 def _completed_at(owner: Any) -> ColumnElement[Any]:
     # A task that is completed already keeps the time when it was.
     done_at = case((_IS_DONE, _tasks.c.completed_at), else_=owner.c.changed_at)
@@ -106,7 +117,7 @@ def _now(owner: Any) -> ColumnElement[Any]:
 
 
 @cache
-def _update(fields: frozenset[str]) -> OwnedStatement:
+def _update(fields: frozenset[str]) -> _Change:
     """Set the named fields of one task."""
     settable = {
         "title": _TITLE,
@@ -114,20 +125,40 @@ def _update(fields: frozenset[str]) -> OwnedStatement:
         "is_completed": _completed_at,
     }
     columns = {"is_completed": "completed_at"}
-    return _write(_IS_LIVE, {columns.get(name, name): settable[name] for name in fields})
+    values = {columns.get(name, name): settable[name] for name in fields}
+    return _Change("task.changed", _write(_IS_LIVE, values))
 
 
 _CREATE = _create(own_id=False)
 _CREATE_UNDER_ID = _create(own_id=True)
+_IS_SAME = _tasks.c.creation_hash == bindparam("creation_hash", type_=LargeBinary())
+_READ_CREATED = owned(select(*TASK, and_(_IS_LIVE, _IS_SAME).label("is_same")).where(_MINE))
 _READ = owned(select(*TASK).where(_MINE, _IS_LIVE))
-_READ_CREATED = owned(select(*TASK, _tasks.c.creation_hash).where(_MINE, _IS_LIVE))
-_COMPLETE = _write(and_(_IS_LIVE, _IS_OPEN), {"completed_at": _now})
-_REOPEN = _write(and_(_IS_LIVE, _IS_DONE), {"completed_at": null()})
+_READ_ANY = owned(select(*TASK, _IS_LIVE.label("is_live")).where(_MINE))
+
+_COMPLETE = _Change(
+    "task.completed",
+    _write(and_(_IS_LIVE, _IS_OPEN), {"completed_at": _now}),
+    is_needless=lambda task: bool(task["is_completed"]),
+)
+_REOPEN = _Change(
+    "task.reopened",
+    _write(and_(_IS_LIVE, _IS_DONE), {"completed_at": null()}),
+    is_needless=lambda task: not task["is_completed"],
+)
 # Lying in the trash is no change of the task itself: its `updated_at` stays.
-_TRASH = _write(_IS_LIVE, {"trashed_at": _now, "updated_at": _tasks.c.updated_at})
-_RESTORE = _write(_IS_TRASHED, {"trashed_at": null(), "updated_at": _tasks.c.updated_at})
-_ERASE = tombstones.erase(nouns.TASKS, _MINE, _EXPECTED)
-_EXISTS = owned(select(_tasks.c.id, _IS_LIVE.label("is_live")).where(_MINE))
+_TRASH = _Change(
+    "task.deleted", _write(_IS_LIVE, {"trashed_at": _now, "updated_at": _tasks.c.updated_at})
+)
+_RESTORE = _Change(
+    "task.restored",
+    _write(_IS_TRASHED, {"trashed_at": null(), "updated_at": _tasks.c.updated_at}),
+    finds_trashed=True,
+    is_needless=lambda task: bool(task["is_live"]),
+)
+_ERASE = _Change(
+    "task.erased", tombstones.erase(nouns.TASKS, _MINE, _EXPECTED), finds_trashed=True
+)
 _AFTER = bindparam("after", type_=Uuid())
 _EXPORT = owned(
     select(*TASK)
@@ -146,7 +177,8 @@ def creation_hash(body: TaskCreate) -> bytes | None:
     """What tells the same create under the client's own id from another one."""
     if body.id is None:
         return None
-    return sha256(encode(body.model_dump(exclude={"id"}))).digest()
+    # Without defaults: a field that is added some day must not make another create of this one.
+    return sha256(encode(body.model_dump(exclude={"id"}, exclude_defaults=True))).digest()
 
 
 async def create(scope: UserScope, body: TaskCreate) -> tuple[Row, bool]:
@@ -154,22 +186,20 @@ async def create(scope: UserScope, body: TaskCreate) -> tuple[Row, bool]:
 
     Raises `IdTaken` where the caller has another one under the id that was sent.
     """
-    task = await scope.one(
-        _CREATE if body.id is None else _CREATE_UNDER_ID,
-        **body.model_dump(exclude={"id"}),
-        id=body.id or new_id(),
-        creation_hash=creation_hash(body),
-    )
-    if task is not None:
-        log.info("task.created", task_id=str(task["id"]))
-        return task, True
-    # Nothing was inserted: the id is taken, or the account has just gone.
-    found = body.id and await scope.one(_READ_CREATED, id=body.id)
-    if found and found.pop("creation_hash") == creation_hash(body):
+    this = {"id": body.id or new_id(), "creation_hash": creation_hash(body)}
+    values = {**body.model_dump(), **this}
+    statement = _CREATE if body.id is None else _CREATE_UNDER_ID
+    while (task := await scope.one(statement, **values)) is None:
+        # The id is taken, or the account has just gone.
+        found = await scope.one(_READ_CREATED, **this)
+        if found is None:
+            await check_active(scope)
+            continue  # the id has just become free
+        if not found.pop("is_same"):
+            raise IdTaken
         return found, False
-    if found or (body.id and await scope.one(_EXISTS, id=body.id)):
-        raise IdTaken
-    raise Unauthenticated
+    log.info("task.created", task_id=str(task["id"]))
+    return task, True
 
 
 async def read(scope: UserScope, task_id: UUID) -> Row:
@@ -182,7 +212,7 @@ async def read(scope: UserScope, task_id: UUID) -> Row:
 
 async def replace(scope: UserScope, task_id: UUID, body: TaskReplace, versions: Versions) -> Row:
     """Set every field of a task. Raises `NotFound` or `PreconditionFailed`."""
-    return await _change(scope, task_id, body.model_dump(), versions)
+    return await _change(scope, task_id, versions, **body.model_dump())
 
 
 async def patch(scope: UserScope, task_id: UUID, body: TaskPatch, versions: Versions) -> Row:
@@ -192,8 +222,8 @@ async def patch(scope: UserScope, task_id: UUID, body: TaskPatch, versions: Vers
     """
     changes = body.changes()
     if changes:
-        return await _change(scope, task_id, changes, versions)
-    return await _unchanged(scope, task_id, versions)
+        return await _change(scope, task_id, versions, **changes)
+    return _expected(await read(scope, task_id), versions)
 
 
 async def complete(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
@@ -201,7 +231,7 @@ async def complete(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
 
     Raises `NotFound` or `PreconditionFailed`.
     """
-    return await _turn(scope, task_id, _COMPLETE, versions, "task.completed")
+    return await _carry_out(_COMPLETE, scope, task_id, versions)
 
 
 async def reopen(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
@@ -209,14 +239,12 @@ async def reopen(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
 
     Raises `NotFound` or `PreconditionFailed`.
     """
-    return await _turn(scope, task_id, _REOPEN, versions, "task.reopened")
+    return await _carry_out(_REOPEN, scope, task_id, versions)
 
 
 async def trash(scope: UserScope, task_id: UUID, versions: Versions) -> None:
     """Move a task to the trash. Raises `NotFound` or `PreconditionFailed`."""
-    if await scope.one(_TRASH, id=task_id, versions=versions) is None:
-        await _refuse(scope, task_id)
-    log.info("task.deleted", task_id=str(task_id))
+    await _carry_out(_TRASH, scope, task_id, versions)
 
 
 async def restore(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
@@ -224,22 +252,12 @@ async def restore(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
 
     Raises `NotFound` or `PreconditionFailed`.
     """
-    task = await scope.one(_RESTORE, id=task_id, versions=versions)
-    if task is not None:
-        log.info("task.restored", task_id=str(task_id))
-        return task
-    if await scope.one(_EXISTS, id=task_id) is None:
-        raise NotFound
-    return await _unchanged(scope, task_id, versions)
+    return await _carry_out(_RESTORE, scope, task_id, versions)
 
 
 async def erase(scope: UserScope, task_id: UUID, versions: Versions) -> None:
     """Delete a task for good, in the trash or not. Raises `NotFound` or `PreconditionFailed`."""
-    if await scope.one(_ERASE, id=task_id, versions=versions) is None:
-        if await scope.one(_EXISTS, id=task_id) is None:
-            raise NotFound
-        raise PreconditionFailed
-    log.info("task.erased", task_id=str(task_id))
+    await _carry_out(_ERASE, scope, task_id, versions)
 
 
 async def everything(scope: UserScope, *, trashed: bool) -> AsyncIterator[list[Row]]:
@@ -250,36 +268,31 @@ async def everything(scope: UserScope, *, trashed: bool) -> AsyncIterator[list[R
         after = page[-1]["id"]
 
 
-async def _change(
-    scope: UserScope, task_id: UUID, changes: dict[str, Any], versions: Versions
+async def _change(scope: UserScope, task_id: UUID, versions: Versions, **changes: Any) -> Row:
+    return await _carry_out(_update(frozenset(changes)), scope, task_id, versions, **changes)
+
+
+async def _carry_out(
+    change: _Change, scope: UserScope, task_id: UUID, versions: Versions, **fields: Any
 ) -> Row:
-    statement = _update(frozenset(changes))
-    task = await scope.one(statement, id=task_id, versions=versions, **changes)
-    if task is None:
-        await _refuse(scope, task_id)
-    log.info("task.changed", task_id=str(task_id), fields=sorted(changes))
+    """Change one task, or tell why that changes nothing."""
+    params = {"id": task_id, "versions": versions, **fields}
+    while (task := await scope.one(change.statement, **params)) is None:
+        found = await scope.one(_READ_ANY, id=task_id)
+        if found is None or not (found["is_live"] or change.finds_trashed):
+            raise NotFound
+        _expected(found, versions)
+        if change.is_needless(found):
+            del found["is_live"]
+            return found
+        # Somebody was faster, and then somebody else made it as it had been; or nothing of this
+        # user's may change any more.
+        await check_active(scope)
+    log.info(change.event, task_id=str(task_id), **({"fields": sorted(fields)} if fields else {}))
     return task
 
 
-async def _turn(
-    scope: UserScope, task_id: UUID, statement: OwnedStatement, versions: Versions, event: str
-) -> Row:
-    task = await scope.one(statement, id=task_id, versions=versions)
-    if task is None:
-        return await _unchanged(scope, task_id, versions)
-    log.info(event, task_id=str(task_id))
-    return task
-
-
-async def _unchanged(scope: UserScope, task_id: UUID, versions: Versions) -> Row:
-    """A task that is to stay as it is, if it is as expected."""
-    task = await read(scope, task_id)
+def _expected(task: Row, versions: Versions) -> Row:
     if versions is not None and task["version"] not in versions:
         raise PreconditionFailed
     return task
-
-
-async def _refuse(scope: UserScope, task_id: UUID) -> NoReturn:
-    """Tell why a write changed nothing: there is no such task, or it is not as expected."""
-    await read(scope, task_id)
-    raise PreconditionFailed

@@ -10,7 +10,7 @@ from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.models import Task, User, UserEmail
+from duly.models import IdempotencyKey, Task, User, UserEmail
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services import tasks
@@ -26,6 +26,7 @@ _DELETION_TIMEOUT = 60.0
 _users = table_of(User)
 _emails = table_of(UserEmail)
 _tasks = table_of(Task)
+_keys = table_of(IdempotencyKey)
 
 _READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
 _LOCK = owned(
@@ -36,7 +37,18 @@ _DROP_EMAIL = owned(
         _emails.c.email_key == bindparam("email_key", type_=Text()), _emails.c.user_id == USER_ID
     )
 )
-_DELETE_TASKS = owned(delete(_tasks).where(_tasks.c.user_id == USER_ID))
+_DELETE_KEYS = owned(delete(_keys).where(_keys.c.user_id == USER_ID))
+# In the order of ids, as batches lock them.
+_its_tasks = (
+    select(_tasks.c.id)
+    .where(_tasks.c.user_id == USER_ID)
+    .order_by(_tasks.c.id)
+    .with_for_update()
+    .cte("its_tasks")
+)
+_DELETE_TASKS = owned(
+    delete(_tasks).where(_tasks.c.user_id == USER_ID, _tasks.c.id == _its_tasks.c.id)
+)
 _DELETE = owned(delete(_users).where(_users.c.id == USER_ID))
 
 
@@ -105,8 +117,9 @@ async def delete_account(
     """Delete the caller's account and all its rows. Raises `ValidationFailed`."""
     verified = await confirm_password(context, caller.scope, client, body.current_password)
     async with caller.scope.transaction(timeout=_DELETION_TIMEOUT) as scope:
-        # Tasks before their owner, as writers lock them. Then whoever signs in waits, and finds
-        # no account.
+        # Keys, then tasks, then their owner, as writers lock them. Then whoever signs in waits,
+        # and finds no account.
+        await scope.all(_DELETE_KEYS)
         await scope.all(_DELETE_TASKS)
         locked = await scope.one(_LOCK)
         if locked is None or locked["password_hash"] != verified:

@@ -1,9 +1,9 @@
 """Entity tags (RFC 9110): a task's is its version."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-_TAGS = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$))')
+_TAGS = re.compile(r'[\s,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
 def etag(value: object) -> str:
@@ -11,19 +11,29 @@ def etag(value: object) -> str:
     return f'"{value}"'
 
 
-def opaque_tags(header: str) -> list[str]:
-    """The strong tags that a header lists. Weak and malformed ones are as if not there."""
-    tags, position = [], 0
-    while match := _TAGS.match(header, position):
-        weak, tag = match.groups()
-        if weak is None:
-            tags.append(tag)
-        position = match.end()
-    return tags
+def is_named(value: object, header: str) -> bool:
+    """Whether `If-None-Match` names it: `*` names all, and a weak tag will do.
+
+    Proxies that compress make tags weak.
+    """
+    return header.strip() == "*" or any(tag == str(value) for tag, _ in _tags(header))
 
 
 def versions(header: str) -> Sequence[int] | None:
-    """The versions that `If-Match` names; None for `*`, which any version is."""
+    """The versions that `If-Match` names; None for `*`, which any version is.
+
+    Weak and malformed tags name none, and neither does what stands behind a malformed one.
+    """
     if header.strip() == "*":
         return None
-    return [int(tag) for tag in opaque_tags(header) if re.fullmatch(r"[0-9]{1,18}", tag)]
+    strong = (tag for tag, is_strong in _tags(header) if is_strong)
+    return [int(tag) for tag in strong if re.fullmatch(r"[1-9][0-9]{0,17}", tag)]
+
+
+def _tags(header: str) -> Iterator[tuple[str, bool]]:
+    """The tags that a header lists, each with whether it is strong."""
+    position = 0
+    while match := _TAGS.match(header, position):
+        weak, tag = match.groups()
+        yield tag, weak is None
+        position = match.end()

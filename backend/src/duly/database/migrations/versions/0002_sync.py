@@ -1,5 +1,7 @@
 """Trash, tombstones, idempotency keys, and the epoch of sync tokens."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -50,7 +52,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "octet_length(fingerprint) = 32", name=op.f("ck_idempotency_keys_fingerprint_length")
         ),
-        _owner("idempotency_keys"),
+        _owner("idempotency_keys", deferrable=True, initially="DEFERRED"),
         sa.PrimaryKeyConstraint("user_id", "id", name="pk_idempotency_keys"),
     )
     op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
@@ -76,7 +78,8 @@ def downgrade() -> None:
     op.drop_column("users", "horizon")
 
 
-def _owner(table: str) -> sa.ForeignKeyConstraint:
+def _owner(table: str, **options: Any) -> sa.ForeignKeyConstraint:
+    name = op.f(f"fk_{table}_user_id_users")
     return sa.ForeignKeyConstraint(
-        ["user_id"], ["users.id"], name=op.f(f"fk_{table}_user_id_users"), ondelete="CASCADE"
+        ["user_id"], ["users.id"], name=name, ondelete="CASCADE", **options
     )

@@ -1,0 +1,37 @@
+"""Work that several ask for at the same time, and one does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Flights(Generic[Result]):
+    """What is under way, by its key; kept only as long as it is."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, asyncio.Future[Result | None]] = {}
+
+    async def share(
+        self, key: Hashable, work: Callable[[], Awaitable[Result]], patience: float
+    ) -> tuple[Result, bool]:
+        """The result of `work`, and whether another one had begun it: then it is that one's.
+
+        Where that one fails, the next one tries. Raises `TimeoutError` when waiting for others
+        takes longer than `patience`, in seconds.
+        """
+        async with asyncio.timeout(patience):
+            while (flight := self._flights.get(key)) is not None:
+                # Who gives up waiting must not end what the others wait for.
+                result = await asyncio.shield(flight)
+                if result is not None:
+                    return result, True
+        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        result = None
+        try:
+            result = await work()
+            return result, False
+        finally:
+            del self._flights[key]
+            flight.set_result(result)
