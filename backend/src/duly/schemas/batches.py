@@ -103,7 +103,7 @@ class OperationResult(ResponseBody):
 
 
 class BatchResult(ResponseBody):
-    """The results in the order of the operations. `applied` is false where nothing was changed."""
+    """The results in the order of the operations. `applied` is false where an atomic one failed."""
 
     applied: bool
     results: list[OperationResult]

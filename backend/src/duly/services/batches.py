@@ -1,7 +1,7 @@
 """Batches: many operations in few round trips, by the rules that `tasks` has for each.
 
-The owner's row is locked and one revision for each operation is taken; the tasks named are read;
-the operations are played on them in memory; what came of it is written at once.
+The tasks named are locked and read, then their owner's row is locked; the operations are played on
+them in memory; what came of it is written at once, with one revision for each change.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,14 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     DateTime,
-    Integer,
     LargeBinary,
     Text,
     Uuid,
+    and_,
     any_,
     bindparam,
     func,
     select,
-    update,
 )
 from sqlalchemy.dialects import postgresql
 
@@ -38,36 +37,22 @@ from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
-from duly.models import Task, User
+from duly.models import Task
 from duly.schemas.batches import Batch, CreateOperation, Operation, UpdateOperation
+from duly.services import revisions
 from duly.services.tasks import creation_hash
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 from duly.utils.times import utc
 
-_users = table_of(User)
 _tasks = table_of(Task)
 
 _IDS = bindparam("ids", type_=ARRAY(Uuid()))
 _TIMES = DateTime(timezone=True)
 
-_TAKE = owned(
-    update(_users)
-    .where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
-    .values(revision=_users.c.revision + bindparam("count", type_=Integer()))
-    .returning(
-        (_users.c.revision - bindparam("count", type_=Integer())).label("revision"),
-        utc(func.clock_timestamp()).label("changed_at"),
-    )
-)
+_NAMED = and_(_tasks.c.user_id == USER_ID, _tasks.c.id == any_(_IDS))
 # Before the owner's row, as `revisions` says, and in one order, as other batches do.
 _LOCK = owned(
-    select(_tasks.c.id)
-    .where(_tasks.c.user_id == USER_ID, _tasks.c.id == any_(_IDS))
-    .order_by(_tasks.c.id)
-    .with_for_update(key_share=True)
-)
-_LOAD = owned(
     select(
         _tasks.c.id,
         _tasks.c.title,
@@ -78,8 +63,12 @@ _LOAD = owned(
         utc(_tasks.c.trashed_at),
         _tasks.c.revision,
         _tasks.c.creation_hash,
-    ).where(_tasks.c.user_id == USER_ID, _tasks.c.id == any_(_IDS))
+    )
+    .where(_NAMED)
+    .order_by(_tasks.c.id)
+    .with_for_update(key_share=True)
 )
+_FIND = owned(select(_tasks.c.id).where(_NAMED))
 _COLUMNS: dict[str, Any] = {
     "id": Uuid(),
     "title": Text(),
@@ -104,6 +93,8 @@ def _save() -> Any:
             index_elements=["user_id", "id"],
             set_={name: insert.excluded[name] for name in _COLUMNS if name != "id"},
         )
+        .returning(_tasks.c.id)
+        .add_cte(revisions.take_up_to(bindparam("newest", type_=BigInteger())))
     )
 
 
@@ -140,18 +131,26 @@ class _Draft:
         }
 
 
-class _Abort(Exception):  # no error, but the way out of a transaction
-    """An atomic batch can't be carried out whole."""
+class _Abort(Exception):  # no error, but the way out of a transaction, as the next one
+    """An atomic batch can't be carried out whole; `results` tell why."""
+
+    def __init__(self, results: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.results = results
+
+
+class _StartOver(Exception):
+    """A task that the batch names has just been made, and is not locked."""
 
 
 class _Play:
     """The operations of one batch, played on drafts."""
 
-    def __init__(self, drafts: list[Row], taken: Row, *, requires_match: bool) -> None:
+    def __init__(self, drafts: list[Row], owner: Row, *, requires_match: bool) -> None:
         self.drafts = {row["id"]: _Draft(**row) for row in drafts}
         self._refs: dict[str, UUID] = {}
-        self._revision: int = taken["revision"]
-        self._now: datetime = taken["changed_at"]
+        self.revision: int = owner["revision"]
+        self._now: datetime = owner["changed_at"]
         self._requires_match = requires_match
 
     def play(self, operation: Operation) -> tuple[int, _Draft | None]:
@@ -201,12 +200,12 @@ class _Play:
         return status, found
 
     def _find(self, operation: Any) -> _Draft:
+        if operation.if_match is None and operation.ref is None and self._requires_match:
+            raise PreconditionRequired
         task_id = self._refs.get(operation.ref) if operation.ref else operation.id
         draft = self.drafts.get(task_id) if task_id else None
         if draft is None or draft.trashed_at is not None:
             raise NotFound
-        if operation.if_match is None and operation.ref is None and self._requires_match:
-            raise PreconditionRequired
         if operation.if_match not in {None, draft.revision}:
             raise PreconditionFailed
         return draft
@@ -218,32 +217,37 @@ class _Play:
     def _change(self, draft: _Draft, **fields: Any) -> None:
         for name, value in fields.items():
             setattr(draft, name, value)
-        self._revision += 1
-        draft.revision = self._revision
+        self.revision += 1
+        draft.revision = self.revision
         draft.is_changed = True
 
 
 async def run(scope: UserScope, batch: Batch, *, requires_match: bool) -> dict[str, Any]:
     """Carry a batch out; gives `applied` and the result of each operation."""
-    results: list[dict[str, Any]] = []
-    try:
-        async with scope.transaction() as transaction:
-            await _run(transaction, batch, results, requires_match=requires_match)
-    except _Abort:
-        return {"applied": False, "results": [_not_applied(result) for result in results]}
-    log.info("task.batch", operations=len(results))
-    return {"applied": True, "results": results}
+    while True:
+        try:
+            async with scope.transaction() as transaction:
+                results = await _run(transaction, batch, requires_match=requires_match)
+        except _StartOver:
+            continue
+        except _Abort as abort:
+            return {"applied": False, "results": [_not_applied(one) for one in abort.results]}
+        log.info("task.batch", operations=len(results))
+        return {"applied": True, "results": results}
 
 
-async def _run(
-    scope: UserScope, batch: Batch, results: list[dict[str, Any]], *, requires_match: bool
-) -> None:
+async def _run(scope: UserScope, batch: Batch, *, requires_match: bool) -> list[dict[str, Any]]:
     ids = _named(batch)
-    await scope.all(_LOCK, ids=ids)
-    taken = await scope.one(_TAKE, count=len(batch.operations))
-    if taken is None:
+    drafts = await scope.all(_LOCK, ids=ids)
+    owner = await scope.one(revisions.LOCK)
+    if owner is None:
         raise Unauthenticated
-    play = _Play(await scope.all(_LOAD, ids=ids), taken, requires_match=requires_match)
+    unknown = list(set(ids) - {draft["id"] for draft in drafts})
+    # Who changes such a one now has it locked, and waits for its owner's row.
+    if unknown and await scope.one(_FIND, ids=unknown) is not None:
+        raise _StartOver
+    play = _Play(drafts, owner, requires_match=requires_match)
+    results = []
     for operation in batch.operations:
         try:
             status, draft = play.play(operation)
@@ -253,13 +257,12 @@ async def _run(
             task = None if draft is None else draft.answer(scope.user_id)
             results.append({"status": status, "task": task, "error": None})
     if batch.atomic and any(result["error"] for result in results):
-        raise _Abort
+        raise _Abort(results)
     changed = [draft for draft in play.drafts.values() if draft.is_changed]
     if changed:
-        await scope.all(
-            _SAVE,
-            **{name: [_aware(getattr(draft, name)) for draft in changed] for name in _COLUMNS},
-        )
+        columns = {name: [_aware(getattr(draft, name)) for draft in changed] for name in _COLUMNS}
+        await scope.all(_SAVE, newest=play.revision, **columns)
+    return results
 
 
 def _named(batch: Batch) -> list[UUID]:
