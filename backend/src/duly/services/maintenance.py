@@ -5,7 +5,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Interval, bindparam, delete, func, select, update
+from sqlalchemy import Interval, bindparam, delete, exists, func, select, update
 
 from duly.core.logging import log
 from duly.database.pool import Pool
@@ -38,13 +38,19 @@ def _expired(model: Any) -> CrossUserStatement:
     return across_users(select(func.count().label("count")).select_from(gone.cte("gone")))
 
 
-def _forgotten(table: Any, since: Any) -> CrossUserStatement:
+def _forgotten(table: Any, since: Any, *, owners_first: bool) -> CrossUserStatement:
     """Delete what lies dead since long, and note that sync can't tell of it any more.
 
-    Gives how many rows. Whoever synced last before the newest of them starts over.
+    Gives how many rows. Whoever synced last before the newest of them starts over. Rows and owners
+    are locked in the order in which writers lock them.
     """
     is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=Interval())
-    gone = delete(table).where(is_old).returning(table.c.user_id, table.c.revision).cte("gone")
+    deletion = delete(table).where(is_old)
+    if owners_first:
+        has_some = exists().where(table.c.user_id == _users.c.id, is_old)
+        owners = select(_users.c.id).where(has_some).with_for_update(key_share=True).cte("owners")
+        deletion = deletion.where(table.c.user_id == owners.c.id)
+    gone = deletion.returning(table.c.user_id, table.c.revision).cte("gone")
     newest = (
         select(
             gone.c.user_id,
@@ -68,8 +74,8 @@ _SWEEPS = {
     "sessions": _expired(Session),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired(IdempotencyKey),
-    "tombstones": _forgotten(_tombstones, _tombstones.c.created_at),
-    **{noun.name: _forgotten(noun.table, noun.trashed_at) for noun in SYNCED},
+    "tombstones": _forgotten(_tombstones, _tombstones.c.created_at, owners_first=True),
+    **{noun.name: _forgotten(noun.table, noun.trashed_at, owners_first=False) for noun in SYNCED},
 }
 
 
@@ -89,12 +95,13 @@ async def keep_house(pool: Pool) -> None:
 async def sweep(door: AcrossUsers) -> dict[str, int]:
     """Delete what has expired, unless another worker is at it; gives how many rows of what."""
     swept: dict[str, int] = {}
-    async with door.transaction(timeout=_TIMEOUT) as locked:
-        lock = await locked.one(_TRY_LOCK)
-        if lock is None or not lock["is_mine"]:
-            return {}
-        for name, statement in _SWEEPS.items():
+    for name, statement in _SWEEPS.items():
+        # Each by itself: locks that are held from one to the next would be in nobody's order.
+        async with door.transaction(timeout=_TIMEOUT) as locked:
+            lock = await locked.one(_TRY_LOCK)
+            if lock is None or not lock["is_mine"]:
+                break
             row = await locked.one(statement)
-            swept[name] = row["count"] if row else 0
+        swept[name] = row["count"] if row else 0
     log.info("maintenance.swept", **swept)
     return swept
