@@ -1,0 +1,398 @@
+"""Sync: everything once, then what changed, and never a silence about what is gone."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+
+from duly.services.maintenance import sweep
+from tests.accounts import Account, error_code
+from tests.copies import Copy, stored_tasks, sync, told
+from tests.database import execute
+
+
+async def make(account: Account, count: int) -> list[str]:
+    return [(await account.create_task())["id"] for _ in range(count)]
+
+
+async def synced(account: Account) -> Copy:
+    copy = Copy()
+    await copy.pull(account)
+    return copy
+
+
+async def refused(account: Account, token: str) -> tuple[int, str]:
+    response = await account.get("/sync", params={"token": token})
+    return response.status_code, error_code(response)
+
+
+async def let_pass(dsn: str, account: Account, days: int) -> None:
+    """Let what was deleted have been so that much earlier."""
+    for table, column in (("tasks", "trashed_at"), ("tombstones", "created_at")):
+        await execute(
+            dsn,
+            f"UPDATE {table} SET {column} = {column} - make_interval(days => %s) "
+            "WHERE user_id = %s",
+            days,
+            account.id,
+        )
+
+
+EXPIRED = (410, "SYNC_TOKEN_EXPIRED")
+INVALID = (400, "VALIDATION_ERROR")
+
+
+async def test_nobody_syncs_without_a_token_of_a_session(alice: Account) -> None:
+    response = await alice.client.get("/api/v1/sync")
+
+    assert (response.status_code, error_code(response)) == (401, "UNAUTHENTICATED")
+
+
+async def test_who_has_nothing_is_told_so_and_can_go_on_from_there(alice: Account) -> None:
+    first = await sync(alice)
+    (task_id,) = await make(alice, 1)
+    second = await sync(alice, first["token"])
+
+    assert first == {"changes": [], "token": first["token"], "has_more": False, "full": True}
+    assert (told(second), second["full"]) == ([("upsert", task_id)], False)
+
+
+async def test_the_first_sync_tells_everything_as_a_single_task_shows_it(alice: Account) -> None:
+    made = [await alice.create_task(is_completed=True), await alice.create_task(description=None)]
+
+    answer = await sync(alice)
+
+    assert [change["data"].items() for change in answer["changes"]] == [
+        task.items() for task in made
+    ]
+
+
+async def test_the_first_sync_comes_in_pages(alice: Account) -> None:
+    made = await make(alice, 7)
+    copy = Copy()
+
+    answers = await copy.pull(alice, limit=3)
+
+    assert [len(answer["changes"]) for answer in answers] == [3, 3, 1]
+    assert [answer["has_more"] for answer in answers] == [True, True, False]
+    assert [answer["full"] for answer in answers] == [True, True, True]
+    assert [task_id for answer in answers for _, task_id in told(answer)] == made
+
+
+async def test_a_page_that_is_just_full_has_no_more(alice: Account) -> None:
+    await make(alice, 3)
+
+    assert (await sync(alice, limit=3))["has_more"] is False
+    assert (await sync(alice, limit=2))["has_more"] is True
+
+
+async def test_after_the_first_sync_an_answer_is_not_full(alice: Account) -> None:
+    await make(alice, 2)
+    copy = await synced(alice)
+    again = await sync(alice, copy.token)
+
+    assert (again["changes"], again["has_more"], again["full"]) == ([], False, False)
+    assert again["token"] == copy.token
+
+
+async def test_each_kind_of_change_is_told_once_as_it_is_now(alice: Account) -> None:
+    await make(alice, 2)
+    changed, done, open_, trashed, erased, restored = await make(alice, 6)
+    await alice.post(f"/tasks/{open_}/complete")
+    await alice.delete(f"/tasks/{restored}")
+    copy = await synced(alice)
+
+    for title in ("one", "two", "three"):
+        await alice.patch(f"/tasks/{changed}", {"title": title})
+    await alice.post(f"/tasks/{done}/complete")
+    await alice.post(f"/tasks/{open_}/reopen")
+    await alice.delete(f"/tasks/{trashed}")
+    await alice.delete(f"/tasks/{erased}", params={"permanent": "true"})
+    await alice.post(f"/tasks/{restored}/restore")
+    (new,) = await make(alice, 1)
+
+    (answer,) = await copy.pull(alice)
+    assert told(answer) == [
+        ("upsert", changed),
+        ("upsert", done),
+        ("upsert", open_),
+        ("delete", trashed),
+        ("delete", erased),
+        ("upsert", restored),
+        ("upsert", new),
+    ]
+    assert copy.things == await stored_tasks(alice)
+    assert copy.things[changed]["title"] == "three"
+
+
+async def test_changes_come_in_pages_too(alice: Account) -> None:
+    copy = await synced(alice)
+    made = await make(alice, 5)
+    await alice.delete(f"/tasks/{made[0]}", params={"permanent": "true"})
+    await alice.delete(f"/tasks/{made[1]}")
+
+    answers = await copy.pull(alice, limit=2)
+
+    assert [told(answer) for answer in answers] == [
+        [("upsert", made[2]), ("upsert", made[3])],
+        [("upsert", made[4]), ("delete", made[0])],
+        [("delete", made[1])],
+    ]
+    assert not any(answer["full"] for answer in answers)
+
+
+async def test_a_batch_is_told_thing_by_thing(alice: Account) -> None:
+    (old,) = await make(alice, 1)
+    copy = await synced(alice)
+    operations: list[dict[str, Any]] = [
+        {"op": "create", "task": {"title": "made"}, "ref": "made"},
+        {"op": "complete", "ref": "made"},
+        {"op": "create", "task": {"title": "made and gone"}, "ref": "gone"},
+        {"op": "delete", "ref": "gone"},
+        {"op": "delete", "id": old},
+    ]
+    await alice.post("/tasks/batch", {"operations": operations})
+
+    (answer,) = await copy.pull(alice)
+
+    assert [op for op, _ in told(answer)] == ["upsert", "delete", "delete"]
+    assert copy.things == await stored_tasks(alice)
+
+
+async def test_deletion_for_good_after_the_trash_is_told_again(alice: Account) -> None:
+    (task_id,) = await make(alice, 1)
+    copy = await synced(alice)
+    await alice.delete(f"/tasks/{task_id}")
+    await copy.pull(alice)
+    await alice.delete(f"/tasks/{task_id}", params={"permanent": "true"})
+
+    (answer,) = await copy.pull(alice)
+
+    assert told(answer) == [("delete", task_id)]
+
+
+async def test_what_was_deleted_before_the_first_sync_needs_no_telling(alice: Account) -> None:
+    trashed, erased, kept = await make(alice, 3)
+    await alice.delete(f"/tasks/{trashed}")
+    await alice.delete(f"/tasks/{erased}", params={"permanent": "true"})
+
+    assert told(await sync(alice)) == [("upsert", kept)]
+
+
+@pytest.mark.parametrize("permanent", ["true", "false"])
+async def test_what_is_deleted_during_the_first_sync_is_told(
+    alice: Account, permanent: str
+) -> None:
+    first, second, third, fourth = await make(alice, 4)
+    copy = Copy()
+    await copy.pull_page(alice, limit=2)
+    # One that was told, and one that was not.
+    for task_id in (first, third):
+        await alice.delete(f"/tasks/{task_id}", params={"permanent": permanent})
+
+    answers = await copy.pull(alice, limit=2)
+
+    assert [change for answer in answers for change in told(answer)] == [
+        ("upsert", fourth),
+        ("delete", first),
+        ("delete", third),
+    ]
+    assert set(copy.things) == {second, fourth}
+
+
+async def test_what_changes_during_the_first_sync_is_told_as_it_is_then(alice: Account) -> None:
+    made = await make(alice, 4)
+    copy = Copy()
+    await copy.pull_page(alice, limit=2)
+    await alice.patch(f"/tasks/{made[0]}", {"title": "told before"})
+    await alice.patch(f"/tasks/{made[3]}", {"title": "not told yet"})
+    await make(alice, 1)
+
+    answers = await copy.pull(alice, limit=2)
+
+    assert answers[0]["full"]
+    assert copy.things == await stored_tasks(alice)
+
+
+async def test_a_thing_made_again_under_its_id_is_told_once(alice: Account) -> None:
+    task_id = str(uuid4())
+    await alice.create_task(id=task_id)
+    copy = await synced(alice)
+    before = copy.token
+    await alice.delete(f"/tasks/{task_id}", params={"permanent": "true"})
+    await copy.pull(alice)
+    assert copy.things == {}
+    await alice.create_task(id=task_id, title="anew")
+
+    (answer,) = await copy.pull(alice)
+    assert told(answer) == [("upsert", task_id)]
+    # Who was away all the time hears of the new one only.
+    assert told(await sync(alice, before)) == [("upsert", task_id)]
+    assert told(await sync(alice)) == [("upsert", task_id)]
+
+    await alice.delete(f"/tasks/{task_id}", params={"permanent": "true"})
+    assert told(await sync(alice, copy.token)) == [("delete", task_id)]
+
+
+async def test_tokens_are_opaque_and_their_users_own(alice: Account, bob: Account) -> None:
+    await make(alice, 2)
+    token = (await synced(alice)).token
+    assert token is not None
+    page = (await alice.get("/tasks", params={"limit": 1})).json()
+
+    assert alice.id not in token
+    assert await refused(bob, token) == INVALID
+    # A cursor of a list is no token, and a token no cursor.
+    assert await refused(alice, page["next_cursor"]) == INVALID
+    assert (await alice.get("/tasks", params={"cursor": token})).status_code == 400
+
+
+async def test_an_edited_token_is_refused_wherever_it_is_edited(alice: Account) -> None:
+    token = (await synced(alice)).token
+    assert token is not None
+
+    for place in range(len(token)):
+        other = "A" if token[place] != "A" else "B"
+        edited = token[:place] + other + token[place + 1 :]
+        assert await refused(alice, edited) == INVALID, place
+    assert await refused(alice, token[:-1]) == INVALID
+
+
+@pytest.mark.parametrize("token", ["", "x", "0", "null", "é", "a" * 4097])
+async def test_nonsense_is_no_token(alice: Account, token: str) -> None:
+    assert await refused(alice, token) == INVALID
+
+
+@pytest.mark.parametrize("limit", ["0", "501", "-1", "ten", "1.5", ""])
+async def test_a_limit_has_limits(alice: Account, limit: str) -> None:
+    response = await alice.get("/sync", params={"limit": limit})
+
+    assert (response.status_code, error_code(response)) == INVALID
+
+
+async def test_a_page_holds_up_to_500_things(alice: Account, dsn: str) -> None:
+    await execute(
+        dsn,
+        "INSERT INTO tasks (user_id, id, title, revision) "
+        "SELECT %s, gen_random_uuid(), 'task ' || n, n FROM generate_series(1, 501) n",
+        alice.id,
+    )
+    await execute(dsn, "UPDATE users SET revision = 501 WHERE id = %s", alice.id)
+
+    answers = await Copy().pull(alice, limit=500)
+
+    assert [len(answer["changes"]) for answer in answers] == [500, 1]
+
+
+async def test_a_token_from_before_a_restored_backup_says_to_start_over(
+    alice: Account, dsn: str
+) -> None:
+    await make(alice, 3)
+    token = (await synced(alice)).token
+    assert token is not None
+    # The backup is older than the token: the user's history is shorter in it.
+    await execute(dsn, "UPDATE users SET revision = revision - 1 WHERE id = %s", alice.id)
+
+    assert await refused(alice, token) == EXPIRED
+
+
+async def test_a_token_of_another_epoch_says_to_start_over(app: FastAPI, alice: Account) -> None:
+    from duly.services.sync import Position, seal
+
+    context = app.state.context
+    claims = context.keyring.read_access(alice.session["access_token"])
+    scope = context.across_users.user(claims.user_id)
+    token = seal(context.keyring, scope, Position(uuid4(), 0, 0))
+
+    assert await refused(alice, token) == EXPIRED
+
+
+@pytest.mark.parametrize("permanent", ["true", "false"])
+async def test_a_token_older_than_what_is_remembered_says_to_start_over(
+    app: FastAPI, alice: Account, dsn: str, permanent: str
+) -> None:
+    gone, kept = await make(alice, 2)
+    before = await synced(alice)
+    begun = await sync(alice, limit=1)
+    await alice.delete(f"/tasks/{gone}", params={"permanent": permanent})
+    after = await synced(alice)
+    assert before.token
+    assert after.token
+
+    await let_pass(dsn, alice, days=29)
+    await sweep(app.state.context.across_users)
+    assert told(await sync(alice, before.token)) == [("delete", gone)]
+
+    await let_pass(dsn, alice, days=2)
+    await sweep(app.state.context.across_users)
+    assert await refused(alice, before.token) == EXPIRED
+    # A first sync that began before the deletion can't be ended, either.
+    assert await refused(alice, begun["token"]) == EXPIRED
+    assert (await sync(alice, after.token))["changes"] == []
+    assert told(await sync(alice)) == [("upsert", kept)]
+    # The memory is gone with it.
+    left = await execute(dsn, "SELECT count(*) FROM tombstones WHERE user_id = %s", alice.id)
+    assert left == [(0,)]
+
+
+async def test_the_sweep_touches_nobody_else(
+    app: FastAPI, alice: Account, bob: Account, dsn: str
+) -> None:
+    copies = {}
+    for account in (alice, bob):
+        gone, _ = await make(account, 2)
+        copies[account.id] = await synced(account)
+        await account.delete(f"/tasks/{gone}")
+    await let_pass(dsn, alice, days=31)
+
+    await sweep(app.state.context.across_users)
+
+    assert await refused(alice, copies[alice.id].token or "") == EXPIRED
+    assert len((await sync(bob, copies[bob.id].token))["changes"]) == 1
+    assert (await bob.get("/tasks", params={"trashed": "true"})).json()["items"]
+
+
+async def test_what_was_restored_in_time_is_not_swept(
+    app: FastAPI, alice: Account, dsn: str
+) -> None:
+    (task_id,) = await make(alice, 1)
+    copy = await synced(alice)
+    await alice.delete(f"/tasks/{task_id}")
+    await let_pass(dsn, alice, days=31)
+    await alice.post(f"/tasks/{task_id}/restore")
+
+    await sweep(app.state.context.across_users)
+
+    assert told(await sync(alice, copy.token)) == [("upsert", task_id)]
+
+
+async def test_nobody_is_told_of_anothers_things(alice: Account, bob: Account) -> None:
+    copy = await synced(bob)
+    mine = await make(alice, 2)
+    await alice.delete(f"/tasks/{mine[0]}")
+
+    assert (await sync(bob, copy.token))["changes"] == []
+    assert (await sync(bob))["changes"] == []
+
+
+async def test_a_change_that_changes_nothing_is_not_told(alice: Account) -> None:
+    (task_id,) = await make(alice, 1)
+    await alice.post(f"/tasks/{task_id}/complete")
+    copy = await synced(alice)
+
+    await alice.post(f"/tasks/{task_id}/complete")
+    await alice.patch(f"/tasks/{task_id}", {})
+    await alice.post(f"/tasks/{task_id}/restore")
+    await alice.patch(f"/tasks/{uuid4()}", {"title": "there is no such task"})
+
+    assert (await sync(alice, copy.token))["token"] == copy.token
+
+
+async def test_a_deleted_account_syncs_no_more(alice: Account) -> None:
+    token = (await synced(alice)).token
+    await alice.request("DELETE", "/users/me", json={"current_password": alice.password})
+
+    response = await alice.get("/sync", params={"token": token})
+
+    assert (response.status_code, error_code(response)) == (401, "UNAUTHENTICATED")
