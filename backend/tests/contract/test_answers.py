@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -78,6 +79,12 @@ async def test_every_answer_is_what_its_route_declares(
         answers[f"list_{noun}s"] = await user.get(f"{prefix}?limit=1&include_total=true")
         answers[f"reopen_{noun}"] = await user.post(f"{path}/reopen")
         answers[f"delete_{noun}"] = await user.delete(path)
+        answers[f"restore_{noun}"] = await user.post(f"{path}/restore")
+        missing = {"op": "complete", "id": str(uuid4())}
+        operations = [{"op": "create", "task": TaskFactory()}, missing]
+        batch = await user.post(f"{prefix}/batch", {"operations": operations})
+        answers[f"run_{noun}_batch"] = batch
+    answers["sync_changes"] = await user.get("/sync")
 
     answers["list_sessions"] = await user.get("/auth/sessions")
     answers["export_me"] = await user.get("/users/me/export")
@@ -96,7 +103,8 @@ async def test_every_answer_is_what_its_route_declares(
         "/users/me", json={"current_password": user.password}
     )
 
-    assert set(answers) == {operation.id for operation in operations_of(app)}
+    # A stream of events has no end, and no model.
+    assert {*answers, "stream_events"} == {operation.id for operation in operations_of(app)}
     for name, response in answers.items():
         check(routes[name], response)
 

@@ -20,7 +20,8 @@ async def preflight(settings: Settings, origin: str, **changes: Any) -> httpx.Re
             headers={
                 "Origin": origin,
                 "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "authorization,content-type",
+                "Access-Control-Request-Headers": "authorization,content-type,"
+                "idempotency-key,if-match,if-none-match,last-event-id,x-request-id",
             },
         )
 
@@ -53,4 +54,5 @@ async def test_a_page_may_read_what_it_needs_of_an_answer(settings: Settings) ->
         response = await client.get("/health/live", headers={"Origin": ORIGIN})
 
     exposed = response.headers["access-control-expose-headers"]
-    assert {"ETag", "Location", "Retry-After", "X-Request-ID"} <= set(exposed.split(", "))
+    needed = {"ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"}
+    assert needed <= set(exposed.split(", "))

@@ -23,7 +23,14 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
         "WHERE table_schema = 'public' AND data_type = 'uuid' "
         "AND (column_name = 'user_id' OR (table_name, column_name) = ('users', 'id'))",
     )
-    assert {table for table, _ in owners} >= {"users", "user_emails", "sessions", "tasks"}
+    assert {table for table, _ in owners} >= {
+        "users",
+        "user_emails",
+        "sessions",
+        "tasks",
+        "tombstones",
+        "idempotency_keys",
+    }
     return {
         table: (
             await execute(dsn, f"SELECT count(*) FROM {table} WHERE {column} = %s", account.id)
@@ -33,7 +40,10 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
 
 
 async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None:
-    await alice.create_task()
+    erased, trashed = await alice.create_task(), await alice.create_task()
+    await alice.delete(f"/tasks/{erased['id']}?permanent=true")
+    await alice.delete(f"/tasks/{trashed['id']}")
+    await alice.post("/tasks", {"title": "t"}, headers={"Idempotency-Key": "k"})
     await alice.sign_in_again()
     assert 0 not in (await rows_of(dsn, alice)).values()
 

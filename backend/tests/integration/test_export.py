@@ -18,18 +18,20 @@ async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Accoun
 
     assert response.status_code == 200
     export = response.json()
-    assert set(export) == {"user", "sessions", "tasks"}
+    assert set(export) == {"user", "sessions", "tasks", "trash"}
     assert export["user"] == (await alice.get("/users/me")).json()
     assert export["sessions"] == (await alice.get("/auth/sessions")).json()["items"]
     by_id = {task["id"]: task for task in export["tasks"]}
     assert len(export["tasks"]) == 3
     assert by_id == {task["id"]: task for task in [done, *tasks[1:]]}
+    assert export["trash"] == []
 
 
 async def test_an_export_of_nothing_is_complete(alice: Account) -> None:
     export = (await alice.get("/users/me/export")).json()
 
     assert export["tasks"] == []
+    assert export["trash"] == []
     assert len(export["sessions"]) == 1
 
 

@@ -176,9 +176,9 @@ async def test_an_id_that_is_the_callers_already_is_taken(alice: Account) -> Non
     assert (await alice.get("/tasks")).json()["items"] == [first]
 
 
-async def test_an_id_of_a_deleted_task_is_free_again(alice: Account) -> None:
+async def test_an_id_of_a_task_that_is_deleted_for_good_is_free_again(alice: Account) -> None:
     task = await alice.create_task()
-    await alice.delete(f"/tasks/{task['id']}")
+    await alice.delete(f"/tasks/{task['id']}?permanent=true")
 
     again = await alice.post("/tasks", {"title": "another", "id": task["id"]})
 

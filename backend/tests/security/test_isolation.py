@@ -24,6 +24,14 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("DELETE", "", {}),
     ("POST", "/complete", {}),
     ("POST", "/reopen", {}),
+    ("POST", "/restore", {}),
+    ("DELETE", "?permanent=true", {}),
+    ("GET", "", {"headers": {"If-None-Match": '"1"'}}),
+    ("GET", "", {"headers": {"If-None-Match": "*"}}),
+    ("PATCH", "", {"json": {"title": "taken over"}, "headers": {"If-Match": '"1"'}}),
+    ("PATCH", "", {"json": {"title": "taken over"}, "headers": {"If-Match": '"2"'}}),
+    ("DELETE", "", {"headers": {"If-Match": "*"}}),
+    ("POST", "/complete", {"headers": {"If-Match": '"7"'}}),
     ("POST", "", {}),
     ("GET", "/complete", {}),
     ("HEAD", "", {}),
@@ -65,6 +73,61 @@ async def test_a_strangers_task_and_one_that_never_was_are_the_same_answer(
     # Nor did it cost either of them a version.
     assert (await alice.create_task())["version"] == hers["version"] + 1
     assert (await bob.create_task())["version"] == 1
+
+
+@pytest.mark.parametrize("verb", ["update", "delete", "complete", "reopen"])
+@pytest.mark.parametrize("version", [None, 1, 7])
+async def test_in_a_batch_a_strangers_task_and_none_are_the_same_answer(
+    alice: Account, bob: Account, verb: str, version: int | None
+) -> None:
+    hers = await alice.create_task()
+    answers = []
+    for task_id in (hers["id"], str(uuid4())):
+        operation = {"op": verb, "id": task_id, "if_match": version}
+        if verb == "update":
+            operation["changes"] = {"title": "taken over"}
+        answers.append(await bob.post("/tasks/batch", {"operations": [operation]}))
+
+    assert seen(answers[0]) == seen(answers[1])
+    assert [result["status"] for result in answers[0].json()["results"]] == [404]
+    assert (await alice.get("/tasks")).json()["items"] == [hers]
+
+
+async def test_what_lies_in_a_strangers_trash_is_out_of_reach(
+    alice: Account, bob: Account
+) -> None:
+    hers = await alice.create_task()
+    await alice.delete(f"/tasks/{hers['id']}")
+
+    for method, path in (("POST", "/restore"), ("DELETE", "?permanent=true")):
+        of_hers = await bob.request(method, f"/tasks/{hers['id']}{path}")
+        of_none = await bob.request(method, f"/tasks/{uuid4()}{path}")
+        assert of_hers.status_code == 404
+        assert seen(of_hers) == seen(of_none)
+
+    assert (await bob.get("/tasks?trashed=true")).json()["items"] == []
+    assert (await alice.post(f"/tasks/{hers['id']}/restore")).status_code == 200
+
+
+async def test_a_key_of_one_user_is_none_of_anothers(alice: Account, bob: Account) -> None:
+    key = {"Idempotency-Key": uuid4().hex}
+    hers = await alice.post("/tasks", {"title": "hers"}, headers=key)
+
+    same = await bob.post("/tasks", {"title": "hers"}, headers=key)
+
+    assert same.status_code == 201
+    assert "idempotency-replayed" not in same.headers
+    assert same.json()["user_id"] == bob.id
+    assert same.json()["id"] != hers.json()["id"]
+
+
+async def test_no_entity_tag_of_a_list_is_that_of_anothers(alice: Account, bob: Account) -> None:
+    await alice.create_task()
+    await bob.create_task()
+
+    hers, his = await alice.get("/tasks"), await bob.get("/tasks")
+
+    assert hers.headers["etag"] != his.headers["etag"]
 
 
 async def test_a_deleted_task_of_a_stranger_is_the_same_answer_too(
