@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -42,7 +43,7 @@ def pooled(dsn: str, size: int = 10) -> Iterator[str]:
         directory = Path(name)
         config = directory / "pgbouncer.ini"
         config.write_text(_CONFIG.format(**place, own_port=_PORT, directory=name, size=size))
-        account = {}
+        account: dict[str, Any] = {}
         if os.geteuid() == 0:
             # It refuses to run as root; and the database's socket is its account's alone.
             os.chown(directory, owner.st_uid, owner.st_gid)

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.services.sync import unseal
@@ -35,7 +36,7 @@ async def clients(
 ) -> AsyncIterator[list[httpx.AsyncClient]]:
     """Clients of two instances, as two workers are."""
     changes = {
-        "database_url": type(settings.database_url)(route),  # type: ignore[misc,call-arg]
+        "database_url": SecretStr(route),
         "rate_limit": "off",
         "database_timeout": 30.0,
     }
