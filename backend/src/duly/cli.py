@@ -63,6 +63,16 @@ def migrate() -> None:
 
 
 @commands.command()
+def restored() -> None:
+    """Say that the database was restored from a backup: every device then syncs anew.
+
+    Example: duly restored
+    """
+    _with_context(operators.note_restore)
+    print("Every device will start its sync over.")
+
+
+@commands.command()
 def openapi(
     output: Annotated[Path | None, typer.Argument(help="A file; standard output if none.")] = None,
 ) -> None:

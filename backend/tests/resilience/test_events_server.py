@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
@@ -13,12 +13,6 @@ from tests.accounts import API, Account, error_code, register
 from tests.copies import Copy, sync
 from tests.servers import Server, serving
 from tests.streams import Stream, server_stream, until
-
-
-@pytest.fixture(scope="module")
-def server(dsn: str) -> Iterator[Server]:
-    with serving(dsn, workers=2) as server:
-        yield server
 
 
 @pytest.fixture

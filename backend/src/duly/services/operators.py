@@ -1,17 +1,17 @@
-"""What the operator does to accounts, at the command line."""
+"""What the operator does at the command line."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import Boolean, Uuid, bindparam, case, func, null, select, update
+from sqlalchemy import Boolean, Uuid, bindparam, case, func, null, select, true, update
 
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, across_users, owned
-from duly.models import User
+from duly.models import Installation, User
 from duly.schemas.auth import Registration
 from duly.services.accounts import create_account, find_account
 from duly.services.context import Context
@@ -40,6 +40,9 @@ _SET_DISABLED = owned(
         disabled_at=case((bindparam("is_disabled", type_=Boolean()), func.now()), else_=null())
     )
     .returning(_users.c.id)
+)
+_NEW_EPOCH = across_users(
+    update(table_of(Installation)).values(epoch=func.gen_random_uuid()).returning(true())
 )
 
 
@@ -81,6 +84,12 @@ async def enable_user(context: Context, email: str) -> None:
     found = await _find(context, email)
     await found.one(_SET_DISABLED, is_disabled=False)
     log.info("user.enabled", user_id=str(found.user_id))
+
+
+async def note_restore(context: Context) -> None:
+    """Let every device start its sync over: what it saw may not be in the backup."""
+    await context.across_users.one(_NEW_EPOCH)
+    log.info("database.restored")
 
 
 async def _find(context: Context, email: str) -> UserScope:

@@ -1,0 +1,49 @@
+"""After a backup was restored, every device starts over."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from duly.core.config import Settings
+from duly.database import migrations
+from tests.accounts import error_code, register
+from tests.copies import Copy
+from tests.databases import fresh_database
+from tests.instances import running
+from tests.servers import SECRET
+from tests.streams import stream_of
+
+
+async def test_the_operators_word_ends_all_tokens(settings: Settings, dsn: str) -> None:
+    with fresh_database(dsn) as own:
+        migrations.upgrade(own)
+        async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
+            app = client._transport.app  # type: ignore[attr-defined]
+            account = await register(client)
+            task = await account.create_task()
+            copy = Copy()
+            await copy.pull(account)
+
+            async with stream_of(app, account.headers) as stream:
+                await stream.ready()
+                await asyncio.to_thread(run, own, "restored")
+                await account.create_task()
+                event = await stream.next()
+                assert (event.name, event.data["code"]) == ("reset", "SYNC_TOKEN_EXPIRED")
+
+            answer = await account.get("/sync", params={"token": copy.token})
+            assert (answer.status_code, error_code(answer)) == (410, "SYNC_TOKEN_EXPIRED")
+            copy.token = None
+            await copy.pull(account)
+            assert task["id"] in copy.things
+            assert (await copy.pull(account))[0]["changes"] == []
+
+
+def run(dsn: str, *arguments: str) -> None:
+    program = Path(sys.executable).with_name("duly")
+    environment = {**os.environ, "DATABASE_URL": dsn, "DULY_SECRET_KEY": SECRET}
+    subprocess.run([program, *arguments], env=environment, check=True, capture_output=True)

@@ -1,0 +1,13 @@
+"""A real server, for all tests here that do it no harm."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import Server, serving
+
+
+@pytest.fixture(scope="session")
+def server(dsn: str) -> Iterator[Server]:
+    with serving(dsn, workers=2) as server:
+        yield server

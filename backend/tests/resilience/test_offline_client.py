@@ -1,0 +1,125 @@
+"""The example client, run as a reader runs it: two devices go offline, edit, and converge."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.database import execute
+from tests.servers import Server
+
+SCRIPT = Path(__file__).parents[3] / "examples" / "offline_client.py"
+
+
+@dataclass
+class Device:
+    """One SQLite file, and the script that works on it."""
+
+    file: Path
+
+    def run(self, *arguments: str) -> str:
+        done = self.attempt(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, SCRIPT, "--file", self.file, *arguments],
+            env={**os.environ, "DULY_PASSWORD": "a password of no one else"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """What it lists: titles, and whether they are done."""
+        lines = self.run("list").splitlines()
+        return {line[13:]: "done" if line[9:12] == "[x]" else "open" for line in lines}
+
+    def id_of(self, title: str) -> str:
+        line = next(line for line in self.run("list").splitlines() if line.endswith(title))
+        return line.split()[0]
+
+    def execute(self, sql: str) -> None:
+        with sqlite3.connect(self.file) as connection:
+            connection.execute(sql)
+        connection.close()
+
+
+@pytest.fixture
+def devices(server: Server, tmp_path: Path) -> tuple[Device, Device]:
+    email = f"{uuid4()}@example.com"
+    phone, laptop = Device(tmp_path / "phone"), Device(tmp_path / "laptop")
+    phone.run("login", email, "--server", server.url, "--register")
+    laptop.run("login", email, "--server", server.url)
+    return phone, laptop
+
+
+def test_two_devices_go_offline_and_converge(devices: tuple[Device, Device]) -> None:
+    phone, laptop = devices
+    for title in ("both edit", "phone edits", "laptop deletes", "phone deletes"):
+        phone.run("add", title)
+    phone.run("sync")
+    laptop.run("sync")
+    ids = {title: phone.id_of(title) for title in phone.tasks}
+
+    phone.run("done", ids["both edit"])
+    laptop.run("edit", ids["both edit"], "both have edited")
+    phone.run("edit", ids["laptop deletes"], "lost: it is deleted elsewhere")
+    laptop.run("rm", ids["laptop deletes"])
+    phone.run("rm", ids["phone deletes"])
+    laptop.run("edit", ids["phone deletes"], "kept: it was edited elsewhere")
+    phone.run("add", "made and removed offline")
+    phone.run("rm", phone.id_of("made and removed offline"))
+    laptop.run("add", "made offline")
+    laptop.run("done", laptop.id_of("made offline"))
+
+    for device in (laptop, phone, laptop):
+        device.run("sync")
+
+    assert phone.tasks == laptop.tasks
+    assert phone.tasks == {
+        "both have edited": "done",
+        "phone edits": "open",
+        "kept: it was edited elsewhere": "open",
+        "made offline": "done",
+    }
+
+
+async def test_a_device_survives_lost_answers_and_lost_tokens(
+    devices: tuple[Device, Device], server: Server, dsn: str
+) -> None:
+    phone, laptop = devices
+    # It is sent, but no answer comes back: as if the script had died right after sending.
+    phone.run("add", "once")
+    phone.execute(
+        "CREATE TRIGGER crash BEFORE DELETE ON sending BEGIN SELECT RAISE(FAIL, ''); END"
+    )
+    assert phone.attempt("sync").returncode != 0
+    phone.execute("DROP TRIGGER crash")
+    phone.run("edit", phone.id_of("once"), "exactly once")
+    # No server can be reached.
+    phone.execute("UPDATE meta SET value = 'http://127.0.0.1:9' WHERE name = 'server'")
+    assert "nothing is lost" in phone.attempt("sync").stderr
+    phone.execute(f"UPDATE meta SET value = '{server.url}' WHERE name = 'server'")
+    # The access token has expired.
+    phone.execute("UPDATE meta SET value = 'expired' WHERE name = 'access_token'")
+
+    for device in (phone, laptop):
+        device.run("sync")
+        assert device.tasks == {"exactly once": "open"}
+
+    # The laptop was away for too long: it starts over, and learns that the task is gone.
+    phone.run("rm", phone.id_of("exactly once"))
+    phone.run("add", "another")
+    phone.run("sync")
+    user = "(SELECT user_id FROM tasks WHERE title = 'another' ORDER BY created_at DESC LIMIT 1)"
+    await execute(dsn, f"UPDATE users SET horizon = revision WHERE id = {user}")
+    laptop.run("sync")
+    assert laptop.tasks == {"another": "open"}
