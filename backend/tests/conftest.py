@@ -5,18 +5,22 @@ import random
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from duly.core.config import Settings, load_settings
 from duly.database import embedded, migrations
 from duly.main import create_app
 from tests.accounts import Account, register
+from tests.instances import client_at
+from tests.pooler import pooled
 
 _DSN = "DULY_TEST_DSN"
 _stack = ExitStack()
@@ -91,6 +95,36 @@ async def alice(client: httpx.AsyncClient) -> Account:
 @pytest.fixture
 async def bob(client: httpx.AsyncClient) -> Account:
     return await register(client)
+
+
+@pytest.fixture(scope="session")
+def through_pooler(dsn: str) -> Iterator[str]:
+    """The database through PgBouncer in transaction mode."""
+    with pooled(dsn) as through:
+        yield through
+
+
+@pytest.fixture(scope="session", params=["direct", "pooled"])
+async def instances(
+    request: pytest.FixtureRequest, settings: Settings, dsn: str
+) -> AsyncIterator[tuple[FastAPI, FastAPI]]:
+    """Two instances on one database, as two workers are; also with a pooler before it."""
+    place = dsn if request.param == "direct" else request.getfixturevalue("through_pooler")
+    changes = {"database_url": SecretStr(place), "rate_limit": "off"}
+    one, other = (create_app(settings.model_copy(update=changes)) for _ in range(2))
+    async with one.router.lifespan_context(one), other.router.lifespan_context(other):
+        yield one, other
+
+
+@pytest.fixture
+async def pair(
+    instances: tuple[FastAPI, FastAPI], address: str
+) -> AsyncIterator[tuple[Account, Account]]:
+    """One user, who reaches either instance."""
+    one, other = instances
+    async with client_at(one, address) as here, client_at(other, address) as there:
+        account = await register(here)
+        yield account, replace(account, client=there)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from duly.core.errors import (
     ValidationFailed,
 )
 
-_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 # pydantic's messages for these quote the input.
 _MESSAGES = {

@@ -14,7 +14,9 @@ async def forever(name: str, work: Callable[[], Awaitable[None]], pause: float) 
 
     No failure ends it: it is logged, and after `pause` seconds the work is tried again.
     """
-    while True:
+    task = asyncio.current_task()
+    # Python 3.11's wait_for, in which the pool waits, may swallow what cancels it.
+    while task is None or not task.cancelling():
         try:
             await work()
             continue

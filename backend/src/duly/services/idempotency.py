@@ -24,7 +24,7 @@ from duly.utils.tables import table_of
 
 LIFETIME = timedelta(hours=24)
 # Who finds the key in flight waits for its end, so that both get the same answer; not forever.
-_PATIENCE = 2.0
+_PATIENCE = 4.0
 
 _keys = table_of(IdempotencyKey)
 
