@@ -12,7 +12,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate
 
-.PHONY: help run test lint format migrate openapi lock clean
+.PHONY: help run test race lint format migrate openapi lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,10 @@ migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL to the newest s
 test: $(VENV)/dev.stamp $(GENERATOR)/stamp ## run every test, in parallel, on an embedded PostgreSQL
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
+
+race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with If-Match
+	@scripts/install-test-tools
+	@cd backend && .venv/bin/python -m pytest -m long --no-cov
 
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
