@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from duly.main import create_app
 from duly.services.context import direct_dsn_of, dsn_of
 
 _HEADER_TIMEOUT_MS = 8_000
+_STALL_TIMEOUT_MS = 10_000
+"""For so long a client may take nothing of what is sent to it."""
+
 _DRAIN_SECONDS = 30
 _BACKLOG = 2048
 
@@ -44,7 +48,7 @@ def serve(settings: Settings) -> None:
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
         far, near = multiprocessing.Pipe(duplex=False)
         load = partial(_load_worker, settings, os.getpid(), far, near)
-        _granian(settings, near).serve(target_loader=load, wrap_loader=False)
+        _granian(settings, near).serve(_work, target_loader=load, wrap_loader=False)
 
 
 def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
@@ -90,6 +94,22 @@ def _granian(settings: Settings, line: Connection) -> MPServer:
         respawn_failed_workers=True,
         workers_kill_timeout=_DRAIN_SECONDS,
     )
+
+
+def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -> None:
+    """Be a worker of Granian's, on a socket that gives up on clients who do not read.
+
+    Granian and hyper would wait for them for ever, with the answer in memory.
+    """
+    (spec, _), _ = place
+    if sys.platform == "linux" and spec is not None:
+        holder = spec.build()
+        with socket.socket(fileno=os.dup(holder.get_fd())) as listener:
+            # What it accepts inherits this.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALL_TIMEOUT_MS)
+        place = (None, holder), None
+    worker = MPServer._spawn_asgi_lifespan_worker  # noqa: SLF001  # what it would start itself
+    worker(number, name, load, place, *options)
 
 
 def _load_worker(

@@ -13,7 +13,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duly.api.responses import error_response
-from duly.core.errors import DulyError, InternalError, PayloadTooLarge, RequestTimeout
+from duly.core.errors import (
+    DulyError,
+    InternalError,
+    PayloadTooLarge,
+    RequestTimeout,
+    ValidationFailed,
+)
 from duly.core.logging import log
 from duly.utils.addresses import Network, is_trusted
 
@@ -73,7 +79,7 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
-            exchange.check_length()
+            exchange.check_framing()
             await self._app(scope, exchange.receive, exchange.send)
         except DulyError as error:
             await exchange.fail(error)
@@ -106,7 +112,15 @@ class _Exchange:
         self._received = 0
         self._status = 0
 
-    def check_length(self) -> None:
+    def check_framing(self) -> None:
+        """Refuse a body that is too long, or that another reader may see end somewhere else."""
+        codings = [coding.lower() for coding in self._headers.getlist("transfer-encoding")]
+        # Granian has dropped a Content-Length beside it by now, and closes the connection after
+        # the answer; other servers pass both on.
+        if codings and (codings != ["chunked"] or "content-length" in self._headers):
+            raise ValidationFailed(
+                "Say where the body ends in one way: by its length, or chunked."
+            )
         length = self._headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
             raise PayloadTooLarge

@@ -44,7 +44,7 @@ from duly.utils.tables import table_of
 Versions = Sequence[int] | None
 """What `If-Match` names; None where any version will do."""
 
-_EXPORT_PAGE = 500
+_EXPORT_PAGE = 50
 
 _tasks = table_of(Task)
 

@@ -23,6 +23,9 @@ from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
 
+_PIECE_BYTES = 65_536
+"""The server keeps a few pieces for a client that reads slowly: they had better be small."""
+
 _users = table_of(User)
 _emails = table_of(UserEmail)
 _tasks = table_of(Task)
@@ -138,10 +141,13 @@ async def export(caller: Caller) -> AsyncIterator[bytes]:
     sessions = await list_sessions(caller)
     yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions)
     for name, trashed in (("tasks", False), ("trash", True)):
-        yield f',"{name}":['.encode()
-        separator = b""
+        piece, separator = f',"{name}":['.encode(), b""
         async for page in tasks.everything(caller.scope, trashed=trashed):
-            yield separator + b",".join(map(encode, page))
-            separator = b","
-        yield b"]"
+            for task in page:
+                piece += separator + encode(task)
+                separator = b","
+                if len(piece) >= _PIECE_BYTES:
+                    yield piece
+                    piece = b""
+        yield piece + b"]"
     yield b"}"
