@@ -32,7 +32,8 @@ async def get_client(request: Request, context: Context) -> services.Client:
     """Where the request comes from."""
     address = client_address(
         request.client.host if request.client else "unknown",
-        request.headers.get("x-forwarded-for", ""),
+        # One header in several lines is one list; some proxies write a line of their own.
+        ",".join(request.headers.getlist("x-forwarded-for")),
         context.settings.trusted_proxies,
     )
     return services.Client(address, request.headers.get("user-agent"))
