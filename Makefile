@@ -7,12 +7,14 @@ VENV := backend/.venv
 BIN := $(VENV)/bin
 # A public generator of clients, apart from the rest, whose newer Typer it does not take.
 GENERATOR := backend/.venv-generator
+# A public fuzzer, whose many dependencies are not ours to bring along.
+FUZZER := backend/.venv-fuzz
 # Hashes pin every file that is installed; nothing is built from source but Duly itself.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate
 
-.PHONY: help run test race lint format migrate openapi lock clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,13 +25,16 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL to the newest schema
 	@$(BIN)/duly migrate
 
-test: $(VENV)/dev.stamp $(GENERATOR)/stamp ## run every test, in parallel, on an embedded PostgreSQL
+test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test, in parallel, on an embedded PostgreSQL
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 
 race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with If-Match
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest -m long --no-cov
+
+fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a server, in 40 minutes at most
+	@cd backend && .venv/bin/python -m tests.hostile.fuzzing --cases $(or $(CASES),100000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
@@ -45,9 +50,10 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && $(COMPILE) --extra build --output-file requirements.lock
 	@cd backend && $(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
+	@cd backend && echo schemathesis | $(COMPILE:pyproject.toml=-) --output-file requirements-fuzz.lock
 
 clean: ## remove what was installed and made, but no data
-	@rm -rf $(VENV) $(GENERATOR) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
+	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
@@ -65,4 +71,9 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp backend/requirements-dev.lock
 $(GENERATOR)/stamp: $(VENV)/run.stamp backend/requirements-generator.lock
 	@$(PYTHON) -m venv $(GENERATOR)
 	@$(GENERATOR)/bin/python $(INSTALL) --requirement backend/requirements-generator.lock
+	@touch $@
+
+$(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
+	@$(PYTHON) -m venv $(FUZZER)
+	@$(FUZZER)/bin/python $(INSTALL) --requirement backend/requirements-fuzz.lock
 	@touch $@

@@ -84,7 +84,12 @@ async def check_path_user(
 async def get_versions(
     context: Context,
     if_match: Annotated[
-        str | None, Header(description="change it only if it has this version", examples=['"1"'])
+        str | None,
+        Header(
+            alias="If-Match",
+            description="change it only if it has this version",
+            examples=['"1"'],
+        ),
     ] = None,
 ) -> Versions:
     """The versions that `If-Match` names. Raises `PreconditionRequired` where it must be sent."""

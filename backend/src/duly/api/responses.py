@@ -73,9 +73,13 @@ def document_errors(errors: Mapping[int, tuple[tuple[str, str], ...]]) -> dict[i
             for code, message in codes
         }
         headers = {
-            "X-Request-ID": {"description": "names the request in logs", "schema": _STRING},
+            "X-Request-ID": {
+                "description": "names the request in logs",
+                "schema": _STRING,
+                "required": True,
+            },
             **{
-                name: {"description": meaning, "schema": _STRING}
+                name: {"description": meaning, "schema": _STRING, "required": True}
                 for name, meaning in _HEADERS.get(status, {}).items()
             },
         }

@@ -36,7 +36,7 @@ from duly.schemas.auth import SessionList
 from duly.schemas.batches import BatchResult
 from duly.schemas.health import Health
 from duly.schemas.page import Page
-from duly.schemas.sync import Changes
+from duly.schemas.sync import Changes, StreamedEvent
 from duly.schemas.tasks import TaskRead
 from duly.schemas.users import SessionTokens, UserExport, UserRead
 
@@ -71,6 +71,7 @@ _CREATE: Errors = (*_BATCH, IdTaken)
 
 _ETAG = {"ETag": "what If-Match and If-None-Match take; a task's is its version"}
 _REPLAYED = {"Idempotency-Replayed": "true where the answer was given before"}
+_SOMETIMES = {"Idempotency-Replayed"}
 _LOCATED = {"Location": "where the task is", **_ETAG, **_REPLAYED}
 _SAME = "The task that the same create made before, under the id that was sent"
 _UNCHANGED = "It is the version that If-None-Match names"
@@ -177,14 +178,19 @@ def _for_user(name: str) -> str:
 
 def _describe_answers(route: Route) -> dict[int | str, Any]:
     headers = {
-        name: {"description": meaning, "schema": {"type": "string"}}
+        name: {
+            "description": meaning,
+            "schema": {"type": "string"},
+            "required": name not in _SOMETIMES,
+        }
         for name, meaning in {"X-Request-ID": "names the request in logs", **route.headers}.items()
     }
     answers: dict[int | str, Any] = {route.status: {"headers": headers}}
     if route.answer is STREAM:
-        answers[route.status]["content"] = {STREAM: {"schema": {"type": "string"}}}
+        answers[route.status]["content"] = {STREAM: {"schema": StreamedEvent.model_json_schema()}}
     for status, description in route.others.items():
-        answers[status] = {"headers": headers, "description": description}
+        told = {name: value for name, value in headers.items() if name != "Location"}
+        answers[status] = {"headers": told, "description": description}
         if status == HTTPStatus.OK:
             answers[status]["model"] = route.answer
     return answers

@@ -7,11 +7,17 @@ import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from duly.core.errors import UnsupportedMediaType
 
+MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = ("application/json",)
-_PATCH_TYPES = (*_JSON_TYPES, "application/merge-patch+json")
+_PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
+
+_NO_IDS = {"batch"}
+"""Parts of paths that stand where ids do, but name an operation."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -28,6 +34,13 @@ class JSONRequest(Request):
 
 class JSONRoute(APIRoute):
     """Refuses bodies that are not RFC 8259 JSON in UTF-8: NaN, lone surrogates, a BOM."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether this route is meant: `PUT /tasks/batch` is 405, not a task with a bad id."""
+        match, found = super().matches(scope)
+        if _NO_IDS & set(found.get("path_params", {}).values()):
+            return Match.NONE, {}
+        return match, found
 
     def get_route_handler(self) -> Handler:
         """The handler, given a body that has been parsed."""

@@ -55,7 +55,7 @@ def _refuse_surrogates(value: str) -> str:
 Email = Annotated[
     str,
     AfterValidator(_check_email),
-    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "email"}),
+    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "idn-email"}),
 ]
 Name = Annotated[str, Text(1, 255)]
 Password = Annotated[

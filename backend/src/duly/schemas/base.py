@@ -50,6 +50,13 @@ class ErrorEnvelope(ResponseBody):
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# The same for OpenAPI, in the syntax that all languages read: no control characters but blanks at
+# the ends, and, on one line, something to see.
+_PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
+_VISIBLE = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}{_VISIBLE}{_PRINTABLE}[\t\n\r ]*$"
+_LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -71,7 +78,12 @@ class Text:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {**handler(schema), "minLength": self.minimum, "maxLength": self.maximum}
+        return {
+            **handler(schema),
+            "minLength": self.minimum,
+            "maxLength": self.maximum,
+            "pattern": _LINES_PATTERN if self.has_lines else _LINE_PATTERN,
+        }
 
     def clean(self, value: str) -> str:
         """The text as it is stored. Raises `ValueError`."""
@@ -89,7 +101,15 @@ class Text:
 # A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
 Opaque = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 
-Token = Annotated[str, Field(min_length=1, max_length=4096)]
+Token = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4096,
+        # Told, not checked: its seal is.
+        json_schema_extra={"format": "token", "pattern": r"^[A-Za-z0-9_-]+$"},
+    ),
+]
 
 Id = Annotated[UUID, Field(examples=["01936d5e-8f1c-7000-8000-000000000001"])]
 Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]

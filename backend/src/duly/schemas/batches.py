@@ -3,12 +3,14 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from duly.schemas.base import ErrorBody, RequestBody, ResponseBody
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskRead
 
 MAX_OPERATIONS = 100
+MAX_VERSION = 2**53 - 1
+"""The last number that every reader of JSON keeps whole."""
 
 Ref = Annotated[
     str,
@@ -34,8 +36,19 @@ class _ExistingTask(RequestBody):
     id: UUID | None = None
     ref: Ref | None = None
     if_match: Annotated[
-        int | None, Field(strict=True, ge=0, description="the version that it must have")
+        int | None,
+        Field(strict=True, ge=0, le=MAX_VERSION, description="the version that it must have"),
     ] = None
+
+    # Either of the two names, as OpenAPI tells it.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("id", "ref")
+            ]
+        }
+    )
 
     @model_validator(mode="after")
     def _check_name(self) -> "_ExistingTask":

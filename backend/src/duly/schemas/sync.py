@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from duly.schemas.base import IN_DIGITS, Id, RequestBody, ResponseBody
+from duly.schemas.base import IN_DIGITS, Id, RequestBody, ResponseBody, Token
 from duly.schemas.tasks import TaskRead
 
 MAX_CHANGES = 500
@@ -31,8 +31,22 @@ class Changes(ResponseBody):
     ]
 
 
+class StreamedEvent(ResponseBody):
+    """One event of the stream."""
+
+    event: Literal["ready", "change", "reset"]
+    id: Annotated[str, Field(description="a sync token; none with `reset`")] = ""
+    data: Annotated[
+        str,
+        Field(
+            description="JSON: of a `change`, what `GET /sync` tells of it",
+            json_schema_extra={"contentMediaType": "application/json"},
+        ),
+    ]
+
+
 class SyncQuery(RequestBody):
     """What `GET /sync` takes."""
 
-    token: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    token: Token | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_CHANGES), IN_DIGITS] = 100

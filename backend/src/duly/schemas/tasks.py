@@ -6,7 +6,16 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
-from duly.schemas.base import IN_DIGITS, Id, Instant, QueryBool, RequestBody, ResponseBody, Text
+from duly.schemas.base import (
+    IN_DIGITS,
+    Id,
+    Instant,
+    QueryBool,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Token,
+)
 from duly.schemas.page import MAX_LIMIT, MAX_OFFSET
 
 Title = Annotated[str, Text(1, 255)]
@@ -69,7 +78,7 @@ class TaskQuery(RequestBody):
     """What `GET /tasks` takes."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS] = 20
-    cursor: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    cursor: Token | None = None
     offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), IN_DIGITS] = 0
     is_completed: QueryBool | None = None
     q: Annotated[

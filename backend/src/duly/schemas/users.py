@@ -23,7 +23,14 @@ def _check_timezone(value: str) -> str:
 
 
 Timezone = Annotated[
-    str, AfterValidator(_check_timezone), Field(max_length=64, examples=["Europe/Rome"])
+    str,
+    AfterValidator(_check_timezone),
+    Field(
+        max_length=64,
+        description="a name of the IANA time zone database",
+        examples=["Europe/Rome"],
+        json_schema_extra={"format": "timezone"},
+    ),
 ]
 
 
