@@ -33,6 +33,9 @@ race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with I
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest -m long --no-cov
 
+hostile: $(VENV)/dev.stamp ## throw the whole corpus of hostile input at every place of every operation
+	@cd backend && DULY_HOSTILE_SHARE=1 .venv/bin/python -m pytest --no-cov --numprocesses=0 -s tests/hostile/test_corpus.py
+
 fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a server, in 40 minutes at most
 	@cd backend && .venv/bin/python -m tests.hostile.fuzzing --cases $(or $(CASES),100000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
 

@@ -1,0 +1,72 @@
+"""The corpus, thrown at every field, parameter, header and path segment of every operation.
+
+`make hostile` throws all of it; `make test` a part, another each time.
+"""
+
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from duly.core.config import Settings
+from tests.hostile.attacks import attacks_on
+from tests.hostile.siege import Siege, connect
+from tests.instances import running
+
+# Each attack counts against the account's budget, and most of them against that of sign-in.
+UNLIMITED = {
+    "rate_limit": "off",
+    "login_account_limit": "99999/second",
+    "login_address_limit": "99999/second",
+    "register_limit": "99999/second",
+    "refresh_limit": "99999/second",
+    "log_level": "error",
+}
+SHARE = float(os.environ.get("DULY_HOSTILE_SHARE", "0.04"))
+SEED = int(os.environ.get("DULY_HOSTILE_SEED", random.randrange(2**32)))
+
+
+@pytest.fixture
+async def siege(settings: Settings, dsn: str, address: str) -> AsyncIterator[Siege]:
+    unlimited = settings.model_copy(update=UNLIMITED)
+    async with running(unlimited, address) as client, await connect(dsn) as connection:
+        transport = client._transport
+        assert isinstance(transport, httpx.ASGITransport)
+        siege = Siege(transport.app, client, connection)
+        await siege.begin()
+        yield siege
+
+
+async def test_every_operation_can_be_exercised(siege: Siege) -> None:
+    """What no good request is known for is not attacked either: then this fails, not silently."""
+    for operation in siege.sampler.operations:
+        await siege.begin()
+        answer = await siege.send(siege.sampler_of(operation).sample(operation))
+        assert answer.status < 400, (operation.id, answer)
+
+
+async def test_every_place_is_attacked(siege: Siege) -> None:
+    for operation in siege.sampler.operations:
+        places = {attack.place for attack in attacks_on(siege.sampler_of(operation), operation)}
+        for item in operation.spec.get("parameters", ()):
+            assert f"{item['in']}.{item['name']}" in places
+        assert ("body" in places, "header.authorization" in places) == (True, True)
+        if operation.body_type is not None:
+            names = siege.sampler.body(operation)
+            assert {f"body.{name}" for name in names} <= places
+
+
+async def test_no_operation_is_impressed(siege: Siege) -> None:
+    rng = random.Random(SEED)
+    sent = 0
+    for operation in siege.sampler.operations:
+        await siege.begin()
+        for attack in attacks_on(siege.sampler_of(operation), operation):
+            if rng.random() < SHARE:
+                await siege.strike(attack)
+                sent += 1
+    assert sent > 0
+    sys.stderr.write(f"{sent} attacks, seed {SEED}\n")
