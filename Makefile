@@ -39,6 +39,9 @@ hostile: $(VENV)/dev.stamp ## throw the whole corpus of hostile input at every p
 fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a server, in 40 minutes at most
 	@cd backend && .venv/bin/python -m tests.hostile.fuzzing --cases $(or $(CASES),100000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
 
+model: $(VENV)/dev.stamp ## compare the service with a model of it, for 50,000 steps, in 40 minutes at most
+	@cd backend && .venv/bin/python -m tests.model.modelling --steps $(or $(STEPS),50000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
+
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 

@@ -107,7 +107,8 @@ VALUES = [
     b"{}",
     b"[null]",
     b"[[[[[[]]]]]]",
-    b'{"%s":1}' % MARK.encode(),
+    # A name that looks like one is told back, so that a typing error can be found; others are not.
+    b'{"<%s>":1}' % MARK.encode(),
     b'{"\\ud800":1}',
     b'{"$ne":null}',
     b"[" * 100_000,

@@ -1,7 +1,6 @@
 """A good request for every operation, made from the schema alone; attacks are bad versions of it."""
 
 import json
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,7 +101,7 @@ class Sampler:
         for fixed in ("const", "enum"):
             if fixed in schema:
                 return schema["const"] if fixed == "const" else schema["enum"][0]
-        makers: dict[str, Callable[[dict[str, Any]], Any]] = {
+        makers = {
             "object": self._object,
             "array": self._array,
             "boolean": lambda _: True,
@@ -114,13 +113,13 @@ class Sampler:
 
     def _plain(self, schema: dict[str, Any]) -> dict[str, Any]:
         """A schema with a type of its own: what is referred to, the first of several."""
-        while "type" not in schema and (
-            options := schema.get("anyOf") or schema.get("oneOf") or "$ref" in schema
-        ):
+        while "type" not in schema:
             if "$ref" in schema:
                 schema = self._schemas[schema["$ref"].rpartition("/")[2]]
-            else:
+            elif options := schema.get("anyOf") or schema.get("oneOf"):
                 schema = options[0]
+            else:
+                break
         return schema
 
     def _array(self, schema: dict[str, Any]) -> list[Any]:

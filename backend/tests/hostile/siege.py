@@ -19,6 +19,16 @@ from tests.hostile.corpus import JSON, MARK
 from tests.hostile.samples import Sample, Sampler
 from tests.operations import Operation
 
+# Each attack counts against the account's budget, and most of them against that of sign-in.
+UNLIMITED: dict[str, Any] = {
+    "rate_limit": "off",
+    "login_account_limit": "99999/second",
+    "login_address_limit": "99999/second",
+    "register_limit": "99999/second",
+    "refresh_limit": "99999/second",
+    "log_level": "error",
+}
+
 _PATIENCE = 30.0
 _STREAM = "text/event-stream"
 _PASSWORD = "correct horse battery"
@@ -75,10 +85,11 @@ async def call(app: FastAPI, sample: Sample, token: str) -> Answer:
         "client": ("203.0.113.7", 50_000),
         "server": ("duly.test", 80),
     }
-    return await _run(app, scope, sample.body)
+    return await deliver(app, scope, sample.body)
 
 
-async def _run(app: FastAPI, scope: dict[str, Any], body: bytes) -> Answer:
+async def deliver(app: FastAPI, scope: dict[str, Any], body: bytes) -> Answer:
+    """Run the application on one request."""
     gone = asyncio.Event()
     left = [body]
     started: dict[str, Any] = {}

@@ -13,18 +13,9 @@ import pytest
 
 from duly.core.config import Settings
 from tests.hostile.attacks import attacks_on
-from tests.hostile.siege import Siege, connect
+from tests.hostile.siege import UNLIMITED, Siege, connect
 from tests.instances import running
 
-# Each attack counts against the account's budget, and most of them against that of sign-in.
-UNLIMITED = {
-    "rate_limit": "off",
-    "login_account_limit": "99999/second",
-    "login_address_limit": "99999/second",
-    "register_limit": "99999/second",
-    "refresh_limit": "99999/second",
-    "log_level": "error",
-}
 SHARE = float(os.environ.get("DULY_HOSTILE_SHARE", "0.04"))
 SEED = int(os.environ.get("DULY_HOSTILE_SEED", random.randrange(2**32)))
 

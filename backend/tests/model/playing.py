@@ -1,0 +1,66 @@
+"""Batches, played on a model as the contract tells."""
+
+from dataclasses import dataclass
+
+from tests.model.worlds import ANY, STALE, Body, Refused, Task, World
+
+
+@dataclass(frozen=True)
+class Result:
+    """What should become of one operation, as an answer tells it."""
+
+    status: int
+    task: Body | None = None
+    code: str | None = None
+
+
+def play(world: World, batch: Body, told: list[Body]) -> tuple[World | None, list[Result]]:
+    """The world after a batch, None where nothing of it is applied, and the result of each."""
+    draft = world.draft()
+    refs: dict[str, str] = {}
+    results: list[Result] = []
+    for number, (operation, answer) in enumerate(zip(batch["operations"], told, strict=True)):
+        try:
+            status, task = _play(draft, operation, refs, answer["task"], f"made by {number}")
+        except Refused as refused:
+            results.append(Result(refused.status, code=refused.code))
+        else:
+            results.append(Result(status, None if task is None else task.shown(world.id)))
+            if task and answer["task"]:
+                task.adopt(answer["task"])
+    if batch["atomic"] and any(result.code for result in results):
+        return None, [result if result.code else NOT_APPLIED for result in results]
+    # Each operation takes a number, used or not.
+    draft.revision = world.revision + len(results)
+    return draft, results
+
+
+def _play(
+    draft: World, operation: Body, refs: dict[str, str], told: Body | None, unknown_id: str
+) -> tuple[int, Task | None]:
+    if operation["op"] == "create":
+        # Of a batch that is not applied no id is told.
+        task, is_new = draft.create(operation["task"], told["id"] if told else unknown_id)
+        if operation.get("ref"):
+            refs[operation["ref"]] = task.id
+        return 201 if is_new else 200, task
+    task = _find(draft, operation, refs)
+    if operation["op"] == "delete":
+        draft.trash(task)
+        return 204, None
+    if operation["op"] == "update":
+        draft.change(task, operation["changes"])
+    else:
+        draft.turn(task, is_completed=operation["op"] == "complete")
+    return 200, task
+
+
+def _find(draft: World, operation: Body, refs: dict[str, str]) -> Task:
+    task_id = refs.get(operation["ref"], "") if operation.get("ref") else operation["id"]
+    task = draft.find(task_id, ANY)
+    if operation.get("if_match") not in (None, task.version):
+        raise Refused(*STALE)
+    return task
+
+
+NOT_APPLIED = Result(424, code="BATCH_NOT_APPLIED")

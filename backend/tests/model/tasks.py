@@ -1,0 +1,347 @@
+"""Rules about tasks."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import strategies as st
+
+from tests.model.machine import (
+    DESCRIPTIONS,
+    KEYS,
+    MATCHES,
+    PICKS,
+    TITLES,
+    USERS,
+    WORDS,
+    Machine,
+    rule,
+)
+from tests.model.playing import play
+from tests.model.worlds import Body, Match, World, cleaned
+
+PREFIXES = st.sampled_from(["/tasks", "/users/me/tasks", "/users/{}/tasks"])
+PLAIN = st.sampled_from(WORDS)
+CHANGES = st.fixed_dictionaries(
+    {}, optional={"title": PLAIN, "description": st.none() | PLAIN, "is_completed": st.booleans()}
+)
+NEW = st.fixed_dictionaries(
+    {"title": PLAIN, "description": st.none() | PLAIN, "is_completed": st.booleans()}
+)
+REFS = st.sampled_from(["a", "b"])
+OPERATIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("create"), NEW, st.booleans() | st.none(), PICKS),
+        st.tuples(st.just("update"), CHANGES, st.none() | REFS, PICKS),
+        st.tuples(
+            st.sampled_from(["delete", "complete", "reopen"]), st.none(), st.none() | REFS, PICKS
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+QUERIES = st.fixed_dictionaries(
+    {"limit": st.integers(1, 5)},
+    optional={
+        "is_completed": st.booleans(),
+        "trashed": st.booleans(),
+        "include_total": st.booleans(),
+        "sort": st.sampled_from(["created_at", "updated_at", "title"]).flatmap(
+            lambda name: st.sampled_from([name, f"-{name}"])
+        ),
+        "q": st.sampled_from(["milk", "MILK bread", "milk -bread", "-zoo", "café", "nothing"]),
+    },
+)
+
+
+class TaskRules(Machine):
+    """Each rule asks the service, then the model, and compares."""
+
+    def _path(self, world: World, prefix: str, task_id: str = "", action: str = "") -> str:
+        return "/".join(filter(None, [prefix.format(world.id), task_id, action]))
+
+    @rule(
+        user=USERS,
+        pick=PICKS,
+        title=TITLES,
+        description=DESCRIPTIONS,
+        is_completed=st.booleans(),
+        own_id=st.sampled_from(["none", "new", "used"]),
+        key=KEYS,
+        prefix=PREFIXES,
+    )
+    def create(
+        self,
+        user: int,
+        pick: int,
+        title: str,
+        description: str | None,
+        is_completed: bool,
+        own_id: str,
+        key: str | None,
+        prefix: str,
+    ) -> None:
+        world = self.worlds[user]
+        body: Body = {"title": title, "description": description, "is_completed": is_completed}
+        if own_id != "none":
+            body["id"] = str(uuid4()) if own_id == "new" else self.an_id(user, pick)
+        answer = self.call(
+            world,
+            self.session_of(world, pick),
+            "POST",
+            self._path(world, prefix),
+            body=body,
+            headers={"Idempotency-Key": key},
+        )
+        told = json.loads(answer.body)
+        content = [
+            cleaned(title),
+            description and cleaned(description),
+            is_completed,
+            body.get("id"),
+        ]
+        route = "create" if prefix == "/tasks" else "create under user"
+        if self.replayed(world, route, key, content, answer):
+            return
+        made = self.judge(answer, lambda: world.create(body, told.get("id")))
+        if made is not None:
+            task, is_new = made
+            assert answer.status == (201 if is_new else 200)
+            assert answer.headers["etag"] == f'"{task.version}"'
+            self.same(world, task, told)
+            self.ids.append(task.id)
+
+    @rule(
+        user=USERS,
+        pick=PICKS,
+        method=st.sampled_from(["PUT", "PATCH"]),
+        changes=CHANGES,
+        title=TITLES,
+        matches=MATCHES,
+        prefix=PREFIXES,
+    )
+    def change(
+        self,
+        user: int,
+        pick: int,
+        method: str,
+        changes: Body,
+        title: str,
+        matches: Match,
+        prefix: str,
+    ) -> None:
+        whole = {"description": None, "is_completed": False, **changes, "title": title}
+        body = whole if method == "PUT" else changes
+        self._act(
+            user,
+            pick,
+            method,
+            prefix,
+            "",
+            matches,
+            body,
+            lambda world, task_id: world.change(world.find(task_id, matches), body),
+        )
+
+    @rule(
+        user=USERS,
+        pick=PICKS,
+        action=st.sampled_from(["complete", "reopen"]),
+        matches=MATCHES,
+        prefix=PREFIXES,
+    )
+    def turn(self, user: int, pick: int, action: str, matches: Match, prefix: str) -> None:
+        self._act(
+            user,
+            pick,
+            "POST",
+            prefix,
+            action,
+            matches,
+            None,
+            lambda world, task_id: world.turn(
+                world.find(task_id, matches), is_completed=action == "complete"
+            ),
+        )
+
+    @rule(user=USERS, pick=PICKS, matches=MATCHES, prefix=PREFIXES)
+    def trash(self, user: int, pick: int, matches: Match, prefix: str) -> None:
+        self._act(
+            user,
+            pick,
+            "DELETE",
+            prefix,
+            "",
+            matches,
+            None,
+            lambda world, task_id: world.trash(world.find(task_id, matches)),
+        )
+
+    @rule(user=USERS, pick=PICKS, matches=MATCHES, prefix=PREFIXES)
+    def restore(self, user: int, pick: int, matches: Match, prefix: str) -> None:
+        self._act(
+            user,
+            pick,
+            "POST",
+            prefix,
+            "restore",
+            matches,
+            None,
+            lambda world, task_id: world.restore(task_id, matches),
+        )
+
+    @rule(user=USERS, pick=PICKS, matches=MATCHES, prefix=PREFIXES)
+    def erase(self, user: int, pick: int, matches: Match, prefix: str) -> None:
+        self._act(
+            user,
+            pick,
+            "DELETE",
+            prefix,
+            "",
+            matches,
+            None,
+            lambda world, task_id: world.erase(task_id, matches),
+            {"permanent": True},
+        )
+
+    def _act(
+        self,
+        user: int,
+        pick: int,
+        method: str,
+        prefix: str,
+        action: str,
+        matches: Match,
+        body: Any,
+        model: Any,
+        query: Body | None = None,
+    ) -> None:
+        """A request about one task."""
+        world = self.worlds[user]
+        task_id = self.an_id(user, pick)
+        task = world.tasks.get(task_id)
+        answer = self.call(
+            world,
+            self.session_of(world, pick),
+            method,
+            self._path(world, prefix, task_id, action),
+            body=body,
+            query=query,
+            headers={"If-Match": matches.header(task.version if task else 1)},
+        )
+
+        def play_it() -> bool:
+            model(world, task_id)
+            return True
+
+        if self.judge(answer, play_it) and method != "DELETE":
+            assert answer.headers["etag"] == f'"{world.tasks[task_id].version}"'
+            self.same(world, world.tasks[task_id], json.loads(answer.body))
+
+    @rule(user=USERS, pick=PICKS, prefix=PREFIXES)
+    def read(self, user: int, pick: int, prefix: str) -> None:
+        world, task_id = self.worlds[user], self.an_id(user, pick)
+        session, path = self.session_of(world, pick), self._path(world, prefix, task_id)
+        answer = self.call(world, session, "GET", path)
+        task = self.judge(answer, lambda: world.find(task_id, Match(None)))
+        if task is not None:
+            self.same(world, task, json.loads(answer.body))
+            headers = {"If-None-Match": answer.headers["etag"]}
+            self.expect(world, session, "GET", path, 304, headers=headers)
+
+    @rule(
+        user=USERS,
+        pick=PICKS,
+        operations=OPERATIONS,
+        atomic=st.booleans(),
+        key=KEYS,
+        prefix=PREFIXES,
+    )
+    def batch(
+        self,
+        user: int,
+        pick: int,
+        operations: list[Any],
+        atomic: bool,
+        key: str | None,
+        prefix: str,
+    ) -> None:
+        world = self.worlds[user]
+        body = {"operations": self._operations(user, operations), "atomic": atomic}
+        answer = self.call(
+            world,
+            self.session_of(world, pick),
+            "POST",
+            self._path(world, prefix, "batch"),
+            body=body,
+            headers={"Idempotency-Key": key},
+        )
+        route = "batch" if prefix == "/tasks" else "batch under user"
+        if self.replayed(world, route, key, body, answer):
+            return
+        assert answer.status == 200, (body, answer)
+        told = json.loads(answer.body)
+        draft, expected = play(world, body, told["results"])
+        assert told["applied"] == (draft is not None)
+        for result, item in zip(expected, told["results"], strict=True):
+            code = item["error"] and item["error"]["code"]
+            assert (item["status"], code) == (result.status, result.code), (body, told)
+            shown = result.task or {}
+            assert {name: (item["task"] or {}).get(name) for name in shown} == shown
+            assert (item["task"] is None) == (result.task is None)
+        if draft is not None:
+            world.tasks, world.revision = draft.tasks, draft.revision
+            self.ids += world.tasks
+
+    def _operations(self, user: int, drawn: list[Any]) -> list[Body]:
+        """Operations of a batch; a ref is used once to make, and only after that."""
+        made: list[str] = []
+        operations: list[Body] = []
+        for op, content, how, pick in drawn:
+            if op == "create":
+                operation: Body = {"op": op, "task": dict(content)}
+                if how is not None:
+                    operation["task"]["id"] = str(uuid4()) if how else self.an_id(user, pick)
+                if pick % 2 and len(made) < 2:
+                    made.append("ab"[len(made)])
+                    operation["ref"] = made[-1]
+            else:
+                named = {"ref": how} if how in made else {"id": self.an_id(user, pick)}
+                operation = {"op": op, **named}
+                if op == "update":
+                    operation["changes"] = dict(content)
+                task = self.worlds[user].tasks.get(operation.get("id", ""))
+                if task and pick % 3 == 0:
+                    operation["if_match"] = task.version - pick % 2
+            operations.append(operation)
+        return operations
+
+    @rule(user=USERS, pick=PICKS, query=QUERIES, prefix=PREFIXES)
+    def list_all_pages(self, user: int, pick: int, query: Body, prefix: str) -> None:
+        world = self.worlds[user]
+        session, path = self.session_of(world, pick), self._path(world, prefix)
+        expected = [task.id for task in world.listed(query)]
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = self.expect(world, session, "GET", path, 200, query={**query, "cursor": cursor})
+            assert page["total"] == (len(expected) if query.get("include_total") else None)
+            for item in page["items"]:
+                self.same(world, world.tasks[item["id"]], item)
+            found += [item["id"] for item in page["items"]]
+            cursor = page["next_cursor"]
+            assert (cursor is None) == (len(found) >= len(expected))
+            if cursor is None:
+                break
+        assert found == expected, (query, found, expected)
+
+    @rule(user=USERS, pick=PICKS, query=QUERIES, offset=st.integers(0, 4))
+    def list_one_page(self, user: int, pick: int, query: Body, offset: int) -> None:
+        world = self.worlds[user]
+        session = self.session_of(world, pick)
+        asked = {**query, "offset": offset}
+        answer = self.call(world, session, "GET", "/tasks", query=asked)
+        expected = [task.id for task in world.listed(query)][offset : offset + query["limit"]]
+        assert [item["id"] for item in json.loads(answer.body)["items"]] == expected
+        headers = {"If-None-Match": answer.headers["etag"]}
+        self.expect(world, session, "GET", "/tasks", 304, query=asked, headers=headers)
