@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from duly.database import embedded, migrations
-from tests.processes import serving
+from tests.servers import serving
 
 FUZZ = Path(__file__).with_name("fuzz")
 PROGRAM = Path(__file__).parents[2] / ".venv-fuzz" / "bin" / "schemathesis"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.fuzzing import PROGRAM, UNLIMITED, fuzz
-from tests.processes import serving
+from tests.servers import serving
 
 
 def test_generated_requests_are_answered_as_the_schema_says(dsn: str, tmp_path: Path) -> None:

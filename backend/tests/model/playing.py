@@ -30,8 +30,6 @@ def play(world: World, batch: Body, told: list[Body]) -> tuple[World | None, lis
                 task.adopt(answer["task"])
     if batch["atomic"] and any(result.code for result in results):
         return None, [result if result.code else NOT_APPLIED for result in results]
-    # Each operation takes a number, used or not.
-    draft.revision = world.revision + len(results)
     return draft, results
 
 

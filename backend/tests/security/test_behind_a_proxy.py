@@ -8,7 +8,7 @@ import pytest
 
 from tests.accounts import API, Account, error_code, register
 from tests.factories import RegistrationFactory
-from tests.processes import Server, serving
+from tests.servers import Server, serving
 
 TRUSTED, UNTRUSTED = "127.0.0.1", "127.0.0.2"
 LIMIT = 5

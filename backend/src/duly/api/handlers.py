@@ -1,7 +1,7 @@
 """From exceptions to the error envelope."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +18,7 @@ from duly.core.errors import (
     ValidationFailed,
 )
 
-_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 # pydantic's messages for these quote the input.
 _MESSAGES = {
@@ -87,10 +87,11 @@ def _describe(item: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _path(location: Iterable[Any]) -> Iterable[str]:
+def _path(location: Sequence[Any]) -> Iterable[str]:
+    is_declared = location[0] == "header"
     for part in location:
         # The name of an unknown field is input, too: it is repeated only if it looks like one.
-        if isinstance(part, int) or _FIELD_NAME.fullmatch(part):
+        if is_declared or isinstance(part, int) or _FIELD_NAME.fullmatch(part):
             yield str(part)
         else:
             yield "?"

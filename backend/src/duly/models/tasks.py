@@ -47,11 +47,9 @@ class Task(Owned, table=True):
     title: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
     description: str | None = Field(default=None, sa_type=Text)
     completed_at: datetime | None = optional_timestamp_field()
-    trashed_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
     revision: int = Field(sa_type=BigInteger)
-    creation_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     search: Any = Field(
         sa_column=Column(
             TSVECTOR,
@@ -61,3 +59,5 @@ class Task(Owned, table=True):
             ),
         )
     )
+    trashed_at: datetime | None = optional_timestamp_field()
+    creation_hash: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -31,10 +31,10 @@ class User(SQLModel, table=True):
     revision: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}
     )
-    horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     disabled_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
+    horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
 
 class UserEmail(SQLModel, table=True):
