@@ -1,0 +1,161 @@
+"""A batch does what the same operations do one by one: both are done, for two users, and compared."""
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from tests.accounts import Account, register
+from tests.instances import client_at
+
+PLACES = 4
+"""How many tasks there are to act on; some of them are never made."""
+
+titles = st.sampled_from(["a", "b", " c "])
+descriptions = st.sampled_from([None, "d"])
+places = st.integers(0, PLACES - 1)
+versions = st.one_of(st.none(), st.sampled_from(["now", "stale"]))
+changes = st.fixed_dictionaries(
+    {}, optional={"title": titles, "description": descriptions, "is_completed": st.booleans()}
+)
+bodies = st.fixed_dictionaries(
+    {"title": titles}, optional={"description": descriptions, "is_completed": st.booleans()}
+)
+operations = st.one_of(
+    st.tuples(st.just("create"), places, bodies),
+    st.tuples(st.just("create"), st.none(), bodies),
+    st.tuples(st.just("update"), places, versions, changes),
+    st.tuples(st.sampled_from(["complete", "reopen", "delete"]), places, versions),
+)
+CALLS = {"update": "PATCH", "delete": "DELETE", "complete": "POST", "reopen": "POST"}
+
+
+async def one_by_one(account: Account, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The results that a batch of `steps` should have."""
+    results = []
+    for step in steps:
+        if step["op"] == "create":
+            response = await account.post("/tasks", step["task"])
+        else:
+            verb = f"/{step['op']}" if step["op"] in {"complete", "reopen"} else ""
+            version = step.get("if_match")
+            response = await account.request(
+                CALLS[step["op"]],
+                f"/tasks/{step['id']}{verb}",
+                json=step.get("changes"),
+                headers={} if version is None else {"If-Match": f'"{version}"'},
+            )
+        results.append(_result(response))
+    return results
+
+
+def _result(response: httpx.Response) -> dict[str, Any]:
+    body = response.json() if response.content else None
+    is_error = response.status_code >= 400
+    return {
+        "status": response.status_code,
+        "task": None if is_error else body,
+        "error": body["error"] if is_error and body else None,
+    }
+
+
+def plain(value: Any, ids: list[str]) -> Any:
+    """What must be the same for two users, and at two times."""
+    if isinstance(value, list):
+        return [plain(item, ids) for item in value]
+    if not isinstance(value, dict):
+        return value
+    times = {name: item is not None for name, item in value.items() if name.endswith("_at")}
+    own = {"user_id"} if value.get("id") in ids else {"user_id", "id"}
+    rest = {name: plain(item, ids) for name, item in value.items() if name not in own}
+    return {**rest, **times}
+
+
+def sayable(drawn: list[Any], ids: list[str]) -> list[dict[str, Any]]:
+    """The operations as a batch has them; the versions they name are those of a model."""
+    # What these should be, if each step changed something: right often enough.
+    versions_of = dict.fromkeys(ids, 0)
+    steps: list[dict[str, Any]] = []
+    for version, (op, place, *rest) in enumerate(drawn, 1):
+        task_id = None if place is None else ids[place]
+        if op == "create":
+            steps.append({"op": op, "task": {**rest[0], **({"id": task_id} if task_id else {})}})
+        else:
+            known = {"now": versions_of[task_id or ""], "stale": 10**6}
+            steps.append({"op": op, "id": task_id, "if_match": known.get(rest[0])})
+            if op == "update":
+                steps[-1]["changes"] = rest[1]
+        if task_id:
+            versions_of[task_id] = version
+    return steps
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    before=st.lists(operations, max_size=6),
+    drawn=st.lists(operations, min_size=1, max_size=12),
+)
+async def test_a_batch_does_what_its_operations_do(
+    app: FastAPI, before: list[Any], drawn: list[Any]
+) -> None:
+    ids = [str(uuid4()) for _ in range(PLACES)]
+    async with client_at(app, f"10.1.{uuid4().int % 256}.{uuid4().int % 256}") as client:
+        one, other = await register(client), await register(client)
+        for account in (one, other):
+            await one_by_one(account, sayable(before, ids))
+        steps = sayable([*before, *drawn], ids)[len(before) :]
+        note(f"{steps}")
+
+        expected = await one_by_one(one, steps)
+        batch = await other.post("/tasks/batch", {"operations": steps})
+
+        assert plain(batch.json()["results"], ids) == plain(expected, ids)
+        for query in ("sort=title", "trashed=true&sort=title"):
+            lists = [await account.get(f"/tasks?{query}&limit=100") for account in (one, other)]
+            left, right = (plain(answer.json()["items"], ids) for answer in lists)
+            assert sorted(left, key=repr) == sorted(right, key=repr)
+        # And it took as many numbers.
+        after = [await account.create_task(title="last") for account in (one, other)]
+        assert after[0]["version"] == after[1]["version"]
+
+
+@pytest.mark.parametrize("prefix", ["/tasks", "/users/me/tasks"])
+async def test_times_within_a_batch_are_one_time(alice: Account, prefix: str) -> None:
+    create = {"op": "create", "ref": "x", "task": {"title": "t", "is_completed": True}}
+    steps = [create, {"op": "update", "ref": "x", "changes": {"title": "u"}}]
+
+    response = await alice.post(f"{prefix}/batch", {"operations": steps})
+
+    [created, updated] = [result["task"] for result in response.json()["results"]]
+    times = {created[name] for name in ("created_at", "updated_at", "completed_at")}
+    assert times == {updated["updated_at"]}
+    assert (await alice.get(f"/tasks/{created['id']}")).json() == updated
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": "x" * 255, "description": "y" * 20_000},
+        {"title": "{}\\,\"'NULL", "description": "a\nb\tc"},
+        {"title": "NULL", "description": ""},
+        {"title": "é🦆", "description": None},
+    ],
+)
+async def test_any_text_is_stored_as_it_is(alice: Account, fields: dict[str, Any]) -> None:
+    steps = [{"op": "create", "task": fields}]
+
+    response = await alice.post("/tasks/batch", {"operations": steps})
+
+    [result] = response.json()["results"]
+    stored = (await alice.get(f"/tasks/{result['task']['id']}")).json()
+    assert stored == result["task"]
+    assert {name: stored[name] for name in fields} == fields

@@ -1,0 +1,118 @@
+"""Requests whose answers never arrive: whoever sends them again has made one thing."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from duly.core.config import Settings
+from tests.accounts import API, Account, register
+from tests.database import execute, holding_account, somebody_waits_for
+from tests.servers import Server, serving
+
+
+@pytest.fixture(scope="module", params=["direct", "pooled"])
+def server(request: pytest.FixtureRequest, dsn: str) -> Iterator[Server]:
+    is_direct = request.param == "direct"
+    place = dsn if is_direct else request.getfixturevalue("through_pooler")
+    with serving(place, workers=2, DATABASE_DIRECT_URL=dsn) as server:
+        yield server
+
+
+@pytest.fixture
+async def ada(server: Server) -> AsyncIterator[Account]:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        yield await register(client)
+
+
+def send_and_die(
+    server: Server, account: Account, path: str, body: Any, headers: dict[str, str]
+) -> None:
+    """Send a request, and break the connection off before there can be an answer."""
+    content = json.dumps(body).encode()
+    lines = {
+        "Host": "duly.test",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(content)),
+        **account.headers,
+        **headers,
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    place = urlsplit(server.url)
+    with socket.create_connection((str(place.hostname), place.port or 0)) as connection:
+        # Without lingering: what has not been read yet is answered with a reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(f"POST {API}{path} HTTP/1.1\r\n{head}\r\n".encode() + content)
+
+
+async def count(dsn: str, account: Account) -> int:
+    query = "SELECT count(*) FROM tasks WHERE user_id = %s"
+    [(number,)] = await execute(dsn, query, account.id)
+    return int(number)
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
+async def test_a_client_that_dies_before_the_answer_and_retries_makes_one_task(
+    server: Server, ada: Account, dsn: str, path: str
+) -> None:
+    for number in range(1, 16):
+        headers = {"Idempotency-Key": uuid4().hex}
+        task = {"title": f"{number}"}
+        body = {"operations": [{"op": "create", "task": task}]} if "batch" in path else task
+        await asyncio.to_thread(send_and_die, server, ada, path, body, headers)
+
+        answers = [await ada.post(path, body, headers=headers) for _ in "12"]
+
+        assert {answer.status_code for answer in answers} == {200 if "batch" in path else 201}
+        assert answers[0].content == answers[1].content
+        assert await count(dsn, ada) == number
+
+
+async def test_so_it_is_with_an_id_of_the_clients_own(
+    server: Server, ada: Account, dsn: str
+) -> None:
+    for number in range(1, 16):
+        body = {"title": f"{number}", "id": str(uuid4())}
+        await asyncio.to_thread(send_and_die, server, ada, "/tasks", body, {})
+
+        answer = await ada.post("/tasks", body)
+
+        assert answer.status_code in {200, 201}
+        assert answer.json()["id"] == body["id"]
+        assert await count(dsn, ada) == number
+
+
+async def test_a_worker_that_dies_at_work_leaves_the_key_unused(
+    settings: Settings, client: httpx.AsyncClient, dsn: str
+) -> None:
+    headers, body = {"Idempotency-Key": "k"}, {"title": "t"}
+    assert settings.secret_key is not None
+    secret = settings.secret_key.get_secret_value()
+    with serving(dsn, workers=1, DULY_SECRET_KEY=secret) as doomed:
+        async with httpx.AsyncClient(base_url=doomed.url, timeout=30) as there:
+            account = await register(there)
+            async with holding_account(dsn, account.id) as connection:
+                lost = asyncio.create_task(account.post("/tasks", body, headers=headers))
+                await somebody_waits_for(connection)
+                workers = doomed.workers
+                doomed.process.kill()
+                doomed.process.wait()
+                for worker in workers:
+                    worker.kill()
+                with pytest.raises(httpx.HTTPError):
+                    await lost
+
+    account.client = client
+    answers = [await account.post("/tasks", body, headers=headers) for _ in "12"]
+
+    # What the dead worker had begun is rolled back, or was done and is answered: once, either way.
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].content == answers[1].content
+    assert await count(dsn, account) == 1
