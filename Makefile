@@ -17,7 +17,7 @@ COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its own unless DATABASE_URL is set
 	@exec $(BIN)/duly serve
@@ -41,6 +41,13 @@ fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a
 
 model: $(VENV)/dev.stamp ## compare the service with a model of it, for 50,000 steps, in 40 minutes at most
 	@cd backend && .venv/bin/python -m tests.model.modelling --steps $(or $(STEPS),50000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
+
+converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices while workers are killed (about 8 minutes)
+	@scripts/install-test-tools
+	@cd backend && CONVERGE_HISTORIES=$${CONVERGE_HISTORIES:-2000} .venv/bin/python -m pytest --no-cov --numprocesses=0 --capture=no tests/resilience/test_convergence.py -k die
+
+bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
+	@cd backend && .venv/bin/python bench/events.py
 
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,21 +50,42 @@ def pooled(dsn: str, size: int = 10) -> Iterator[str]:
             os.chown(directory, owner.st_uid, owner.st_gid)
             config.chmod(0o644)
             account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
-        with (directory / "log").open("wb") as log:
-            process = subprocess.Popen([program, config], stdout=log, stderr=log, **account)
         through = (
             f"postgresql:///{place['dbname']}?user={place['user']}"
             f"&host={quote(name, safe='')}&port={_PORT}"
         )
-        try:
-            _wait_until_ready(through, process)
+        with _kept_running([program, str(config)], directory / "log", account):
+            _wait_until_ready(through)
             yield through
-        finally:
-            process.terminate()
-            process.wait(10)
 
 
-def _wait_until_ready(dsn: str, process: "subprocess.Popen[bytes]") -> None:
+@contextmanager
+def _kept_running(command: list[str], log: Path, account: dict[str, Any]) -> Iterator[None]:
+    """Run it, and again when it dies, as its supervisor would: of cancelled queries 1.18 can."""
+    over = threading.Event()
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def run() -> None:
+        while not over.is_set():
+            with log.open("ab") as output:
+                processes.append(
+                    subprocess.Popen(command, stdout=output, stderr=output, **account)
+                )
+            while processes[-1].poll() is None and not over.wait(0.05):
+                pass
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        processes[-1].terminate()
+        processes[-1].wait(10)
+
+
+def _wait_until_ready(dsn: str) -> None:
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -71,6 +93,6 @@ def _wait_until_ready(dsn: str, process: "subprocess.Popen[bytes]") -> None:
                 connection.execute("SELECT 1")
                 return
         except psycopg.OperationalError:
-            if process.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise
         time.sleep(0.02)

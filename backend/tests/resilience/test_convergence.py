@@ -1,0 +1,143 @@
+"""Three devices of one user, random edits offline and online: in the end all have the same.
+
+The short form runs with all tests. The long one, `make converge`, plays thousands of histories
+against a real server behind PgBouncer, whose workers are killed meanwhile.
+"""
+
+import asyncio
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from functools import partial
+
+import httpx
+from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from duly.core.config import Settings
+from tests.accounts import register
+from tests.histories import DEVICES, HISTORIES, Step, play, sessions_of
+from tests.instances import client_at, running
+from tests.pooler import pooled
+from tests.servers import Server, serving
+from tests.streams import Stream, server_stream, stream_of
+
+SEED = int(os.environ.get("CONVERGE_SEED", random.randrange(2**32)))
+SHORT = 30
+LONG = int(os.environ.get("CONVERGE_HISTORIES", "0"))
+SECONDS = float(os.environ.get("CONVERGE_SECONDS", "900"))
+AT_ONCE = 10
+KILL_EVERY = 7.0
+"""Seconds; a worker that dies twice within 5.5 is taken for one that can't start."""
+
+checked = settings(
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@settings(checked, max_examples=SHORT)
+@seed(SEED)
+@given(history=HISTORIES)
+def play_here(play_one: object, history: list[Step]) -> None:
+    play_one(history)  # type: ignore[operator]
+
+
+def test_devices_converge(settings: Settings) -> None:
+    print(f"CONVERGE_SEED={SEED}")  # noqa: T201
+    with start_blocking_portal("asyncio") as portal:
+        started = running(settings, "10.0.0.4", rate_limit="off")
+        with portal.wrap_async_context_manager(started) as client:
+            app = client._transport.app  # type: ignore[attr-defined]
+
+            def open_stream(
+                headers: dict[str, str], token: str
+            ) -> AbstractAsyncContextManager[Stream]:
+                return stream_of(app, {**headers, "Last-Event-ID": token})
+
+            async def play_one(history: list[Step]) -> None:
+                # Registrations are counted by address.
+                async with client_at(app, f"10.{random.randrange(256)}.0.4") as own:
+                    account = await register(own)
+                    await play(sessions_of(account, [own] * DEVICES), open_stream, history)
+
+            play_here(partial(portal.call, play_one))
+
+
+if LONG:
+
+    @settings(checked, max_examples=-(-LONG // AT_ONCE), phases=[Phase.generate])
+    @seed(SEED)
+    @given(histories=st.lists(HISTORIES, min_size=AT_ONCE, max_size=AT_ONCE))
+    def play_there(play_all: object, histories: list[list[Step]]) -> None:
+        play_all(histories)  # type: ignore[operator]
+
+    def test_devices_converge_while_workers_die(dsn: str) -> None:
+        print(f"\nCONVERGE_SEED={SEED}", flush=True)  # noqa: T201
+        with pooled(dsn) as through, serving(through, DATABASE_DIRECT_URL=dsn) as server:
+            began, played = time.monotonic(), 0
+
+            async def play_one(history: list[Step]) -> None:
+                async with AsyncExitStack() as stack:
+                    clients = [
+                        await stack.enter_async_context(
+                            httpx.AsyncClient(base_url=server.url, timeout=30)
+                        )
+                        for _ in range(DEVICES)
+                    ]
+                    while True:
+                        try:
+                            account = await register(clients[0])
+                            break
+                        except (httpx.HTTPError, AssertionError):
+                            await asyncio.sleep(0.1)
+
+                    def open_stream(
+                        headers: dict[str, str], token: str
+                    ) -> AbstractAsyncContextManager[Stream]:
+                        return server_stream(server.url, {**headers, "Last-Event-ID": token})
+
+                    await play(sessions_of(account, clients), open_stream, history, at_once=True)
+
+            def play_all(histories: list[list[Step]]) -> None:
+                nonlocal played
+                if time.monotonic() < began + SECONDS:
+
+                    async def run() -> None:
+                        await asyncio.gather(*map(play_one, histories))
+
+                    asyncio.run(run())
+                    played += len(histories)
+
+            with killing(server) as killed:
+                play_there(play_all)
+            took = time.monotonic() - began
+            print(f"{played} histories in {took:.0f} s, {len(killed)} workers killed", flush=True)  # noqa: T201
+
+
+@contextmanager
+def killing(server: Server) -> Iterator[list[int]]:
+    """Kill the oldest worker now and then; gives those that were killed so far."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(KILL_EVERY):
+            workers = server.workers
+            if len(workers) == 2:
+                workers[0].kill()
+                killed.append(workers[0].pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
