@@ -37,7 +37,9 @@ async def follow(
         while await _goes_on(context, caller):
             woken.clear()
             try:
-                progress = await sync.read_changes(scope, position, _PAGE)
+                # A reader that goes away ends its stream, but cancels no query: that would take
+                # a connection more, and PgBouncer 1.18 can die of it.
+                progress = await asyncio.shield(sync.read_changes(scope, position, _PAGE))
             except ServiceUnavailable:
                 await asyncio.sleep(_CHECK_INTERVAL)
                 continue

@@ -51,7 +51,8 @@ class Revocations:
             started = time.monotonic()
             if started - self._read_at < MAX_AGE:
                 return
-            rows = await self._door.all(LIST_REVOKED)
+            # Streams ask as well, and end at any time: others wait for the same answer.
+            rows = await asyncio.shield(self._door.all(LIST_REVOKED))
             self._listed = frozenset(row["session_id"] for row in rows)
             self._noted_before, self._noted = self._noted, set()
             self._read_at = started
