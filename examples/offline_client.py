@@ -220,8 +220,8 @@ def pull(store: Store, server: Server) -> None:
     while True:
         token = store.get("token")
         answer = server.call("GET", "/sync", params={"token": token} if token else {})
-        if answer.status_code == 410:
-            # Away for too long, or the server was restored from a backup: start over.
+        if token and answer.status_code in (400, 410):
+            # Away for too long, or the server has another past or another key: start over.
             with store.db:
                 store.set(token=None)
             continue
