@@ -237,6 +237,33 @@ async def test_every_worker_hears_every_workers_changes(
         assert (await there.change())["id"] == task["id"]
 
 
+async def test_every_kind_of_write_is_announced(
+    worker: Worker, alice: Account, streams: AsyncExitStack
+) -> None:
+    task_id = (await alice.create_task())["id"]
+    path = f"/tasks/{task_id}"
+    stream = await streams.enter_async_context(stream_of(worker.app, alice.headers))
+    await stream.ready()
+    await until(lambda: worker.hub._is_listening)
+    batch = {"operations": [{"op": "complete", "id": task_id}]}
+
+    for method, place, body in [
+        ("PATCH", path, {"title": "changed"}),
+        ("PUT", path, {"title": "replaced"}),
+        ("POST", f"{path}/complete", None),
+        ("POST", f"{path}/reopen", None),
+        ("POST", "/tasks/batch", batch),
+        ("DELETE", path, None),
+        ("POST", f"{path}/restore", None),
+        ("DELETE", f"{path}?permanent=true", None),
+        ("POST", "/tasks", {"id": task_id, "title": "made anew"}),
+    ]:
+        key = {"Idempotency-Key": uuid4().hex} if method == "POST" else {}
+        answer = await alice.request(method, place, json=body, headers=key)
+        assert answer.is_success, answer.text
+        assert (await stream.change())["id"] == task_id
+
+
 async def test_a_stream_ends_with_its_session(
     app: FastAPI, worker: Worker, alice: Account, streams: AsyncExitStack
 ) -> None:
