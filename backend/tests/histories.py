@@ -64,6 +64,7 @@ class Device:
     trashed: list[str] = field(default_factory=list)
     is_online: bool = True
     made: set[str] = field(default_factory=set)
+    heard: set[str] = field(default_factory=set)
 
     async def take(self, step: Step) -> None:
         """Do what the step says."""
@@ -183,7 +184,8 @@ class Device:
         self.made.add(body["id"])
         is_sent = False
         async with asyncio.timeout(_PATIENCE):
-            while body["id"] not in self.copy.things:
+            # Another device may be fast, and what comes is the word that it is gone again.
+            while body["id"] not in self.heard:
                 try:
                     async with self.open_stream(self.account.headers, self.copy.token or "") as s:
                         if not is_sent:
@@ -194,14 +196,13 @@ class Device:
                     await asyncio.sleep(0.1)
 
     async def _follow(self, stream: Stream, task_id: str) -> None:
-        while task_id not in self.copy.things and not (
-            stream.is_over.is_set() and stream.is_silent()
-        ):
+        while task_id not in self.heard and not (stream.is_over.is_set() and stream.is_silent()):
             event = await stream.next(within=5)
             assert event.name in ("ready", "change")
             assert event.id
             if event.name == "change":
                 self.copy.apply(event.data)
+                self.heard.add(event.data["id"])
             self.copy.token = event.id
 
 
