@@ -165,6 +165,50 @@ async def test_what_a_transaction_did_is_seen_inside_and_not_outside_before_it_e
         assert "changed" not in await titles(people)
 
 
+async def test_a_transaction_in_a_transaction_is_a_part_of_it(people: People) -> None:
+    before = await titles(people)
+
+    async def fail(scope: UserScope, *, whole: bool) -> None:
+        async with scope.transaction() as part:
+            await part.all(RENAME)
+            # It sees what the whole has done, and goes with it.
+            assert {row["title"] for row in await scope.all(MY_TITLES)} == {"changed"}
+            if not whole:
+                raise LookupError
+        raise LookupError
+
+    async with people.scope.transaction() as scope:
+        with pytest.raises(LookupError):
+            await fail(scope, whole=False)
+        assert {row["title"] for row in await scope.all(MY_TITLES)} == before
+
+    with pytest.raises(LookupError):
+        async with people.scope.transaction() as scope:
+            await fail(scope, whole=True)
+    assert await titles(people) == before
+
+
+async def test_only_changes_that_are_kept_are_told_of(people: People) -> None:
+    told: list[Any] = []
+    people.pool.on_change = told.append
+    counted = owned(update(users).where(ME).values(revision=1).returning(users.c.id))
+
+    async def fail(scope: UserScope) -> None:
+        async with scope.transaction() as part:
+            await part.all(counted)
+            raise LookupError
+
+    async with people.scope.transaction() as scope:
+        with pytest.raises(LookupError):
+            await fail(scope)
+    assert told == []
+
+    async with people.scope.transaction() as scope, scope.transaction() as part:
+        await part.all(counted)
+        assert told == []
+    assert told == [people.mine]
+
+
 async def test_a_transaction_of_a_scope_is_of_the_same_user(people: People) -> None:
     async with people.scope.transaction() as scope:
         assert scope.user_id == people.mine
