@@ -96,9 +96,7 @@ async def test_a_header_from_anybody_else_is_not_believed(server: Server, dora: 
     assert answers == [401] * LIMIT + [429] * 2
 
 
-async def test_no_attacker_locks_the_owner_out(
-    server: Server, proxy: httpx.AsyncClient, dora: Account
-) -> None:
+async def test_no_attacker_locks_the_owner_out(proxy: httpx.AsyncClient, dora: Account) -> None:
     attacks = (
         sign_in(proxy, dora.email, WRONG, f"203.0.113.{network}")
         for network in range(20)
@@ -114,7 +112,7 @@ async def test_no_attacker_locks_the_owner_out(
 
 
 async def test_an_attacker_spends_no_budget_but_its_own(
-    server: Server, proxy: httpx.AsyncClient, dora: Account
+    proxy: httpx.AsyncClient, dora: Account
 ) -> None:
     for n in range(LIMIT):
         stranger = RegistrationFactory()["email"]
@@ -130,9 +128,7 @@ async def test_only_the_proxy_says_that_there_is_tls(server: Server) -> None:
         assert ("strict-transport-security" in answer.headers) is is_told
 
 
-async def test_the_general_budget_is_the_users_wherever_they_are(
-    proxy: httpx.AsyncClient, dora: Account
-) -> None:
+async def test_the_general_budget_is_the_users_wherever_they_are(dora: Account) -> None:
     left = []
     for forwarded in ("198.51.100.4", "198.51.100.5"):
         answer = await dora.get("/users/me", headers={"X-Forwarded-For": forwarded})
