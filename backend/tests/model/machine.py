@@ -25,6 +25,7 @@ MATCHES = st.one_of(
     st.just(Match(None)),
     st.sampled_from(["any", "current", "among others", "stale", "weak", "no tag"]).map(Match),
 )
+PREFIXES = st.sampled_from(["/tasks", "/users/me/tasks", "/users/{}/tasks"])
 KEYS = st.one_of(st.none(), st.sampled_from(["k1", "k2", "k3", "!~"]))
 PASSWORDS = ["correct horse battery", "another horse battery"]
 NOBODY = "01936d5e-8f1c-7000-8000-00000000dead"
@@ -69,6 +70,10 @@ class Machine(RuleBasedStateMachine):
         shown = task.shown(world.id)
         assert {name: told[name] for name in shown} == shown
         task.adopt(told)
+
+    def path(self, world: World, prefix: str, task_id: str = "", action: str = "") -> str:
+        """A path under one of the prefixes."""
+        return "/".join(filter(None, [prefix.format(world.id), task_id, action]))
 
     def profile(self, world: World) -> Body:
         return {

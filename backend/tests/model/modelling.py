@@ -15,6 +15,7 @@ from duly.core.config import load_settings
 from duly.database import embedded, migrations
 from tests.hostile.siege import UNLIMITED
 from tests.model.accounts import AccountRules
+from tests.model.lists import ListRules
 from tests.model.service import Service, service
 from tests.model.tasks import TaskRules
 
@@ -25,7 +26,7 @@ def run(running: Service, number: int, *, examples: int, length: int) -> int:
     A divergence is told as the shortest history that shows it.
     """
 
-    class Both(TaskRules, AccountRules):
+    class Both(TaskRules, ListRules, AccountRules):
         service = running
         steps = 0
 

@@ -11,6 +11,7 @@ from tests.model.machine import (
     KEYS,
     MATCHES,
     PICKS,
+    PREFIXES,
     TITLES,
     USERS,
     WORDS,
@@ -18,9 +19,8 @@ from tests.model.machine import (
     rule,
 )
 from tests.model.playing import play
-from tests.model.worlds import Body, Match, World, cleaned
+from tests.model.worlds import Body, Match, cleaned
 
-PREFIXES = st.sampled_from(["/tasks", "/users/me/tasks", "/users/{}/tasks"])
 PLAIN = st.sampled_from(WORDS)
 CHANGES = st.fixed_dictionaries(
     {}, optional={"title": PLAIN, "description": st.none() | PLAIN, "is_completed": st.booleans()}
@@ -40,25 +40,10 @@ OPERATIONS = st.lists(
     min_size=1,
     max_size=6,
 )
-QUERIES = st.fixed_dictionaries(
-    {"limit": st.integers(1, 5)},
-    optional={
-        "is_completed": st.booleans(),
-        "trashed": st.booleans(),
-        "include_total": st.booleans(),
-        "sort": st.sampled_from(["created_at", "updated_at", "title"]).flatmap(
-            lambda name: st.sampled_from([name, f"-{name}"])
-        ),
-        "q": st.sampled_from(["milk", "MILK bread", "milk -bread", "-zoo", "café", "nothing"]),
-    },
-)
 
 
 class TaskRules(Machine):
     """Each rule asks the service, then the model, and compares."""
-
-    def _path(self, world: World, prefix: str, task_id: str = "", action: str = "") -> str:
-        return "/".join(filter(None, [prefix.format(world.id), task_id, action]))
 
     @rule(
         user=USERS,
@@ -89,7 +74,7 @@ class TaskRules(Machine):
             world,
             self.session_of(world, pick),
             "POST",
-            self._path(world, prefix),
+            self.path(world, prefix),
             body=body,
             headers={"Idempotency-Key": key},
         )
@@ -224,7 +209,7 @@ class TaskRules(Machine):
             world,
             self.session_of(world, pick),
             method,
-            self._path(world, prefix, task_id, action),
+            self.path(world, prefix, task_id, action),
             body=body,
             query=query,
             headers={"If-Match": matches.header(task.version if task else 1)},
@@ -241,7 +226,7 @@ class TaskRules(Machine):
     @rule(user=USERS, pick=PICKS, prefix=PREFIXES)
     def read(self, user: int, pick: int, prefix: str) -> None:
         world, task_id = self.worlds[user], self.an_id(user, pick)
-        session, path = self.session_of(world, pick), self._path(world, prefix, task_id)
+        session, path = self.session_of(world, pick), self.path(world, prefix, task_id)
         answer = self.call(world, session, "GET", path)
         task = self.judge(answer, lambda: world.find(task_id, Match(None)))
         if task is not None:
@@ -272,7 +257,7 @@ class TaskRules(Machine):
             world,
             self.session_of(world, pick),
             "POST",
-            self._path(world, prefix, "batch"),
+            self.path(world, prefix, "batch"),
             body=body,
             headers={"Idempotency-Key": key},
         )
@@ -315,33 +300,3 @@ class TaskRules(Machine):
                     operation["if_match"] = task.version - pick % 2
             operations.append(operation)
         return operations
-
-    @rule(user=USERS, pick=PICKS, query=QUERIES, prefix=PREFIXES)
-    def list_all_pages(self, user: int, pick: int, query: Body, prefix: str) -> None:
-        world = self.worlds[user]
-        session, path = self.session_of(world, pick), self._path(world, prefix)
-        expected = [task.id for task in world.listed(query)]
-        found: list[str] = []
-        cursor = None
-        while True:
-            page = self.expect(world, session, "GET", path, 200, query={**query, "cursor": cursor})
-            assert page["total"] == (len(expected) if query.get("include_total") else None)
-            for item in page["items"]:
-                self.same(world, world.tasks[item["id"]], item)
-            found += [item["id"] for item in page["items"]]
-            cursor = page["next_cursor"]
-            assert (cursor is None) == (len(found) >= len(expected))
-            if cursor is None:
-                break
-        assert found == expected, (query, found, expected)
-
-    @rule(user=USERS, pick=PICKS, query=QUERIES, offset=st.integers(0, 4))
-    def list_one_page(self, user: int, pick: int, query: Body, offset: int) -> None:
-        world = self.worlds[user]
-        session = self.session_of(world, pick)
-        asked = {**query, "offset": offset}
-        answer = self.call(world, session, "GET", "/tasks", query=asked)
-        expected = [task.id for task in world.listed(query)][offset : offset + query["limit"]]
-        assert [item["id"] for item in json.loads(answer.body)["items"]] == expected
-        headers = {"If-None-Match": answer.headers["etag"]}
-        self.expect(world, session, "GET", "/tasks", 304, query=asked, headers=headers)

@@ -31,7 +31,7 @@ def add_docs(app: FastAPI) -> None:
         for script in _INLINE_SCRIPT.findall(html)
     )
     policy = (
-        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self'; "
         "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )

@@ -1,0 +1,105 @@
+"""What the server itself does with bytes that no client library would send.
+
+Whatever Granian answers on its own does not reach the application: these answers are listed here,
+and in docs/api.md, as all that has no envelope.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.accounts import API
+from tests.hostile.corpus import HEADERS, SEGMENTS
+from tests.processes import Server, serving
+from tests.raw_http import connected
+
+_ENVELOPE = re.compile(
+    rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n.*content-type: application/json\r\n.*"
+    rb'\r\n\r\n(?:\{"error":\{"code":"[A-Z_]+".*|\{.*)\Z',
+    re.DOTALL | re.IGNORECASE,
+)
+# Statuses of Granian's own, without a body: it can't read the request.
+_OWN = re.compile(rb"\AHTTP/1\.1 (400|414|431) [^\r]*\r\n(?!.*content-type)", re.DOTALL)
+_SECONDS = 5.0
+
+# Requests that are no HTTP, or none that two servers would read alike.
+MALFORMED = [
+    b"\x00\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET\r\n\r\n",
+    b"GET /health/live\r\n\r\n",
+    b"GET /health/live HTTP/9.9\r\nHost: a\r\n\r\n",
+    b"GET  /health/live  HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"G\xe9T /health/live HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost a\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nA: b\x00c\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nA\x00: b\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nab",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 500_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5_000 + b"\r\n",
+]
+
+
+@pytest.fixture(scope="module")
+def server(dsn: str) -> Iterator[Server]:
+    with serving(dsn, workers=1) as server:
+        yield server
+
+
+async def answers(server: Server, request: bytes) -> bytes:
+    """All that comes back until the server closes, or has nothing more to say."""
+    async with connected(server.url) as connection:
+        await connection.send_all(request)
+        await connection.read_for(_SECONDS)
+        return connection.received
+
+
+def request(path: str, *headers: tuple[bytes, bytes]) -> bytes:
+    lines = [b"GET %s HTTP/1.1" % path.encode(), b"Host: duly.test", b"Connection: close"]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+@pytest.mark.parametrize("raw", MALFORMED, ids=lambda raw: repr(raw[:60]))
+async def test_what_is_no_request_is_refused(server: Server, raw: bytes) -> None:
+    closing = raw.replace(b"Host: a\r\n", b"Host: a\r\nConnection: close\r\n", 1)
+    received = await answers(server, closing)
+
+    assert received == b"" or _OWN.match(received) or _ENVELOPE.match(received), received
+    assert b"HTTP/1.1 5" not in received
+
+
+async def test_every_hostile_path_is_answered_in_the_envelope(server: Server) -> None:
+    for segment in SEGMENTS:
+        received = await answers(server, request(f"{API}/tasks/{segment}"))
+        assert re.match(rb"HTTP/1\.1 (400|401|404|405) ", received), (segment, received)
+        assert _ENVELOPE.match(received) or _OWN.match(received), (segment, received)
+
+
+async def test_every_hostile_header_is_answered_in_the_envelope(server: Server) -> None:
+    for name, value in HEADERS:
+        if name == b"expect":
+            continue
+        received = await answers(server, request("/health/live", (name, value)))
+        assert re.match(rb"HTTP/1\.1 (200|400|413|431) ", received), (name, value, received)
+        assert _ENVELOPE.match(received) or _OWN.match(received), (name, value, received)
+
+
+async def test_the_server_is_well_after_all_that(server: Server) -> None:
+    assert b" 200 " in await answers(server, request("/health/ready"))
+    assert "ERROR" not in server.log.read_text()
