@@ -23,35 +23,53 @@ _ENVELOPE = re.compile(
 _OWN = re.compile(rb"\AHTTP/1\.1 (400|414|431) [^\r]*\r\n(?!.*content-type)", re.DOTALL)
 _SECONDS = 5.0
 
-# Requests that are no HTTP, or none that two servers would read alike.
-MALFORMED = [
-    b"\x00\r\n\r\n",
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    b"GET\r\n\r\n",
-    b"GET /health/live\r\n\r\n",
-    b"GET /health/live HTTP/9.9\r\nHost: a\r\n\r\n",
-    b"GET  /health/live  HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"G\xe9T /health/live HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost a\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost: a\r\nA: b\x00c\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost: a\r\nA\x00: b\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-    b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
-    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
-    b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\nab",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 500_000 + b"\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5_000 + b"\r\n",
+# Requests that are no HTTP, or none that two servers would read alike, and the statuses of their
+# answers; None where there is none. The first part is Granian's own answers.
+OURS, GRANIANS = True, False
+MALFORMED: list[tuple[bytes, int | None, bool]] = [
+    (b"\x00\r\n\r\n", 400, GRANIANS),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, GRANIANS),
+    (b"GET\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/9.9\r\nHost: a\r\n\r\n", 400, GRANIANS),
+    (b"GET  /health/live  HTTP/1.1\r\nHost: a\r\n\r\n", 400, GRANIANS),
+    (b"G\xe9T /health/live HTTP/1.1\r\nHost: a\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/1.1\r\nHost a\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/1.1\r\nHost: a\r\nA: b\x00c\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/1.1\r\nHost: a\r\nA\x00: b\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400, GRANIANS),
+    (b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400, GRANIANS),
+    (
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        400,
+        GRANIANS,
+    ),
+    (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        400,
+        OURS,
+    ),
+    (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        400,
+        OURS,
+    ),
+    (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: gzip\r\n\r\nab",
+        400,
+        GRANIANS,
+    ),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", None, GRANIANS),
+    (b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, GRANIANS),
+    (b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400, GRANIANS),
+    (b"GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, GRANIANS),
+    (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
+    (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
+    (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
+    (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, GRANIANS),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 500_000 + b"\r\n\r\n", 404, OURS),
+    (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5_000 + b"\r\n", 431, GRANIANS),
 ]
 
 
@@ -75,13 +93,20 @@ def request(path: str, *headers: tuple[bytes, bytes]) -> bytes:
     return b"\r\n".join([*lines, b"", b""])
 
 
-@pytest.mark.parametrize("raw", MALFORMED, ids=lambda raw: repr(raw[:60]))
-async def test_what_is_no_request_is_refused(server: Server, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    ("raw", "status", "is_ours"), MALFORMED, ids=[repr(raw[:60]) for raw, *_ in MALFORMED]
+)
+async def test_what_is_no_request_is_refused(
+    server: Server, raw: bytes, status: int | None, *, is_ours: bool
+) -> None:
     closing = raw.replace(b"Host: a\r\n", b"Host: a\r\nConnection: close\r\n", 1)
     received = await answers(server, closing)
 
-    assert received == b"" or _OWN.match(received) or _ENVELOPE.match(received), received
-    assert b"HTTP/1.1 5" not in received
+    if status is None:
+        assert received == b""
+    else:
+        assert received.startswith(b"HTTP/1.1 %d " % status), received
+        assert (_ENVELOPE if is_ours else _OWN).match(received), received
 
 
 async def test_every_hostile_path_is_answered_in_the_envelope(server: Server) -> None:

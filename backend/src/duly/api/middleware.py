@@ -137,6 +137,9 @@ class _Exchange:
                 message = await self._receive()
         except TimeoutError:
             raise RequestTimeout from None
+        if message["type"] == "http.disconnect":
+            # Gone, or with chunks that are none: to the server it is the same.
+            raise ValidationFailed.of("body", "The body broke off.", "body_incomplete")
         self._received += len(message.get("body", b""))
         if self._received > MAX_BODY_BYTES:
             raise PayloadTooLarge
