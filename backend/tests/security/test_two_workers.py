@@ -1,0 +1,162 @@
+"""Sessions on two real workers that share nothing but the database.
+
+`make chaos-auth` does the same for many more rounds.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.accounts import API, Account, register
+from tests.database import age
+from tests.processes import SECRET, Server, serving
+
+ROUNDS = int(os.environ.get("DULY_TEST_ROUNDS", "1"))
+SECOND = 1.0
+REPLAY_WINDOW = 10
+
+
+@pytest.fixture(scope="module")
+def server(dsn: str) -> Iterator[Server]:
+    with serving(dsn, workers=2, DULY_REFRESH_LIMIT="100000/minute") as server:
+        yield server
+
+
+@asynccontextmanager
+async def on_both(server: Server) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client on each worker, held by its connection."""
+    async with AsyncExitStack() as stack:
+        found: dict[int, httpx.AsyncClient] = {}
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        for _ in range(64):
+            client = httpx.AsyncClient(base_url=server.url, limits=limits, timeout=30)
+            await stack.enter_async_context(client)
+            async with client.stream("GET", "/health/live") as answer:
+                port = answer.extensions["network_stream"].get_extra_info("client_addr")[1]
+                await answer.aread()
+            [pid] = [
+                worker.pid
+                for worker in server.workers
+                if port in {end.raddr.port for end in worker.net_connections("tcp") if end.raddr}
+            ]
+            found.setdefault(pid, client)
+            if len(found) == 2:
+                break
+        assert len(found) == 2
+        yield list(found.values())
+
+
+async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
+    return await client.post(f"{API}/auth/refresh", json={"refresh_token": token})
+
+
+async def test_a_hundred_refreshes_of_one_token_leave_one_lineage(
+    server: Server, dsn: str
+) -> None:
+    async with on_both(server) as workers, httpx.AsyncClient(base_url=server.url) as crowd:
+        for _ in range(2 * ROUNDS):
+            erin = await register(crowd)
+            token = erin.session["refresh_token"]
+
+            answers = await asyncio.gather(*(refresh(crowd, token) for _ in range(100)))
+
+            assert {answer.status_code for answer in answers} == {200}
+            [successor] = {answer.json()["refresh_token"] for answer in answers}
+            last = (await refresh(workers[0], successor)).json()
+
+            await age(dsn, erin.id, seconds=REPLAY_WINDOW)
+            replays = await asyncio.gather(*(refresh(crowd, token) for _ in range(10)))
+            assert {answer.status_code for answer in replays} == {401}
+            # At once: a refresh asks the database, whichever worker has it.
+            for worker in workers:
+                assert (await refresh(worker, last["refresh_token"])).status_code == 401
+            await asyncio.sleep(SECOND)
+            for answer in answers:
+                erin.session = answer.json()
+                for erin.client in workers:
+                    assert (await erin.get("/users/me")).status_code == 401
+
+
+WAYS = ["log out", "end one", "end all", "change the password", "delete", "disable"]
+
+
+async def end(way: str, actor: Account, victim: Account, dsn: str) -> None:
+    """End a session of the actor's, one of the ways there are; returns once it is acknowledged."""
+    there = Account(actor.client, "", "", victim.session)
+    match way:
+        case "log out":
+            answer = await there.post("/auth/logout")
+        case "end one":
+            listed = (await there.get("/auth/sessions")).json()["items"]
+            [current] = [one["id"] for one in listed if one["is_current"]]
+            answer = await actor.delete(f"/auth/sessions/{current}")
+        case "end all":
+            answer = await actor.delete("/auth/sessions")
+        case "change the password":
+            change = {"current_password": actor.password, "new_password": actor.password + "2"}
+            answer = await actor.put("/users/me/password", change)
+        case "delete":
+            body = {"current_password": actor.password}
+            answer = await actor.delete("/users/me", json=body)
+        case _:
+            await disable(actor, dsn)
+            return
+    assert answer.status_code == 204, answer.text
+
+
+async def disable(account: Account, dsn: str) -> None:
+    """As the operator does."""
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("duly"),
+        *("user", "disable", account.email),
+        env={**os.environ, "DATABASE_URL": dsn, "DULY_SECRET_KEY": SECRET},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert await process.wait() == 0
+
+
+async def use(client: httpx.AsyncClient, victim: Account, over: asyncio.Event) -> list[float]:
+    """Use a token without a pause; gives when each request was sent that was let through."""
+    taken = []
+    there = Account(client, "", "", victim.session)
+    while not over.is_set():
+        sent = time.monotonic()
+        answer = await there.get("/users/me")
+        assert answer.status_code in (200, 401), answer.text
+        if answer.status_code == 200:
+            taken.append(sent)
+    return taken
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_worker_takes_a_token_a_second_after_it_was_ended(
+    server: Server, dsn: str, way: str
+) -> None:
+    async with on_both(server) as workers, httpx.AsyncClient(base_url=server.url) as elsewhere:
+        for _ in range(ROUNDS):
+            actor = await register(elsewhere)
+            victim = await actor.sign_in_again()
+            over = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                using = [group.create_task(use(client, victim, over)) for client in workers]
+                await asyncio.sleep(0.1)
+                await end(way, actor, victim, dsn)
+                ended = time.monotonic()
+                for _ in range(4):
+                    token = victim.session["refresh_token"]
+                    assert (await refresh(elsewhere, token)).status_code == 401
+                await asyncio.sleep(ended + SECOND + 0.3 - time.monotonic())
+                over.set()
+
+            taken = [task.result() for task in using]
+            assert all(taken), "both workers took the token before"
+            assert max(map(max, taken)) <= ended + SECOND
