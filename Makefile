@@ -49,6 +49,9 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
 	@cd backend && .venv/bin/python bench/events.py
 
+attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
+	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
+
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 

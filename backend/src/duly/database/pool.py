@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from anyio import CancelScope
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
@@ -82,12 +83,15 @@ class Pool:
     ) -> AsyncIterator[AsyncConnection[Row]]:
         self.used += 1
         try:
-            async with asyncio.timeout(timeout or self._timeout):
-                connection = await self._take()
-                try:
-                    yield connection
-                finally:
-                    await self._pool.putconn(connection)
+            # Who hangs up on a stream cancels again and again, even what tidies up after the first
+            # time; the connection would be lost. The timeout cancels once.
+            with CancelScope(shield=True):
+                async with asyncio.timeout(timeout or self._timeout):
+                    connection = await self._take()
+                    try:
+                        yield connection
+                    finally:
+                        await self._pool.putconn(connection)
         except (psycopg.OperationalError, PoolTimeout, PoolClosed, TimeoutError) as error:
             log.error("database.unavailable", reason=_summary(error))
             raise ServiceUnavailable from error

@@ -1,0 +1,37 @@
+"""What an answer is, apart from what no two worlds make alike."""
+
+import re
+from typing import Any
+
+from tests.attack.wire import Answer
+
+# What is made anew by each world: times, ids, sealed tokens, and what is derived from them.
+_MADE = re.compile(
+    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
+    rb"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+    rb"|[0-9a-f]{32}"
+    rb"|[\w-]{40,}(?:\.[\w-]+)*"
+)
+_WORD = re.compile(rb"[\w.@-]{12,}")
+
+
+class Difference(Exception):
+    """A victim was seen, touched, or made a difference."""
+
+
+def plain(answer: Answer) -> tuple[Any, ...]:
+    """An answer without what is made anew by each world; an error whole."""
+    if answer.status >= 400:
+        return answer.status, answer.headers, answer.body
+    headers = [
+        (name, _MADE.sub(b"*", value))
+        for name, value in answer.headers
+        if name != b"content-length"
+    ]
+    return answer.status, headers, _MADE.sub(b"*", answer.body)
+
+
+def words_of(answer: Answer) -> set[str]:
+    """All that could be an id, a token or an address."""
+    whole = answer.body + repr(answer.headers).encode()
+    return {word.decode() for word in _WORD.findall(whole)}

@@ -1,0 +1,83 @@
+"""Walls that stand before a second one: without them, nobody comes further.
+
+Each is told with the predicate that remains, and with what makes it enough; `test_walls.py` checks
+both. The long run fails for a wall that falls unseen and is not here, and for one that is here but
+does not fall unseen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+
+from duly.core.security import InvalidToken, Keyring, hash_password
+from duly.models import Session, UserEmail
+from duly.utils.tables import table_of
+
+
+@dataclass(frozen=True)
+class Reason:
+    """`remains` is in the statement still, and `check` shows that it is enough."""
+
+    because: str
+    remains: str
+    check: Callable[[], None]
+
+
+def _no_two_hashes_are_alike() -> None:
+    assert hash_password("the same", 4) != hash_password("the same", 4)
+
+
+def _an_address_is_in_one_row() -> None:
+    assert [column.name for column in table_of(UserEmail).primary_key] == ["email_key"]
+
+
+def _no_token_names_anothers_session() -> None:
+    keyring = Keyring("0f6a41ce2b7d9853" * 4)
+    mine, theirs = keyring.issue_refresh(UUID(int=1), UUID(int=2)), UUID(int=3)
+    raw = _raw(mine.token)
+    for forged in (raw[:16] + theirs.bytes + raw[32:], theirs.bytes + raw[16:]):
+        with pytest.raises(InvalidToken):
+            keyring.read_refresh(_text(forged))
+    # And nobody but us chooses a session's id.
+    assert {column.name for column in table_of(Session).primary_key} == {"user_id", "id"}
+
+
+def _raw(token: str) -> bytes:
+    from base64 import urlsafe_b64decode
+
+    return urlsafe_b64decode(token + "=" * (-len(token) % 4))
+
+
+def _text(raw: bytes) -> str:
+    from base64 import urlsafe_b64encode
+
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+_SALTED = "the row must have the hash that was read of the caller's account; each has its own salt"
+_SEALED = "both the user and the session are read from a token that is sealed with our key"
+
+EXPLAINED = {
+    "auth._SET_PASSWORD#0": Reason(
+        _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
+    ),
+    "auth._REHASH#0": Reason(
+        _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
+    ),
+    "sessions._OPEN#0": Reason(
+        _SALTED, "users.password_hash = %(password_hash)s", _no_two_hashes_are_alike
+    ),
+    "sessions._ROTATE#0": Reason(
+        _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
+    ),
+    "sessions._END_REUSED#0": Reason(
+        _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
+    ),
+    "users._DROP_EMAIL#0": Reason(
+        "the address is the one of the caller's own row, and no two rows have the same",
+        "user_emails.email_key = %(email_key)s",
+        _an_address_is_in_one_row,
+    ),
+}

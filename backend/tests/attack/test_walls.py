@@ -1,0 +1,124 @@
+"""A suite that can't fail proves nothing: it goes red for each wall that is taken out."""
+
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import true
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter
+
+from duly.core.config import Settings
+from duly.database import statements
+from duly.database.statements import USER_ID, UnscopedStatement, owned
+from tests.attack.explained import EXPLAINED
+from tests.attack.shapes import Shapes
+from tests.attack.siege import Siege, Step
+from tests.attack.walls import Mutant, Source, mutants, sources
+from tests.attack.worlds import World, two_worlds
+
+_LIST = "task_lists._page(-created_at completed=None searched={} resumed=False counted=True trashed=False)"
+
+# One statement of each kind, and the operation that runs it. `make attack` takes all of them.
+SAMPLE = {
+    "tasks._READ": "get_task",
+    "tasks._update(description,is_completed,title)": "replace_task",
+    "tasks._TRASH": "delete_task",
+    "tasks._ERASE": "delete_user_task",
+    "tasks._EXPORT": "export_me",
+    _LIST.format(False): "list_tasks",
+    _LIST.format(True): "list_tasks",
+    "sync._PAGE": "sync_changes",
+    "batches._LOAD": "run_task_batch",
+    "batches._SAVE": "run_task_batch",
+    "sessions._END_ONE": "end_session",
+}
+
+
+@pytest.fixture(scope="module")
+async def siege(settings: Settings, dsn: str) -> AsyncIterator[Siege]:
+    async with two_worlds(settings, dsn) as worlds:
+        yield Siege(worlds)
+
+
+def steps_of(worlds: tuple[World, World], source: Source) -> list[Step]:
+    """The parts of the suite that run a statement of the sample."""
+    shapes = Shapes(worlds[0].app, random.Random(0))
+    operation = next(item for item in shapes.operations if item.id == SAMPLE[source.name])
+    if "_page" not in source.name:
+        return [Step(operation)]
+    wanted: dict[str, Any] = {"include_total": True}
+    if "searched=True" in source.name:
+        wanted["q"] = "task"
+    drafts = [draft for draft in shapes.combinations(operation) if draft.query == wanted]
+    return [Step(operation, draft) for draft in drafts]
+
+
+def source_of(name: str) -> Source:
+    return next(source for source in sources() if source.name == name)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+async def test_the_suite_goes_red_without_a_wall_and_is_green_with_all(
+    siege: Siege, name: str
+) -> None:
+    source = source_of(name)
+    siege.assign(source.sql, steps_of(siege.worlds, source))
+
+    assert [mutant.name for mutant in mutants(source) if await siege.survives(mutant)] == []
+    assert await siege.survives(Mutant(source, 0, "none", source.sql), rounds=1)
+
+
+def without_owner(construct: Any) -> Any:
+    """The statement as it would be, had its author forgotten the owner."""
+
+    def forget(element: Any, **_: Any) -> Any:
+        if isinstance(element, BinaryExpression) and any(
+            isinstance(side, BindParameter) and side.key == USER_ID.key
+            for side in (element.left, element.right)
+        ):
+            return true()
+        return None
+
+    return visitors.replacement_traverse(construct, {}, forget)
+
+
+def test_no_statement_compiles_once_its_owner_is_forgotten() -> None:
+    guarded = [source for source in sources() if source.is_guarded]
+    assert len(guarded) > 300
+
+    for source in guarded:
+        with pytest.raises(UnscopedStatement):
+            owned(without_owner(source.construct))
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLE if "_SAVE" not in name])
+async def test_without_the_proof_a_forgotten_owner_compiles_and_the_suite_goes_red(
+    siege: Siege, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = source_of(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            statements._ProvingCompiler,
+            "_proven",
+            lambda _, visit, statement, __, *args, **options: visit(statement, *args, **options),
+        )
+        for method in ("visit_table", "visit_join"):
+            plain = getattr(PGCompiler_psycopg, method)
+            patch.setattr(statements._ProvingCompiler, method, plain)
+        forgetful = owned(without_owner(source.construct)).sql
+    assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
+    siege.assign(source.sql, steps_of(siege.worlds, source))
+
+    assert not await siege.survives(Mutant(source, 0, "all", forgetful))
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_a_wall_that_falls_unseen_has_another_behind_it(name: str) -> None:
+    reason = EXPLAINED[name]
+    mutant = next(item for source in sources() for item in mutants(source) if item.name == name)
+
+    assert reason.remains in mutant.sql.decode()
+    reason.check()

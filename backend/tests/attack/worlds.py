@@ -1,0 +1,209 @@
+"""Two worlds, alike but for the victims: what an intruder sees must be the same in both.
+
+Each is an application on a database of its own. In the first there are victims, in the second
+nobody ever heard of them, so that whatever id of a victim is sent does not exist there.
+"""
+
+import random
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg
+from fastapi import FastAPI
+from psycopg import sql
+
+from duly.core.config import Settings
+from duly.database import migrations
+from duly.main import create_app
+from duly.models import metadata
+from duly.models.base import owner_column
+from tests.accounts import API
+from tests.attack.wire import Answer, Request, call
+
+PASSWORD = "correct horse battery 42"
+
+_UNLIMITED = "100000/second"
+BUDGETS: dict[str, Any] = {
+    "rate_limit": "off",
+    "login_account_limit": _UNLIMITED,
+    "login_address_limit": _UNLIMITED,
+    "register_limit": _UNLIMITED,
+    "refresh_limit": _UNLIMITED,
+    "access_token_minutes": 60,
+    "log_level": "error",
+}
+"""Attackers in a test have no time to wait; that budgets hold is shown elsewhere."""
+
+
+@dataclass
+class World:
+    """One application and its database."""
+
+    app: FastAPI
+    dsn: str
+    connection: psycopg.AsyncConnection[Any]
+
+    async def rows(self, statement: sql.Composed | str, **params: Any) -> list[Any]:
+        """What is stored, asked behind the application's back."""
+        query = statement.encode() if isinstance(statement, str) else statement
+        cursor = await self.connection.execute(query, params or None)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def clear(self) -> None:
+        """Forget everybody."""
+        forget = sql.SQL("DELETE FROM {}")
+        tables = [table.name for table in metadata.sorted_tables if table.name != "installations"]
+        await self.rows(
+            sql.SQL(";").join(forget.format(sql.Identifier(name)) for name in tables[::-1])
+        )
+
+
+@asynccontextmanager
+async def database(dsn: str) -> AsyncIterator[str]:
+    """A new database on the server of `dsn`, dropped in the end; no vacuum marks its rows."""
+    name = f"attack_{uuid4().hex[:12]}"
+    quoted = sql.Identifier(name)
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        await connection.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
+        # Nothing that is stored here must outlast a crash.
+        await connection.execute(
+            sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(quoted)
+        )
+        try:
+            own = re.sub(r"(?<=/)[^/?]+(?=\?|$)", quote(name), dsn, count=1)
+            migrations.upgrade(own)
+            async with await psycopg.AsyncConnection.connect(own, autocommit=True) as inside:
+                for table in metadata.sorted_tables:
+                    await inside.execute(
+                        sql.SQL("ALTER TABLE {} SET (autovacuum_enabled = false)").format(
+                            sql.Identifier(table.name)
+                        )
+                    )
+            yield own
+        finally:
+            await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
+
+
+@asynccontextmanager
+async def two_worlds(settings: Settings, dsn: str) -> AsyncIterator[tuple[World, World]]:
+    """The world with victims, and the one without."""
+    async with AsyncExitStack() as stack:
+        worlds = []
+        for _ in range(2):
+            own = await stack.enter_async_context(database(dsn))
+            url = type(settings.database_url)(own) if settings.database_url else None
+            app = create_app(settings.model_copy(update={**BUDGETS, "database_url": url}))
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            connection = await psycopg.AsyncConnection.connect(own, autocommit=True)
+            await stack.enter_async_context(connection)
+            worlds.append(World(app, own, connection))
+        yield worlds[0], worlds[1]
+
+
+@dataclass
+class Person:
+    """Somebody in one world. `own` is what they can send of themselves, by its kind."""
+
+    world: World
+    address: str
+    own: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return str(self.own["user_id"])
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request, and remember what it gives of one's own."""
+        answer = await call(self.world.app, request, self.address)
+        if answer.is_success and b'"refresh_token"' in answer.body:
+            self.remember(orjson.loads(answer.body))
+        elif answer.is_success and request.method == "PATCH" and b'"email"' in answer.body:
+            self.own["email"] = orjson.loads(answer.body)["email"]
+        return answer
+
+    def remember(self, session: dict[str, Any]) -> None:
+        """Use the tokens of a new session, if it is one's own."""
+        if self.own.setdefault("user_id", session["user"]["id"]) == session["user"]["id"]:
+            claims = orjson.loads(_decode(session["access_token"].split(".")[1]))
+            self.own |= {"session_id": claims["sid"], "email": session["user"]["email"]}
+            self.own |= {name: session[name] for name in ("access_token", "refresh_token")}
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request that must succeed."""
+        headers = {"Content-Type": "application/json", **headers}
+        if "access_token" in self.own:
+            headers["Authorization"] = f"Bearer {self.own['access_token']}"
+        path, _, query = path.partition("?")
+        pairs = [(name, value) for name, _, value in (p.partition("=") for p in query.split("&"))]
+        content = None if body is None else orjson.dumps(body)
+        request = Request(method, path, pairs if query else [], headers, content)
+        answer = await self.send(request)
+        assert answer.is_success, (method, path, answer)
+        return answer
+
+    async def read(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """As above; gives the body of the answer."""
+        return orjson.loads((await self.ask(method, API + path, body, **headers)).body)
+
+
+def _decode(segment: str) -> bytes:
+    import base64
+
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+async def join(world: World, rng: random.Random) -> Person:
+    """Somebody new."""
+    address = f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}"
+    person = Person(world, address)
+    person.own["password"] = PASSWORD
+    email = f"{rng.getrandbits(64):016x}@example.com"
+    await person.read("POST", "/auth/register", {"email": email, "password": PASSWORD})
+    person.own["first_token"] = (await person.read("GET", "/sync"))["token"]
+    return person
+
+
+def new_uuid(rng: random.Random) -> str:
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+async def make_tasks(person: Person, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make tasks, all at once; gives them."""
+    operations = [{"op": "create", "task": task} for task in tasks]
+    result = await person.read("POST", "/tasks/batch", {"operations": operations})
+    return [item["task"] for item in result["results"]]
+
+
+_OWNED = [
+    (table.name, owner.name)
+    for table in metadata.sorted_tables
+    for owner in [owner_column(table)]
+    if owner is not None
+]
+
+# The transactions that last wrote and locked a row are part of it: nobody may even touch it.
+_STORED = sql.SQL(" UNION ALL ").join(
+    sql.SQL(
+        "SELECT {name} AS t, to_jsonb(r)::text, r.xmin::text, r.xmax::text "
+        "FROM {table} r WHERE r.{owner} = ANY(%(users)s)"
+    ).format(name=name, table=sql.Identifier(name), owner=sql.Identifier(owner))
+    for name, owner in [*_OWNED, ("user_emails", "user_id")]
+) + sql.SQL(
+    " UNION ALL SELECT 'revoked_sessions', to_jsonb(r)::text, r.xmin::text, '' "
+    "FROM revoked_sessions r WHERE session_id = ANY(%(sessions)s) ORDER BY 1, 2"
+)
+
+
+async def stored(world: World, users: list[str], sessions: list[str]) -> list[Any]:
+    """Every row of some users, as it lies in the database."""
+    return await world.rows(
+        _STORED,
+        users=[UUID(user) for user in users],
+        sessions=[UUID(session) for session in sessions],
+    )
