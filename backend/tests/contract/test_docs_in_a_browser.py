@@ -16,7 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.accounts import API
 from tests.factories import RegistrationFactory, TaskFactory
-from tests.processes import serving
+from tests.servers import serving
 
 _PATIENCE = 20.0
 _VIOLATIONS = """

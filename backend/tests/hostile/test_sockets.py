@@ -11,8 +11,8 @@ import pytest
 
 from tests.accounts import API
 from tests.hostile.corpus import HEADERS, SEGMENTS
-from tests.processes import Server, serving
 from tests.raw_http import connected
+from tests.servers import Server, serving
 
 _ENVELOPE = re.compile(
     rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n.*content-type: application/json\r\n.*"

@@ -13,8 +13,8 @@ import pytest
 
 from tests.accounts import API, Account, register
 from tests.database import execute
-from tests.servers import Server, serving
 from tests.raw_http import END, Connection, chunk, connected, head
+from tests.servers import Server, serving
 
 LIMIT = 10
 """Seconds within which a stalled connection is closed."""

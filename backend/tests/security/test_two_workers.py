@@ -17,7 +17,7 @@ import pytest
 
 from tests.accounts import API, Account, register
 from tests.database import age
-from tests.processes import SECRET, Server, serving
+from tests.servers import SECRET, Server, serving
 
 ROUNDS = int(os.environ.get("DULY_TEST_ROUNDS", "1"))
 SECOND = 1.0
