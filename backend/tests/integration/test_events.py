@@ -399,11 +399,12 @@ async def test_what_others_announce_on_the_channel_is_ignored(
     async with stream_of(worker.app, alice.headers) as stream:
         await stream.ready()
         await until(lambda: worker.hub._is_listening)
+        line = await worker.connections("LISTEN%")
         await execute(worker.dsn, "SELECT pg_notify('duly_changes', %s)", payload)
 
         task = await alice.create_task()
         assert (await stream.change())["id"] == task["id"]
-        assert worker.hub._is_listening
+        assert await worker.connections("LISTEN%") == line
 
 
 @pytest.mark.parametrize("is_direct", [True, False], ids=["direct", "polling"])
