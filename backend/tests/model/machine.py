@@ -111,9 +111,10 @@ class Machine(RuleBasedStateMachine):
             return self.add_session(world, json.loads(answer.body))
         return list(world.sessions.values())[pick % len(world.sessions)]
 
-    def an_id(self, user: int, pick: int) -> str:
+    def an_id(self, user: int, pick: int, *, from_trash: bool = False) -> str:
         """An id: mostly the user's own, now and then another's, a former one, or nothing's."""
-        own = list(self.worlds[user].tasks)
+        tasks = self.worlds[user].tasks
+        own = [task.id for task in tasks.values() if task.is_trashed >= from_trash] or list(tasks)
         if own and pick % 4:
             return own[pick // 4 % len(own)]
         others = [*self.ids, *self.worlds[1 - user].tasks]

@@ -203,7 +203,7 @@ class TaskRules(Machine):
     ) -> None:
         """A request about one task."""
         world = self.worlds[user]
-        task_id = self.an_id(user, pick)
+        task_id = self.an_id(user, pick, from_trash=action == "restore")
         task = world.tasks.get(task_id)
         answer = self.call(
             world,
@@ -215,11 +215,7 @@ class TaskRules(Machine):
             headers={"If-Match": matches.header(task.version if task else 1)},
         )
 
-        def play_it() -> bool:
-            model(world, task_id)
-            return True
-
-        if self.judge(answer, play_it) and method != "DELETE":
+        if self.judge(answer, lambda: (model(world, task_id), "done")) and method != "DELETE":
             assert answer.headers["etag"] == f'"{world.tasks[task_id].version}"'
             self.same(world, world.tasks[task_id], json.loads(answer.body))
 
