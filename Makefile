@@ -52,6 +52,18 @@ bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
 attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
 	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
 
+rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
+	@cd backend && .venv/bin/python -m bench.rude $(ARGS)
+
+hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody else
+	@cd backend && .venv/bin/python -m bench.hammer $(ARGS)
+
+oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
+	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
+
+chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
+	@cd backend && DULY_TEST_ROUNDS=$(or $(ROUNDS),50) .venv/bin/python -m pytest --no-cov --numprocesses=0 tests/security/test_two_workers.py
+
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 

@@ -31,6 +31,9 @@ _STALL_TIMEOUT_MS = 10_000
 """For so long a client may take nothing of what is sent to it."""
 
 _DRAIN_SECONDS = 30
+_BUFFER_BYTES = 32_768
+"""What a connection may keep in memory of either direction; all headers must fit in."""
+
 _BACKLOG = 2048
 
 
@@ -89,7 +92,9 @@ def _granian(settings: Settings, line: Connection) -> MPServer:
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_MS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=_HEADER_TIMEOUT_MS, max_buffer_size=_BUFFER_BYTES
+        ),
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=_DRAIN_SECONDS,

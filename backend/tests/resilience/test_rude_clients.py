@@ -161,7 +161,7 @@ async def test_huge_bodies_are_refused_unread(server: Server) -> None:
             reading = asyncio.ensure_future(connection.read_for(LIMIT))
             connection.send(opening)
             for _ in range(FIFTY_MB // 65_536):
-                if reading.done():
+                if connection.statuses:
                     break
                 await connection.send_all(piece)
             assert await reading
@@ -240,3 +240,23 @@ async def test_a_body_whose_end_is_in_doubt_is_refused(server: Server, framing: 
         assert await connection.read_for(LIMIT)
 
     assert connection.statuses == [400]
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["with its length", "chunked"])
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [(LOGIN, 3_000_000, 413), ("/no/such/path", 900_000, 404), ("/health/live", 900_000, 405)],
+)
+async def test_whoever_sends_all_before_reading_still_gets_the_answer(
+    server: Server, path: str, size: int, status: int, *, is_chunked: bool
+) -> None:
+    framing = {"Transfer_Encoding": "chunked"} if is_chunked else {"Content_Length": str(size)}
+    piece = b" " * 30_000
+    async with connected(server.url) as connection:
+        connection.send(head("POST", path, **JSON, **framing))
+        for _ in range(size // len(piece)):
+            await connection.send_all(chunk(piece) if is_chunked else piece)
+        await connection.send_all(END if is_chunked else b"")
+        await connection.read_for(1)
+
+    assert connection.statuses == [status]

@@ -1,6 +1,7 @@
 """What every request goes through: an id, limits on its body, safe headers, one log line."""
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Sequence
@@ -26,6 +27,9 @@ from duly.utils.addresses import Network, is_trusted
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT = 8.0
 """Seconds within which a body must have arrived."""
+
+_LINGER = 2.0
+"""Seconds for which the rest of a body that nobody wants is taken and dropped."""
 
 BUDGET = "duly.budget"
 """Where the scope holds what is left of the caller's budget."""
@@ -88,6 +92,7 @@ class RequestMiddleware:
             await exchange.fail(InternalError())
         finally:
             exchange.log()
+        await exchange.linger()
 
     def _is_secure(self, scope: Scope) -> bool:
         """Whether the client speaks TLS, to us or to a proxy of ours."""
@@ -110,6 +115,9 @@ class _Exchange:
         self._started_at = time.perf_counter()
         self._deadline: float | None = None
         self._received = 0
+        self._has_more = "transfer-encoding" in self._headers or (
+            self._headers.get("content-length", "0") != "0"
+        )
         self._status = 0
 
     def check_framing(self) -> None:
@@ -136,10 +144,12 @@ class _Exchange:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
+            self._has_more = False  # it has been waited for long enough
             raise RequestTimeout from None
         if message["type"] == "http.disconnect":
             # Gone, or with chunks that are none: to the server it is the same.
             raise ValidationFailed.of("body", "The body broke off.", "body_incomplete")
+        self._has_more = message.get("more_body", False)
         self._received += len(message.get("body", b""))
         if self._received > MAX_BODY_BYTES:
             raise PayloadTooLarge
@@ -163,6 +173,15 @@ class _Exchange:
         """Answer with an error, unless an answer is under way: that one can only break off."""
         if not self._status:
             await error_response(error)(self._scope, self._receive, self.send)
+
+    async def linger(self) -> None:
+        """Drop what is left of the body: to close upon it would reset the connection, and with it
+        the answer for a client that is still sending.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                while self._has_more:
+                    self._has_more = (await self._receive()).get("more_body", False)
 
     def log(self) -> None:
         """One line for the request."""
