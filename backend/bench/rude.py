@@ -11,7 +11,7 @@ import sys
 import time
 
 from bench.live import API, bearer, database, live, new_person, p99, percentiles, wire
-from tests.processes import Server
+from tests.servers import Server
 from tests.raw_http import chunk, connected
 from tests.resilience.test_rude_clients import FIFTY_MB, RUDE, Rude, begun
 
