@@ -59,7 +59,7 @@ class Reader(asyncio.Protocol):
 async def open_stream(url: httpx.URL, token: str) -> Reader:
     """A stream, open once its `ready` has come."""
     loop = asyncio.get_running_loop()
-    _, reader = await loop.create_connection(Reader, url.host, url.port)
+    _, reader = await loop.create_connection(Reader, url.host, url.port or 80)
     request = (
         f"GET {API}/events HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {token}\r\n\r\n"
     )

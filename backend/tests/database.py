@@ -38,13 +38,22 @@ async def holding_account(dsn: str, user_id: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def somebody_waits_for(connection: Connection) -> None:
-    """Return once another connection waits for a lock that this one holds."""
-    async with asyncio.timeout(4):
+_WAITING = b"""
+    WITH RECURSIVE waiting AS (
+        SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))
+        UNION
+        SELECT other.pid FROM pg_stat_activity other
+        JOIN waiting ON waiting.pid = ANY(pg_blocking_pids(other.pid))
+    )
+    SELECT count(*) FROM waiting
+"""
+
+
+async def somebody_waits_for(connection: Connection, count: int = 1) -> None:
+    """Return once others wait for a lock that this one holds, or for each other behind it."""
+    async with asyncio.timeout(8):
         while True:
-            cursor = await connection.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-            )
-            if await cursor.fetchone():
+            [(waiting,)] = await (await connection.execute(_WAITING)).fetchall()
+            if waiting >= count:
                 return
             await asyncio.sleep(0.01)

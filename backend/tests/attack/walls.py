@@ -104,14 +104,20 @@ def sources() -> list[Source]:
         patch.setattr(statements, "_compile", note)
         for name in (item.name for item in pkgutil.iter_modules(duly.services.__path__)):
             for attribute, value in vars(_run_again(name)).items():
-                if isinstance(value, statements.OwnedStatement):
-                    found[f"{name}.{attribute}"] = value.sql
+                if statement := _statement_of(value):
+                    found[f"{name}.{attribute}"] = statement.sql
                 elif _is_builder(value, name):
                     for args, options in BUILDERS[f"{name}.{attribute}"]:
                         label = f"{name}.{attribute}{_label(args, options)}"
-                        found[label] = value(*args, **options).sql
+                        found[label] = _statement_of(value(*args, **options)).sql
     assert set(found.values()) == set(written), "a statement that belongs to no module"
     return [Source(name, written[sql], sql) for name, sql in found.items()]
+
+
+def _statement_of(value: Any) -> Any:
+    """A statement, be it by itself or the `statement` of something."""
+    value = getattr(value, "statement", value)
+    return value if isinstance(value, statements.OwnedStatement) else None
 
 
 def _label(args: tuple[Any, ...], options: dict[str, Any]) -> str:
@@ -123,7 +129,8 @@ def _is_builder(value: Any, module: str) -> bool:
     function: Any = getattr(value, "__wrapped__", None)
     if function is None or function.__module__ != f"again_{module}":
         return False
-    return inspect.signature(function).return_annotation is statements.OwnedStatement
+    made = inspect.signature(function).return_annotation
+    return made is statements.OwnedStatement or "statement" in getattr(made, "__slots__", ())
 
 
 def _run_again(name: str) -> Any:

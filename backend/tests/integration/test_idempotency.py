@@ -230,7 +230,8 @@ async def test_many_at_once_with_different_bodies_have_one_winner(
 async def test_who_finds_the_first_in_flight_for_long_is_told_so(
     pair: tuple[Account, Account], dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(idempotency, "_PATIENCE", 0.3)
+    for name in ("_PATIENCE", "_PATIENCE_CONNECTED"):
+        monkeypatch.setattr(idempotency, name, 0.3)
     here, there = pair
     same, body = key(), {"title": "t"}
 

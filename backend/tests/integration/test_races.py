@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.accounts import Account
-from tests.database import execute
+from tests.database import execute, somebody_waits_for
 from tests.factories import TaskFactory
 
 Pair = tuple[Account, Account]
@@ -152,6 +152,28 @@ async def test_batches_single_writes_and_deletions_never_wait_in_a_circle(
         revisions = [row[0] for row in connection.execute(query, [pair[0].id])]
     assert len(set(revisions)) == len(revisions) == 48
     assert revisions[-1] == await revision(dsn, pair[0])
+
+
+async def test_a_deletion_of_an_account_waits_behind_a_batch_and_not_around_it(
+    pair: Pair, dsn: str
+) -> None:
+    here, there = pair
+    first, middle, last = (f"{n}1936d5e-8f1c-7000-8000-000000000001" for n in "123")
+    for task_id in (last, first, middle):
+        await here.create_task(id=task_id)
+    operations = [{"op": "complete", "id": one} for one in (last, middle, first)]
+
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        query = "SELECT FROM tasks WHERE user_id = %s AND id = %s FOR UPDATE"
+        await connection.execute(query, [here.id, middle])
+        batch = asyncio.create_task(there.post("/tasks/batch", {"operations": operations}))
+        await somebody_waits_for(connection)
+        body = {"current_password": here.password}
+        deletion = asyncio.create_task(here.delete("/users/me", json=body))
+        await somebody_waits_for(connection, count=2)
+
+    assert [result["status"] for result in (await batch).json()["results"]] == [200] * 3
+    assert (await deletion).status_code == 204
 
 
 @pytest.mark.parametrize("has_key", [False, True])

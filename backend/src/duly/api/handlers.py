@@ -88,10 +88,11 @@ def _describe(item: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _path(location: Sequence[Any]) -> Iterable[str]:
-    is_declared = location[0] == "header"
+    # Unknown headers are no fault: a name that is told is one of ours.
+    is_header = location[:1] == ("header",)
     for part in location:
         # The name of an unknown field is input, too: it is repeated only if it looks like one.
-        if is_declared or isinstance(part, int) or _FIELD_NAME.fullmatch(part):
+        if isinstance(part, int) or is_header or _FIELD_NAME.fullmatch(part):
             yield str(part)
         else:
             yield "?"

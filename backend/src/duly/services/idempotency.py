@@ -24,7 +24,9 @@ from duly.utils.tables import table_of
 
 LIFETIME = timedelta(hours=24)
 # Who finds the key in flight waits for its end, so that both get the same answer; not forever.
-_PATIENCE = 4.0
+# Here that costs nothing; at the database it holds a connection, and must end before that does.
+_PATIENCE = 10.0
+_PATIENCE_CONNECTED = 4.0
 
 _keys = table_of(IdempotencyKey)
 
@@ -110,7 +112,7 @@ async def once(
 async def _first(scope: UserScope, this: UUID, fingerprint: bytes, work: Work) -> Kept:
     async with scope.transaction() as transaction:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PATIENCE_CONNECTED):
                 claimed = await transaction.one(
                     _CLAIM, id=this, fingerprint=fingerprint, lifetime=LIFETIME
                 )
