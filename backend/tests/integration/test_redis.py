@@ -11,8 +11,9 @@ import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from tests.accounts import API, Account
+from tests.accounts import API, Account, register
 from tests.instances import running
+from tests.processes import serving
 
 
 def free_port() -> int:
@@ -102,3 +103,30 @@ async def test_each_worker_counts_for_itself_while_redis_is_away(
         answer = await client.get(f"{API}/tasks", headers=alice.headers)
         assert answer.status_code == 200
         assert answer.headers["ratelimit"]
+
+
+async def test_two_processes_count_together_and_outlive_their_redis(
+    dsn: str, redis: Redis
+) -> None:
+    shared = {
+        "DULY_RATE_LIMIT_STORAGE": redis.url.get_secret_value(),
+        "DULY_LOGIN_ACCOUNT_LIMIT": "6/hour",
+        "DULY_RATE_LIMIT": "600/minute",
+    }
+    with serving(dsn, 2, **shared) as server:
+        # Each request has a connection of its own, so that either process may get it.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=server.url, limits=limits) as client:
+            erin = await register(client)
+            statuses = [await fail_to_sign_in(client, erin.email) for _ in range(20)]
+            assert statuses == [401] * 6 + [429] * 14
+            left = {(await erin.get("/tasks")).headers["ratelimit"].split(";")[1] for _ in "123"}
+            assert left == {"r=599", "r=598", "r=597"}
+
+            redis.stop()
+
+            assert {(await erin.get("/tasks")).status_code for _ in range(10)} == {200}
+            statuses = [await fail_to_sign_in(client, erin.email) for _ in range(20)]
+            # Now each of the two counts for itself.
+            assert 6 <= statuses.count(401) <= 12
+            assert statuses.count(401) + statuses.count(429) == 20
