@@ -64,6 +64,10 @@ oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tel
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
 	@cd backend && DULY_TEST_ROUNDS=$(or $(ROUNDS),50) .venv/bin/python -m pytest --no-cov --numprocesses=0 tests/security/test_two_workers.py
 
+chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and through PgBouncer
+	@scripts/install-test-tools
+	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --no-cov --numprocesses=0 tests/resilience/test_cancellation.py
+
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 

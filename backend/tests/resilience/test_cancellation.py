@@ -1,0 +1,191 @@
+"""Clients that hang up mid-query, and queries that are given up: no answer goes astray by it.
+
+`make chaos` does the same with thousands.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from duly.core.config import Settings
+from duly.core.errors import ServiceUnavailable
+from duly.database.pool import Pool
+from tests.accounts import API
+from tests.attack.wire import Request, call
+from tests.attack.worlds import database, join, two_worlds
+from tests.database import execute
+from tests.pooler import pooled
+from tests.processes import Server, serving
+from tests.resilience.hangups import Crowd, crowd_of
+
+HANG_UPS = int(os.environ.get("DULY_CHAOS_CLIENTS", "300"))
+WORKERS = 2
+POOL_SIZE = 4
+SLOTS = WORKERS * POOL_SIZE
+
+
+@pytest.fixture
+async def own_dsn(dsn: str) -> AsyncIterator[str]:
+    async with database(dsn) as own:
+        yield own
+
+
+@contextmanager
+def served(dsn: str, route: str, **settings: str) -> Iterator[Server]:
+    """The service on a database, through PgBouncer or not."""
+    options = {"DULY_POOL_SIZE": str(POOL_SIZE), **settings}
+    if route == "direct":
+        with serving(dsn, WORKERS, **options) as server:
+            yield server
+    else:
+        # One for each of ours, those that listen for events included, and one to look with.
+        with (
+            pooled(dsn, size=SLOTS + WORKERS + 1) as through,
+            serving(through, WORKERS, **options, DATABASE_DIRECT_URL=dsn) as server,
+        ):
+            yield server
+
+
+async def until(dsn: str, sql: str, expected: object) -> None:
+    """Return once a query gives what is expected."""
+    found: object = None
+    for _ in range(600):
+        [(found,)] = await execute(dsn, sql)
+        if found == expected:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{found} is not {expected}: {sql}")
+
+
+_WAITING = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+_BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND state <> 'idle' AND pid <> pg_backend_pid()"
+)
+
+
+async def assert_unharmed(dsn: str, crowd: Crowd) -> None:
+    """No row under a wrong owner, nothing left running, and every connection is of use."""
+    await until(dsn, _BUSY, 0)
+    astray = "SELECT count(*) FROM tasks WHERE NOT starts_with(title, user_id::text)"
+    assert await execute(dsn, astray) == [(0,)]
+    assert (await execute(dsn, "SELECT count(*) > 0 FROM tasks"))[0] == (True,)
+
+    # As many slow requests as there are connections in both pools run at once: none is lost.
+    async with await psycopg.AsyncConnection.connect(dsn) as holder:
+        ids = [UUID(person.id) for person in crowd.people]
+        await holder.execute("SELECT FROM users WHERE id = ANY(%s) FOR UPDATE", [ids])
+        async with httpx.AsyncClient(base_url=crowd.url, timeout=60, limits=_MANY) as client:
+            slow = [
+                asyncio.create_task(
+                    client.post(
+                        f"{API}/tasks",
+                        headers=crowd.people[n % len(ids)].headers,
+                        json={"title": f"{crowd.people[n % len(ids)].id} slow"},
+                    )
+                )
+                for n in range(SLOTS * 6)
+            ]
+            await until(dsn, _WAITING, SLOTS)
+            await holder.rollback()
+            answers = await asyncio.gather(*slow)
+    assert {answer.status_code for answer in answers} <= {201, 503}
+    await until(dsn, _BUSY, 0)
+
+
+_MANY = httpx.Limits(max_connections=200, max_keepalive_connections=0)
+
+
+@pytest.mark.parametrize("route", ["direct", "pooled"])
+async def test_whoever_hangs_up_mid_query_harms_nobody(own_dsn: str, route: str) -> None:
+    with served(own_dsn, route) as server:
+        crowd = await crowd_of(server.url, 12, seed=1)
+        over = asyncio.Event()
+        honest = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(4)]
+
+        await crowd.hang_up(HANG_UPS, longest=0.02)
+        over.set()
+        await asyncio.gather(*honest)
+
+        assert crowd.hung_up == HANG_UPS
+        assert crowd.answered > 0
+        await assert_unharmed(own_dsn, crowd)
+
+
+@pytest.mark.parametrize("route", ["direct", "pooled"])
+async def test_queries_that_are_given_up_harm_nobody(own_dsn: str, route: str) -> None:
+    with served(own_dsn, route, DULY_DATABASE_TIMEOUT="1") as server:
+        crowd = await crowd_of(server.url, 12, seed=2)
+        over = asyncio.Event()
+        others = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(4)]
+        others.append(asyncio.create_task(crowd.get_in_the_way(own_dsn, over)))
+
+        await crowd.hang_up(HANG_UPS, longest=0.02)
+        await asyncio.wait_for(crowd.has_waited.wait(), 60)
+        over.set()
+        await asyncio.gather(*others)
+
+        assert crowd.answered > 0
+        # The very processes whose queries were given up have all their connections still.
+        await assert_unharmed(own_dsn, crowd)
+
+
+async def test_a_statement_that_is_given_up_leaves_its_connection_clean(own_dsn: str) -> None:
+    """Whoever comes next gets an answer of their own, and no session that is not idle."""
+    pool = Pool(own_dsn, size=1, timeout=0.05)
+    await pool.open()
+    given_up = 0
+    for number in range(40):
+        try:
+            await pool.fetch(b"SELECT pg_sleep(%(s)s)::text", {"s": 0.02 + number / 1000})
+        except ServiceUnavailable:
+            given_up += 1
+        try:
+            async with pool.transaction() as transaction:
+                await transaction.fetch(b"SELECT set_config('duly.mark', 'left', true)", {})
+                await transaction.fetch(b"SELECT pg_sleep(%(s)s)", {"s": number / 500})
+        except ServiceUnavailable:
+            given_up += 1
+        try:
+            rows = await pool.fetch(
+                b"SELECT %(n)s::int AS n, current_setting('duly.mark', true) AS mark",
+                {"n": number},
+            )
+        except ServiceUnavailable:
+            given_up += 1  # the machine was busy
+        else:
+            assert rows[0]["n"] == number
+            assert rows[0]["mark"] in {None, ""}
+    assert given_up > 10
+    await until(own_dsn, _BUSY, 0)
+    await pool.close()
+
+
+async def test_a_stream_that_is_left_mid_query_gives_its_connection_back(
+    settings: Settings, dsn: str
+) -> None:
+    async with two_worlds(settings, dsn) as (world, _):
+        person = await join(world, random.Random(0))
+        headers = {"Authorization": f"Bearer {person.own['access_token']}"}
+        pool = world.app.state.context.pool._pool
+        before = pool.get_stats()
+
+        for _ in range(40):
+            answer = await call(
+                world.app, Request("GET", f"{API}/events", [], headers), "10.0.0.1"
+            )
+            assert answer.body.startswith(b"id: ")
+
+        after = pool.get_stats()
+        assert after.get("returns_bad", 0) == before.get("returns_bad", 0)
+        assert after.get("connections_lost", 0) == before.get("connections_lost", 0)
