@@ -41,6 +41,19 @@ class Machine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.ids = [NOBODY]
         self.worlds = [self.new_world(), self.new_world()]
+        for world in self.worlds:
+            self.furnish(world)
+
+    def furnish(self, world: World) -> None:
+        """Some tasks to begin with, one of them in the trash."""
+        session = self.session_of(world, 0)
+        for title in WORDS[:5]:
+            body = {"title": title}
+            told = self.expect(world, session, "POST", "/tasks", 201, body=body)
+            task, _ = world.create(body, told["id"])
+            self.same(world, task, told)
+        self.expect(world, session, "DELETE", f"/tasks/{task.id}", 204)
+        world.trash(task)
 
     @invariant()
     def both_worlds_are_what_the_model_says(self) -> None:
