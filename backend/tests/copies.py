@@ -68,3 +68,15 @@ async def stored_tasks(account: Account) -> dict[str, dict[str, Any]]:
         cursor = page["next_cursor"]
         if cursor is None:
             return tasks
+
+
+async def make(account: Account, count: int) -> list[str]:
+    """The ids of new tasks."""
+    return [(await account.create_task())["id"] for _ in range(count)]
+
+
+async def synced(account: Account) -> Copy:
+    """A copy that has all there is."""
+    copy = Copy()
+    await copy.pull(account)
+    return copy

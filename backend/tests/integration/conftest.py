@@ -1,10 +1,16 @@
-"""What tests of the command line need."""
+"""What tests of the command line and of streams need."""
 
 import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+from duly.core.config import Settings
+from duly.services import hub
+from tests.instances import running
+from tests.workers import Worker, worker_settings
 
 
 @pytest.fixture
@@ -22,3 +28,14 @@ def commanded(
 @pytest.fixture
 def email() -> str:
     return f"{uuid4()}@example.com"
+
+
+@pytest.fixture
+async def worker(
+    settings: Settings, dsn: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Worker]:
+    monkeypatch.setattr(hub, "_RETRY_INTERVAL", 0.2)
+    name = f"worker-{uuid4().hex[:8]}"
+    own = worker_settings(settings, f"{dsn}&application_name={name}")
+    async with running(own, address) as client:
+        yield Worker(client._transport.app, client, name, dsn)  # type: ignore[attr-defined]

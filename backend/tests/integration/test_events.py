@@ -1,30 +1,18 @@
 """Events: each change as it happens, on every worker, resumed without a gap."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 
 from duly.api import sync as routes
-from duly.core.config import Settings
-from duly.services import hub
 from tests.accounts import Account, error_code, register
 from tests.copies import Copy, sync, told
 from tests.database import execute
-from tests.instances import running
-from tests.pooler import pooled
 from tests.streams import Stream, stream_of, until
-
-
-def hub_of(app: FastAPI) -> hub.Hub:
-    found: hub.Hub = app.state.context.hub
-    return found
+from tests.workers import Worker, hub_of
 
 
 @pytest.fixture
@@ -33,56 +21,6 @@ async def streams(app: FastAPI) -> AsyncIterator[AsyncExitStack]:
     async with AsyncExitStack() as stack:
         yield stack
     await until(lambda: not hub_of(app)._waiting)
-
-
-@dataclass
-class Worker:
-    """An instance of the test's own, whose connections the database knows by `name`."""
-
-    app: FastAPI
-    client: httpx.AsyncClient
-    name: str
-    dsn: str
-
-    @property
-    def hub(self) -> hub.Hub:
-        return hub_of(self.app)
-
-    async def connections(self, statement: str = "%") -> list[int]:
-        """The process ids of its connections whose last statement was like that."""
-        rows = await execute(
-            self.dsn,
-            "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND query LIKE %s",
-            self.name,
-            statement,
-        )
-        return [row[0] for row in rows]
-
-
-def worker_settings(settings: Settings, dsn: str, direct: str | None = None) -> Settings:
-    return settings.model_copy(
-        update={
-            "database_url": SecretStr(dsn),
-            "database_direct_url": SecretStr(direct) if direct else None,
-        }
-    )
-
-
-@pytest.fixture
-async def worker(
-    settings: Settings, dsn: str, address: str, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Worker]:
-    monkeypatch.setattr(hub, "_RETRY_INTERVAL", 0.2)
-    name = f"worker-{uuid4().hex[:8]}"
-    own = worker_settings(settings, f"{dsn}&application_name={name}")
-    async with running(own, address) as client:
-        yield Worker(client._transport.app, client, name, dsn)  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def pooled_dsn(dsn: str) -> Iterator[str]:
-    with pooled(dsn) as through:
-        yield through
 
 
 async def opened(
@@ -341,101 +279,3 @@ async def test_nothing_is_left_of_a_reader_that_went_away(app: FastAPI, alice: A
             await alice.create_task()
 
     assert UUID(alice.id) not in hub_of(app)._waiting
-
-
-async def test_without_streams_the_database_is_let_be(worker: Worker) -> None:
-    account = await register(worker.client)
-    assert await worker.connections("LISTEN%") == []
-    async with stream_of(worker.app, account.headers) as stream:
-        await stream.ready()
-        await until(lambda: worker.hub._is_listening)
-        assert len(await worker.connections("LISTEN%")) == 1
-
-    async with asyncio.timeout(10):
-        while await worker.connections("LISTEN%"):  # noqa: ASYNC110  # it is the database's word
-            await asyncio.sleep(0.1)
-    pool = worker.app.state.context.pool
-    used = pool.used
-    await asyncio.sleep(1.5)  # longer than any look at changes or sessions is apart
-    assert pool.used == used
-
-
-async def test_listening_recovers_from_a_lost_connection(worker: Worker, alice: Account) -> None:
-    async with stream_of(worker.app, alice.headers) as stream:
-        await stream.ready()
-        await until(lambda: worker.hub._is_listening)
-        (lost,) = await worker.connections("LISTEN%")
-        await execute(worker.dsn, "SELECT pg_terminate_backend(%s)", lost)
-
-        # Told of while nothing is heard, or after.
-        task = await alice.create_task()
-        assert (await stream.change())["id"] == task["id"]
-        async with asyncio.timeout(10):
-            while await worker.connections("LISTEN%") in ([], [lost]):  # noqa: ASYNC110  # as above
-                await asyncio.sleep(0.05)
-        await until(lambda: worker.hub._is_listening)
-        task = await alice.create_task()
-        assert (await stream.change())["id"] == task["id"]
-
-
-async def test_a_stream_outlives_the_loss_of_every_connection(
-    worker: Worker, alice: Account
-) -> None:
-    async with stream_of(worker.app, alice.headers) as stream:
-        await stream.ready()
-        await until(lambda: worker.hub._is_listening)
-        for pid in await worker.connections():
-            await execute(worker.dsn, "SELECT pg_terminate_backend(%s)", pid)
-
-        task = await alice.create_task()
-        assert (await stream.change())["id"] == task["id"]
-        assert not any(task.done() for task in worker.hub._tasks)
-
-
-@pytest.mark.parametrize("payload", ["", "nonsense", "probe:0", "é", "0" * 33, "," * 7000])
-async def test_what_others_announce_on_the_channel_is_ignored(
-    worker: Worker, alice: Account, payload: str
-) -> None:
-    async with stream_of(worker.app, alice.headers) as stream:
-        await stream.ready()
-        await until(lambda: worker.hub._is_listening)
-        line = await worker.connections("LISTEN%")
-        await execute(worker.dsn, "SELECT pg_notify('duly_changes', %s)", payload)
-
-        task = await alice.create_task()
-        assert (await stream.change())["id"] == task["id"]
-        assert await worker.connections("LISTEN%") == line
-
-
-@pytest.mark.parametrize("is_direct", [True, False], ids=["direct", "polling"])
-async def test_behind_a_pooler_changes_arrive_all_the_same(
-    settings: Settings, pooled_dsn: str, dsn: str, alice: Account, *, is_direct: bool
-) -> None:
-    own = worker_settings(settings, pooled_dsn, dsn if is_direct else None)
-    async with running(own, "10.0.0.1") as client:
-        app: FastAPI = client._transport.app  # type: ignore[attr-defined]
-        async with stream_of(app, alice.headers) as stream:
-            await stream.ready()
-            if is_direct:
-                await until(lambda: hub_of(app)._is_listening)
-            for _ in range(3):
-                task = await alice.create_task()
-                assert (await stream.change())["id"] == task["id"]
-            assert hub_of(app)._is_listening is is_direct
-
-
-async def test_a_failed_announcement_is_made_again(
-    worker: Worker, alice: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with stream_of(worker.app, alice.headers) as stream:
-        await stream.ready()
-        mine = worker.hub
-        await until(lambda: mine._is_listening)
-        heard: list[str] = []
-        monkeypatch.setattr(mine, "_take", heard.append)
-        door, mine._door = mine._door, None  # type: ignore[assignment]
-        mine.note_change(UUID(alice.id))
-        await asyncio.sleep(0.1)
-        mine._door = door
-
-        await until(lambda: any(UUID(alice.id).hex in payload for payload in heard))

@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+from tests.servers import Server, serving
 
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
@@ -22,7 +23,6 @@ from tests.attack.wire import Request, call
 from tests.attack.worlds import database, join, two_worlds
 from tests.database import execute
 from tests.pooler import pooled
-from tests.processes import Server, serving
 from tests.resilience.hangups import Crowd, crowd_of
 
 HANG_UPS = int(os.environ.get("DULY_CHAOS_CLIENTS", "300"))
