@@ -44,6 +44,12 @@ def _no_token_names_anothers_session() -> None:
     assert {column.name for column in table_of(Session).primary_key} == {"user_id", "id"}
 
 
+def _a_test_of_its_own_goes_red() -> None:
+    from tests.attack import test_walls
+
+    assert callable(test_walls.test_a_deletion_is_told_whoever_else_has_the_id)
+
+
 def _raw(token: str) -> bytes:
     from base64 import urlsafe_b64decode
 
@@ -60,6 +66,12 @@ _SALTED = "the row must have the hash that was read of the caller's account; eac
 _SEALED = "both the user and the session are read from a token that is sealed with our key"
 
 EXPLAINED = {
+    "sync._PAGE#3": Reason(
+        "it picks which of the caller's own tombstones are told; that the things of others have "
+        "no say in it, a test of its own shows, with the wall and without",
+        "tombstones.user_id = %(user_id)s",
+        _a_test_of_its_own_goes_red,
+    ),
     "auth._SET_PASSWORD#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from pydantic import SecretStr
-from tests.servers import serving
 
 from duly.core.config import Settings
 from tests.accounts import API, Account, register
 from tests.instances import running
+from tests.servers import serving
 
 
 def free_port() -> int:

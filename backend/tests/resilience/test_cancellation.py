@@ -13,7 +13,6 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
-from tests.servers import Server, serving
 
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
@@ -24,6 +23,7 @@ from tests.attack.worlds import database, join, two_worlds
 from tests.database import execute
 from tests.pooler import pooled
 from tests.resilience.hangups import Crowd, crowd_of
+from tests.servers import Server, serving
 
 HANG_UPS = int(os.environ.get("DULY_CHAOS_CLIENTS", "300"))
 WORKERS = 2
