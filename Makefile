@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 GENERATOR := backend/.venv-generator
 # A public fuzzer, whose many dependencies are not ours to bring along.
 FUZZER := backend/.venv-fuzz
+# A public tool that breaks our code on purpose.
+MUTATOR := backend/.venv-mutants
 # Hashes pin every file that is installed; nothing is built from source but Duly itself.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
@@ -70,6 +72,9 @@ chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and th
 	@scripts/install-test-tools
 	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --no-cov --numprocesses=0 tests/resilience/test_cancellation.py
 
+mutants: $(MUTATOR)/stamp ## break the code that security rests on, place by place, and see the tests fail
+	@cd backend && .venv-mutants/bin/python -m tests.mutating $(ARGS)
+
 lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 
@@ -85,9 +90,10 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && $(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
 	@cd backend && echo schemathesis | $(COMPILE:pyproject.toml=-) --output-file requirements-fuzz.lock
+	@cd backend && echo mutmut | $(COMPILE:pyproject.toml=-) --constraint requirements-dev.lock --output-file requirements-mutants.lock
 
 clean: ## remove what was installed and made, but no data
-	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
+	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
@@ -110,4 +116,11 @@ $(GENERATOR)/stamp: $(VENV)/run.stamp backend/requirements-generator.lock
 $(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
 	@$(PYTHON) -m venv $(FUZZER)
 	@$(FUZZER)/bin/python $(INSTALL) --requirement backend/requirements-fuzz.lock
+	@touch $@
+
+$(MUTATOR)/stamp: backend/requirements-dev.lock backend/requirements-mutants.lock backend/pyproject.toml
+	@$(PYTHON) -m venv $(MUTATOR)
+	@$(MUTATOR)/bin/python $(INSTALL) --requirement backend/requirements-dev.lock
+	@$(MUTATOR)/bin/python $(INSTALL) --requirement backend/requirements-mutants.lock
+	@$(MUTATOR)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
 	@touch $@
