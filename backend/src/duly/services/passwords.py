@@ -15,7 +15,10 @@ from duly.core.errors import ServiceUnavailable
 Result = TypeVar("Result")
 
 _MAX_WAITING = 200
-_NICENESS = 10
+_NICENESS = 5
+"""More is worse on a busy machine: each hash ends with the interpreter's lock in hand, and a thread
+that is put off then puts off all requests.
+"""
 
 
 class PasswordWorkers:
