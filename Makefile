@@ -44,8 +44,6 @@ fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a
 model: $(VENV)/dev.stamp ## compare the service with a model of it, for 50,000 steps, in 40 minutes at most
 	@cd backend && .venv/bin/python -m tests.model.modelling --steps $(or $(STEPS),50000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
 
-converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices while workers are killed (about 8 minutes)
-
 converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices while workers are killed (15 minutes at most)
 	@scripts/install-test-tools
 	@cd backend && CONVERGE_HISTORIES=$${CONVERGE_HISTORIES:-2000} .venv/bin/python -m pytest --no-cov --numprocesses=0 --capture=no tests/resilience/test_convergence.py -k die

@@ -20,7 +20,7 @@ _ENVELOPE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 # Statuses of Granian's own, without a body: it can't read the request.
-_OWN = re.compile(rb"\AHTTP/1\.1 (400|414|431) [^\r]*\r\n(?!.*content-type)", re.DOTALL)
+_OWN = re.compile(rb"\AHTTP/1\.1 (400|431) [^\r]*\r\n(?!.*content-type)", re.DOTALL)
 _SECONDS = 5.0
 
 # Requests that are no HTTP, or none that two servers would read alike, and the statuses of their
@@ -67,8 +67,8 @@ MALFORMED: list[tuple[bytes, int | None, bool]] = [
     (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
     (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
     (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
-    (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, GRANIANS),
-    (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 500_000 + b"\r\n\r\n", 404, OURS),
+    (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431, GRANIANS),
+    (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"b" * 500_000 + b"\r\n\r\n", 431, GRANIANS),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 5_000 + b"\r\n", 431, GRANIANS),
 ]
 
