@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanag
 from functools import partial
 
 import httpx
+import pytest
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -49,6 +50,8 @@ def play_here(play_one: object, history: list[Step]) -> None:
     play_one(history)  # type: ignore[operator]
 
 
+# The application draws random numbers in its own thread, while Hypothesis draws a history.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 def test_devices_converge(settings: Settings) -> None:
     print(f"CONVERGE_SEED={SEED}")  # noqa: T201
     with start_blocking_portal("asyncio") as portal:
