@@ -40,7 +40,7 @@ def main(selection: list[str]) -> int:
 
 def _mutmut(place: Path, dsn: str, *arguments: str) -> str:
     program = [str(Path(sys.executable).with_name("mutmut")), *arguments]
-    environment = {**os.environ, "DULY_TEST_DSN": dsn}
+    environment = {**os.environ, "DULY_TEST_DSN": dsn, "DULY_LOG_LEVEL": "error"}
     is_shown = arguments[0] == "run"
     output = None if is_shown else subprocess.PIPE
     done = subprocess.run(

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.dialects import postgresql
 
 from duly.database.statements import UnscopedStatement, owned
@@ -33,3 +33,12 @@ def test_a_refusal_tells_what_is_missing(build: Build, request: pytest.FixtureRe
 def test_an_operator_that_could_be_sql_is_refused_as_such() -> None:
     with pytest.raises(UnscopedStatement, match=r"^raw SQL can't be proven$"):
         owned(select(tasks.c.id).where(MINE, tasks.c.title.op("OR true OR")("x")))
+
+
+def test_an_operator_that_is_none_of_sql_is_rendered() -> None:
+    words = tasks.c.search.bool_op("@@")(func.websearch_to_tsquery("simple", "milk"))
+
+    assert (
+        b"(tasks.search @@ websearch_to_tsquery("
+        in owned(select(tasks.c.id).where(MINE, words)).sql
+    )
