@@ -101,3 +101,19 @@ async def test_a_cursor_is_no_sync_token_and_a_sync_token_no_cursor(alice: Accou
         await refused(alice, "token", text.rpartition(" ")[2])
     for text in given["token"]:
         await refused(alice, "cursor", f"-created_at {text}")
+
+
+async def test_the_tag_of_a_list_is_of_no_use_to_another_at_the_same_revision(
+    alice: Account, bob: Account
+) -> None:
+    tags = []
+    for account in (alice, bob):
+        await account.create_task(title="the same")
+        tags.append((await account.get("/tasks")).headers["etag"])
+
+    his = await bob.get("/tasks", headers={"If-None-Match": tags[1]})
+    hers = await bob.get("/tasks", headers={"If-None-Match": tags[0]})
+
+    assert his.status_code == 304
+    assert hers.status_code == 200
+    assert alice.id not in hers.text
