@@ -31,12 +31,16 @@ test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test, in
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 
+coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test and see what of the code ran: 95 % of branches, or it fails
+	@scripts/install-test-tools
+	@cd backend && .venv/bin/python -m pytest --cov --cov-report=term:skip-covered --no-cov-on-fail
+
 race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with If-Match
 	@scripts/install-test-tools
-	@cd backend && .venv/bin/python -m pytest -m long --no-cov
+	@cd backend && .venv/bin/python -m pytest -m long
 
 hostile: $(VENV)/dev.stamp ## throw the whole corpus of hostile input at every place of every operation
-	@cd backend && DULY_HOSTILE_SHARE=1 .venv/bin/python -m pytest --no-cov --numprocesses=0 -s tests/hostile/test_corpus.py
+	@cd backend && DULY_HOSTILE_SHARE=1 .venv/bin/python -m pytest --numprocesses=0 -s tests/hostile/test_corpus.py
 
 fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a server, in 40 minutes at most
 	@cd backend && .venv/bin/python -m tests.hostile.fuzzing --cases $(or $(CASES),100000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
@@ -46,7 +50,7 @@ model: $(VENV)/dev.stamp ## compare the service with a model of it, for 50,000 s
 
 converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices while workers are killed (15 minutes at most)
 	@scripts/install-test-tools
-	@cd backend && CONVERGE_HISTORIES=$${CONVERGE_HISTORIES:-2000} .venv/bin/python -m pytest --no-cov --numprocesses=0 --capture=no tests/resilience/test_convergence.py -k die
+	@cd backend && CONVERGE_HISTORIES=$${CONVERGE_HISTORIES:-2000} .venv/bin/python -m pytest --numprocesses=0 --capture=no tests/resilience/test_convergence.py -k die
 
 bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
 	@cd backend && .venv/bin/python bench/events.py
@@ -64,11 +68,11 @@ oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tel
 	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
 
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
-	@cd backend && DULY_TEST_ROUNDS=$(or $(ROUNDS),50) .venv/bin/python -m pytest --no-cov --numprocesses=0 tests/security/test_two_workers.py
+	@cd backend && DULY_TEST_ROUNDS=$(or $(ROUNDS),50) .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py
 
 chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and through PgBouncer
 	@scripts/install-test-tools
-	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --no-cov --numprocesses=0 tests/resilience/test_cancellation.py
+	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py
 
 mutants: $(MUTATOR)/stamp ## break the code that security rests on, place by place, and see the tests fail
 	@cd backend && .venv-mutants/bin/python -m tests.mutating $(ARGS)

@@ -144,9 +144,12 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise SystemExit(0)
 
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signal_number, stop)
-    yield
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _check_address(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from tests.attack.shapes import Shapes
 from tests.attack.worlds import World, two_worlds
 
 _PARTS = 6
-_ATTEMPTS = 70
+_ATTEMPTS = 55
 
 
 @pytest.fixture(scope="module")

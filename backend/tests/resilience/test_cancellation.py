@@ -25,7 +25,7 @@ from tests.pooler import pooled
 from tests.resilience.hangups import Crowd, crowd_of
 from tests.servers import Server, serving
 
-HANG_UPS = int(os.environ.get("DULY_CHAOS_CLIENTS", "300"))
+HANG_UPS = int(os.environ.get("DULY_CHAOS_CLIENTS", "150"))
 WORKERS = 2
 POOL_SIZE = 4
 SLOTS = WORKERS * POOL_SIZE

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -21,22 +22,40 @@ from tests.programs import Server, as_user, processes_of, serving, until
 EMAIL = "ada@example.com"
 
 
+@dataclass(frozen=True)
+class First:
+    """A first server, which is over: one account signed in to it."""
+
+    data_dir: Path
+    lines: list[str]
+    url: str
+    docs: httpx.Response
+    token: str
+    ended: tuple[int, str, str]
+
+
 @pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with one account in it, to be copied. Its server was stopped in order."""
-    data_dir = tmp_path_factory.mktemp("used") / "data"
+def first(tmp_path_factory: pytest.TempPathFactory) -> First:
+    """What became of the first server on a data directory, which is there to be copied."""
+    data_dir = tmp_path_factory.mktemp("first") / "data"
     with serving(data_dir) as server:
         assert server.register(EMAIL).status_code == 201
-        assert server.stop(signal.SIGTERM)[0] == 0
-    return data_dir
+        docs = httpx.get(f"{server.url}/docs")
+        token = server.login(EMAIL).json()["access_token"]
+        ended = server.stop(signal.SIGTERM)
+    return First(data_dir, server.lines, server.url, docs, token, ended)
+
+
+def copied(data_dir: Path, to: Path) -> Path:
+    # `cp` keeps the owner of the files, who is not root.
+    subprocess.run(["cp", "-a", data_dir, to], check=True)
+    return to
 
 
 @pytest.fixture
-def data_dir(used: Path, tmp_path: Path) -> Iterator[Path]:
+def data_dir(first: First, tmp_path: Path) -> Iterator[Path]:
     """A data directory of the test's own, used before."""
-    copy = tmp_path / "data"
-    # `cp` keeps the owner of the files, who is not root.
-    subprocess.run(["cp", "-a", used, copy], check=True)
+    copy = copied(first.data_dir, tmp_path / "data")
     yield copy
     shutil.rmtree(copy)
 
@@ -48,24 +67,22 @@ def nothing_is_left_of(server: Server, workers: list[psutil.Process]) -> bool:
 
 
 def test_a_start_says_in_three_lines_where_it_serves_and_where_the_data_lies(
-    data_dir: Path,
+    first: First,
+) -> None:
+    address, docs, data = first.lines
+
+    assert address.endswith(first.url)
+    assert docs.endswith(f"{first.url}/docs")
+    assert data.endswith(str(first.data_dir))
+    assert first.docs.status_code == 200
+    assert first.ended[:2] == (0, "")
+
+
+def test_a_second_start_finds_the_data_and_the_signing_key_of_the_first(
+    first: First, data_dir: Path
 ) -> None:
     with serving(data_dir) as server:
-        address, docs, data = server.lines
-
-        assert address.endswith(server.url)
-        assert docs.endswith(f"{server.url}/docs")
-        assert data.endswith(str(data_dir))
-        assert httpx.get(f"{server.url}/docs").status_code == 200
-        assert server.stop(signal.SIGTERM)[:2] == (0, "")
-
-
-def test_a_second_start_finds_the_data_and_the_signing_key_of_the_first(data_dir: Path) -> None:
-    with serving(data_dir) as server:
-        token = server.login(EMAIL).json()["access_token"]
-        server.stop(signal.SIGTERM)
-    with serving(data_dir) as server:
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {first.token}"}
         response = httpx.get(f"{server.url}/api/v1/users/me", headers=headers)
 
     assert response.status_code == 200
@@ -164,23 +181,22 @@ def test_two_workers_serve_one_database_and_end_together(data_dir: Path) -> None
 
 
 def test_two_instances_on_two_data_directories_do_not_disturb_each_other(
-    data_dir: Path, used: Path, tmp_path: Path
+    first: First, data_dir: Path, tmp_path: Path
 ) -> None:
-    subprocess.run(["cp", "-a", used, tmp_path / "other"], check=True)
-    with serving(data_dir) as first, serving(tmp_path / "other") as second:
-        assert first.register("grace@example.com").status_code == 201
-        assert second.login("grace@example.com").status_code == 401
-        assert second.stop(signal.SIGTERM)[0] == 0
-        assert first.login("grace@example.com").status_code == 200
+    other = copied(first.data_dir, tmp_path / "other")
+    with serving(data_dir) as here, serving(other) as there:
+        assert here.register("grace@example.com").status_code == 201
+        assert there.login("grace@example.com").status_code == 401
+        assert there.stop(signal.SIGTERM)[0] == 0
+        assert here.login("grace@example.com").status_code == 200
 
 
 def test_a_data_directory_whose_path_is_too_long_for_a_socket_works(
-    used: Path, tmp_path: Path
+    first: First, tmp_path: Path
 ) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     deep.mkdir(parents=True)
-    data_dir = deep / "data"
-    subprocess.run(["cp", "-a", used, data_dir], check=True)
+    data_dir = copied(first.data_dir, deep / "data")
 
     with serving(data_dir) as server:
         assert server.login(EMAIL).status_code == 200
