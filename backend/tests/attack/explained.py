@@ -7,6 +7,7 @@ does not fall unseen.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -44,10 +45,10 @@ def _no_token_names_anothers_session() -> None:
     assert {column.name for column in table_of(Session).primary_key} == {"user_id", "id"}
 
 
-def _a_test_of_its_own_goes_red() -> None:
+def _a_test_of_its_own_goes_red(name: str) -> None:
     from tests.attack import test_walls
 
-    assert callable(test_walls.test_a_deletion_is_told_whoever_else_has_the_id)
+    assert callable(getattr(test_walls, name))
 
 
 def _raw(token: str) -> bytes:
@@ -70,7 +71,15 @@ EXPLAINED = {
         "it picks which of the caller's own tombstones are told; that the things of others have "
         "no say in it, a test of its own shows, with the wall and without",
         "tombstones.user_id = %(user_id)s",
-        _a_test_of_its_own_goes_red,
+        partial(_a_test_of_its_own_goes_red, "test_a_deletion_is_told_whoever_else_has_the_id"),
+    ),
+    "revisions._FIND_ACTIVE#0": Reason(
+        "it tells whether the caller's account is there still, when nothing was found to change; a "
+        "test of its own shows, with the wall and without, that no other account has a say in it",
+        "users.disabled_at IS NULL",
+        partial(
+            _a_test_of_its_own_goes_red, "test_whoever_is_gone_is_told_so_whoever_else_is_there"
+        ),
     ),
     "auth._SET_PASSWORD#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike

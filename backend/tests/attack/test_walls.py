@@ -1,5 +1,6 @@
 """A suite that can't fail proves nothing: it goes red for each wall that is taken out."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -19,6 +20,9 @@ from tests.attack.shapes import Shapes
 from tests.attack.siege import Siege, Step
 from tests.attack.walls import Mutant, Source, broken, mutants, sources
 from tests.attack.worlds import World, two_worlds
+from tests.database import execute
+
+pytestmark = pytest.mark.xdist_group("walls")
 
 _LIST = "task_lists._page(-created_at completed=None searched={} resumed=False counted=True trashed=False)"
 
@@ -86,6 +90,23 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(alice: Account, bob: A
 
     assert [(change["id"], change["op"]) for change in told] == [(task["id"], "delete")]
     assert told_without_wall == []
+
+
+async def test_whoever_is_gone_is_told_so_whoever_else_is_there(alice: Account, dsn: str) -> None:
+    body = {"title": "too late"}
+    # No list of ended sessions has this one yet.
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+    [wall] = [
+        wall
+        for wall in mutants(source_of("revisions._FIND_ACTIVE"))
+        if wall.name == "revisions._FIND_ACTIVE#0"
+    ]
+
+    assert (await alice.post("/tasks", body)).status_code == 401
+    with broken(wall), pytest.raises(TimeoutError):
+        # It would be tried again and again, for there is somebody.
+        async with asyncio.timeout(1):
+            await alice.post("/tasks", body)
 
 
 def without_owner(construct: Any) -> Any:

@@ -135,3 +135,12 @@ async def test_json_may_be_announced_in_any_of_its_spellings(
     response = await alice.request("POST", "/tasks", content=b'{"title":"t"}', headers=headers)
 
     assert response.status_code == 201
+
+
+async def test_a_length_may_have_any_number_of_zeros_before_it(alice: Account) -> None:
+    body = b'{"title": "Buy milk"}'
+    headers = {**JSON, "Content-Length": b"0" * 5000 + str(len(body)).encode()}
+
+    response = await alice.request("POST", "/tasks", content=body, headers=headers)
+
+    assert response.status_code == 201

@@ -7,6 +7,7 @@ import pytest
 
 from duly.core.config import Settings
 from duly.main import create_app
+from tests.accounts import error_code
 
 ORIGIN = "https://app.example"
 
@@ -56,3 +57,12 @@ async def test_a_page_may_read_what_it_needs_of_an_answer(settings: Settings) ->
     exposed = response.headers["access-control-expose-headers"]
     needed = {"ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"}
     assert needed <= set(exposed.split(", "))
+
+
+async def test_a_refused_preflight_is_told_in_the_envelope(settings: Settings) -> None:
+    response = await preflight(settings, "https://evil.example", cors_origins=(ORIGIN,))
+
+    assert (response.status_code, error_code(response)) == (400, "VALIDATION_ERROR")
+    assert response.headers["x-request-id"]
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["vary"].startswith("Origin")

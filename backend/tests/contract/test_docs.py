@@ -108,3 +108,13 @@ async def test_the_schema_behind_the_page_is_the_applications(
     response = await client.get("/openapi.json")
 
     assert response.json() == app.openapi()
+
+
+@pytest.mark.parametrize("part", ["bytes=0-9", "bytes=99999999-", "nonsense"])
+async def test_its_files_are_sent_whole(client: httpx.AsyncClient, part: str) -> None:
+    path = "/docs/assets/favicon-32x32.png"
+    whole = await client.get(path)
+
+    response = await client.get(path, headers={"Range": part})
+
+    assert (response.status_code, response.content) == (200, whole.content)

@@ -12,6 +12,9 @@ from tests.accounts import API, Account, error_code
 from tests.database import execute
 from tests.factories import TaskFactory
 
+# One sweep at a time goes through a database; others would find it at work.
+pytestmark = pytest.mark.xdist_group("sweep")
+
 
 @pytest.fixture
 def body() -> dict[str, Any]:

@@ -14,6 +14,9 @@ from tests.accounts import Account
 from tests.database import execute
 from tests.recorder import recording
 
+# One sweep at a time goes through a database; others would find it at work.
+pytestmark = pytest.mark.xdist_group("sweep")
+
 QUERIES: list[dict[str, Any]] = [
     {},
     {"limit": 1},

@@ -16,6 +16,9 @@ from tests.database import execute, holding_account, somebody_waits_for
 from tests.factories import TaskFactory
 from tests.instances import running
 
+# One sweep at a time goes through a database; others would find it at work.
+pytestmark = pytest.mark.xdist_group("sweep")
+
 REPLAYED = "idempotency-replayed"
 
 

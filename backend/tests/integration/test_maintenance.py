@@ -3,10 +3,14 @@
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest
 from fastapi import FastAPI
 
 from duly.services.maintenance import sweep
 from tests.accounts import Account
+
+# One sweep at a time goes through a database; others would find it at work.
+pytestmark = pytest.mark.xdist_group("sweep")
 
 
 async def test_expired_sessions_and_revocations_are_swept(

@@ -184,3 +184,18 @@ async def test_in_a_batch_each_operation_must_name_a_version(strict: Account) ->
 
     statuses = [result["status"] for result in answer.json()["results"]]
     assert statuses == [428, 428, 200, 201, 204]
+
+
+async def test_a_ref_to_a_task_that_was_there_already_needs_a_version_too(strict: Account) -> None:
+    body = {"id": str(uuid4()), "title": "there"}
+    task = (await strict.post("/tasks", body)).json()
+    create = {"op": "create", "ref": "it", "task": body}
+    change = {"op": "update", "ref": "it", "changes": {"title": "unseen"}}
+
+    answer = await strict.post(
+        "/tasks/batch", {"operations": [create, change, {**change, "if_match": 1}]}
+    )
+
+    statuses = [result["status"] for result in answer.json()["results"]]
+    assert statuses == [200, 428, 200]
+    assert (await strict.get(f"/tasks/{task['id']}")).json()["version"] == 2

@@ -12,6 +12,7 @@ from duly.core.config import Settings
 from duly.database import migrations
 from tests.accounts import error_code, register
 from tests.copies import Copy
+from tests.database import execute
 from tests.databases import fresh_database
 from tests.instances import running
 from tests.servers import SECRET
@@ -47,3 +48,28 @@ def run(dsn: str, *arguments: str) -> None:
     program = Path(sys.executable).with_name("duly")
     environment = {**os.environ, "DATABASE_URL": dsn, "DULY_SECRET_KEY": SECRET}
     subprocess.run([program, *arguments], env=environment, check=True, capture_output=True)
+
+
+async def test_a_version_from_after_the_backup_is_not_given_to_another(
+    settings: Settings, dsn: str
+) -> None:
+    with fresh_database(dsn) as own:
+        migrations.upgrade(own)
+        async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
+            account = await register(client)
+            task = await account.create_task()
+            path = f"/tasks/{task['id']}"
+            seen = await account.patch(path, {"title": "lost with the database"})
+            listed = (await account.get("/tasks")).headers["ETag"]
+            await execute(own, "UPDATE tasks SET revision = 1, title = 'as in the backup'")
+            await execute(own, "UPDATE users SET revision = 1")
+
+            await asyncio.to_thread(run, own, "restored")
+            theirs = await account.patch(path, {"title": "from another device"})
+
+            late = {"If-Match": seen.headers["ETag"]}
+            assert (await account.patch(path, {"title": "late"}, headers=late)).status_code == 412
+            again = await account.get(path, headers={"If-None-Match": seen.headers["ETag"]})
+            assert again.json() == theirs.json()
+            again = await account.get("/tasks", headers={"If-None-Match": listed})
+            assert again.json()["items"] == [theirs.json()]

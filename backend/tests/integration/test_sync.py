@@ -254,3 +254,17 @@ async def test_a_deleted_account_syncs_no_more(alice: Account) -> None:
     response = await alice.get("/sync", params={"token": token})
 
     assert (response.status_code, error_code(response)) == (401, "UNAUTHENTICATED")
+
+
+async def test_a_first_sync_is_full_to_its_end_whatever_changes_meanwhile(alice: Account) -> None:
+    made = await make(alice, 4)
+    answers = [await sync(alice, limit=1)]
+    for task_id in made:
+        await alice.patch(f"/tasks/{task_id}", {"title": "changed"})
+
+    while answers[-1]["has_more"]:
+        answers.append(await sync(alice, answers[-1]["token"], limit=1))
+
+    assert [answer["full"] for answer in answers] == [True] * 5
+    assert [task_id for answer in answers for _, task_id in told(answer)] == [made[0], *made]
+    assert (await sync(alice, answers[-1]["token"]))["full"] is False

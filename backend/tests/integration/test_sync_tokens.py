@@ -11,6 +11,9 @@ from tests.accounts import Account, error_code
 from tests.copies import make, sync, synced, told
 from tests.database import execute
 
+# One sweep at a time goes through a database; others would find it at work.
+pytestmark = pytest.mark.xdist_group("sweep")
+
 
 async def refused(account: Account, token: str) -> tuple[int, str]:
     response = await account.get("/sync", params={"token": token})

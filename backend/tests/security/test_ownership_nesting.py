@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import (
     and_,
     case,
+    delete,
     exists,
     func,
     lateral,
@@ -12,8 +13,10 @@ from sqlalchemy import (
     true,
     union,
     union_all,
+    update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import aliased
 
 from duly.database.statements import USER_ID, UnscopedStatement, owned
 from tests.ownership import (
@@ -21,9 +24,11 @@ from tests.ownership import (
     MINE,
     MY_SESSION,
     Build,
+    TaskModel,
     each,
     sessions,
     tasks,
+    user_emails,
     users,
 )
 
@@ -152,5 +157,33 @@ def test_a_join_ties_only_what_its_condition_filters(build: Build) -> None:
     ),
 )
 def test_what_is_nested_must_be_tied_where_it_stands(build: Build) -> None:
+    with pytest.raises(UnscopedStatement):
+        owned(build())
+
+
+one = tasks.alias("one")
+two = one.alias("two")
+
+
+@each(
+    alias_of_an_alias=lambda: select(two.c.title).where(one.c.user_id == USER_ID),
+    joined=lambda: select(two.c.title).join_from(two, one, one.c.user_id == USER_ID),
+    tied_itself=lambda: select(two.c.title).where(two.c.user_id == USER_ID),
+    lateral_=lambda: select(one.lateral("l").c.title).where(one.c.user_id == USER_ID),
+    entity=lambda: select(aliased(TaskModel, two).title).where(one.c.user_id == USER_ID),
+    sampled=lambda: select(one.tablesample(1, name="s").c.title).where(one.c.user_id == USER_ID),
+)
+def test_an_alias_of_an_alias_is_refused(build: Build) -> None:
+    with pytest.raises(UnscopedStatement):
+        owned(build())
+
+
+@each(
+    select_=lambda: select(user_emails),
+    select_by_address=lambda: select(user_emails).where(user_emails.c.email_key == "x"),
+    delete_=lambda: delete(user_emails),
+    update_=lambda: update(user_emails).values(user_id=USER_ID),
+)
+def test_addresses_are_their_users_too(build: Build) -> None:
     with pytest.raises(UnscopedStatement):
         owned(build())

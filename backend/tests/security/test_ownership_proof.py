@@ -31,7 +31,7 @@ from sqlmodel import SQLModel
 from sqlmodel import select as sqlmodel_select
 
 from duly.database.statements import USER_ID, UnscopedStatement, owned
-from duly.models.base import OWNER, Owned
+from duly.models.base import OWNER, owner_column
 from tests.ownership import (
     ME,
     MINE,
@@ -186,24 +186,10 @@ def test_a_table_that_is_not_of_the_models_is_refused_even_when_tied(build: Buil
         owned(select(table).where(table.c.user_id == USER_ID))
 
 
-# Tables with a `user_id` that is not the owner of their rows, and why they are shared.
-SHARED = {
-    "user_emails": "found by address, at sign-in, before it is known who signs in",
-}
+def test_the_owner_of_rows_is_whoever_their_user_id_names() -> None:
+    named = {table for table in SQLModel.metadata.tables.values() if "user_id" in table.columns}
 
-
-def test_every_table_with_a_user_id_is_owned_or_shared_for_a_reason() -> None:
-    owned_tables = {
-        mapper.class_.__tablename__
-        for mapper in UserModel._sa_registry.mappers
-        if issubclass(mapper.class_, Owned)
-    }
-
-    with_user_id = {
-        name for name, table in SQLModel.metadata.tables.items() if "user_id" in table.columns
-    }
-    assert with_user_id == owned_tables | SHARED.keys()
-    assert not owned_tables & SHARED.keys()
+    assert {table for table in named if owner_column(table) is not table.c.user_id} == set()
 
 
 @pytest.mark.parametrize("table", [tasks, sessions])

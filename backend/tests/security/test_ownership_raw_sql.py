@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import (
     DDL,
     Function,
+    Numeric,
     Sequence,
     Text,
     Uuid,
@@ -24,9 +25,11 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, CreateTableAs, DropTable
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.types import UserDefinedType
 
 from duly.database.statements import USER_ID, Statement, UnscopedStatement, across_users, owned
 from tests.ownership import MINE, Build, each, renaming, tasks, user_emails
@@ -191,3 +194,34 @@ def test_raw_sql_compiles_for_the_other_door_only() -> None:
     statement = across_users(select(cast(func.pg_backend_pid(), Text)))
 
     assert b"pg_backend_pid()" in statement.sql
+
+
+PRECISION: Any = f"1,1), ({EVIL}"
+
+
+class Evil(UserDefinedType[Any]):
+    """A type whose name is SQL."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "uuid OR true"
+
+
+@each(
+    interval=lambda: select(cast(literal("1"), postgresql.INTERVAL(fields=f"DAY), ({EVIL}"))),
+    precision=lambda: select(cast(literal(1), Numeric(PRECISION, 0))),
+    collation=lambda: select(cast(literal("1"), Text(collation=f'C"), ({EVIL}'))),
+    own=lambda: select(cast(literal("1"), Evil())),
+    of_a_parameter=lambda: select(tasks.c.id).where(
+        tasks.c.user_id == bindparam("user_id", type_=Evil())
+    ),
+    of_another=lambda: tied.where(tasks.c.title == bindparam("title", type_=Evil())),
+    of_columns=lambda: select(
+        func.unnest(literal([1])).table_valued(column("n", Evil())).render_derived(with_types=True)
+    ),
+)
+def test_a_type_is_one_that_is_known(build: Build) -> None:
+    with pytest.raises(UnscopedStatement):
+        owned(build())

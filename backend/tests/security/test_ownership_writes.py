@@ -83,6 +83,8 @@ def test_an_update_that_reaches_other_rows_does_not_compile(build: Build) -> Non
 
 
 @each(
+    nothing_set=lambda: update(users).where(ME),
+    nothing_set_of_tasks=lambda: update(tasks).where(MINE),
     by_name=lambda: renaming(MINE).values(user_id=STRANGER),
     by_column=lambda: renaming(MINE).values({tasks.c.user_id: STRANGER}),
     by_column_of_another_table=lambda: renaming(MINE).values({sessions.c.user_id: STRANGER}),

@@ -290,3 +290,53 @@ async def test_a_forgotten_key_is_not_accepted(
 
     assert refused.status_code == 401
     assert error_code(refused) == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("name", ["sub", "sid"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: f"{{{text}}}",
+        lambda text: f"urn:uuid:{text}",
+        lambda text: text.replace("-", ""),
+        str.upper,
+        lambda text: text.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"}),
+    ],
+    ids=["braces", "urn", "plain", "capitals", "full-width digits"],
+)
+async def test_an_id_has_one_spelling(
+    alice: Account, forger: Forger, name: str, write: Callable[[str], str]
+) -> None:
+    claims: dict[str, Any] = {name: write(forger.claims[name])}
+
+    await assert_refused(alice, forger.forge(**claims))
+
+
+async def test_a_token_that_begins_later_is_refused(alice: Account, forger: Forger) -> None:
+    now = int(time.time())
+
+    assert (await present(alice, forger.forge(nbf=now))).status_code == 200
+    for begins_at in (now + 3600, str(now), True, None):
+        await assert_refused(alice, forger.forge(nbf=begins_at))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+async def test_claims_are_utf_8(alice: Account, forger: Forger, encoding: str) -> None:
+    header = forger.forge().partition(".")[0]
+
+    await assert_refused(alice, forger.sign(header, json.dumps(forger.claims).encode(encoding)))
+
+
+@pytest.mark.parametrize("digits", [12, 4000])
+async def test_a_time_that_never_comes_is_refused(
+    alice: Account, forger: Forger, digits: int
+) -> None:
+    await assert_refused(alice, forger.forge(exp=10**digits))
+
+
+async def test_of_two_tokens_neither_is_taken(alice: Account, bob: Account) -> None:
+    fields = [("Authorization", account.headers["Authorization"]) for account in (alice, bob)]
+
+    response = await alice.client.get(f"{API}/users/me", headers=fields)
+
+    assert response.status_code == 401

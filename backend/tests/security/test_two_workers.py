@@ -19,6 +19,8 @@ from tests.accounts import API, Account, register
 from tests.database import age
 from tests.servers import SECRET, Server, serving
 
+pytestmark = pytest.mark.xdist_group("two_workers")
+
 ROUNDS = int(os.environ.get("DULY_TEST_ROUNDS", "1"))
 SECOND = 1.0
 REPLAY_WINDOW = 10
@@ -124,9 +126,10 @@ async def disable(account: Account, dsn: str) -> None:
     assert await process.wait() == 0
 
 
-async def use(client: httpx.AsyncClient, victim: Account, over: asyncio.Event) -> list[float]:
-    """Use a token without a pause; gives when each request was sent that was let through."""
-    taken = []
+async def use(
+    client: httpx.AsyncClient, victim: Account, over: asyncio.Event, taken: list[float]
+) -> None:
+    """Use a token without a pause, and note when each request was sent that was let through."""
     there = Account(client, "", "", victim.session)
     while not over.is_set():
         sent = time.monotonic()
@@ -134,7 +137,6 @@ async def use(client: httpx.AsyncClient, victim: Account, over: asyncio.Event) -
         assert answer.status_code in (200, 401), answer.text
         if answer.status_code == 200:
             taken.append(sent)
-    return taken
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -146,9 +148,12 @@ async def test_no_worker_takes_a_token_a_second_after_it_was_ended(
             actor = await register(elsewhere)
             victim = await actor.sign_in_again()
             over = asyncio.Event()
+            taken: list[list[float]] = [[] for _ in workers]
             async with asyncio.TaskGroup() as group:
-                using = [group.create_task(use(client, victim, over)) for client in workers]
-                await asyncio.sleep(0.1)
+                for client, times in zip(workers, taken, strict=True):
+                    group.create_task(use(client, victim, over, times))
+                while not all(taken):  # noqa: ASYNC110  # both workers take the token
+                    await asyncio.sleep(0.01)
                 await end(way, actor, victim, dsn)
                 ended = time.monotonic()
                 for _ in range(4):
@@ -157,6 +162,4 @@ async def test_no_worker_takes_a_token_a_second_after_it_was_ended(
                 await asyncio.sleep(ended + SECOND + 0.3 - time.monotonic())
                 over.set()
 
-            taken = [task.result() for task in using]
-            assert all(taken), "both workers took the token before"
             assert max(map(max, taken)) <= ended + SECOND

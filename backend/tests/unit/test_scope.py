@@ -10,7 +10,7 @@ from duly.core.errors import ServiceUnavailable
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, CrossUserStatement, Statement, across_users, owned
 from duly.utils.identifiers import new_id
-from tests.ownership import ME, MINE, STRANGER, new_task, renaming, tasks, user_emails, users
+from tests.ownership import ME, MINE, STRANGER, new_task, renaming, tasks, users
 from tests.people import People, two_people
 
 MY_TITLES = owned(select(tasks.c.title).where(MINE))
@@ -85,20 +85,6 @@ async def test_a_user_preset_in_a_statement_is_not_the_one_it_runs_for(people: P
     rows = await people.scope.all(statement)
 
     assert {row["user_id"] for row in rows} == {people.mine}
-
-
-async def test_a_constant_user_of_a_shared_row_is_the_scope_s_all_the_same(
-    people: People,
-) -> None:
-    statement = owned(
-        insert(user_emails)
-        .values(email_key=f"{people.mine}@example.com", user_id=STRANGER)
-        .returning(user_emails.c.user_id)
-    )
-
-    row = await people.scope.one(statement)
-
-    assert row == {"user_id": people.mine}
 
 
 async def test_the_user_of_a_scope_is_in_no_parameter_of_the_caller(people: People) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.middleware import BUDGET
@@ -15,6 +16,9 @@ from duly.services import context as services
 from duly.services.tasks import Versions
 from duly.utils.addresses import client_address
 from duly.utils.etags import versions
+
+QUERY_FAULTS = "duly.query_faults"
+"""Where the scope holds what is wrong with the query."""
 
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
@@ -56,6 +60,8 @@ async def get_caller(
         raise Unauthenticated
     bind_user(claims.user_id)
     request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
+    if faults := request.scope.get(QUERY_FAULTS):
+        raise RequestValidationError(faults)
     return services.Caller(
         UserScope(context.pool, claims.user_id), claims.session_id, claims.expires_at
     )

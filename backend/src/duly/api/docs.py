@@ -7,14 +7,24 @@ from hashlib import sha256
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 _ASSETS = "/docs/assets"
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
+class _WholeFiles(StaticFiles):
+    """Files that are sent whole: a bad `Range` would get an answer outside of the envelope."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a file; whoever asks for a part may be sent the whole (RFC 9110, 14.2)."""
+        headers = [header for header in scope["headers"] if header[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
 def add_docs(app: FastAPI) -> None:
     """Serve Swagger UI, under a policy that lets it load and call nothing but this server."""
-    assets = StaticFiles(packages=[("fastapi_swagger", "resources")])
+    assets = _WholeFiles(packages=[("fastapi_swagger", "resources")])
     app.mount(_ASSETS, assets, name="docs_assets")
     html = bytes(
         get_swagger_ui_html(

@@ -5,12 +5,14 @@ import contextlib
 import re
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duly.api.responses import error_response
@@ -34,15 +36,46 @@ _LINGER = 2.0
 BUDGET = "duly.budget"
 """Where the scope holds what is left of the caller's budget."""
 
+_JOINED = {
+    b"authorization",
+    b"content-type",
+    b"idempotency-key",
+    b"if-match",
+    b"if-none-match",
+    b"last-event-id",
+}
 _HSTS = "max-age=31536000"
+# Python reads no number of thousands of digits, were they all zeros.
+_LENGTH = re.compile(r"0*([0-9]{1,7})")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class _CORS(CORSMiddleware):
+    """It stands before all else, so that a page can read every error; preflights end here."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """What a preflight is told, in the form of every answer."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code != HTTPStatus.OK:
+            refusal = error_response(ValidationFailed("Pages of this origin may not send that."))
+            refusal.headers["Vary"] = answer.headers["Vary"]
+            answer = refusal
+        answer.headers["X-Request-ID"] = _request_id(request_headers)
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
 
 
 def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
     """Let pages of `origins` call the API from a browser; by default none may."""
     if origins:
         app.add_middleware(
-            CORSMiddleware,
+            _CORS,
             allow_origins=origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
@@ -79,6 +112,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _join_repeated(scope)
         exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
@@ -103,6 +137,18 @@ class RequestMiddleware:
         return forwarded == "https" and is_trusted(peer, self._trusted_proxies)
 
 
+def _join_repeated(scope: Scope) -> None:
+    """Make one list of a field that comes in several lines (RFC 9110, 5.3).
+
+    Where the field is no list, that makes a value that is refused: none of the lines wins.
+    """
+    names = [name for name, _ in scope["headers"] if name in _JOINED]
+    for name in {name for name in names if names.count(name) > 1}:
+        values = [value for key, value in scope["headers"] if key == name]
+        others = [header for header in scope["headers"] if header[0] != name]
+        scope["headers"] = [*others, (name, b", ".join(values))]
+
+
 class _Exchange:
     """One request and its answer."""
 
@@ -110,13 +156,12 @@ class _Exchange:
         self._scope, self._receive, self._send = scope, receive, send
         self._is_secure = is_secure
         self._headers = Headers(scope=scope)
-        given = self._headers.get("x-request-id", "")
-        self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        self.request_id = _request_id(self._headers)
         self._started_at = time.perf_counter()
         self._deadline: float | None = None
         self._received = 0
         self._has_more = "transfer-encoding" in self._headers or (
-            self._headers.get("content-length", "0") != "0"
+            self._headers.get("content-length", "").strip("0") != ""
         )
         self._status = 0
 
@@ -129,8 +174,8 @@ class _Exchange:
             raise ValidationFailed(
                 "Say where the body ends in one way: by its length, or chunked."
             )
-        length = self._headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        length = _LENGTH.fullmatch(self._headers.get("content-length", "0"))
+        if length is None or int(length[1]) > MAX_BODY_BYTES:
             raise PayloadTooLarge
 
     async def receive(self) -> Message:

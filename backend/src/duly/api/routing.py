@@ -2,14 +2,19 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Header, Path
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from duly.api.deps import QUERY_FAULTS, get_caller
 from duly.core.errors import UnsupportedMediaType
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -45,10 +50,15 @@ class JSONRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """The handler, given a body that has been parsed."""
         handler = super().get_route_handler()
-        if self.body_field is None or _takes_form(self):
-            return handler
+        known = _query_names(self)
+        is_open = not _asks_who_calls(self.dependant)
+        has_json = self.body_field is not None and not _takes_form(self)
 
         async def handle(request: Request) -> Response:
+            if request.scope["query_string"]:
+                _check_query(request, known, is_open=is_open)
+            if not has_json:
+                return await handler(request)
             parsed = JSONRequest(request.scope, request.receive)
             body = await parsed.body()
             if body:
@@ -61,6 +71,38 @@ class JSONRoute(APIRoute):
             return await handler(parsed)
 
         return handle
+
+
+def _query_names(route: APIRoute) -> set[str]:
+    # The fields of a model, which are a query's here, say nothing of where they stand.
+    return {
+        field.alias
+        for field in get_flat_params(route.dependant)
+        if not isinstance(field.field_info, Path | Header)
+    }
+
+
+def _asks_who_calls(dependant: Dependant) -> bool:
+    return dependant.call is get_caller or any(map(_asks_who_calls, dependant.dependencies))
+
+
+def _check_query(request: Request, known: set[str], *, is_open: bool) -> None:
+    """Refuse what is no UTF-8, and a parameter that is none: it would be ignored without a word.
+
+    Where only those who are signed in may ask, `get_caller` refuses it, to them.
+    """
+    faults: list[dict[str, Any]] = []
+    try:
+        unquote_to_bytes(request.scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        faults = [{"type": "string_unicode", "loc": ("query",), "msg": "It must be UTF-8."}]
+    for name in request.query_params:
+        if name not in known:
+            message = "Extra inputs are not permitted"
+            faults.append({"type": "extra_forbidden", "loc": ("query", name), "msg": message})
+    if faults and is_open:
+        raise RequestValidationError(faults)
+    request.scope[QUERY_FAULTS] = faults
 
 
 def _takes_form(route: APIRoute) -> bool:

@@ -106,6 +106,9 @@ class Keyring:
             raise InvalidToken
         try:
             claims = jwt.decode(token, key.access, algorithms=["HS256"]).claims
+            # Strictly UTF-8, where `json` would guess, and no number of thousands of digits.
+            if orjson.loads(_decode(token.split(".")[1])) != claims:
+                raise InvalidToken
             return _check_claims(claims)
         except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             raise InvalidToken from None
@@ -191,20 +194,33 @@ def _digest_of(password: str) -> bytes:
     return base64.b64encode(hashlib.sha384(text).digest())
 
 
+_LAST_SECOND = 2**33
+"""Beyond it, times are mistakes."""
+
+
 def _check_claims(claims: dict[str, Any]) -> AccessClaims:
     now = time.time()
     issued_at, expires_at = claims["iat"], claims["exp"]
+    begins_at = claims.get("nbf", issued_at)
     if (
         claims["iss"] != ISSUER
         or claims["aud"] != AUDIENCE
         or type(issued_at) is not int
         or type(expires_at) is not int
-        or issued_at > now + CLOCK_LEEWAY
-        or expires_at <= now
+        or type(begins_at) is not int
+        or max(issued_at, begins_at) > now + CLOCK_LEEWAY
+        or not now < expires_at < _LAST_SECOND
         or not all(isinstance(claims[name], str) for name in ("sub", "sid", "jti"))
     ):
         raise InvalidToken
-    return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
+    return AccessClaims(_id(claims["sub"]), _id(claims["sid"]), expires_at)
+
+
+def _id(text: str) -> UUID:
+    found = UUID(text)
+    if str(found) != text:  # it takes braces, other digits, and more
+        raise InvalidToken
+    return found
 
 
 def _seal_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:

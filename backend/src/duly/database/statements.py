@@ -3,7 +3,8 @@
 Every occurrence of an owned table in a statement, under whatever alias and at whatever depth,
 must be tied to `USER_ID`: by a conjunct `owner = :user_id` of the WHERE or the JOIN that filters
 its rows, or, in an INSERT, by the value given to its owner column. The proof looks at what the
-compiler renders, not at the tree it is given, so nothing that reaches the SQL can slip past it.
+compiler renders, not at the tree it is given, so nothing that reaches the SQL can slip past it;
+only what `sqlalchemy.ext.compiler` registers could, and nothing here may import that.
 It refuses more than it must: what it can't see through, such as raw SQL, does not compile.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Alias, Column, Delete, Insert, Select, Table, Update, Uuid, bindparam
+from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.dialects.postgresql.psycopg import (
     PGCompiler_psycopg,
     PGDialect_psycopg,
@@ -20,7 +22,7 @@ from sqlalchemy.dialects.postgresql.psycopg import (
 )
 from sqlalchemy.sql import elements, operators
 from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement, Grouping
-from sqlalchemy.sql.selectable import Join, SelectBase
+from sqlalchemy.sql.selectable import FromClauseAlias, Join, SelectBase
 from sqlmodel import SQLModel
 
 from duly.models.base import owner_column
@@ -36,6 +38,13 @@ _FUNCTION = re.compile(
     "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|"
     "jsonb_build_object|least|lower|max|min|now|row_number|sum|timezone|to_char|"
     "ts_rank|unnest|upper|websearch_to_tsquery"
+)
+
+# Types that may be named in SQL: others could bring SQL of their own.
+_TYPE = re.compile(
+    r"(BIGINT|BOOLEAN|BYTEA|DATE|INTEGER|INTERVAL|JSONB?|NUMERIC|REGCONFIG|SMALLINT|TEXT|"
+    r"TIMESTAMP WITH(OUT)? TIME ZONE|UUID|VARCHAR)"
+    r"""(\(\d+(, \d+)?\))?(\[\])?( COLLATE "C")?"""
 )
 
 Occurrence = Table | Alias
@@ -113,7 +122,11 @@ class _ProvingCompiler(PGCompiler_psycopg):
         return self._proven(super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw)
 
     def visit_update(self, update_stmt: Update, *args: Any, **kw: Any) -> str:
-        values: Any = update_stmt._values or {}
+        values: Any = update_stmt._values
+        if not values:
+            raise UnscopedStatement(
+                "UPDATE must say what it sets: it would set all, the owner too"
+            )
         self._refuse_new_owner(update_stmt.table, values)
         columns = _plain(update_stmt.table).c
         self.is_change |= any(
@@ -145,6 +158,11 @@ class _ProvingCompiler(PGCompiler_psycopg):
             is_aliased = alias is not None and alias.element is table
             self._levels[-1].occurrences.append(alias if is_aliased else table)
         return str(super().visit_table(table, *args, **kw))
+
+    def visit_alias(self, alias: Any, *args: Any, **kw: Any) -> str:
+        if isinstance(alias.element, FromClauseAlias):
+            raise UnscopedStatement(f"{alias.name} is an alias of an alias: name the table")
+        return str(super().visit_alias(alias, *args, **kw))
 
     def visit_join(self, join: Join, *args: Any, **kw: Any) -> str:
         # ON filters both sides of an inner join, the right of a left join, none of a full one.
@@ -207,6 +225,14 @@ class _ProvingCompiler(PGCompiler_psycopg):
         return str(sql)
 
 
+class _Types(PGTypeCompiler):
+    def process(self, type_: Any, **kw: Any) -> str:
+        named = str(super().process(type_, **kw))
+        if not _TYPE.fullmatch(named):
+            raise UnscopedStatement(f"{type(type_).__name__} is not known to be a type: see _TYPE")
+        return named
+
+
 class _Identifiers(PGIdentifierPreparer_psycopg):
     def quote(self, ident: str, *_: Any) -> str:
         return str(super().quote(str(ident)))  # not quoted_name, which may forbid to quote it
@@ -215,6 +241,7 @@ class _Identifiers(PGIdentifierPreparer_psycopg):
 class _OwnedDialect(PGDialect_psycopg):
     statement_compiler = _ProvingCompiler
     preparer = _Identifiers
+    type_compiler_cls = _Types
     supports_statement_cache = False
 
 

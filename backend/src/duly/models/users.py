@@ -46,4 +46,4 @@ class UserEmail(SQLModel, table=True):
     __tablename__ = "user_emails"
 
     email_key: str = Field(sa_column=Column(Text, primary_key=True))
-    user_id: UUID
+    user_id: UUID = Field(sa_column_kwargs={"info": OWNER})

@@ -13,7 +13,8 @@ from duly.schemas.tasks import TaskRead
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # What the host calls its own, and the lack of one, are no zones of the database.
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def _check_timezone(value: str) -> str:

@@ -149,6 +149,7 @@ class _Play:
     def __init__(self, drafts: list[Row], owner: Row, *, requires_match: bool) -> None:
         self.drafts = {row["id"]: _Draft(**row) for row in drafts}
         self._refs: dict[str, UUID] = {}
+        self._created: set[UUID] = set()
         self.revision: int = owner["revision"]
         self._now: datetime = owner["changed_at"]
         self._requires_match = requires_match
@@ -192,6 +193,7 @@ class _Play:
                 creation_hash=creation_hash(body),
             )
             self._change(found)
+            self._created.add(task_id)
             status = 201
         elif found.trashed_at is not None or found.creation_hash != creation_hash(body):
             raise IdTaken
@@ -200,9 +202,11 @@ class _Play:
         return status, found
 
     def _find(self, operation: Any) -> _Draft:
-        if operation.if_match is None and operation.ref is None and self._requires_match:
-            raise PreconditionRequired
         task_id = self._refs.get(operation.ref) if operation.ref else operation.id
+        # Of what this batch has made nobody can know a version yet.
+        is_new = task_id is None or task_id in self._created
+        if operation.if_match is None and self._requires_match and not is_new:
+            raise PreconditionRequired
         draft = self.drafts.get(task_id) if task_id else None
         if draft is None or draft.trashed_at is not None:
             raise NotFound

@@ -63,7 +63,11 @@ def _forgotten(table: Any, since: Any, *, owners_first: bool) -> CrossUserStatem
     noted = (
         update(_users)
         .where(_users.c.id == newest.c.user_id)
-        .values(horizon=func.greatest(_users.c.horizon, newest.c.revision))
+        .values(
+            horizon=func.greatest(_users.c.horizon, newest.c.revision),
+            # What a list showed may be gone, so its tag must be another.
+            revision=_users.c.revision + 1,
+        )
         .returning(newest.c.count)
         .cte("noted")
     )

@@ -56,7 +56,10 @@ _BEGUN = func.coalesce(
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a client has come. `begun` is 0 once it has been told everything there was."""
+    """How far a client has come.
+
+    `begun` is where its first sync began, and 0 once that is over.
+    """
 
     epoch: UUID
     revision: int
@@ -167,7 +170,10 @@ async def read_changes(scope: UserScope, position: Position | None, limit: int) 
     changes = [row for row in rows if row["id"] is not None]
     has_more = len(changes) > limit
     steps = [Step(_change(row), _at(epoch, row["revision"], begun)) for row in changes[:limit]]
-    end = steps[-1].position if has_more else _at(epoch, newest, begun)
+    # A first sync is one to its end, so that the client knows when it was told everything.
+    end = (
+        Position(epoch, rows[limit - 1]["revision"], begun) if has_more else _at(epoch, newest, 0)
+    )
     return Progress(steps, end, has_more, is_full=position is None or begun > 0)
 
 
@@ -197,7 +203,7 @@ def unseal(keyring: Keyring, scope: UserScope, token: str, path: str) -> Positio
 
 
 def _check(position: Position, newest: int, horizon: int, epoch: UUID) -> None:
-    seen = position.begun or position.revision
+    seen = max(position.begun, position.revision)
     if position.epoch != epoch or position.revision > newest or seen < horizon:
         raise SyncTokenExpired
 

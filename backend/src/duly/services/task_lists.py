@@ -44,8 +44,8 @@ _SORT_TYPES: dict[str, Any] = {
 }
 
 
-# Either grows with all that a list can show: `horizon` when the trash is purged.
-_STATE = (_users.c.revision + _users.c.horizon).label("state")
+# It grows with each change of what a list can show, and when the trash is purged.
+_STATE = _users.c.revision.label("state")
 _READ_STATE = owned(select(_STATE).where(_users.c.id == USER_ID))
 
 

@@ -64,7 +64,7 @@ _IS_TRASHED = _tasks.c.trashed_at.is_not(None)
 
 
 def _create(*, own_id: bool) -> OwnedStatement:
-    # An id that is taken already takes no number, either.
+    # An id that is taken already takes no number, unless it was taken at the same moment.
     owner = next_revision(~exists().where(_MINE)) if own_id else next_revision()
     values = {
         "user_id": USER_ID,

@@ -1,5 +1,6 @@
 """Addresses of clients."""
 
+import re
 from collections.abc import Sequence
 from ipaddress import (
     IPv4Address,
@@ -15,6 +16,8 @@ Network = IPv4Network | IPv6Network
 # What one subscriber commonly holds: a budget for each of its addresses would be none.
 _IPV6_PREFIX = 64
 
+_WITH_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
+
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """The address that a request comes from, as budgets count it.
@@ -25,7 +28,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     hops = [hop.strip() for hop in forwarded_for.split(",")]
     address = peer
     while hops and is_trusted(address, trusted):
-        hop = hops.pop()
+        hop = _without_port(hops.pop())
         if _parse(hop) is None:
             break
         address = hop
@@ -47,3 +50,9 @@ def _parse(address: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _without_port(hop: str) -> str:
+    """`192.0.2.1:5678` and `[2001:db8::1]:5678`, as some proxies write it."""
+    match = _WITH_PORT.fullmatch(hop)
+    return (match[1] or match[2]) if match else hop
