@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +44,27 @@ class Round:
         return _SUMMARY.split(self.output)[-1].strip()
 
 
-def fuzz(url: str, directory: Path, seconds: int, examples: int, seed: int) -> Round:
-    """Throw generated requests at a server: all phases and checks, `examples` an operation."""
+def fuzz(
+    url: str,
+    directory: Path,
+    *,
+    examples: int,
+    seed: int,
+    seconds: int | None = None,
+    operations: Sequence[str] = (),
+) -> Round:
+    """Throw generated requests at a server: all phases and checks, `examples` an operation.
+
+    `seconds` are spent to the full where they are given. Without `operations` it tries all.
+    """
     result = subprocess.run(
         [
             PROGRAM,
             f"--config-file={FUZZ / 'schemathesis.toml'}",
             "run",
             f"{url}/openapi.json",
-            f"--max-time={seconds}",
+            *([f"--max-time={seconds}"] if seconds else []),
+            *(f"--include-operation-id={operation}" for operation in operations),
             f"--max-examples={examples}",
             f"--seed={seed}",
             "--no-color",
@@ -66,7 +79,7 @@ def fuzz(url: str, directory: Path, seconds: int, examples: int, seed: int) -> R
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=seconds + 120,
+        timeout=(seconds or 0) + 300,
     )
     cases = _CASES.search(result.stdout)
     return Round(
@@ -92,7 +105,13 @@ def main() -> int:
             migrations.upgrade(dsn)
             with serving(dsn, workers=1, **UNLIMITED) as server:
                 while cases < options.cases and (left := int(ends_at - time.monotonic())) > 30:
-                    done = fuzz(server.url, directory, min(left, 300), 400, options.seed + number)
+                    done = fuzz(
+                        server.url,
+                        directory,
+                        examples=400,
+                        seed=options.seed + number,
+                        seconds=min(left, 300),
+                    )
                     number += 1
                     cases += done.cases
                     if not done.has_passed:
