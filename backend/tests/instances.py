@@ -1,5 +1,6 @@
 """Other places from which people call, and other instances that they reach."""
 
+import asyncio
 import io
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from duly.core.config import Settings
 from duly.core.logging import configure_logging
 from duly.main import create_app
+from duly.services import maintenance
 
 
 def client_at(app: FastAPI, address: str, **options: Any) -> httpx.AsyncClient:
@@ -39,3 +41,9 @@ def captured_logs(settings: Settings) -> Iterator[io.StringIO]:
         patch.setattr(sys, "stderr", stream)
         yield stream
     configure_logging(settings.log_level, settings.log_format)
+
+
+async def sweep_all(app: FastAPI) -> None:
+    """Sweep; where another test is at it, wait for a turn."""
+    while len(await maintenance.sweep(app.state.context.across_users)) < len(maintenance._SWEEPS):  # noqa: ASYNC110  # it is the database that tells
+        await asyncio.sleep(0.01)

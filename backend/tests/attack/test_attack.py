@@ -13,8 +13,6 @@ from tests.attack.raid import Raid
 from tests.attack.shapes import Shapes
 from tests.attack.worlds import World, two_worlds
 
-pytestmark = pytest.mark.xdist_group("attack")
-
 _PARTS = 6
 _ATTEMPTS = 55
 

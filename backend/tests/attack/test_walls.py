@@ -22,8 +22,6 @@ from tests.attack.walls import Mutant, Source, broken, mutants, sources
 from tests.attack.worlds import World, two_worlds
 from tests.database import execute
 
-pytestmark = pytest.mark.xdist_group("walls")
-
 _LIST = "task_lists._page(-created_at completed=None searched={} resumed=False counted=True trashed=False)"
 
 # One statement of each kind, and the operation that runs it. `make attack` takes all of them.

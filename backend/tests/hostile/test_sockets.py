@@ -14,8 +14,6 @@ from tests.hostile.corpus import HEADERS, SEGMENTS
 from tests.raw_http import connected
 from tests.servers import Server, serving
 
-pytestmark = pytest.mark.xdist_group("sockets")
-
 _ENVELOPE = re.compile(
     rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n.*content-type: application/json\r\n.*"
     rb'\r\n\r\n(?:\{"error":\{"code":"[A-Z_]+".*|\{.*)\Z',

@@ -7,13 +7,10 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from duly.services.maintenance import sweep
 from tests.accounts import API, Account, error_code
 from tests.database import execute
 from tests.factories import TaskFactory
-
-# One sweep at a time goes through a database; others would find it at work.
-pytestmark = pytest.mark.xdist_group("sweep")
+from tests.instances import sweep_all
 
 
 @pytest.fixture
@@ -165,7 +162,7 @@ async def test_an_id_is_free_once_the_trash_is_purged(
         "UPDATE tasks SET trashed_at = trashed_at - interval '31 days' WHERE user_id = %s",
         alice.id,
     )
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert (await alice.post("/tasks", body)).status_code == 201
 

@@ -9,13 +9,10 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import task_lists
-from duly.services.maintenance import sweep
 from tests.accounts import Account
 from tests.database import execute
+from tests.instances import sweep_all
 from tests.recorder import recording
-
-# One sweep at a time goes through a database; others would find it at work.
-pytestmark = pytest.mark.xdist_group("sweep")
 
 QUERIES: list[dict[str, Any]] = [
     {},
@@ -154,7 +151,7 @@ async def test_purging_the_trash_changes_the_tag_of_the_trash(
     before = await alice.get("/tasks?trashed=true")
     past = "UPDATE tasks SET trashed_at = trashed_at - interval '31 days' WHERE user_id = %s"
     await execute(dsn, past, alice.id)
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     after = await alice.get("/tasks?trashed=true", **if_none_match(before.headers["etag"]))
 

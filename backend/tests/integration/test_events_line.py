@@ -14,8 +14,6 @@ from tests.pooler import pooled
 from tests.streams import stream_of, until
 from tests.workers import Worker, hub_of, worker_settings
 
-pytestmark = pytest.mark.xdist_group("events_line")
-
 
 @pytest.fixture(scope="module")
 def pooled_dsn(dsn: str) -> Iterator[str]:

@@ -10,14 +10,10 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import idempotency
-from duly.services.maintenance import sweep
 from tests.accounts import Account, error_code
 from tests.database import execute, holding_account, somebody_waits_for
 from tests.factories import TaskFactory
-from tests.instances import running
-
-# One sweep at a time goes through a database; others would find it at work.
-pytestmark = pytest.mark.xdist_group("sweep")
+from tests.instances import running, sweep_all
 
 REPLAYED = "idempotency-replayed"
 
@@ -184,7 +180,7 @@ async def test_a_key_is_forgotten_after_its_time(app: FastAPI, alice: Account, d
     assert REPLAYED in (await alice.post("/tasks", {"title": "two"}, **same)).headers
 
     await execute(dsn, move, alice.id)
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
     assert await count_keys(dsn, alice) == 1
 
 

@@ -3,14 +3,11 @@
 from uuid import UUID, uuid4
 
 import psycopg
-import pytest
 from fastapi import FastAPI
 
 from duly.services.maintenance import sweep
 from tests.accounts import Account
-
-# One sweep at a time goes through a database; others would find it at work.
-pytestmark = pytest.mark.xdist_group("sweep")
+from tests.instances import sweep_all
 
 
 async def test_expired_sessions_and_revocations_are_swept(
@@ -29,7 +26,7 @@ async def test_expired_sessions_and_revocations_are_swept(
             "INSERT INTO revoked_sessions VALUES (%s, now() - interval '1 second')", [revoked_id]
         )
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     with psycopg.connect(dsn, autocommit=True) as connection:
         left = connection.execute(
@@ -48,7 +45,7 @@ async def test_expired_sessions_and_revocations_are_swept(
 async def test_a_recent_revocation_stays_listed(app: FastAPI, alice: Account, dsn: str) -> None:
     await alice.post("/auth/logout")
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert (await alice.get("/users/me")).status_code == 401
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -17,8 +17,6 @@ from tests.copies import Copy, stored_tasks
 from tests.instances import running
 from tests.pooler import pooled
 
-pytestmark = pytest.mark.xdist_group("sync_concurrency")
-
 WRITERS = 6
 WRITES = 30
 

@@ -5,14 +5,11 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from duly.services.maintenance import sweep
 from duly.services.sync import Position, seal
 from tests.accounts import Account, error_code
 from tests.copies import make, sync, synced, told
 from tests.database import execute
-
-# One sweep at a time goes through a database; others would find it at work.
-pytestmark = pytest.mark.xdist_group("sweep")
+from tests.instances import sweep_all
 
 
 async def refused(account: Account, token: str) -> tuple[int, str]:
@@ -99,11 +96,11 @@ async def test_a_token_older_than_what_is_remembered_says_to_start_over(
     assert after.token
 
     await let_pass(dsn, alice, days=29)
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
     assert told(await sync(alice, before.token)) == [("delete", gone)]
 
     await let_pass(dsn, alice, days=2)
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
     assert await refused(alice, before.token) == EXPIRED
     # A first sync that began before the deletion can't be ended, either.
     assert await refused(alice, begun["token"]) == EXPIRED
@@ -124,7 +121,7 @@ async def test_the_sweep_touches_nobody_else(
         await account.delete(f"/tasks/{gone}")
     await let_pass(dsn, alice, days=31)
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert await refused(alice, copies[alice.id].token or "") == EXPIRED
     assert len((await sync(bob, copies[bob.id].token))["changes"]) == 1
@@ -140,6 +137,6 @@ async def test_what_was_restored_in_time_is_not_swept(
     await let_pass(dsn, alice, days=31)
     await alice.post(f"/tasks/{task_id}/restore")
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert told(await sync(alice, copy.token)) == [("upsert", task_id)]

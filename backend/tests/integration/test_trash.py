@@ -6,12 +6,9 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from duly.services.maintenance import sweep
 from tests.accounts import Account, error_code
 from tests.database import execute
-
-# One sweep at a time goes through a database; others would find it at work.
-pytestmark = pytest.mark.xdist_group("sweep")
+from tests.instances import sweep_all
 
 
 @pytest.fixture(params=["/tasks", "/users/me/tasks"], ids=["tasks", "alias"])
@@ -166,7 +163,7 @@ async def test_the_trash_is_purged_after_thirty_days(
     await age(dsn, alice, 30.01)
     young = await trashed(alice)
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert await items(alice, "/tasks?trashed=true") == [young]
     assert await items(alice, "/tasks") == [kept]
@@ -187,7 +184,7 @@ async def test_a_list_of_the_trash_has_another_tag_once_it_was_purged(
     await execute(dsn, "UPDATE users SET horizon = revision WHERE id = %s", alice.id)
     tag = (await alice.get("/tasks?trashed=true")).headers["ETag"]
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     answer = await alice.get("/tasks?trashed=true", headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json()["items"]) == (200, [])
@@ -197,7 +194,7 @@ async def test_until_then_it_can_be_restored(app: FastAPI, alice: Account, dsn: 
     task = await trashed(alice)
     await age(dsn, alice, 29.99)
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert (await alice.post(f"/tasks/{task['id']}/restore")).status_code == 200
 
@@ -210,7 +207,7 @@ async def test_what_was_restored_and_deleted_again_has_its_time_anew(
     await alice.post(f"/tasks/{task['id']}/restore")
     await alice.delete(f"/tasks/{task['id']}")
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     assert len(await items(alice, "/tasks?trashed=true")) == 1
 
@@ -223,7 +220,7 @@ async def test_tombstones_are_purged_after_thirty_days(
         await alice.delete(f"/tasks/{task['id']}?permanent=true")
         await age(dsn, alice, days)
 
-    await sweep(app.state.context.across_users)
+    await sweep_all(app)
 
     query = "SELECT revision FROM tombstones WHERE user_id = %s"
     assert await execute(dsn, query, alice.id) == []

@@ -14,8 +14,6 @@ from tests.copies import Copy, sync
 from tests.servers import Server, serving
 from tests.streams import Stream, server_stream, until
 
-pytestmark = pytest.mark.xdist_group("server")
-
 
 @pytest.fixture
 async def ada(server: Server) -> AsyncIterator[Account]:

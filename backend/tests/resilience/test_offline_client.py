@@ -13,8 +13,6 @@ import pytest
 from tests.database import execute
 from tests.servers import Server
 
-pytestmark = pytest.mark.xdist_group("server")
-
 SCRIPT = Path(__file__).parents[3] / "examples" / "offline_client.py"
 
 

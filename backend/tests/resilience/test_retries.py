@@ -17,8 +17,6 @@ from tests.accounts import API, Account, register
 from tests.database import execute, holding_account, somebody_waits_for
 from tests.servers import Server, serving
 
-pytestmark = pytest.mark.xdist_group("retries")
-
 
 @pytest.fixture(scope="module", params=["direct", "pooled"])
 def server(request: pytest.FixtureRequest, dsn: str) -> Iterator[Server]:

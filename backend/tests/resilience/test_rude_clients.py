@@ -16,8 +16,6 @@ from tests.database import execute
 from tests.raw_http import END, Connection, chunk, connected, head
 from tests.servers import Server, serving
 
-pytestmark = pytest.mark.xdist_group("rude_clients")
-
 LIMIT = 10
 """Seconds within which a stalled connection is closed."""
 

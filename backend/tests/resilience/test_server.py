@@ -19,8 +19,6 @@ import pytest
 from duly.database.embedded import _socket_dir, embedded_dsn
 from tests.programs import Server, as_user, processes_of, serving, until
 
-pytestmark = pytest.mark.xdist_group("server")
-
 EMAIL = "ada@example.com"
 
 

@@ -10,8 +10,6 @@ from tests.accounts import API, Account, error_code, register
 from tests.factories import RegistrationFactory
 from tests.servers import Server, serving
 
-pytestmark = pytest.mark.xdist_group("behind_a_proxy")
-
 TRUSTED, UNTRUSTED = "127.0.0.1", "127.0.0.2"
 LIMIT = 5
 WRONG = "not the password"

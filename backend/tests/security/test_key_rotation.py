@@ -17,8 +17,6 @@ from tests.accounts import API, Account, error_code, register
 from tests.instances import client_at
 from tests.servers import Server, serving
 
-pytestmark = pytest.mark.xdist_group("key_rotation")
-
 OLD, NEW, OLDER = (secrets.token_hex(32) for _ in range(3))
 
 Place = Server | FastAPI

@@ -19,8 +19,6 @@ from tests.accounts import API, Account, register
 from tests.database import age
 from tests.servers import SECRET, Server, serving
 
-pytestmark = pytest.mark.xdist_group("two_workers")
-
 ROUNDS = int(os.environ.get("DULY_TEST_ROUNDS", "1"))
 SECOND = 1.0
 REPLAY_WINDOW = 10

@@ -38,7 +38,7 @@ class User(SQLModel, table=True):
 
 
 class UserEmail(SQLModel, table=True):
-    """Which account an address signs in to; unique across users, so it belongs to none.
+    """Which account an address signs in to; unique across users.
 
     It has no foreign key to `users`, so that a cluster can keep a copy on every node.
     """
