@@ -139,7 +139,9 @@ def _follow(app: FastAPI, supervisor: int, line: Connection) -> None:
         app.state.end_streams()
     while os.getppid() == supervisor:
         time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    while True:  # one that comes while the worker still begins is lost
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
 
 
 @contextlib.contextmanager

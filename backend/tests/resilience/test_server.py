@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,17 @@ import psycopg
 import pytest
 
 from duly.database.embedded import _socket_dir, embedded_dsn
-from tests.programs import Server, as_user, processes_of, serving, until
+from tests.programs import (
+    DULY,
+    Server,
+    as_user,
+    environment,
+    free_port,
+    processes_of,
+    serving,
+    until,
+)
+from tests.servers import SECRET
 
 EMAIL = "ada@example.com"
 
@@ -167,6 +178,21 @@ def test_when_the_supervisor_is_killed_the_workers_follow_and_the_next_start_rec
             assert not {*orphans} & {*processes_of(data_dir)}
             assert second.stop(signal.SIGTERM)[0] == 0
     assert not processes_of(data_dir)
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2])
+def test_workers_that_have_only_begun_end_with_their_supervisor(dsn: str, delay: float) -> None:
+    given = environment(
+        DATABASE_URL=dsn, DULY_SECRET_KEY=SECRET, DULY_PORT=free_port(), DULY_WORKERS="2"
+    )
+    with subprocess.Popen([DULY, "serve"], env=given, stdout=subprocess.DEVNULL) as process:
+        supervisor = psutil.Process(process.pid)
+        until(lambda: len(supervisor.children()) == 2)
+        workers = supervisor.children()
+        time.sleep(delay)
+        process.kill()
+
+    until(lambda: not any(worker.is_running() for worker in workers))
 
 
 def test_two_workers_serve_one_database_and_end_together(data_dir: Path) -> None:
