@@ -16,10 +16,10 @@ from tests.operations import Operation
 _ATTEMPTS = 40
 _STEPS = 8
 _SCOUTINGS = 10
-SHORT = 3
-"""Rounds for most walls; what chance has kept from one gets `PATIENT`."""
+ROUNDS = 3
+"""Rounds for most walls; what chance has kept from one gets `PATIENT_ROUNDS`."""
 
-PATIENT = 30
+PATIENT_ROUNDS = 30
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Siege:
                     self._steps.setdefault(sql, []).append(step)
             await raid.finish()
 
-    async def survives(self, mutant: Mutant, rounds: int = SHORT) -> bool:
+    async def survives(self, mutant: Mutant, rounds: int = ROUNDS) -> bool:
         """Whether the suite stays green without the wall."""
         steps = self._steps.get(mutant.source.sql, [])
         # A list by itself is quicker than a row of attempts.

@@ -26,7 +26,7 @@ from tests.attack.chunk import attempt
 from tests.attack.explained import EXPLAINED
 from tests.attack.raid import Raid
 from tests.attack.shapes import Shapes
-from tests.attack.siege import PATIENT, SHORT, Siege
+from tests.attack.siege import PATIENT_ROUNDS, ROUNDS, Siege
 from tests.attack.walls import mutants, sources
 from tests.attack.worlds import two_worlds
 
@@ -106,7 +106,7 @@ async def _mutate(share: Share) -> Found:
             share.number :: _PROCESSES
         ]:
             count += 1
-            rounds = SHORT if mutant.name in EXPLAINED else PATIENT
+            rounds = ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
             if await siege.survives(mutant, rounds):
                 unseen.add(mutant.name)
     return Found(mutants=count, unseen=frozenset(unseen))

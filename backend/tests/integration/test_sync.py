@@ -268,3 +268,20 @@ async def test_a_first_sync_is_full_to_its_end_whatever_changes_meanwhile(alice:
     assert [answer["full"] for answer in answers] == [True] * 5
     assert [task_id for answer in answers for _, task_id in told(answer)] == [made[0], *made]
     assert (await sync(alice, answers[-1]["token"]))["full"] is False
+
+
+async def test_a_first_sync_expires_by_what_it_has_not_passed_yet(
+    alice: Account, dsn: str
+) -> None:
+    made = await make(alice, 3)
+    begun = await sync(alice, limit=2)
+    for task_id in made:
+        await alice.patch(f"/tasks/{task_id}", {"title": "changed"})
+    passed = await sync(alice, begun["token"], limit=1)
+    assert passed["has_more"]
+    # What is forgotten lies after its beginning, but before where it is.
+    await execute(dsn, "UPDATE users SET horizon = 4 WHERE id = %s", alice.id)
+
+    rest = await sync(alice, passed["token"])
+
+    assert [task_id for _, task_id in told(rest)] == made[1:]

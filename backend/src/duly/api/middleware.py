@@ -36,6 +36,7 @@ _LINGER = 2.0
 BUDGET = "duly.budget"
 """Where the scope holds what is left of the caller's budget."""
 
+# Fields of which several lines are read as one.
 _JOINED = {
     b"authorization",
     b"content-type",

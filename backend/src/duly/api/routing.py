@@ -74,7 +74,7 @@ class JSONRoute(APIRoute):
 
 
 def _query_names(route: APIRoute) -> set[str]:
-    # The fields of a model, which are a query's here, say nothing of where they stand.
+    # Not "those that are Query": the fields of a query's model are plain fields.
     return {
         field.alias
         for field in get_flat_params(route.dependant)

@@ -26,6 +26,8 @@ CLOCK_LEEWAY = 5
 
 _SECRET_BYTES = 32
 _TAG_BYTES = 16
+_LAST_SECOND = 2**33
+"""Times beyond it, in Unix seconds, are mistakes."""
 
 
 class InvalidToken(Exception):
@@ -192,10 +194,6 @@ def _digest_of(password: str) -> bytes:
     # NFKC, as NIST SP 800-63B advises: the same characters typed on another keyboard fit.
     text = unicodedata.normalize("NFKC", password).encode()
     return base64.b64encode(hashlib.sha384(text).digest())
-
-
-_LAST_SECOND = 2**33
-"""Beyond it, times are mistakes."""
 
 
 def _check_claims(claims: dict[str, Any]) -> AccessClaims:

@@ -41,13 +41,13 @@ _SET_DISABLED = owned(
     )
     .returning(_users.c.id)
 )
-_LOST = 2**32
+_SKIPPED = 2**32
 """More changes than a user can have made since a backup; versions keep far below 2^53."""
 
-_SKIP = across_users(
+_SKIP_REVISIONS = across_users(
     select(func.count().label("count")).select_from(
         update(_users)
-        .values(revision=_users.c.revision + _LOST)
+        .values(revision=_users.c.revision + _SKIPPED)
         .returning(_users.c.id)
         .cte("skipped")
     )
@@ -105,7 +105,7 @@ async def note_restore(context: Context) -> None:
     """
     async with context.across_users.transaction(timeout=_SKIP_TIMEOUT) as door:
         await door.one(_NEW_EPOCH)
-        skipped = await door.one(_SKIP)
+        skipped = await door.one(_SKIP_REVISIONS)
     log.info("database.restored", users=skipped["count"] if skipped else 0)
 
 

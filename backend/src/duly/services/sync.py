@@ -172,7 +172,9 @@ async def read_changes(scope: UserScope, position: Position | None, limit: int) 
     steps = [Step(_change(row), _at(epoch, row["revision"], begun)) for row in changes[:limit]]
     # A first sync is one to its end, so that the client knows when it was told everything.
     end = (
-        Position(epoch, rows[limit - 1]["revision"], begun) if has_more else _at(epoch, newest, 0)
+        Position(epoch, changes[limit - 1]["revision"], begun)
+        if has_more
+        else Position(epoch, newest, begun=0)
     )
     return Progress(steps, end, has_more, is_full=position is None or begun > 0)
 
