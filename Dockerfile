@@ -8,7 +8,7 @@ RUN python -m venv /opt/duly
 WORKDIR /build
 # The dependencies first: they change less often than the code, so their layer is reused.
 COPY backend/requirements.lock ./
-RUN /opt/duly/bin/pip install --require-hashes --only-binary :all: --requirement requirements.lock
+RUN /opt/duly/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements.lock
 COPY backend/pyproject.toml ./
 COPY backend/src ./src
 RUN /opt/duly/bin/pip install --no-deps --no-build-isolation . \

@@ -11,8 +11,9 @@ GENERATOR := backend/.venv-generator
 FUZZER := backend/.venv-fuzz
 # A public tool that breaks our code on purpose.
 MUTATOR := backend/.venv-mutants
-# Hashes pin every file that is installed; nothing is built from source but Duly itself.
-INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+# Hashes pin every file that is installed, and only Duly itself is built from source. The locks are
+# complete, so pip resolves nothing: with an extra, it looks at newer versions than the one pinned.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate
 
