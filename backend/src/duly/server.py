@@ -21,8 +21,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from duly.core.config import Settings, signing_secret
+from duly.core.config import Settings
 from duly.core.errors import StartupError
+from duly.core.signing_key import signing_secret
 from duly.database import embedded, migrations
 from duly.main import create_app
 from duly.services.context import direct_dsn_of, dsn_of

@@ -90,6 +90,16 @@ def test_a_wrong_setting(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
+def test_empty_key_file_is_refused(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "secret_key").touch(mode=0o600)
+
+    line = refused(given)
+
+    assert str(data_dir / "secret_key") in line
+    assert "32 bytes" in line
+
+
 def test_a_database_without_a_secret_key(given: pytest.MonkeyPatch, dsn: str) -> None:
     assert "DULY_SECRET_KEY" in refused(given, DATABASE_URL=dsn)
 

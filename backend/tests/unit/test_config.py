@@ -1,12 +1,11 @@
 """Settings: what they default to, what stops the start, and how `.env.example` lists them."""
 
-import stat
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from duly.core.config import Settings, environment_name, load_settings, signing_secret
+from duly.core.config import Settings, environment_name, load_settings
 from duly.core.errors import StartupError
 
 GOOD = "6f1a9c0e7b2d4835a1f0c9e8d7b6a5943021fedcba98765f"
@@ -245,37 +244,6 @@ def test_the_general_budget_can_be_lifted(elsewhere: pytest.MonkeyPatch) -> None
 def test_settings_can_not_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().port = 1  # type: ignore[misc]
-
-
-def test_a_signing_key_is_made_once_and_kept_for_its_owner_only(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path / "data")
-
-    first, second = signing_secret(settings), signing_secret(settings)
-
-    assert first == second
-    assert len(bytes.fromhex(first)) == 32
-    assert [path.name for path in settings.data_dir.iterdir()] == ["secret_key"]
-    assert stat.S_IMODE((settings.data_dir / "secret_key").stat().st_mode) == 0o600
-
-
-def test_each_data_directory_has_a_signing_key_of_its_own(tmp_path: Path) -> None:
-    one, other = (signing_secret(load_settings(data_dir=tmp_path / name)) for name in "ab")
-
-    assert one != other
-
-
-def test_a_secret_that_is_set_is_used_and_not_kept(tmp_path: Path) -> None:
-    settings = load_settings(secret_key=GOOD, data_dir=tmp_path / "data")
-
-    assert signing_secret(settings) == GOOD
-    assert not settings.data_dir.exists()
-
-
-def test_a_signing_key_that_can_not_be_kept_stops_the_start(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file")
-
-    with pytest.raises(StartupError, match="signing key"):
-        signing_secret(load_settings(data_dir=tmp_path / "data"))
 
 
 # .env.example

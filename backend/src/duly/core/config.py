@@ -1,9 +1,6 @@
 """Settings, from the environment and `.env`; `.env.example` lists them with their defaults."""
 
-import contextlib
-import os
 import re
-import secrets
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -163,36 +160,13 @@ class Settings(BaseSettings):
 def check_secret(secret: str) -> None:
     """Raise `ValueError` for a signing key that is short, well known, or easily guessed."""
     if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"it must have at least {MIN_SECRET_BYTES} bytes")
+        raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes long")
     if (
         secret.lower() in _WELL_KNOWN_SECRETS
         or _PLACEHOLDER.search(secret)
         or len(set(secret)) < _MIN_DISTINCT
     ):
-        raise ValueError("it is well known or easily guessed: make one with openssl rand -hex 32")
-
-
-def signing_secret(settings: Settings) -> str:
-    """The key that signs tokens: the one set, or one made once and kept in the data directory.
-
-    Raises `StartupError` where it can't be kept.
-    """
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value()
-    path = settings.data_dir / "secret_key"
-    try:
-        if not path.exists():
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            # Linked into place whole, so that whoever comes second reads the first one's key.
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(secrets.token_hex(MIN_SECRET_BYTES))
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_text().strip()
-    except OSError as error:
-        raise StartupError(f"can't keep a signing key in {path}: {error.strerror}") from None
+        raise ValueError("well known or easily guessed; create one with openssl rand -hex 32")
 
 
 def environment_name(field: str) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from duly.models.base import (
+    APPENDABLE_BY_ALL,
     Owned,
     optional_timestamp_field,
     required_timestamp_field,
@@ -41,7 +42,7 @@ class RevokedSession(SQLModel, table=True):
     """
 
     __tablename__ = "revoked_sessions"
-    __table_args__ = (Index(None, "expires_at"),)
+    __table_args__ = (Index(None, "expires_at"), {"info": APPENDABLE_BY_ALL})
 
     session_id: UUID = Field(primary_key=True)
     expires_at: datetime = required_timestamp_field()

@@ -8,8 +8,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from duly.core.config import Settings, signing_secret
+from duly.core.config import Settings
 from duly.core.security import Keyring
+from duly.core.signing_key import signing_secret
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
