@@ -24,6 +24,7 @@ _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _MESSAGES = {
     "uuid_parsing": "Input should be a valid UUID",
     "json_invalid": "The body is not valid JSON",
+    "json_repeated_member": "Each member of a JSON object must have a unique name",
     "union_tag_invalid": "Input should be one of the kinds that the schema names",
 }
 

@@ -19,6 +19,7 @@ from duly.api.responses import error_response
 from duly.core.errors import (
     DulyError,
     InternalError,
+    NotFound,
     PayloadTooLarge,
     RequestTimeout,
     ValidationFailed,
@@ -48,6 +49,8 @@ _JOINED = {
 _HSTS = "max-age=31536000"
 # Python reads no number of thousands of digits, were they all zeros.
 _LENGTH = re.compile(r"0*([0-9]{1,7})")
+# RFC 3986: a registered name or an address, in brackets for IPv6, and a port.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{0,5})?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -118,6 +121,7 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
+            exchange.check_target()
             exchange.check_framing()
             await self._app(scope, exchange.receive, exchange.send)
         except DulyError as error:
@@ -165,6 +169,19 @@ class _Exchange:
             self._headers.get("content-length", "").strip("0") != ""
         )
         self._status = 0
+
+    def check_target(self) -> None:
+        """Refuse a request that another server may take for a different host or path."""
+        # Granian adds an empty one where there is none.
+        hosts = [host for host in self._headers.getlist("host") if host]
+        # HTTP/1.0 has no Host; health checks of load balancers still use it. Granian calls it "1".
+        is_needed = self._scope["http_version"] not in {"1", "1.0"}
+        if len(hosts) > 1 or (is_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):
+            raise ValidationFailed("Send exactly one Host header that names a host.")
+        # No path of ours has a slash inside a segment. Decoded, it would match another route than
+        # the one that a proxy in front has allowed.
+        if b"%2f" in self._scope.get("raw_path", b"").lower():
+            raise NotFound("No route matches this path.")
 
     def check_framing(self) -> None:
         """Refuse a body that is too long, or that another reader may see end somewhere else."""

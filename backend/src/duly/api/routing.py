@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import orjson
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
@@ -16,6 +15,7 @@ from starlette.types import Scope
 
 from duly.api.deps import QUERY_FAULTS, get_caller
 from duly.core.errors import UnsupportedMediaType
+from duly.utils.encoding import RepeatedMember, decode
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = ("application/json",)
@@ -63,14 +63,18 @@ class JSONRoute(APIRoute):
             body = await parsed.body()
             if body:
                 _check_media_type(request)
-                try:
-                    parsed.parsed = orjson.loads(body)
-                except orjson.JSONDecodeError:
-                    fault = {"type": "json_invalid", "loc": ("body",), "msg": ""}
-                    raise RequestValidationError([fault]) from None
+                parsed.parsed = _parse(body)
             return await handler(parsed)
 
         return handle
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except ValueError as error:
+        kind = "json_repeated_member" if isinstance(error, RepeatedMember) else "json_invalid"
+        raise RequestValidationError([{"type": kind, "loc": ("body",), "msg": ""}]) from None
 
 
 def _query_names(route: APIRoute) -> set[str]:

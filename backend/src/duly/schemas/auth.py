@@ -8,7 +8,7 @@ from typing import Annotated
 import email_validator
 from pydantic import AfterValidator, Field
 
-from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text
+from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text, is_visible
 
 # Whether mail would arrive is not ours to say: names kept for tests and intranets sign in, too.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -46,6 +46,12 @@ def _refuse_common(value: str) -> str:
     return value
 
 
+def _refuse_blank(value: str) -> str:
+    if not is_visible(value):
+        raise ValueError("Must contain a visible character")
+    return value
+
+
 def _refuse_surrogates(value: str) -> str:
     if any(unicodedata.category(char) == "Cs" for char in value):
         raise ValueError("it must be valid Unicode text")
@@ -71,6 +77,7 @@ Password = Annotated[
 NewPassword = Annotated[
     str,
     AfterValidator(_refuse_surrogates),
+    AfterValidator(_refuse_blank),
     AfterValidator(_refuse_common),
     Field(
         min_length=MIN_PASSWORD,

@@ -50,10 +50,22 @@ class ErrorEnvelope(ResponseBody):
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
-# The same for OpenAPI, in the syntax that all languages read: no control characters but blanks at
-# the ends, and, on one line, something to see.
+# What shows nothing by itself: white space and control characters, Unicode's
+# Default_Ignorable_Code_Point (zero-width and bidirectional marks, fillers, variation selectors,
+# tags), annotation and hieroglyph controls, and the blank braille pattern.
+_INVISIBLE = (
+    r"\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff0-\ufffb"
+)
+_HAS_VISIBLE = re.compile(
+    rf"[^{_INVISIBLE}\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+# The same for OpenAPI, in the syntax that all languages read: no control characters except white
+# space at the ends, and at least one visible character on a single line.
 _PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
-_VISIBLE = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_VISIBLE = rf"[^{_INVISIBLE}]"
 _LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}{_VISIBLE}{_PRINTABLE}[\t\n\r ]*$"
 _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 
@@ -62,8 +74,9 @@ _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 class Text:
     """Marks a `str` as text of so many characters, counted once it is cleaned.
 
-    It is trimmed and normalised to NFC; control characters, NUL and lone surrogates are refused,
-    save line breaks and tabs where it may have several lines.
+    It is trimmed and normalised to NFC. Control characters, NUL and lone surrogates are refused,
+    except line breaks and tabs where it may have several lines. Text that must not be empty needs
+    a visible character.
     """
 
     minimum: int
@@ -95,7 +108,14 @@ class Text:
             raise ValueError(
                 f"it must have {self.minimum} to {self.maximum} characters after trimming"
             )
+        if self.minimum and not is_visible(text):
+            raise ValueError("Must contain a visible character")
         return text
+
+
+def is_visible(text: str) -> bool:
+    """Whether a reader would see anything: more than white space and invisible characters."""
+    return _HAS_VISIBLE.search(text) is not None
 
 
 # A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
