@@ -72,6 +72,7 @@ MALFORMED: list[tuple[bytes, int | None, bool]] = [
     (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, OURS),
     (b"GET /health/live HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400, OURS),
     (b"GET /health/live HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", 400, OURS),
+    (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost:\r\n\r\n", 400, OURS),
     (b"GET /health/live HTTP/1.1\r\nHost: a, b\r\nConnection: close\r\n\r\n", 400, OURS),
     (b"GET /health/live HTTP/1.1\r\nHost: a/b\r\nConnection: close\r\n\r\n", 400, OURS),
     (b"GET /health/live HTTP/1.0\r\n\r\n", 200, OURS),

@@ -172,11 +172,11 @@ class _Exchange:
 
     def check_target(self) -> None:
         """Refuse a request that another server may take for a different host or path."""
-        # Granian adds an empty one where there is none.
-        hosts = [host for host in self._headers.getlist("host") if host]
+        given = self._headers.getlist("host")
+        hosts = [host for host in given if host]  # Granian adds an empty one where there is none
         # HTTP/1.0 has no Host; health checks of load balancers still use it. Granian calls it "1".
         is_needed = self._scope["http_version"] not in {"1", "1.0"}
-        if len(hosts) > 1 or (is_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):
+        if len(given) > 1 or (is_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):
             raise ValidationFailed("Send exactly one Host header that names a host.")
         # No path of ours has a slash inside a segment. Decoded, it would match another route than
         # the one that a proxy in front has allowed.
