@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from unicodedata import normalize
 from uuid import UUID
 
 from pydantic import (
@@ -18,6 +17,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from duly.utils.normalization import nfc
 
 
 class RequestBody(BaseModel):
@@ -67,6 +68,7 @@ _HAS_VISIBLE = re.compile(
 _PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
 _VISIBLE = rf"[^{_INVISIBLE}]"
 _LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}{_VISIBLE}{_PRINTABLE}[\t\n\r ]*$"
+_OPTIONAL_LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}[\t\n\r ]*$"
 _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 
 
@@ -95,15 +97,23 @@ class Text:
             **handler(schema),
             "minLength": self.minimum,
             "maxLength": self.maximum,
-            "pattern": _LINES_PATTERN if self.has_lines else _LINE_PATTERN,
+            "pattern": self._pattern(),
         }
+
+    def _pattern(self) -> str:
+        if self.has_lines:
+            return _LINES_PATTERN
+        return _LINE_PATTERN if self.minimum else _OPTIONAL_LINE_PATTERN
 
     def clean(self, value: str) -> str:
         """The text as it is stored. Raises `ValueError`."""
         text = value.strip(" \t\r\n")
         if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
             raise ValueError("control characters are not allowed")
-        text = normalize("NFC", text).strip()
+        text = text.strip()
+        # NFC makes a text shorter, but never shorter than a quarter.
+        if len(text) <= 4 * self.maximum:
+            text = nfc(text).strip()
         if not self.minimum <= len(text) <= self.maximum:
             raise ValueError(
                 f"it must have {self.minimum} to {self.maximum} characters after trimming"
