@@ -56,6 +56,9 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
 	@cd backend && .venv/bin/python bench/events.py
 
+bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when other users have the same words
+	@cd backend && .venv/bin/python -m bench.search $(ARGS)
+
 attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
 	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
 

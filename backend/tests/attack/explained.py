@@ -5,7 +5,9 @@ both. The long run fails for a wall that falls unseen and is not here, and for o
 does not fall unseen.
 """
 
-from collections.abc import Callable
+import itertools
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -14,6 +16,8 @@ import pytest
 
 from duly.core.security import InvalidToken, Keyring, hash_password
 from duly.models import Session, UserEmail
+from duly.schemas.tasks import TaskSort
+from duly.utils.search import description_vector, search_query, title_vector
 from duly.utils.tables import table_of
 
 
@@ -51,6 +55,19 @@ def _a_test_of_its_own_goes_red(name: str) -> None:
     assert callable(getattr(test_walls, name))
 
 
+def _a_search_meets_no_word_of_another_user() -> None:
+    mine, theirs = UUID(int=1), UUID(int=2)
+    query = search_query(mine, 'milk -bread "two litres" -"oat milk" e-mail mil')
+    stored = title_vector(theirs, "milk") + description_vector(theirs, "two litres of oat milk")
+    searched, found = (
+        {lexeme[:22] for lexeme in re.findall(r"'([^']*)'", text)} for text in (query, stored)
+    )
+    assert (len(searched), len(found)) == (1, 1)
+    assert searched != found
+    # One that must be there, so that a search for exclusions alone finds no other user's tasks.
+    assert re.match(r"'[\w-]{22}' & ", query)
+
+
 def _raw(token: str) -> bytes:
     from base64 import urlsafe_b64decode
 
@@ -66,7 +83,28 @@ def _text(raw: bytes) -> str:
 _SALTED = "the row must have the hash that was read of the caller's account; each has its own salt"
 _SEALED = "both the user and the session are read from a token that is sealed with our key"
 
+
+def _searched_pages() -> Iterator[str]:
+    """The owner's predicates in each statement that searches: the total's and the page's."""
+    flags = (True, False)
+    for sort, completed, resumed, counted, trashed in itertools.product(
+        TaskSort, (None, True, False), flags, flags, flags
+    ):
+        page = (
+            f"task_lists._page({sort} completed={completed} searched=True resumed={resumed} "
+            f"counted={counted} trashed={trashed})"
+        )
+        yield from (f"{page}#0", f"{page}#2") if counted else (f"{page}#1",)
+
+
+_SEARCHED = Reason(
+    "the lexemes of a search and of the index begin with their owner",
+    "@@ CAST(%(words)s::VARCHAR AS TSQUERY)",
+    _a_search_meets_no_word_of_another_user,
+)
+
 EXPLAINED = {
+    **dict.fromkeys(_searched_pages(), _SEARCHED),
     "sync._PAGE#3": Reason(
         "it picks which of the caller's own tombstones are told; that the things of others have "
         "no say in it, a test of its own shows, with the wall and without",

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,6 +15,8 @@ from alembic.runtime.migration import MigrationContext
 from duly.core.errors import StartupError
 from duly.database import migrations
 from duly.models import metadata
+from duly.utils.identifiers import new_id
+from duly.utils.search import description_vector, search_query, title_vector
 from tests.databases import fresh_database, schema_of
 
 
@@ -70,6 +73,62 @@ def test_after_a_downgrade_an_upgrade_makes_the_same_again(migrated: str) -> Non
     migrations.upgrade(migrated)
 
     assert schema_of(migrated) == before
+
+
+def insert_tasks(connection: psycopg.Connection[tuple[object, ...]], count: int) -> UUID:
+    """Insert tasks as the schema before the search had them; return their user."""
+    user_id = new_id()
+    connection.execute(
+        "INSERT INTO users (id, email, password_hash) VALUES (%s, 'a@b.org', 'none')", [user_id]
+    )
+    for number in range(count):
+        connection.execute(
+            "INSERT INTO tasks (user_id, id, title, description, revision) "
+            "VALUES (%s, %s, %s, %s, 1)",
+            [user_id, new_id(), f"Crème {number}", "'\\ oat milk" if number % 2 else None],
+        )
+    return user_id
+
+
+def test_an_upgrade_to_the_search_computes_the_words_of_every_task(empty: str) -> None:
+    migrations.upgrade(empty, "0002")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        user_id = insert_tasks(connection, 250)  # of three pages
+
+        migrations.upgrade(empty)
+
+        stored = connection.execute(
+            "SELECT title, description, title_words, description_words, "
+            "CAST(%s AS tsvector), CAST(%s AS tsvector) FROM tasks WHERE title = 'Crème 249'",
+            [title_vector(user_id, "Crème 249"), description_vector(user_id, "'\\ oat milk")],
+        ).fetchone()
+        found = connection.execute(
+            "SELECT count(*) FROM tasks "
+            "WHERE (title_words || description_words) @@ CAST(%s AS tsquery)",
+            [search_query(user_id, "creme")],
+        ).fetchone()
+
+    assert stored is not None
+    assert stored[2:4] == stored[4:6]
+    assert found == (250,)
+
+
+def test_a_downgrade_from_the_search_keeps_the_tasks_and_their_former_search(
+    empty: str,
+) -> None:
+    migrations.upgrade(empty, "0002")
+    before = schema_of(empty)
+    with psycopg.connect(empty, autocommit=True) as connection:
+        insert_tasks(connection, 2)
+        migrations.upgrade(empty)
+
+        migrations.downgrade(empty, "0002")
+
+        found = connection.execute(
+            "SELECT title FROM tasks WHERE search @@ websearch_to_tsquery('simple', 'milk')"
+        ).fetchall()
+    assert found == [("Crème 1",)]
+    assert sorted(schema_of(empty).split("\n")) == sorted(before.split("\n"))
 
 
 def test_an_upgrade_of_the_newest_schema_changes_nothing(migrated: str) -> None:

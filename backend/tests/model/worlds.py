@@ -243,9 +243,22 @@ ANY = Match(None)
 
 
 def fits_words(task: Task, query: str | None) -> bool:
-    """Whether all words are in a task, and none that stands behind a minus."""
-    words = set(f"{task.title} {task.description or ''}".casefold().split())
-    return all(
-        (word.removeprefix("-") in words) != word.startswith("-")
-        for word in (query or "").casefold().split()
+    """Whether a task has all words, the last one by its beginning, and none after a minus."""
+    words = _plain(f"{task.title} {task.description or ''}").split()
+    searched = _plain(query or "").split()
+    excluded = {word.removeprefix("-") for word in searched if word.startswith("-")}
+    wanted = [word for word in searched if not word.startswith("-")]
+    return (
+        excluded.isdisjoint(words)
+        and set(wanted[:-1]) <= set(words)
+        and all(any(word.startswith(last) for word in words) for last in wanted[-1:])
     )
+
+
+def _plain(text: str) -> str:
+    """The text without case and accents."""
+    return "".join(
+        character
+        for character in unicodedata.normalize("NFD", text)
+        if not unicodedata.combining(character)
+    ).casefold()

@@ -31,9 +31,6 @@ from duly.core.logging import log
 _ROLE = "duly"
 _DATABASE = "duly"
 _PORT = 5432  # only names the socket file: nothing listens on TCP
-# Tell words from punctuation in all scripts, for the search; where no locale of the system can,
-# «word» and word are two.
-_CTYPES = ("C.UTF-8", "en_US.UTF-8", "C")
 _START_TIMEOUT = 120.0
 _STOP_TIMEOUT = 30.0
 _MAX_SOCKET_PATH = 100  # the kernel's limit is 108 bytes, 104 on macOS
@@ -162,28 +159,18 @@ class _Server:
         unfinished = self._data_dir / "postgres.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_own(unfinished)
-        for ctype in _CTYPES:
-            try:
-                self._init_cluster(unfinished, ctype)
-                break
-            except StartupError as error:
-                if "locale name" not in str(error) or ctype == _CTYPES[-1]:
-                    raise
-        unfinished.rename(self._cluster)
-
-    def _init_cluster(self, directory: Path, ctype: str) -> None:
         self._run(
             "initdb",
-            f"--pgdata={directory}",
+            f"--pgdata={unfinished}",
             f"--username={_ROLE}",
             "--auth=trust",
             "--encoding=UTF8",
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
             "--locale=C",
-            f"--lc-ctype={ctype}",
             "--no-instructions",
         )
+        unfinished.rename(self._cluster)
 
     def _stop_leftover(self) -> None:
         """Stop a server that lost its Duly to SIGKILL: with the lock held, it has no other."""

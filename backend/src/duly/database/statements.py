@@ -37,13 +37,13 @@ _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
 _FUNCTION = re.compile(
     "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|"
     "jsonb_build_object|least|lower|max|min|now|row_number|sum|timezone|to_char|"
-    "ts_rank|unnest|upper|websearch_to_tsquery"
+    "unnest|upper"
 )
 
 # Types that may be named in SQL: others could bring SQL of their own.
 _TYPE = re.compile(
-    r"(BIGINT|BOOLEAN|BYTEA|DATE|INTEGER|INTERVAL|JSONB?|NUMERIC|REGCONFIG|SMALLINT|TEXT|"
-    r"TIMESTAMP WITH(OUT)? TIME ZONE|UUID|VARCHAR)"
+    r"(BIGINT|BOOLEAN|BYTEA|DATE|INTEGER|INTERVAL|JSONB?|NUMERIC|SMALLINT|TEXT|"
+    r"TIMESTAMP WITH(OUT)? TIME ZONE|TSQUERY|TSVECTOR|UUID|VARCHAR)"
     r"""(\(\d+(, \d+)?\))?(\[\])?( COLLATE "C")?"""
 )
 

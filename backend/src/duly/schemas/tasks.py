@@ -82,14 +82,22 @@ class TaskQuery(RequestBody):
     offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), IN_DIGITS] = 0
     is_completed: QueryBool | None = None
     q: Annotated[
-        Annotated[str, Text(1, 200)] | None,
-        Field(description='words, "a phrase", -without; in title and description'),
+        Annotated[str, Text(0, 200)] | None,
+        Field(
+            description='words, "a phrase", -without; in title and description, '
+            "the last word by its beginning"
+        ),
     ] = None
     sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
     include_total: QueryBool = False
     trashed: Annotated[
         QueryBool, Field(description="what lies in the trash, instead of what does not")
     ] = False
+
+    @field_validator("q")
+    @classmethod
+    def _drop_empty(cls, q: str | None) -> str | None:
+        return q or None
 
     @field_validator("offset")
     @classmethod

@@ -4,6 +4,7 @@ The tasks named are locked and read, then their owner's row is locked; the opera
 them in memory; what came of it is written at once, with one revision for each change.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,8 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
+    cast,
     func,
     select,
 )
@@ -42,6 +45,7 @@ from duly.schemas.batches import Batch, CreateOperation, Operation, UpdateOperat
 from duly.services import revisions
 from duly.services.tasks import creation_hash
 from duly.utils.identifiers import new_id
+from duly.utils.search import description_vector, title_vector
 from duly.utils.tables import table_of
 from duly.utils.times import utc
 
@@ -80,19 +84,25 @@ _COLUMNS: dict[str, Any] = {
     "revision": BigInteger(),
     "creation_hash": LargeBinary(),
 }
+_WORDS = ("title_words", "description_words")
+# Saved for a text that the batch leaves as it was. The words of a text are never empty.
+_SAME_WORDS = ""
 
 
 def _save() -> Any:
-    arrays: list[Any] = [bindparam(name, type_=ARRAY(kind)) for name, kind in _COLUMNS.items()]
-    rows = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived(name="saved")
+    types = {**_COLUMNS, **dict.fromkeys(_WORDS, Text())}
+    arrays: list[Any] = [bindparam(name, type_=ARRAY(kind)) for name, kind in types.items()]
+    rows = func.unnest(*arrays).table_valued(*types).render_derived(name="saved")
+    words = [cast(rows.c[name], postgresql.TSVECTOR) for name in _WORDS]
     insert = postgresql.insert(_tasks).from_select(
-        ["user_id", *_COLUMNS], select(USER_ID, *(rows.c[name] for name in _COLUMNS))
+        ["user_id", *types], select(USER_ID, *(rows.c[name] for name in _COLUMNS), *words)
     )
+    changes: dict[str, Any] = {name: insert.excluded[name] for name in _COLUMNS if name != "id"}
+    for name in _WORDS:
+        is_same = insert.excluded[name] == cast(_SAME_WORDS, postgresql.TSVECTOR)
+        changes[name] = case((is_same, _tasks.c[name]), else_=insert.excluded[name])
     return owned(
-        insert.on_conflict_do_update(
-            index_elements=["user_id", "id"],
-            set_={name: insert.excluded[name] for name in _COLUMNS if name != "id"},
-        )
+        insert.on_conflict_do_update(index_elements=["user_id", "id"], set_=changes)
         .returning(_tasks.c.id)
         .add_cte(revisions.take_up_to(bindparam("newest", type_=BigInteger())))
     )
@@ -265,8 +275,27 @@ async def _run(scope: UserScope, batch: Batch, *, requires_match: bool) -> list[
     changed = [draft for draft in play.drafts.values() if draft.is_changed]
     if changed:
         columns = {name: [_aware(getattr(draft, name)) for draft in changed] for name in _COLUMNS}
-        await scope.all(_SAVE, newest=play.revision, **columns)
+        words = await _words_of(scope.user_id, changed, {draft["id"]: draft for draft in drafts})
+        await scope.all(_SAVE, newest=play.revision, **columns, **words)
     return results
+
+
+async def _words_of(
+    user_id: UUID, changed: list[_Draft], before: dict[UUID, Row]
+) -> dict[str, list[str]]:
+    """Return the words of each text that changed, a list for each of `_WORDS`."""
+    titles, descriptions = [], []
+    for draft in changed:
+        old = before.get(draft.id)
+        title = description = _SAME_WORDS
+        if old is None or draft.title != old["title"]:
+            title = title_vector(user_id, draft.title)
+        if old is None or draft.description != old["description"]:
+            description = description_vector(user_id, draft.description)
+        titles.append(title)
+        descriptions.append(description)
+        await asyncio.sleep(0)  # long texts take milliseconds each: let others run between them
+    return dict(zip(_WORDS, (titles, descriptions), strict=True))
 
 
 def _named(batch: Batch) -> list[UUID]:

@@ -1,6 +1,5 @@
 """Lists of tasks: filtered, searched, sorted, and read page by page."""
 
-import re
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -14,11 +13,13 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    cast,
     func,
     select,
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.security import InvalidToken, Keyring
@@ -28,14 +29,14 @@ from duly.models import Task, User
 from duly.schemas.tasks import TaskQuery, TaskSort
 from duly.services.columns import TASK
 from duly.utils.encoding import encode
+from duly.utils.search import search_query
 from duly.utils.tables import table_of
 
 _tasks = table_of(Task)
 _users = table_of(User)
 
-# Three or more minuses in a row: a drawn line, no "without". To PostgreSQL each is one more NOT
-# around the next word, and thirty of them are an error.
-_LINE = re.compile(r'-(?:[^\w"-]*-){2,}')
+# As in the index `ix_tasks_words`.
+_WORDS = _tasks.c.title_words.op("||")(_tasks.c.description_words)
 
 _SORT_TYPES: dict[str, Any] = {
     "created_at": DateTime(timezone=True),
@@ -70,8 +71,8 @@ def _page(
         done = _tasks.c.completed_at
         filters.append(done.is_not(None) if completed else done.is_(None))
     if searched:
-        words = func.websearch_to_tsquery("simple", bindparam("q", type_=Text()))
-        filters.append(_tasks.c.search.bool_op("@@")(words))
+        searched_for = cast(bindparam("words", type_=Text()), TSQUERY)
+        filters.append(_WORDS.bool_op("@@")(searched_for))
     position: list[ColumnElement[Any]] = []
     if resumed:
         here = tuple_(_tasks.c[name], _tasks.c.id)
@@ -131,7 +132,7 @@ async def read_page(
     params: dict[str, Any] = {"limit": query.limit + 1, "offset": query.offset}
     shape = _shape(query)
     if query.q is not None:
-        params["q"] = _LINE.sub(" ", query.q)
+        params["words"] = search_query(scope.user_id, query.q)
     if query.cursor is not None:
         params["after_value"], params["after_id"] = _open(scope, keyring, query, shape)
     statement = _page(

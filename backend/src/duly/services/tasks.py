@@ -19,6 +19,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     exists,
     null,
     or_,
@@ -39,6 +40,7 @@ from duly.services.columns import TASK
 from duly.services.revisions import check_active, next_revision, next_revision_of
 from duly.utils.encoding import encode
 from duly.utils.identifiers import new_id
+from duly.utils.search import description_vector, title_vector
 from duly.utils.tables import table_of
 
 Versions = Sequence[int] | None
@@ -51,6 +53,8 @@ _tasks = table_of(Task)
 _ID = bindparam("id", type_=Uuid())
 _TITLE = bindparam("title", type_=Text())
 _DESCRIPTION = bindparam("description", type_=Text())
+_TITLE_WORDS = cast(bindparam("title_words", type_=Text()), postgresql.TSVECTOR)
+_DESCRIPTION_WORDS = cast(bindparam("description_words", type_=Text()), postgresql.TSVECTOR)
 _IS_COMPLETED = bindparam("is_completed", type_=Boolean())
 _VERSIONS = bindparam("versions", type_=ARRAY(BigInteger()))
 
@@ -76,6 +80,8 @@ def _create(*, own_id: bool) -> OwnedStatement:
         "updated_at": owner.c.changed_at,
         "revision": owner.c.revision,
         "creation_hash": bindparam("creation_hash", type_=LargeBinary()),
+        "title_words": _TITLE_WORDS,
+        "description_words": _DESCRIPTION_WORDS,
     }
     return owned(
         postgresql.insert(_tasks)
@@ -119,13 +125,12 @@ def _now(owner: Any) -> ColumnElement[Any]:
 @cache
 def _update(fields: frozenset[str]) -> _Change:
     """Set the named fields of one task."""
-    settable = {
-        "title": _TITLE,
-        "description": _DESCRIPTION,
-        "is_completed": _completed_at,
+    settable: dict[str, dict[str, Any]] = {
+        "title": {"title": _TITLE, "title_words": _TITLE_WORDS},
+        "description": {"description": _DESCRIPTION, "description_words": _DESCRIPTION_WORDS},
+        "is_completed": {"completed_at": _completed_at},
     }
-    columns = {"is_completed": "completed_at"}
-    values = {columns.get(name, name): settable[name] for name in fields}
+    values = {name: value for field in fields for name, value in settable[field].items()}
     return _Change("task.changed", _write(_IS_LIVE, values))
 
 
@@ -187,7 +192,7 @@ async def create(scope: UserScope, body: TaskCreate) -> tuple[Row, bool]:
     Raises `IdTaken` where the caller has another one under the id that was sent.
     """
     this = {"id": body.id or new_id(), "creation_hash": creation_hash(body)}
-    values = {**body.model_dump(), **this}
+    values = {**_with_words(scope, body.model_dump()), **this}
     statement = _CREATE if body.id is None else _CREATE_UNDER_ID
     while (task := await scope.one(statement, **values)) is None:
         # The id is taken, or the account has just gone.
@@ -276,7 +281,7 @@ async def _carry_out(
     change: _Change, scope: UserScope, task_id: UUID, versions: Versions, **fields: Any
 ) -> Row:
     """Change one task, or tell why that changes nothing."""
-    params = {"id": task_id, "versions": versions, **fields}
+    params = {"id": task_id, "versions": versions, **_with_words(scope, fields)}
     while (task := await scope.one(change.statement, **params)) is None:
         found = await scope.one(_READ_ANY, id=task_id)
         if found is None or not (found["is_live"] or change.finds_trashed):
@@ -290,6 +295,16 @@ async def _carry_out(
         await check_active(scope)
     log.info(change.event, task_id=str(task_id), **({"fields": sorted(fields)} if fields else {}))
     return task
+
+
+def _with_words(scope: UserScope, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields, and what the search finds of those that are text."""
+    params = {**fields}
+    if "title" in fields:
+        params["title_words"] = title_vector(scope.user_id, fields["title"])
+    if "description" in fields:
+        params["description_words"] = description_vector(scope.user_id, fields["description"])
+    return params
 
 
 def _expected(task: Row, versions: Versions) -> Row:
