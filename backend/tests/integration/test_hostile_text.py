@@ -63,7 +63,7 @@ async def test_credentials_of_too_many_combining_marks_are_refused_at_once(
     client: httpx.AsyncClient, path: str, name: str
 ) -> None:
     body: dict[str, Any] = {"email": "ada@example.com", "password": "a long passphrase"}
-    hostile = f"{MARKS}@example.com" if name == "email" else MARKS
+    hostile = f"a{MARKS}@example.com" if name == "email" else MARKS
 
     started = time.perf_counter()
     response = await client.post(f"/api/v1/auth/{path}", json={**body, name: hostile})
