@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         1, ge=1, le=16, description="threads a worker that hash passwords"
     )
     rate_limit: str = Field("600/minute", description="each user's general budget, or off")
+    max_streams: int = Field(
+        20, ge=1, le=10_000, description="open event streams per user and worker"
+    )
     login_account_limit: str = Field(
         "10/minute", description="failed sign-ins for an account from one address"
     )

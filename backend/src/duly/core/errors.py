@@ -17,6 +17,7 @@ DulyError
 ├── BatchNotApplied        424 BATCH_NOT_APPLIED
 ├── PreconditionRequired   428 PRECONDITION_REQUIRED
 ├── RateLimited            429 RATE_LIMITED
+│   └── TooManyStreams
 ├── InternalError          500 INTERNAL_ERROR
 └── ServiceUnavailable     503 SERVICE_UNAVAILABLE
 """
@@ -159,6 +160,19 @@ class RateLimited(DulyError):
 
     def __init__(self, retry_after: int, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(headers={"Retry-After": str(max(1, retry_after)), **(headers or {})})
+
+
+class TooManyStreams(RateLimited):
+    """The user has as many event streams open at this worker as allowed."""
+
+    message = (
+        "Too many event streams are open. Close one, or retry after the number of seconds in "
+        "Retry-After."
+    )
+
+    def __init__(self) -> None:
+        # By then a stream whose client vanished has missed a heartbeat and was dropped.
+        super().__init__(retry_after=30)
 
 
 class ServiceUnavailable(DulyError):

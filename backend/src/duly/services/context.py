@@ -87,7 +87,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     await pool.open()
     door = AcrossUsers(pool)
     throttle = Throttle(settings)
-    hub = Hub(pool, direct_dsn_of(settings))
+    hub = Hub(pool, direct_dsn_of(settings), settings.max_streams)
     hub.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
