@@ -6,6 +6,7 @@ No secret, token, address in clear or request body goes into any line.
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,13 @@ def configure_logging(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+
+
+def log_unknown_settings(names: Mapping[str, str | None]) -> None:
+    """Warn of each name that is not a setting, with the setting that may be meant."""
+    for name, similar in names.items():
+        hint = f"did you mean {similar}?" if similar else "see .env.example"
+        log.warning("settings.unknown", name=name, hint=f"{name} is not a setting; {hint}")
 
 
 def bind_user(user_id: UUID) -> None:
