@@ -7,7 +7,7 @@ import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
@@ -32,6 +32,7 @@ _WELL_KNOWN_SECRETS = frozenset(
     }
 )
 _PLACEHOLDER = re.compile(r"change.?(me|this|it)|your.?secret|example|placeholder", re.IGNORECASE)
+_REDIS_OPTIONS = {"db", "protocol", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 _RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
 
 
@@ -180,7 +181,7 @@ class Settings(BaseSettings):
 
 
 def _is_storage(uri: str) -> bool:
-    if uri == "memory" or uri.startswith(("redis+unix://", "rediss+unix://")):
+    if uri == "memory" or re.fullmatch(r"redis\+unix:///[^?#]+(\?db=\d+)?", uri):
         return True
     try:
         url = urlsplit(uri)
@@ -188,7 +189,10 @@ def _is_storage(uri: str) -> bool:
     except ValueError:
         return False
     is_redis = url.scheme in {"redis", "rediss"} and url.netloc.count("@") <= 1
-    return is_redis and has_host and re.fullmatch(r"/?|/[0-9]{1,3}", url.path) is not None
+    has_path = re.fullmatch(r"/?|/[0-9]{1,3}", url.path) is not None
+    # An option that the client does not know would fail with each request.
+    options = {name for name, _ in parse_qsl(url.query, keep_blank_values=True)}
+    return is_redis and has_host and has_path and not url.fragment and options <= _REDIS_OPTIONS
 
 
 def check_secret(secret: str) -> None:
