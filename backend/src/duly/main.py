@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from duly.api.docs import add_docs
 from duly.api.handlers import add_handlers
+from duly.api.index import add_index
 from duly.api.middleware import RequestMiddleware, add_cors
 from duly.api.openapi import set_schema
 from duly.api.router import add_routes
@@ -46,10 +47,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(
+        RequestMiddleware,
+        trusted_proxies=settings.trusted_proxies,
+        log_addresses=settings.log_addresses,
+    )
     add_cors(app, settings.cors_origins)
     add_handlers(app)
     add_docs(app)
+    add_index(app)
     set_schema(app)
     add_routes(app.router)
     return app

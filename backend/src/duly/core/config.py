@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="json, console, or auto: console on a terminal, else json"
     )
+    log_addresses: bool = Field(
+        True, description="whether log lines hold the addresses of clients"
+    )
     migrate_at_start: bool = Field(
         False, description="bring the database of DATABASE_URL to the newest schema at start"
     )
