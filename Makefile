@@ -25,7 +25,7 @@ help: ## list the targets
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its own unless DATABASE_URL is set
 	@exec $(BIN)/duly serve
 
-migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL to the newest schema
+migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
 
 test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test, in parallel, on an embedded PostgreSQL

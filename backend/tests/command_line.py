@@ -21,13 +21,16 @@ class Ended:
 
     @property
     def line(self) -> str:
-        """The one line with which it failed."""
+        """The one line with which it failed, after the one that may name the database."""
         assert self.status == 1, self
         assert self.stdout == ""
-        assert self.stderr.startswith("duly: ")
         assert self.stderr.endswith("\n")
-        assert self.stderr.count("\n") == 1, self.stderr
-        return self.stderr.rstrip("\n")
+        lines = self.stderr.splitlines()
+        if lines[0].startswith("Database: "):
+            del lines[0]
+        (line,) = lines
+        assert line.startswith("duly: ")
+        return line
 
 
 class _Input(io.StringIO):

@@ -1,21 +1,24 @@
-"""The `duly` command. Each command calls a service; what goes wrong ends in one line."""
+"""The `duly` command. Each command calls a service; each failure is reported in one line."""
 
 import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 import typer
 import yaml
 
 from duly import server
-from duly.core.config import Settings, load_settings
+from duly.core.config import Settings, load_settings, unknown_settings
 from duly.core.errors import DulyError, StartupError
-from duly.core.logging import configure_logging
+from duly.core.logging import configure_logging, log_unknown_settings
 from duly.database import embedded, migrations
+from duly.database.names import name_of
 from duly.main import create_app
 from duly.services import operators
 from duly.services.context import Context, direct_dsn_of, dsn_of, open_context
@@ -35,12 +38,34 @@ Email = Annotated[str, typer.Argument(help="The address that the account signs i
 
 
 def main() -> None:
-    """Run the command line; faults that the operator can mend are one line, and status 1."""
+    """Run the command line. An error that the operator can fix is one line, and status 1."""
     try:
         commands()
     except (StartupError, DulyError) as error:
         print(f"duly: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"duly {version('duly')}")
+        raise typer.Exit
+
+
+@commands.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Accept the options that come before a command."""
 
 
 @commands.command()
@@ -57,19 +82,38 @@ def serve(
 def migrate() -> None:
     """Bring the database to the newest schema. Example: duly migrate"""
     settings = _settings()
-    with _database(settings) as dsn:
-        migrations.upgrade(dsn if settings.is_embedded else direct_dsn_of(settings))
-    print("The database has the newest schema.")
+    _require_database(settings)
+    if settings.is_embedded:
+        with _running(settings) as (_, upgrade):
+            done = upgrade
+    else:
+        done = migrations.upgrade(direct_dsn_of(settings))
+    name = _name(settings, is_direct=True)
+    if done.before == done.after:
+        print(f"Nothing to do: {name} is at revision {done.after}, the newest.")
+    else:
+        before = f"revision {done.before}" if done.before else "an empty database"
+        print(f"Migrated {name} from {before} to revision {done.after}.")
 
 
 @commands.command()
-def restored() -> None:
-    """Say that the database was restored from a backup: every device then syncs anew.
+def restored(
+    *,
+    end_sessions: Annotated[
+        bool,
+        typer.Option("--end-sessions", help="Also end all sessions of all users."),
+    ] = False,
+) -> None:
+    """Run after restoring a backup. Invalidates all sync tokens, so every device does a full sync.
+
+    A backup also brings back sessions that have ended since. End them: duly restored --end-sessions
 
     Example: duly restored
     """
-    _with_context(operators.note_restore)
-    print("Every device will start its sync over.")
+    ended = _with_context(lambda context: operators.note_restore(context, end_sessions))
+    print("Every device will do a full sync.")
+    if end_sessions:
+        print(f"Ended {ended} sessions: everybody signs in again.")
 
 
 @commands.command()
@@ -93,14 +137,29 @@ def create_user(
     email: Email,
     name: Annotated[str | None, typer.Option(help="The name to show.")] = None,
 ) -> None:
-    """Make an account; the password is asked for, or read from standard input.
+    """Create an account. Prompts for the password, or reads it from standard input.
 
     Example: duly user create ada@example.com --name Ada
     """
-    is_terminal = sys.stdin.isatty()
-    password = getpass.getpass() if is_terminal else sys.stdin.readline().rstrip("\n")
-    user_id = _with_context(lambda context: operators.create_user(context, email, password, name))
-    print(f"created {user_id}")
+
+    async def create(context: Context) -> UUID:
+        return await operators.create_user(context, email, _read_password(), name)
+
+    print(f"created {_with_context(create)}")
+
+
+@users.command("set-password")
+def set_password(email: Email) -> None:
+    """Set a new password and end all sessions. Prompts for it, or reads it from standard input.
+
+    Example: duly user set-password ada@example.com
+    """
+
+    async def change(context: Context) -> int:
+        return await operators.set_password(context, email, _read_password())
+
+    ended = _with_context(change)
+    print(f"set the password of {email} and ended its sessions ({ended})")
 
 
 @users.command("list")
@@ -129,23 +188,58 @@ def enable_user(email: Email) -> None:
     print(f"enabled {email}")
 
 
+def _read_password() -> str:
+    return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
 def _settings(**overrides: object) -> Settings:
     settings = load_settings(**overrides)
     configure_logging(settings.log_level, settings.log_format)
+    log_unknown_settings(unknown_settings())
     return settings
 
 
+def _name(settings: Settings, *, is_direct: bool = False) -> str:
+    if settings.is_embedded:
+        return str(settings.data_dir.absolute())
+    return name_of(direct_dsn_of(settings) if is_direct else dsn_of(settings))
+
+
+def _require_database(settings: Settings) -> None:
+    """Raise `StartupError` if the data directory holds no database: only `serve` creates one."""
+    if settings.is_embedded and not embedded.exists(settings.data_dir):
+        raise StartupError(
+            f"there is no database in {_name(settings)}: change to the directory where Duly runs, "
+            "set DULY_DATA_DIR or DATABASE_URL, or create one with `duly serve`"
+        )
+
+
 @contextmanager
-def _database(settings: Settings) -> Iterator[str]:
-    """The database that the settings name; the embedded one is started if it does not run."""
-    if not settings.is_embedded:
-        yield dsn_of(settings)
-    elif embedded.is_running(settings.data_dir):
-        yield embedded.embedded_dsn(settings.data_dir)
+def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
+    """Run the embedded database for the block, unless a server runs it already."""
+    if embedded.is_running(settings.data_dir):
+        dsn = embedded.embedded_dsn(settings.data_dir)
+        yield dsn, migrations.upgrade(dsn)
     else:
         with embedded.running(settings.data_dir) as dsn:
-            migrations.upgrade(dsn)
-            yield dsn
+            yield dsn, migrations.upgrade(dsn)
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[None]:
+    """Keep the database of the settings running for the block, and name it on standard error.
+
+    Raises `StartupError` if there is none, it can't be reached, or its schema is out of date.
+    """
+    _require_database(settings)
+    print(f"Database: {_name(settings)}", file=sys.stderr)
+    if settings.is_embedded:
+        with _running(settings):
+            yield
+    elif migrations.is_current(dsn_of(settings)):
+        yield
+    else:
+        raise StartupError("the database schema is out of date; run `duly migrate`")
 
 
 def _with_context(work: Callable[[Context], Awaitable[Result]]) -> Result:

@@ -9,11 +9,12 @@ from fastapi import FastAPI
 
 from duly.api.docs import add_docs
 from duly.api.handlers import add_handlers
+from duly.api.index import add_index
 from duly.api.middleware import RequestMiddleware, add_cors
 from duly.api.openapi import set_schema
 from duly.api.router import add_routes
-from duly.core.config import Settings, load_settings
-from duly.core.logging import configure_logging
+from duly.core.config import Settings, load_settings, unknown_settings
+from duly.core.logging import configure_logging, log_unknown_settings
 from duly.services.context import open_context
 
 
@@ -22,13 +23,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     Raises `StartupError` for wrong settings.
     """
+    is_given = settings is not None
     settings = settings or load_settings()
     configure_logging(settings.log_level, settings.log_format)
+    if not is_given:
+        log_unknown_settings(unknown_settings())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings) as context:
             app.state.context = context
+            await context.throttle.check_storage()
             loop = asyncio.get_running_loop()
             app.state.end_streams = partial(loop.call_soon_threadsafe, context.hub.end_streams)
             yield
@@ -42,10 +47,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(
+        RequestMiddleware,
+        trusted_proxies=settings.trusted_proxies,
+        log_addresses=settings.log_addresses,
+    )
     add_cors(app, settings.cors_origins)
     add_handlers(app)
     add_docs(app)
+    add_index(app)
     set_schema(app)
     add_routes(app.router)
     return app

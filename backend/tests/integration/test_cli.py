@@ -1,7 +1,11 @@
 """The `duly` command: its help, migrations, the schema, and the embedded database."""
 
+import json
+import os
 import re
+from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -10,6 +14,7 @@ import yaml
 
 from duly.core.config import load_settings
 from duly.database import embedded, migrations
+from duly.database.names import name_of
 from duly.main import create_app
 from tests.command_line import duly
 from tests.databases import fresh_database
@@ -24,8 +29,10 @@ NOWHERE = "postgresql:///duly?host=/nonexistent"
     [
         ("serve",),
         ("migrate",),
+        ("restored",),
         ("openapi",),
         ("user", "create"),
+        ("user", "set-password"),
         ("user", "list"),
         ("user", "disable"),
         ("user", "enable"),
@@ -42,8 +49,9 @@ def test_the_help_of_a_command_gives_an_example(command: tuple[str, ...]) -> Non
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        ((), ["serve", "migrate", "openapi", "user"]),
-        (("user",), ["create", "list", "disable", "enable"]),
+        ((), ["--version", "serve", "migrate", "restored", "openapi", "user"]),
+        (("user",), ["create", "set-password", "list", "disable", "enable"]),
+        (("restored",), ["--end-sessions"]),
         (("serve",), ["--host", "--port", "--workers"]),
         (("user", "create"), ["--name"]),
     ],
@@ -54,22 +62,147 @@ def test_the_help_lists_what_there_is(command: tuple[str, ...], names: list[str]
     assert [name for name in names if not re.search(rf"(?<!\w){name}\b", shown)] == []
 
 
-def test_a_command_that_there_is_not_is_a_usage_error() -> None:
+def test_unknown_command_is_a_usage_error() -> None:
     assert duly("launch").status == 2
+
+
+def test_version_option_prints_the_installed_version() -> None:
+    assert duly("--version").stdout == f"duly {version('duly')}\n"
+
+
+def test_unknown_setting_is_warned_of_with_the_one_most_like_it(
+    commanded: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commanded.setenv("DULY_TRUSTED_PROXY", "10.0.0.1")
+    (tmp_path / ".env").write_text("DULY_XYZZY=hunter2\nOTHER=1\nDULY_PORT=9000\n")
+
+    ended = duly("openapi")
+
+    assert ended.status == 0
+    assert [
+        (line["event"], line["level"], line["name"], line["hint"])
+        for line in map(json.loads, ended.stderr.splitlines())
+    ] == [
+        (
+            "settings.unknown",
+            "warning",
+            "DULY_TRUSTED_PROXY",
+            "DULY_TRUSTED_PROXY is not a setting; did you mean DULY_TRUSTED_PROXIES?",
+        ),
+        (
+            "settings.unknown",
+            "warning",
+            "DULY_XYZZY",
+            "DULY_XYZZY is not a setting; see .env.example",
+        ),
+    ]
+
+
+def test_env_file_that_is_not_utf8_fails_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"DULY_PORT=\xff\n")
+
+    assert "can't read .env: it must be text in UTF-8" in duly("openapi").line
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everywhere")
+def test_env_file_without_read_permission_fails_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").touch(mode=0o000)
+
+    assert "can't read .env: Permission denied" in duly("openapi").line
+
+
+# Database URLs that libpq would misread
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL"])
+@pytest.mark.parametrize(
+    "command", [("serve",), ("migrate",), ("restored",), ("user", "list"), ("openapi",)], ids=str
+)
+@pytest.mark.parametrize(
+    "password",
+    [
+        "xyzzy@plugh/w#rd",
+        "xyzzy/plugh",
+        "xyzzy%",
+        "xyzzy%plugh",
+        "xyzzy@plugh",
+        "xyzzy@plugh?w=x",
+        "12/xyzzy?plugh=w",
+        "xyzzy plugh",
+        "xyzzy%00",
+        "@xyzzy:plugh/w",
+    ],
+)
+def test_unencoded_password_is_refused_without_printing_any_of_it(
+    commanded: pytest.MonkeyPatch, name: str, command: tuple[str, ...], password: str
+) -> None:
+    commanded.setenv(name, f"postgresql://grue:{password}@db.invalid:5432/frotz?sslmode=require")
+
+    line = duly(*command).line
+
+    assert line.startswith(f"duly: {name}: ")
+    assert "urllib.parse.quote" in line
+    for part in ("xyzzy", "plugh", "grue", "frotz", "db.invalid", "w#rd", "w=x"):
+        assert part not in line
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "@127.0.0.1:1/frotz",
+        "@db.invalid/frotz",
+        "@127.0.0.1:1/frotz?sslmode=perhaps",
+        "@127.0.0.1:1/frotz?sslmod=require",
+        "@127.0.0.1:1,127.0.0.1:2,127.0.0.1:3/frotz?connect_timeout=2",
+        "@127.0.0.1,127.0.0.2:1,2,3/frotz",
+        "@[::1]:1/frotz",
+        "@127.0.0.1:1/frotz?sslmode=require&sslrootcert=/nonexistent",
+        "@127.0.0.1:99999/frotz",
+        "@127.0.0.1:1/frotz?channel_binding=maybe",
+    ],
+)
+@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("user", "list")], ids=str)
+def test_failed_connection_does_not_print_the_password(
+    commanded: pytest.MonkeyPatch, command: tuple[str, ...], rest: str
+) -> None:
+    commanded.setenv("DULY_PORT", free_port())
+    commanded.setenv("DATABASE_URL", f"postgresql://grue:xy%40zzy%2Fplugh{rest}")
+
+    ended = duly(*command)
+
+    assert ended.line.startswith("duly: ")
+    for part in ("xy%40", "xy@", "zzy", "plugh"):
+        assert part not in ended.stderr
 
 
 # Migrations
 
 
-def test_migrate_brings_an_empty_database_to_the_newest_schema(
+def test_migrate_reports_what_it_did_and_on_which_database(
     dsn: str, commanded: pytest.MonkeyPatch
 ) -> None:
     with fresh_database(dsn) as empty:
         commanded.setenv("DATABASE_URL", empty)
+        name = name_of(empty)
+        assert name.endswith(urlsplit(empty).path)
 
-        assert duly("migrate").status == 0
+        first = duly("migrate")
         assert migrations.is_current(empty)
-        assert duly("migrate").status == 0
+        second = duly("migrate")
+
+        before, _, after = first.stdout.rstrip(".\n").rpartition(" to revision ")
+        assert before == f"Migrated {name} from an empty database"
+        assert second.stdout == f"Nothing to do: {name} is at revision {after}, the newest.\n"
+
+        migrations.downgrade(empty, "0001")
+        third = duly("migrate")
+        assert third.stdout == f"Migrated {name} from revision 0001 to revision {after}.\n"
+
+
+def test_database_name_has_no_user_and_no_password() -> None:
+    dsn = "postgresql://grue:plugh@db.example.org:6432/duly?sslmode=require"
+
+    assert name_of(dsn) == "db.example.org:6432/duly"
 
 
 def test_migrate_goes_past_the_pooler_where_there_is_a_way(
@@ -140,11 +273,51 @@ def data_dir(commanded: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_commands_run_the_embedded_database_or_share_that_of_a_server_that_runs(
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("migrate",),
+        ("restored",),
+        ("user", "create", "ada@example.com"),
+        ("user", "set-password", "ada@example.com"),
+        ("user", "list"),
+        ("user", "disable", "ada@example.com"),
+        ("user", "enable", "ada@example.com"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("is_there", [False, True], ids=["no directory", "empty directory"])
+def test_command_without_a_database_is_refused_and_creates_none(
+    data_dir: Path, command: tuple[str, ...], *, is_there: bool
+) -> None:
+    if is_there:
+        data_dir.mkdir()
+
+    ended = duly(*command, typed="correct horse battery\n")
+
+    assert ended.stderr.count("\n") == 1
+    assert f"there is no database in {data_dir}" in ended.line
+    assert "DULY_DATA_DIR" in ended.line
+    assert not list(data_dir.iterdir()) if is_there else not data_dir.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everywhere")
+def test_unreadable_data_directory_is_not_taken_for_a_missing_one(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o000)
+
+    assert "can't read" in duly("user", "list").line
+
+
+def test_commands_name_the_embedded_database_and_share_it_with_a_server(
     data_dir: Path, email: str
 ) -> None:
-    assert duly("user", "create", email, typed="correct horse battery\n").status == 0
+    with embedded.running(data_dir):
+        pass
+    created = duly("user", "create", email, typed="correct horse battery\n")
+    assert created.status == 0
+    assert created.stderr.splitlines()[0] == f"Database: {data_dir}"
     assert not embedded.is_running(data_dir)
+    assert duly("migrate").stdout.startswith(f"Nothing to do: {data_dir} is at revision ")
 
     with embedded.running(data_dir):
         assert embedded.is_running(data_dir)

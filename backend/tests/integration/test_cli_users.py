@@ -1,11 +1,14 @@
 """`duly user`: accounts, as the operator manages them."""
 
+import asyncio
 from asyncio import to_thread
 from unittest import mock
 
 import httpx
 import pytest
 
+from duly.database.names import name_of
+from duly.services import revocations
 from tests.accounts import API
 from tests.command_line import Ended, duly
 
@@ -23,8 +26,8 @@ def listed(email: str) -> str:
     return line
 
 
-async def login(client: httpx.AsyncClient, email: str) -> httpx.Response:
-    return await client.post(f"{API}/auth/login", json={"email": email, "password": PASSWORD})
+async def login(client: httpx.AsyncClient, email: str, password: str = PASSWORD) -> httpx.Response:
+    return await client.post(f"{API}/auth/login", json={"email": email, "password": password})
 
 
 def test_a_created_account_is_listed_as_enabled_under_its_id(email: str) -> None:
@@ -73,6 +76,52 @@ async def test_disabling_an_account_ends_its_sessions(
     assert (await client.post(f"{API}/auth/refresh", json=refresh)).status_code == 401
 
 
+async def test_set_password_replaces_the_password_and_ends_all_sessions(
+    email: str, client: httpx.AsyncClient
+) -> None:
+    await to_thread(create, email)
+    sessions = [(await login(client, email)).json() for _ in range(2)]
+
+    new = "a whole new passphrase"
+    ended = await to_thread(duly, "user", "set-password", email, typed=f"{new}\n")
+
+    assert ended.stdout == f"set the password of {email} and ended its sessions (2)\n"
+    assert new not in ended.stdout + ended.stderr
+    assert (await login(client, email)).status_code == 401
+    assert (await login(client, email, new)).status_code == 200
+    for session in sessions:
+        refresh = {"refresh_token": session["refresh_token"]}
+        assert (await client.post(f"{API}/auth/refresh", json=refresh)).status_code == 401
+    await asyncio.sleep(revocations.MAX_AGE)
+    bearer = {"Authorization": f"Bearer {sessions[0]['access_token']}"}
+    assert (await client.get(f"{API}/tasks", headers=bearer)).status_code == 401
+
+
+async def test_rejected_new_password_changes_nothing(
+    email: str, client: httpx.AsyncClient
+) -> None:
+    await to_thread(create, email)
+    session = (await login(client, email)).json()
+
+    refused = await to_thread(duly, "user", "set-password", email, typed="short\n")
+
+    assert "password: " in refused.line
+    assert (await login(client, email)).status_code == 200
+    refresh = {"refresh_token": session["refresh_token"]}
+    assert (await client.post(f"{API}/auth/refresh", json=refresh)).status_code == 200
+
+
+def test_commands_name_the_database_without_its_password(
+    email: str, commanded: pytest.MonkeyPatch, dsn: str
+) -> None:
+    commanded.setenv("DATABASE_URL", f"{dsn}&password=plugh")
+
+    for ended in (create(email), duly("user", "list"), duly("user", "disable", email)):
+        assert ended.status == 0
+        assert ended.stderr.splitlines()[0] == f"Database: {name_of(dsn)}"
+        assert "plugh" not in ended.stderr
+
+
 def test_doing_it_twice_changes_nothing(email: str) -> None:
     create(email)
 
@@ -119,9 +168,9 @@ def test_an_address_that_is_taken_is_refused_in_any_spelling(email: str) -> None
     assert "already in use" in create(email.upper()).line
 
 
-@pytest.mark.parametrize("command", ["disable", "enable"])
-def test_an_account_that_there_is_not_is_refused(email: str, command: str) -> None:
-    assert "no account" in duly("user", command, email).line
+@pytest.mark.parametrize("command", ["disable", "enable", "set-password"])
+def test_unknown_account_is_refused(email: str, command: str) -> None:
+    assert "no account" in duly("user", command, email, typed=f"{PASSWORD}\n").line
 
 
 def test_accounts_of_a_database_that_can_not_be_reached_are_one_line(

@@ -1,18 +1,23 @@
 """Budgets that all workers share in a Redis, and what happens when it goes away."""
 
+import asyncio
+import io
+import json
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
+from duly.services import counters
 from tests.accounts import API, Account, register
-from tests.instances import running
+from tests.instances import captured_logs, running
 from tests.servers import serving
 
 
@@ -26,10 +31,15 @@ class Redis:
     """A Redis of the test's own."""
 
     def __init__(self, program: str) -> None:
+        self._program = program
         self.port = free_port()
-        self.url = SecretStr(f"redis://127.0.0.1:{self.port}/0")
+        self.url = SecretStr(f"redis://:plugh@127.0.0.1:{self.port}/0")
+        self.start()
+
+    def start(self) -> None:
+        options = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "requirepass": "plugh"}
         self._process = subprocess.Popen(
-            [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
+            [self._program, *(part for n, v in options.items() for part in (f"--{n}", v))],
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 10
@@ -103,6 +113,102 @@ async def test_each_worker_counts_for_itself_while_redis_is_away(
         answer = await client.get(f"{API}/tasks", headers=alice.headers)
         assert answer.status_code == 200
         assert answer.headers["ratelimit"]
+
+
+def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
+    """What was logged of the storage."""
+    assert "plugh" not in stream.getvalue()
+    lines = map(json.loads, stream.getvalue().splitlines())
+    return [line for line in lines if line["event"].startswith("throttle.")]
+
+
+async def test_redis_that_goes_and_comes_back_is_logged_once_each(
+    settings: Settings, redis: Redis, alice: Account, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "_RETRY_INTERVAL", 0.05)
+    with captured_logs(settings) as logs:
+        async with running(settings, address, rate_limit_storage=redis.url) as client:
+
+            async def ask() -> None:
+                tasks = (client.get(f"{API}/tasks", headers=alice.headers) for _ in range(10))
+                assert {answer.status_code for answer in await asyncio.gather(*tasks)} == {200}
+
+            await ask()
+            assert lines_of(logs) == []
+
+            redis.stop()
+            for _ in range(5):
+                await ask()
+                await asyncio.sleep(0.06)
+            [gone] = lines_of(logs)
+            assert (gone["event"], gone["level"]) == ("throttle.storage_unavailable", "warning")
+            assert gone["storage"] == f"redis://127.0.0.1:{redis.port}/0"
+            assert "DULY_RATE_LIMIT_STORAGE" in gone["hint"]
+
+            redis.start()
+            async with asyncio.timeout(30):
+                while len(lines_of(logs)) < 2:
+                    await ask()
+                    await asyncio.sleep(0.06)
+            await ask()
+            [_, back] = lines_of(logs)
+            assert (back["event"], back["level"]) == ("throttle.storage_available", "warning")
+
+
+async def test_redis_that_does_not_respond_costs_one_request_at_a_time(
+    settings: Settings, alice: Account, address: str
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = SecretStr(f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        async with running(settings, address, rate_limit_storage=url) as client:
+            context = client._transport.app.state.context  # type: ignore[attr-defined]
+            storage = context.throttle._storage
+            calls = 0
+            wrapped = storage._redis.incr
+
+            async def counted(*arguments: Any) -> Any:
+                nonlocal calls
+                calls += 1
+                return await wrapped(*arguments)
+
+            storage._redis.incr = counted
+            storage._retry_at = 0.0  # the next request tries again
+
+            tasks = (client.get(f"{API}/tasks", headers=alice.headers) for _ in range(20))
+            assert {answer.status_code for answer in await asyncio.gather(*tasks)} == {200}
+            assert calls == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "redis.invalid:6379"])
+async def test_unreachable_redis_is_logged_at_the_start_and_does_not_refuse_it(
+    settings: Settings, alice: Account, address: str, host: str
+) -> None:
+    url = SecretStr(f"redis://user:plugh@{host}/3")
+    with captured_logs(settings) as logs:
+        async with running(settings, address, rate_limit_storage=url) as client:
+            [line] = lines_of(logs)
+            assert (line["event"], line["storage"]) == (
+                "throttle.storage_unavailable",
+                f"redis://{host}/3",
+            )
+            for _ in range(3):
+                answer = await client.get(f"{API}/tasks", headers=alice.headers)
+                assert answer.status_code == 200
+        assert lines_of(logs) == [line]
+
+
+async def test_redis_with_another_password_is_logged_at_the_start(
+    settings: Settings, redis: Redis, address: str
+) -> None:
+    url = SecretStr(redis.url.get_secret_value().replace("plugh", "xyzzy"))
+    with captured_logs(settings) as logs:
+        async with running(settings, address, rate_limit_storage=url):
+            [line] = lines_of(logs)
+
+    assert "password" in line["reason"]
+    assert "xyzzy" not in logs.getvalue()
 
 
 async def test_two_processes_count_together_and_outlive_their_redis(

@@ -4,12 +4,14 @@ import asyncio
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.database import migrations
+from duly.database import embedded, migrations
+from duly.services import revocations
 from tests.accounts import error_code, register
 from tests.copies import Copy
 from tests.database import execute
@@ -73,3 +75,41 @@ async def test_a_version_from_after_the_backup_is_not_given_to_another(
             assert again.json() == theirs.json()
             again = await account.get("/tasks", headers={"If-None-Match": listed})
             assert again.json()["items"] == [theirs.json()]
+
+
+async def test_end_sessions_ends_those_that_a_backup_revives(
+    settings: Settings, dsn: str, tmp_path: Path
+) -> None:
+    dump = str(tmp_path / "duly.dump")
+    with fresh_database(dsn) as own:
+        migrations.upgrade(own)
+        async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
+            gone, stayed = await register(client), await register(client)
+            postgres("pg_dump", "-Fc", "--file", dump, own)
+            assert (await gone.post("/auth/logout")).status_code == 204
+    with fresh_database(dsn) as restored:
+        postgres("pg_restore", "--exit-on-error", "--dbname", restored, dump)
+        short = {"database_url": SecretStr(restored), "access_token_minutes": 1}
+        async with running(settings, "10.0.0.3", **short) as client:
+            gone, stayed = (replace(account, client=client) for account in (gone, stayed))
+            await asyncio.to_thread(run, restored, "restored")
+            assert (await gone.get("/tasks")).status_code == 200
+
+            await asyncio.to_thread(run, restored, "restored", "--end-sessions")
+            await asyncio.sleep(revocations.MAX_AGE)
+
+            for account in (gone, stayed):
+                assert (await account.get("/tasks")).status_code == 401
+                refresh = {"refresh_token": account.session["refresh_token"]}
+                assert (await account.post("/auth/refresh", refresh)).status_code == 401
+            assert (await (await stayed.sign_in_again()).get("/tasks")).status_code == 200
+            # As long as any access token may live, whatever the setting is now.
+            [(is_kept,)] = await execute(
+                restored,
+                "SELECT min(expires_at) > now() + interval '1 hour' FROM revoked_sessions",
+            )
+            assert is_kept
+
+
+def postgres(program: str, *arguments: str) -> None:
+    subprocess.run([embedded._binaries() / program, *arguments], check=True)

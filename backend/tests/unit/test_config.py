@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings, environment_name, load_settings
 from duly.core.errors import StartupError
+from duly.services.counters import open_storage
 
 GOOD = "6f1a9c0e7b2d4835a1f0c9e8d7b6a5943021fedcba98765f"
 DSN = "postgresql://duly@localhost/duly"
@@ -122,12 +123,21 @@ def test_a_variable_set_to_nothing_is_not_set(elsewhere: pytest.MonkeyPatch) -> 
         ("DULY_REGISTER_LIMIT", "off"),
         ("DULY_REFRESH_LIMIT", "off"),
         ("DULY_RATE_LIMIT_STORAGE", "memcached://localhost"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://localhost:port"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://localhost:66666"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://localhost/cache"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://:hunter2/x@localhost"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://:hunter2@x@localhost"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://:hunter2#x@localhost"),
+        ("DULY_RATE_LIMIT_STORAGE", "redis://localhost?colour=red"),
         ("DULY_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("DULY_TRUSTED_PROXIES", "127.0.0.1, proxy"),
         ("DULY_CORS_ORIGINS", "*"),
         ("DULY_CORS_ORIGINS", "https://a.example.com/app"),
         ("DULY_CORS_ORIGINS", "https://*.example.com"),
         ("DULY_CORS_ORIGINS", "app.example.com"),
+        ("DULY_CORS_ORIGINS", "https://a.example.com//"),
         ("DATABASE_URL", "mysql://localhost/duly"),
         ("DATABASE_URL", "localhost"),
         ("DATABASE_DIRECT_URL", "sqlite:///duly.db"),
@@ -141,6 +151,35 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_the_setting(
     line = refusal(elsewhere, **{name: value})
 
     assert line.startswith(f"{name}: ")
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "memory",
+        "redis://localhost",
+        "redis://localhost:6379/0",
+        "rediss://user:p%40ss@redis.example.org:6380/12?ssl_ca_certs=/etc/ca.pem",
+        "redis://[::1]:6379",
+        "redis+unix:///run/redis.sock?db=1",
+    ],
+)
+def test_usual_storage_is_accepted(elsewhere: pytest.MonkeyPatch, url: str) -> None:
+    elsewhere.setenv("DULY_RATE_LIMIT_STORAGE", url)
+
+    assert load_settings().rate_limit_storage.get_secret_value() == url
+    open_storage(url)
+
+
+def test_origin_may_end_in_a_slash(elsewhere: pytest.MonkeyPatch) -> None:
+    elsewhere.setenv("DULY_CORS_ORIGINS", "https://App.Example.com/,http://localhost:3000")
+
+    assert load_settings().cors_origins == ("https://app.example.com", "http://localhost:3000")
+
+
+def test_refusal_of_a_wildcard_says_that_none_is_supported(elsewhere: pytest.MonkeyPatch) -> None:
+    assert "wildcards are not supported" in refusal(elsewhere, DULY_CORS_ORIGINS="*")
 
 
 def test_the_command_line_s_wrong_value_names_the_setting_too() -> None:

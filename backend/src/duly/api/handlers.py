@@ -74,7 +74,9 @@ def _methods_at(request: Request) -> str:
         match, _ = route.matches({**request.scope, "method": "?", "root_path": root})
         if match is not Match.NONE:
             # A mount has no methods of its own: the only one holds files.
-            methods |= getattr(route, "methods", None) or {"GET", "HEAD"}
+            methods |= getattr(route, "methods", None) or {"GET"}
+    if "GET" in methods:
+        methods.add("HEAD")
     return ", ".join(sorted(methods))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from uuid import uuid4
 
-import structlog
+from anyio import CancelScope
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -18,14 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from duly.api.responses import error_response
 from duly.core.errors import (
     DulyError,
+    Forbidden,
     InternalError,
     NotFound,
     PayloadTooLarge,
     RequestTimeout,
     ValidationFailed,
 )
-from duly.core.logging import log
-from duly.utils.addresses import Network, is_trusted
+from duly.core.logging import bind_address, bind_request, log
+from duly.utils.addresses import Network, is_trusted, source_address
+from duly.utils.once import FirstTimes
+from duly.utils.printable import printable
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT = 8.0
@@ -55,33 +58,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class _CORS(CORSMiddleware):
-    """It stands before all else, so that a page can read every error; preflights end here."""
+    """It comes before all else, so that a page can read every error; preflights end here."""
 
-    def preflight_response(self, request_headers: Headers) -> Response:
-        """What a preflight is told, in the form of every answer."""
-        answer = super().preflight_response(request_headers)
-        if answer.status_code != HTTPStatus.OK:
-            refusal = error_response(ValidationFailed("Pages of this origin may not send that."))
-            refusal.headers["Vary"] = answer.headers["Vary"]
-            answer = refusal
-        answer.headers["X-Request-ID"] = _request_id(request_headers)
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-
-
-def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
-    """Let pages of `origins` call the API from a browser; by default none may."""
-    if origins:
-        app.add_middleware(
-            _CORS,
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        super().__init__(
+            app,
             allow_origins=origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=[
                 "Authorization",
                 "Content-Type",
@@ -92,6 +75,7 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
                 "X-Request-ID",
             ],
             expose_headers=[
+                "Content-Disposition",
                 "ETag",
                 "Idempotency-Replayed",
                 "Location",
@@ -102,14 +86,59 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
             ],
             max_age=600,
         )
+        self._rejected = FirstTimes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; without any origin, only preflights are of interest."""
+        if self.allow_origins or scope.get("method") == "OPTIONS":
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Return the response to a preflight, a rejection in the form of every error."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code != HTTPStatus.OK:
+            refusal = error_response(self._rejection(request_headers["origin"]))
+            refusal.headers["Vary"] = answer.headers["Vary"]
+            answer = refusal
+        answer.headers["X-Request-ID"] = _request_id(request_headers)
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers.setdefault("Cache-Control", "no-store")
+        return answer
+
+    def _rejection(self, origin: str) -> DulyError:
+        if self.is_allowed_origin(origin=origin):
+            return ValidationFailed("CORS preflight rejected: the method or a header is unknown.")
+        if self._rejected.is_new(origin):
+            log.warning(
+                "cors.origin_rejected",
+                origin=printable(origin),
+                hint="to let pages of this origin call the API, add it to DULY_CORS_ORIGINS",
+            )
+        return Forbidden("CORS preflight rejected: this origin may not call the API.")
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
+def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let pages of `origins` call the API from a browser; by default none may."""
+    app.add_middleware(_CORS, origins=origins)
 
 
 class RequestMiddleware:
     """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, trusted_proxies: Sequence[Network] = (), *, log_addresses: bool = True
+    ) -> None:
         self._app = app
         self._trusted_proxies = trusted_proxies
+        self._log_addresses = log_addresses
+        self._untrusted = FirstTimes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -118,12 +147,12 @@ class RequestMiddleware:
             return
         _join_repeated(scope)
         exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        bind_request(exchange.request_id)
+        self._bind_address(scope)
         try:
             exchange.check_target()
             exchange.check_framing()
-            await self._app(scope, exchange.receive, exchange.send)
+            await exchange.run(self._app)
         except DulyError as error:
             await exchange.fail(error)
         except Exception:  # noqa: BLE001  # the last resort: a defect is logged and told as 500
@@ -137,9 +166,31 @@ class RequestMiddleware:
         """Whether the client speaks TLS, to us or to a proxy of ours."""
         if scope["scheme"] == "https":
             return True
-        peer = scope["client"][0] if scope.get("client") else ""
         forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
-        return forwarded == "https" and is_trusted(peer, self._trusted_proxies)
+        return forwarded == "https" and is_trusted(_peer(scope), self._trusted_proxies)
+
+    def _bind_address(self, scope: Scope) -> None:
+        """Name the client's address in the lines of this request, if it may be logged.
+
+        A proxy that is not configured is logged: all its clients share one rate limit.
+        """
+        peer, forwarded = _peer(scope), Headers(scope=scope).getlist("x-forwarded-for")
+        if self._log_addresses:
+            bind_address(source_address(peer, ",".join(forwarded), self._trusted_proxies))
+        if (
+            forwarded
+            and not is_trusted(peer, self._trusted_proxies)
+            and self._untrusted.is_new(peer)
+        ):
+            log.warning(
+                "proxy.untrusted",
+                hint="X-Forwarded-For from this address was ignored; if it is your proxy's, "
+                "add it to DULY_TRUSTED_PROXIES",
+            )
+
+
+def _peer(scope: Scope) -> str:
+    return str(scope["client"][0]) if scope.get("client") else "unknown"
 
 
 def _join_repeated(scope: Scope) -> None:
@@ -155,10 +206,12 @@ def _join_repeated(scope: Scope) -> None:
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response. HEAD runs as GET, up to the headers of the response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_secure: bool) -> None:
         self._scope, self._receive, self._send = scope, receive, send
+        self._method = scope["method"]
+        self._after_headers: CancelScope | None = None
         self._is_secure = is_secure
         self._headers = Headers(scope=scope)
         self.request_id = _request_id(self._headers)
@@ -182,6 +235,17 @@ class _Exchange:
         # the one that a proxy in front has allowed.
         if b"%2f" in self._scope.get("raw_path", b"").lower():
             raise NotFound("No route matches this path.")
+
+    async def run(self, app: ASGIApp) -> None:
+        """Let the application respond."""
+        if self._method != "HEAD":
+            await app(self._scope, self.receive, self.send)
+            return
+        self._scope["method"] = "GET"
+        # A stream or an export would continue after its headers.
+        with CancelScope() as self._after_headers:
+            await app(self._scope, self.receive, self.send)
+        self._after_headers = None
 
     def check_framing(self) -> None:
         """Refuse a body that is too long, or that another reader may see end somewhere else."""
@@ -219,7 +283,7 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send, with the headers that every answer has."""
+        """Send, with the headers that every response has."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
             headers = MutableHeaders(scope=message)
@@ -230,7 +294,13 @@ class _Exchange:
                 headers["Strict-Transport-Security"] = _HSTS
             if budget := self._scope.get(BUDGET):
                 headers.update(budget.headers)
-        await self._send(message)
+            await self._send(message)
+            if self._method == "HEAD":
+                await self._send({"type": "http.response.body"})
+                if self._after_headers is not None:
+                    self._after_headers.cancel()
+        elif self._method != "HEAD":
+            await self._send(message)
 
     async def fail(self, error: DulyError) -> None:
         """Answer with an error, unless an answer is under way: that one can only break off."""
@@ -247,12 +317,14 @@ class _Exchange:
                     self._has_more = (await self._receive()).get("more_body", False)
 
     def log(self) -> None:
-        """One line for the request."""
+        """Log the request in one line. The path is part of it only if it was not found."""
         route = self._scope.get("route")
+        is_missing = self._status == HTTPStatus.NOT_FOUND
         log.info(
             "request",
-            method=self._scope["method"],
+            method=self._method,
             route=getattr(route, "path", None),
+            **({"path": printable(self._scope["path"])} if is_missing else {}),
             status=self._status,
             duration_ms=round((time.perf_counter() - self._started_at) * 1000, 2),
         )

@@ -1,13 +1,21 @@
 """Settings, from the environment and `.env`; `.env.example` lists them with their defaults."""
 
+import difflib
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl, urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from duly.core.errors import StartupError
+from duly.utils.dsn import HOW_TO_ENCODE, is_readable
+
+_PREFIX = "DULY_"
+_ENV_FILE = ".env"
 
 MIN_SECRET_BYTES = 32
 _MIN_DISTINCT = 8
@@ -22,6 +30,7 @@ _WELL_KNOWN_SECRETS = frozenset(
     }
 )
 _PLACEHOLDER = re.compile(r"change.?(me|this|it)|your.?secret|example|placeholder", re.IGNORECASE)
+_REDIS_OPTIONS = {"db", "protocol", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 _RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
 
 
@@ -29,7 +38,7 @@ class Settings(BaseSettings):
     """All that an operator can set. Each field's `description` is its line in `.env.example`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DULY_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: SecretStr | None = Field(
@@ -58,6 +67,9 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="json, console, or auto: console on a terminal, else json"
+    )
+    log_addresses: bool = Field(
+        True, description="whether log lines hold the addresses of clients"
     )
     migrate_at_start: bool = Field(
         False, description="bring the database of DATABASE_URL to the newest schema at start"
@@ -110,17 +122,24 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_storage")
     @classmethod
     def _check_storage(cls, storage: SecretStr) -> SecretStr:
-        if not re.match(r"memory$|rediss?(\+unix)?://", storage.get_secret_value()):
-            raise ValueError("it must be memory or the URL of a Redis, such as redis://host:6379")
+        if not _is_storage(storage.get_secret_value()):
+            raise ValueError(
+                "it must be memory or the URL of a Redis, such as redis://host:6379/0; "
+                f"percent-encode a password in it, as this command does: {HOW_TO_ENCODE}"
+            )
         return storage
 
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not re.fullmatch(r"https?://[^/\s*]+", origin):
-                raise ValueError("an origin is scheme://host[:port], without a path")
-        return origins
+        # Browsers send origins in lower case and without a slash.
+        listed = tuple(origin.removesuffix("/").lower() for origin in origins)
+        if not all(re.fullmatch(r"https?://[^/\s*?#@]+", origin) for origin in listed):
+            raise ValueError(
+                "each origin must be scheme://host[:port], such as https://app.example.org; "
+                "paths and wildcards are not supported"
+            )
+        return listed
 
     @field_validator("database_url", "database_direct_url")
     @classmethod
@@ -129,6 +148,11 @@ class Settings(BaseSettings):
             ("postgresql://", "postgres://")
         ):
             raise ValueError("it must start with postgresql://")
+        if dsn is not None and not is_readable(dsn.get_secret_value()):
+            raise ValueError(
+                "it can't be read as postgresql://user:password@host:port/database?option=value; "
+                f"percent-encode the password, as this command does: {HOW_TO_ENCODE}"
+            )
         return dsn
 
     @field_validator("secret_key", "previous_secret_keys")
@@ -160,6 +184,21 @@ class Settings(BaseSettings):
         return self.database_url is None
 
 
+def _is_storage(uri: str) -> bool:
+    if uri == "memory" or re.fullmatch(r"redis\+unix:///[^?#]+(\?db=\d+)?", uri):
+        return True
+    try:
+        url = urlsplit(uri)
+        has_host = bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+    is_redis = url.scheme in {"redis", "rediss"} and url.netloc.count("@") <= 1
+    has_path = re.fullmatch(r"/?|/[0-9]{1,3}", url.path) is not None
+    # An option that the client does not know would fail with each request.
+    options = {name for name, _ in parse_qsl(url.query, keep_blank_values=True)}
+    return is_redis and has_host and has_path and not url.fragment and options <= _REDIS_OPTIONS
+
+
 def check_secret(secret: str) -> None:
     """Raise `ValueError` for a signing key that is short, well known, or easily guessed."""
     if len(secret.encode()) < MIN_SECRET_BYTES:
@@ -175,7 +214,21 @@ def check_secret(secret: str) -> None:
 def environment_name(field: str) -> str:
     """The environment variable of a setting."""
     alias = Settings.model_fields[field].validation_alias
-    return alias if isinstance(alias, str) else f"DULY_{field.upper()}"
+    return alias if isinstance(alias, str) else f"{_PREFIX}{field.upper()}"
+
+
+def unknown_settings() -> dict[str, str | None]:
+    """The names that begin as settings do but are not, each with the setting most like it.
+
+    They are ignored, and often mistyped.
+    """
+    known = {environment_name(field) for field in Settings.model_fields}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(_ENV_FILE))}
+    unknown = sorted(name for name in given - known if name.startswith(_PREFIX))
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.75)), None)
+        for name in unknown
+    }
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -190,6 +243,10 @@ def load_settings(**overrides: object) -> Settings:
     }
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
+    except OSError as error:
+        raise StartupError(f"can't read {_ENV_FILE}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise StartupError(f"can't read {_ENV_FILE}: it must be text in UTF-8") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = str(first["loc"][0]) if first["loc"] else "settings"

@@ -1,11 +1,13 @@
 """Structured logs: one JSON object a line, or columns for a person at a terminal.
 
-No secret, token, address in clear or request body goes into any line.
+No secret, token, email address or request body is logged. The lines of a request hold the
+client's network address, unless `DULY_LOG_ADDRESSES` is false, and the path of a 404.
 """
 
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +49,24 @@ def configure_logging(level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+
+
+def log_unknown_settings(names: Mapping[str, str | None]) -> None:
+    """Warn of each name that is not a setting, with the setting that may be meant."""
+    for name, similar in names.items():
+        hint = f"did you mean {similar}?" if similar else "see .env.example"
+        log.warning("settings.unknown", name=name, hint=f"{name} is not a setting; {hint}")
+
+
+def bind_request(request_id: str) -> None:
+    """Name the request in all further lines of this task."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+
+
+def bind_address(address: str) -> None:
+    """Name the client's address in all further lines of this request."""
+    structlog.contextvars.bind_contextvars(address=address)
 
 
 def bind_user(user_id: UUID) -> None:

@@ -43,6 +43,18 @@ def embedded_dsn(data_dir: Path) -> str:
     )
 
 
+def exists(data_dir: Path) -> bool:
+    """Whether `data_dir` holds a database. Raises `StartupError` if it can't be read."""
+    try:
+        # Not `Path.exists`, which takes a directory of another user for one that is not there.
+        (data_dir / "postgres").stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StartupError(f"can't read {data_dir.absolute()}: {error.strerror}") from None
+    return True
+
+
 def is_running(data_dir: Path) -> bool:
     """Whether an instance of Duly holds `data_dir` now."""
     try:

@@ -1,17 +1,32 @@
-"""What the operator does at the command line."""
+"""The operator's commands: accounts, and what follows a restored backup."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import Boolean, Uuid, bindparam, case, func, null, select, true, update
+from sqlalchemy import (
+    Boolean,
+    Interval,
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    null,
+    select,
+    true,
+    update,
+)
 
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, across_users, owned
-from duly.models import Installation, User
+from duly.models import Installation, RevokedSession, Session, User
 from duly.schemas.auth import Registration
 from duly.services.accounts import create_account, find_account
 from duly.services.context import Context
@@ -21,6 +36,8 @@ from duly.utils.tables import table_of
 _PAGE = 500
 
 _users = table_of(User)
+_sessions = table_of(Session)
+_revoked = table_of(RevokedSession)
 
 _LIST = across_users(
     select(
@@ -41,6 +58,12 @@ _SET_DISABLED = owned(
     )
     .returning(_users.c.id)
 )
+_SET_PASSWORD = owned(
+    update(_users)
+    .where(_users.c.id == USER_ID)
+    .values(password_hash=bindparam("password_hash", type_=Text()), updated_at=func.now())
+    .returning(_users.c.id)
+)
 _SKIPPED = 2**32
 """More changes than a user can have made since a backup; versions keep far below 2^53."""
 
@@ -56,21 +79,45 @@ _SKIP_TIMEOUT = 600.0
 _NEW_EPOCH = across_users(
     update(table_of(Installation)).values(epoch=func.gen_random_uuid()).returning(true())
 )
+_LONGEST_ACCESS = timedelta(minutes=61)
+"""No access token lives longer, whatever DULY_ACCESS_TOKEN_MINUTES was when it was issued."""
+
+_ended = delete(_sessions).returning(_sessions.c.id).cte("ended")
+_END_EVERY_SESSION = across_users(
+    select(func.count().label("count")).select_from(
+        insert(_revoked)
+        .from_select(
+            ["session_id", "expires_at"],
+            select(_ended.c.id, func.now() + bindparam("lifetime", type_=Interval())),
+        )
+        .returning(_revoked.c.session_id)
+        .cte("revoked")
+    )
+)
 
 
 async def create_user(context: Context, email: str, password: str, name: str | None) -> UUID:
-    """Make an account by the rules of registration. Raises `ValidationFailed`, `EmailTaken`."""
-    try:
-        body = Registration(email=email, password=password, name=name)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise ValidationFailed(f"{first['loc'][0]}: {message}") from None
+    """Create an account by the rules of registration. Raises `ValidationFailed`, `EmailTaken`."""
+    body = _checked(email, password, name)
     password_hash = await context.passwords.hash(body.password)
     async with context.across_users.transaction() as door:
         user = await create_account(door, body.email, body.name, password_hash)
     log.info("user.created", user_id=str(user["id"]))
     return UUID(str(user["id"]))
+
+
+async def set_password(context: Context, email: str, password: str) -> int:
+    """Set an account's password and end its sessions; return how many there were.
+
+    The rules for passwords are those of registration. Raises `NotFound`, `ValidationFailed`.
+    """
+    found = await _find(context, email)
+    password_hash = await context.passwords.hash(_checked(email, password).password)
+    async with found.transaction() as scope:
+        await scope.one(_SET_PASSWORD, password_hash=password_hash)
+        ended = await end_sessions(context, scope)
+    log.info("user.password_set", user_id=str(found.user_id), sessions_ended=len(ended))
+    return len(ended)
 
 
 async def list_users(context: Context) -> AsyncIterator[Row]:
@@ -98,15 +145,30 @@ async def enable_user(context: Context, email: str) -> None:
     log.info("user.enabled", user_id=str(found.user_id))
 
 
-async def note_restore(context: Context) -> None:
-    """Let every device start its sync over: what it saw may not be in the backup.
+async def note_restore(context: Context, end_sessions: bool = False) -> int:
+    """Invalidate all sync tokens: what a device has seen may be missing from the backup.
 
-    Versions that were given since the backup are not given again to something else.
+    Versions allocated since the backup are not allocated again. With `end_sessions`, also end
+    every session and refuse its access tokens; return how many there were.
     """
+    ended = 0
     async with context.across_users.transaction(timeout=_SKIP_TIMEOUT) as door:
         await door.one(_NEW_EPOCH)
         skipped = await door.one(_SKIP_REVISIONS)
-    log.info("database.restored", users=skipped["count"] if skipped else 0)
+        if end_sessions:
+            row = await door.one(_END_EVERY_SESSION, lifetime=_LONGEST_ACCESS)
+            ended = row["count"] if row else 0
+    log.info("database.restored", users=skipped["count"] if skipped else 0, sessions_ended=ended)
+    return ended
+
+
+def _checked(email: str, password: str, name: str | None = None) -> Registration:
+    try:
+        return Registration(email=email, password=password, name=name)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValidationFailed(f"{first['loc'][0]}: {message}") from None
 
 
 async def _find(context: Context, email: str) -> UserScope:

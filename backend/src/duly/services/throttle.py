@@ -7,12 +7,10 @@ from typing import Literal
 
 from limits import RateLimitItem, parse
 from limits.aio.strategies import FixedWindowRateLimiter
-from limits.errors import StorageError
 
 from duly.core.config import Settings
 from duly.core.errors import RateLimited
-from duly.core.logging import log
-from duly.services.counters import MemoryStorage, close_storage, open_storage
+from duly.services.counters import open_storage
 from duly.utils.locks import KeyedLocks
 
 _Question = Literal["hit", "test"]
@@ -37,15 +35,14 @@ class Budget:
 
 
 class Throttle:
-    """All budgets. Each `spend_…` and `check_…` raises `RateLimited` when there is none left.
+    """All rate limits. Each `spend_…` and `check_…` raises `RateLimited` when none is left.
 
-    While a shared storage does not answer, each worker counts for itself.
+    While a shared storage does not respond, each worker counts for itself.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._storage = open_storage(settings.rate_limit_storage.get_secret_value())
         self._limiter = FixedWindowRateLimiter(self._storage)
-        self._fallback = FixedWindowRateLimiter(MemoryStorage())
         self.attempts = KeyedLocks()
         self._request = None if settings.rate_limit == "off" else parse(settings.rate_limit)
         self._login_account = parse(settings.login_account_limit)
@@ -53,9 +50,13 @@ class Throttle:
         self._register = parse(settings.register_limit)
         self._refresh = parse(settings.refresh_limit)
 
+    async def check_storage(self) -> None:
+        """Log a shared storage that does not respond."""
+        await self._storage.check()
+
     async def close(self) -> None:
-        """Let go of the storage."""
-        await close_storage(self._storage)
+        """Close the connections to the storage."""
+        await self._storage.close()
 
     async def spend_request(self, user_id: str) -> Budget | None:
         """Count a request of a signed-in user; tells what is left, or None without a limit."""
@@ -90,18 +91,10 @@ class Throttle:
             raise RateLimited((await self._budget(item, *key)).reset)
 
     async def _ask(self, question: _Question, item: RateLimitItem, *key: str) -> bool:
-        try:
-            granted = await getattr(self._limiter, question)(item, *key)
-        except StorageError as error:
-            log.error("throttle.storage_unavailable", reason=str(error.storage_error))
-            granted = await getattr(self._fallback, question)(item, *key)
-        return bool(granted)
+        return bool(await getattr(self._limiter, question)(item, *key))
 
     async def _budget(self, item: RateLimitItem, *key: str) -> Budget:
-        try:
-            window = await self._limiter.get_window_stats(item, *key)
-        except StorageError:
-            window = await self._fallback.get_window_stats(item, *key)
+        window = await self._limiter.get_window_stats(item, *key)
         return Budget(
             limit=item.amount,
             window=item.get_expiry(),

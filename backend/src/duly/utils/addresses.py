@@ -20,10 +20,19 @@ _WITH_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The address that a request comes from, as budgets count it.
+    """The address that a request comes from, as rate limits count it: a /64 network for IPv6."""
+    address = source_address(peer, forwarded_for, trusted)
+    parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, _IPV6_PREFIX), strict=False))
+    return address
+
+
+def source_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The whole address that a request comes from.
 
     `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as
-    proxies in `trusted` vouch for it. An IPv6 address stands for its /64 network.
+    proxies in `trusted` vouch for it.
     """
     hops = [hop.strip() for hop in forwarded_for.split(",")]
     address = peer
@@ -33,8 +42,6 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
             break
         address = hop
     parsed = _parse(address)
-    if isinstance(parsed, IPv6Address):
-        return str(ip_network((parsed, _IPV6_PREFIX), strict=False))
     return address if parsed is None else str(parsed)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import DBAPIError
@@ -17,13 +18,26 @@ from duly.core.errors import StartupError
 _OLDEST_SERVER = (15,)
 
 
-def upgrade(dsn: str, revision: str = "head") -> None:
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """What an upgrade did. `before` is None for an empty database."""
+
+    before: str | None
+    after: str
+
+
+def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
 
-    Raises `StartupError` where the database can't be reached, or refuses what it is asked.
+    Raises `StartupError` if the database can't be reached, or rejects a statement.
     """
     with connected(dsn) as connection:
-        command.upgrade(_config(connection), revision)
+        config = _config(connection)
+        command.upgrade(config, revision)
+        after = MigrationContext.configure(connection).get_current_revision()
+    assert after is not None
+    applied: list[MigrationInfo] = config.attributes["applied"]
+    return Upgrade(next(iter(applied[0].down_revision_ids), None) if applied else after, after)
 
 
 def downgrade(dsn: str, revision: str = "base") -> None:
@@ -75,4 +89,5 @@ def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
+    config.attributes["applied"] = []
     return config

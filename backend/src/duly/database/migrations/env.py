@@ -15,6 +15,8 @@ context.configure(
     compare_type=True,
     compare_server_default=True,
     transaction_per_migration=False,
+    # Noted under the lock: what another instance has applied meanwhile is not ours.
+    on_version_apply=lambda step, **_: context.config.attributes["applied"].append(step),
 )
 with context.begin_transaction():
     # Held to the end of the transaction, so it works behind a transaction pooler, too.

@@ -1,0 +1,97 @@
+"""The index at `/`: a page for browsers, JSON for everything else."""
+
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha256
+from html import escape
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+
+from duly.api.responses import Encoded
+
+_NAME = "Duly"
+_LINKS = {
+    "docs": "/docs",
+    "openapi": "/openapi.json",
+    "health": "/health/ready",
+    "live": "/health/live",
+}
+_TEXTS = {
+    "docs": "Interactive documentation",
+    "openapi": "OpenAPI schema",
+    "health": "Health: is the database there?",
+    "live": "Health: is the server there?",
+}
+_STYLE = (
+    "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem;"
+    "color:#222;background:#fff}"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}a{color:#8ab4f8}}"
+)
+_HTML = "text/html"
+_JSON = "application/json"
+
+
+def add_index(app: FastAPI) -> None:
+    """Serve `/`. The page loads nothing, and its policy forbids loading anything."""
+    number = version("duly")
+    page = _page(app.summary or "", number)
+    style = b64encode(sha256(_STYLE.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+    content = {"name": _NAME, "version": number, "links": _LINKS}
+
+    async def index(request: Request) -> Response:
+        if _prefers_html(request.headers.getlist("accept")):
+            response = Response(page, media_type=_HTML)
+            response.headers["Content-Security-Policy"] = policy
+        else:
+            response = Encoded(content)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    app.add_route("/", index, methods=["GET"], include_in_schema=False)
+
+
+def _page(summary: str, number: str) -> str:
+    items = "".join(
+        f'<li><a href="{escape(path)}">{escape(_TEXTS[name])}</a></li>'
+        for name, path in _LINKS.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        # An empty one: browsers would ask for /favicon.ico.
+        '<link rel="icon" href="data:,">'
+        f"<title>{_NAME}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{_NAME}</h1><p>{escape(summary)}</p><p>This is a server for apps. The API is at "
+        f"<code>/api/v1</code>.</p><ul>{items}</ul><p>Version {escape(number)}</p></body></html>"
+    )
+
+
+def _prefers_html(accept: Iterable[str]) -> bool:
+    """Whether HTML suits a client better than JSON (RFC 9110, 12.5.1)."""
+    ranges = [_parse(item) for value in accept for item in value.split(",")]
+    html = _quality(_HTML, ranges)
+    return html[0] > 0 and html > _quality(_JSON, ranges)
+
+
+def _parse(item: str) -> tuple[str, float]:
+    media_range, *parameters = (part.strip().lower() for part in item.split(";"))
+    weight = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    try:
+        return media_range, float(weight)
+    except ValueError:
+        return media_range, 0.0
+
+
+def _quality(media_type: str, ranges: list[tuple[str, float]]) -> tuple[float, int, int]:
+    """The weight of a media type; of equal ones, the more specific and then the first wins."""
+    wildcard = f"{media_type.partition('/')[0]}/*"
+    for specificity, name in ((2, media_type), (1, wildcard), (0, "*/*")):
+        for place, (media_range, weight) in enumerate(ranges):
+            if media_range == name:
+                return weight, specificity, -place
+    return 0.0, 0, 0
