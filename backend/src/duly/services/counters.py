@@ -1,4 +1,8 @@
-"""Where budgets are counted: in each worker's memory, or in a Redis that all workers share."""
+"""Where budgets are counted: in each worker's memory, or in a Redis that all workers share.
+
+No wall clock of this machine takes part, so that setting it changes no budget: memory counts by
+the monotonic clock, and counters in Redis lapse by the clock of Redis.
+"""
 
 import time
 from typing import Any
@@ -12,7 +16,7 @@ def open_storage(uri: str) -> Storage:
     """The storage that `DULY_RATE_LIMIT_STORAGE` names: `memory`, or the URL of a Redis."""
     if uri == "memory":
         return MemoryStorage()
-    return RedisStorage(
+    return SharedStorage(
         f"async+{uri}", wrap_exceptions=True, implementation="redispy", socket_timeout=1
     )
 
@@ -22,6 +26,17 @@ async def close_storage(storage: Storage) -> None:
     if isinstance(storage, RedisStorage):
         bridge: Any = storage.bridge  # what it bridges to has no type
         await bridge.storage.aclose()
+
+
+class SharedStorage(RedisStorage):
+    """Counters in Redis. Their expiry is converted to the monotonic clock of this process."""
+
+    STORAGE_SCHEME = ["duly+redis"]  # noqa: RUF012  # as the base class declares it
+
+    async def get_expiry(self, key: str) -> float:
+        """When the counter lapses, by `time.monotonic`."""
+        seconds_left = await super().get_expiry(key) - time.time()
+        return time.monotonic() + seconds_left
 
 
 class MemoryStorage(Storage):
@@ -36,7 +51,7 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         super().__init__()
         self._counters: dict[str, tuple[int, float]] = {}
-        self._swept_at = time.time()
+        self._swept_at = time.monotonic()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -44,8 +59,8 @@ class MemoryStorage(Storage):
         return ValueError
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count up; a new counter lapses after `expiry` seconds."""
-        now = time.time()
+        """Add `amount`; a new counter lapses after `expiry` seconds."""
+        now = time.monotonic()
         if now - self._swept_at > _SWEEP_INTERVAL:
             self._swept_at = now
             self._counters = {k: v for k, v in self._counters.items() if v[1] > now}
@@ -58,11 +73,11 @@ class MemoryStorage(Storage):
     async def get(self, key: str) -> int:
         """The count, 0 where there is none."""
         count, until = self._counters.get(key, (0, 0.0))
-        return count if until > time.time() else 0
+        return count if until > time.monotonic() else 0
 
     async def get_expiry(self, key: str) -> float:
-        """When the counter lapses, as a Unix time."""
-        return self._counters.get(key, (0, time.time()))[1]
+        """When the counter lapses, by `time.monotonic`."""
+        return self._counters.get(key, (0, time.monotonic()))[1]
 
     async def check(self) -> bool:
         """Memory is always there."""

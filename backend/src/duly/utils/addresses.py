@@ -22,8 +22,20 @@ _WITH_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """The address that a request comes from, as budgets count it.
 
+    An IPv6 address stands for its /64 network.
+    """
+    address = origin(peer, forwarded_for, trusted)
+    parsed = _parse(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, _IPV6_PREFIX), strict=False))
+    return address if parsed is None else str(parsed)
+
+
+def origin(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+    """The address itself: the nearest one that is not a proxy in `trusted`.
+
     `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as
-    proxies in `trusted` vouch for it. An IPv6 address stands for its /64 network.
+    proxies in `trusted` vouch for it. The result is a trusted address if no client is named.
     """
     hops = [hop.strip() for hop in forwarded_for.split(",")]
     address = peer
@@ -32,14 +44,11 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
         if _parse(hop) is None:
             break
         address = hop
-    parsed = _parse(address)
-    if isinstance(parsed, IPv6Address):
-        return str(ip_network((parsed, _IPV6_PREFIX), strict=False))
-    return address if parsed is None else str(parsed)
+    return address
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    """Whether an address is that of a proxy of ours."""
+    """Whether an address belongs to one of our proxies."""
     parsed = _parse(address)
     return parsed is not None and any(parsed in network for network in trusted)
 
