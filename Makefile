@@ -68,6 +68,9 @@ rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodi
 hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody else
 	@cd backend && .venv/bin/python -m bench.hammer $(ARGS)
 
+bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and time another account at their address
+	@cd backend && .venv/bin/python -m bench.sign_in_load $(ARGS)
+
 oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
 	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
 

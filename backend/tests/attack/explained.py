@@ -16,7 +16,9 @@ import pytest
 
 from duly.core.security import InvalidToken, Keyring, hash_password
 from duly.models import Session, UserEmail
+from duly.schemas.auth import Credentials, Registration
 from duly.schemas.tasks import TaskSort
+from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
 from duly.utils.tables import table_of
 
@@ -47,6 +49,11 @@ def _no_token_names_anothers_session() -> None:
             keyring.read_refresh(_text(forged))
     # And nobody but us chooses a session's id.
     assert {column.name for column in table_of(Session).primary_key} == {"user_id", "id"}
+
+
+def _session_ids_are_new() -> None:
+    assert new_id() != new_id()
+    assert not {"id", "session_id"} & {*Registration.model_fields, *Credentials.model_fields}
 
 
 def _a_test_of_its_own_goes_red(name: str) -> None:
@@ -125,8 +132,19 @@ EXPLAINED = {
     "auth._REHASH#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),
-    "sessions._OPEN#0": Reason(
+    "sessions._ADMIT#0": Reason(
         _SALTED, "users.password_hash = %(password_hash)s", _no_two_hashes_are_alike
+    ),
+    "sessions._OPEN#0": Reason(
+        "it picks which of the user's own sessions are beyond the limit; a test of its own shows, "
+        "with the predicate and without, that the sessions of others do not count",
+        "sessions.id = beyond.id",
+        partial(_a_test_of_its_own_goes_red, "test_session_limit_counts_own_sessions_only"),
+    ),
+    "sessions._OPEN#1": Reason(
+        "the ids are those of the user's own sessions, and nobody but us chooses a session's id",
+        "sessions.id = beyond.id",
+        _session_ids_are_new,
     ),
     "sessions._ROTATE#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session

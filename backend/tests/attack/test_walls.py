@@ -14,13 +14,14 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 from duly.core.config import Settings
 from duly.database import statements
 from duly.database.statements import USER_ID, UnscopedStatement, owned
-from tests.accounts import Account
+from tests.accounts import API, Account
 from tests.attack.explained import EXPLAINED
 from tests.attack.shapes import Shapes
 from tests.attack.siege import Siege, Step
 from tests.attack.walls import Mutant, Source, broken, mutants, sources
 from tests.attack.worlds import World, two_worlds
 from tests.database import execute
+from tests.instances import running
 
 _LIST = "task_lists._page(-created_at completed=None searched={} resumed=False counted=True trashed=False)"
 
@@ -105,6 +106,30 @@ async def test_whoever_is_gone_is_told_so_whoever_else_is_there(alice: Account, 
         # It would be tried again and again, for there is somebody.
         async with asyncio.timeout(1):
             await alice.post("/tasks", body)
+
+
+async def test_session_limit_counts_own_sessions_only(
+    settings: Settings, alice: Account, bob: Account, address: str
+) -> None:
+    [wall] = [
+        wall for wall in mutants(source_of("sessions._OPEN")) if wall.name == "sessions._OPEN#0"
+    ]
+    async with running(settings, address, max_sessions=2) as client:
+        alice.client = bob.client = client
+
+        async def is_kept() -> bool:
+            """Whether a session outlasts a sign-in of bob and another one of alice."""
+            await alice.delete("/auth/sessions")
+            first = await alice.sign_in_again()
+            await bob.sign_in_again()
+            alice.session = (await alice.sign_in_again()).session
+            body = {"refresh_token": first.session["refresh_token"]}
+            response = await client.post(f"{API}/auth/refresh", json=body)
+            return response.status_code == 200
+
+        assert await is_kept()
+        with broken(wall):
+            assert not await is_kept()
 
 
 def without_owner(construct: Any) -> Any:

@@ -81,6 +81,10 @@ BUILDERS: Mapping[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "tasks._update": _subsets("title", "description", "is_completed"),
     "users._update": _subsets("name", "email", "timezone"),
     "task_lists._page": _pages(),
+    "session_lists._page": [
+        ((), {"resumed": resumed, "counted": counted})
+        for resumed, counted in itertools.product((True, False), repeat=2)
+    ],
 }
 
 

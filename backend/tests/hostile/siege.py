@@ -24,6 +24,8 @@ UNLIMITED: dict[str, Any] = {
     "rate_limit": "off",
     "login_account_limit": "99999/second",
     "login_address_limit": "99999/second",
+    "login_total_limit": "99999/second",
+    "max_sessions": 10_000,
     "register_limit": "99999/second",
     "refresh_limit": "99999/second",
     "log_level": "error",

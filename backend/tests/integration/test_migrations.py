@@ -222,3 +222,34 @@ def test_a_database_that_can_not_be_reached_is_one_line(work: object) -> None:
 def test_a_database_of_that_name_that_is_not_there_is_one_line(dsn: str) -> None:
     with pytest.raises(StartupError, match='database "nonexistent" does not exist'):
         migrations.upgrade(dsn.replace("/duly?", "/nonexistent?"))
+
+
+def test_upgrade_keeps_the_refresh_tokens_spent_lately_and_the_revocations(empty: str) -> None:
+    migrations.upgrade(empty, "0002")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash) "
+            "VALUES (gen_random_uuid(), 'ada@example.com', 'x')"
+        )
+        connection.execute(
+            "INSERT INTO sessions "
+            "(user_id, id, refresh_hash, previous_hash, rotated_at, expires_at) "
+            "SELECT id, gen_random_uuid(), sha256('new'), sha256('old'), now(), now() FROM users"
+        )
+        connection.execute(
+            "INSERT INTO sessions (user_id, id, refresh_hash, expires_at) "
+            "SELECT id, gen_random_uuid(), sha256('first'), now() FROM users"
+        )
+        connection.execute(
+            "INSERT INTO revoked_sessions VALUES (gen_random_uuid(), now() + interval '1 minute')"
+        )
+
+        migrations.upgrade(empty)
+
+        rows = connection.execute(
+            "SELECT refresh_hash = sha256('new'), spent_hashes = ARRAY[sha256('old')], "
+            "cardinality(spent_at) FROM sessions ORDER BY 3"
+        ).fetchall()
+        assert rows == [(False, False, 0), (True, True, 1)]
+        kept = "SELECT expires_at > now() + interval '60 minutes' FROM revoked_sessions"
+        assert connection.execute(kept).fetchall() == [(True,)]

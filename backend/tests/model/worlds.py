@@ -69,13 +69,12 @@ class Task:
 
 @dataclass
 class Session:
-    """A sign-in. `spent` are refresh tokens that are no longer good, even for a retry."""
+    """A sign-in. `spent` are used refresh tokens, each with its successor and when it was used."""
 
     id: str
     access: str
     refresh: str
-    previous: str | None = None
-    spent: list[str] = field(default_factory=list)
+    spent: list[tuple[str, str, float]] = field(default_factory=list)
 
 
 @dataclass

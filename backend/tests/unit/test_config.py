@@ -47,6 +47,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.rate_limit == "600/minute"
     assert settings.login_account_limit == "10/minute"
     assert settings.login_address_limit == "100/hour"
+    assert settings.login_total_limit == "1000/day"
+    assert settings.max_sessions == 100
+    assert settings.registration == "open"
     assert settings.register_limit == "30/minute"
     assert settings.refresh_limit == "60/minute"
     assert settings.access_token_minutes == 15

@@ -2,19 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Depends, Query, Response
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import ValidationError
 
 from duly.api.deps import Caller, Client, Context, SessionId
 from duly.api.responses import Encoded
 from duly.core.errors import Unauthenticated
-from duly.schemas.auth import Credentials, Refresh, Registration
-from duly.services import auth, sessions
+from duly.schemas.auth import Credentials, Refresh, Registration, SessionQuery
+from duly.services import auth, session_lists, sessions
 
 
 async def register(context: Context, client: Client, body: Registration) -> Response:
-    """Make an account, and sign it in."""
+    """Create an account and sign it in."""
     return Encoded(await auth.register(context, body, client), 201)
 
 
@@ -30,12 +30,12 @@ async def token(
     try:
         credentials = Credentials(email=form.username, password=form.password)
     except ValidationError:
-        raise Unauthenticated("The e-mail or the password is wrong.") from None
+        raise Unauthenticated("Incorrect email or password.") from None
     return Encoded(await auth.login(context, credentials, client))
 
 
 async def refresh(context: Context, body: Refresh) -> Response:
-    """Exchange a refresh token for new tokens. Each works once; a replay ends the session."""
+    """Exchange a refresh token for new tokens. Each works once; a late replay ends the session."""
     return Encoded(await sessions.refresh_session(context, body.refresh_token))
 
 
@@ -45,9 +45,11 @@ async def logout(context: Context, caller: Caller) -> Response:
     return Response(status_code=204)
 
 
-async def list_sessions(caller: Caller) -> Response:
-    """List your sessions."""
-    return Encoded({"items": await sessions.list_sessions(caller)})
+async def list_sessions(
+    context: Context, caller: Caller, query: Annotated[SessionQuery, Query()]
+) -> Response:
+    """List your sessions, the newest first, page by page."""
+    return Encoded(await session_lists.read_page(caller, context.keyring, query))
 
 
 async def end_all_sessions(context: Context, caller: Caller) -> Response:

@@ -1,5 +1,6 @@
 """What routes depend on: the application's context, the client, and who is signed in."""
 
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
@@ -9,12 +10,12 @@ from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.middleware import BUDGET
 from duly.core.errors import Forbidden, PreconditionRequired, Unauthenticated
-from duly.core.logging import bind_user
+from duly.core.logging import bind_user, log
 from duly.core.security import InvalidToken
 from duly.database.scope import UserScope
 from duly.services import context as services
 from duly.services.tasks import Versions
-from duly.utils.addresses import client_address
+from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import versions
 
 QUERY_FAULTS = "duly.query_faults"
@@ -34,13 +35,26 @@ Context = Annotated[services.Context, Depends(get_context)]
 
 async def get_client(request: Request, context: Context) -> services.Client:
     """Where the request comes from."""
-    address = client_address(
-        request.client.host if request.client else "unknown",
-        # One header in several lines is one list; some proxies write a line of their own.
-        ",".join(request.headers.getlist("x-forwarded-for")),
-        context.settings.trusted_proxies,
-    )
+    peer = request.client.host if request.client else "unknown"
+    # One header in several lines is one list; some proxies write a line of their own.
+    forwarded_for = ",".join(request.headers.getlist("x-forwarded-for"))
+    trusted = context.settings.trusted_proxies
+    found = source_address(peer, forwarded_for, trusted)
+    if is_trusted(found, trusted):
+        _warn_of_proxy(found)
+    address = client_address(peer, forwarded_for, trusted)
     return services.Client(address, request.headers.get("user-agent"))
+
+
+@lru_cache(maxsize=256)
+def _warn_of_proxy(address: str) -> None:
+    """Log, once per address, that a trusted proxy has named no client."""
+    log.warning(
+        "proxy.no_client",
+        address=address,
+        reason="this address is in DULY_TRUSTED_PROXIES, but X-Forwarded-For named no client; "
+        "its clients share one budget, or it is not a proxy",
+    )
 
 
 Client = Annotated[services.Client, Depends(get_client)]

@@ -27,6 +27,7 @@ from duly.core.errors import (
     PreconditionFailed,
     PreconditionRequired,
     RateLimited,
+    RegistrationClosed,
     RequestTimeout,
     ServiceUnavailable,
     SyncTokenExpired,
@@ -34,7 +35,7 @@ from duly.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from duly.schemas.auth import SessionList
+from duly.schemas.auth import SessionRead
 from duly.schemas.batches import BatchResult
 from duly.schemas.health import Health
 from duly.schemas.page import Page
@@ -88,7 +89,7 @@ AUTH = [
         auth.register,
         SessionTokens,
         201,
-        (EmailTaken, RateLimited, *_BODY),
+        (RegistrationClosed, EmailTaken, RateLimited, *_BODY),
     ),
     Route("POST", "/auth/login", auth.login, SessionTokens, 200, _SIGNING_IN),
     Route(
@@ -101,7 +102,7 @@ AUTH = [
     ),
     Route("POST", "/auth/refresh", auth.refresh, SessionTokens, 200, _SIGNING_IN),
     Route("POST", "/auth/logout", auth.logout, None, 204, _SIGNED_IN),
-    Route("GET", "/auth/sessions", auth.list_sessions, SessionList, 200, _SIGNED_IN),
+    Route("GET", "/auth/sessions", auth.list_sessions, Page[SessionRead], 200, _SIGNED_IN),
     Route("DELETE", "/auth/sessions", auth.end_all_sessions, None, 204, _SIGNED_IN),
     Route(
         "DELETE",

@@ -18,6 +18,7 @@ _PREFIX = "DULY_"
 _ENV_FILE = ".env"
 
 MIN_SECRET_BYTES = 32
+MAX_ACCESS_TOKEN_MINUTES = 60
 _MIN_DISTINCT = 8
 
 # Keys that stand in tutorials, and words that mark a key nobody has changed.
@@ -81,11 +82,19 @@ class Settings(BaseSettings):
     prepared_statements: bool = Field(
         False, description="server-side prepared statements; only without a transaction pooler"
     )
-    access_token_minutes: int = Field(15, ge=1, le=60, description="life of an access token")
+    registration: Literal["open", "closed"] = Field(
+        "open", description="whether anybody may register: open or closed"
+    )
+    access_token_minutes: int = Field(
+        15, ge=1, le=MAX_ACCESS_TOKEN_MINUTES, description="life of an access token"
+    )
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of an unused session")
+    max_sessions: int = Field(
+        100, ge=1, le=10_000, description="sessions per user; a new one ends the oldest"
+    )
     bcrypt_cost: int = Field(12, ge=4, le=16, description="work factor of password hashes")
     password_threads: int = Field(
-        1, ge=1, le=16, description="threads a worker that hash passwords"
+        2, ge=1, le=16, description="threads per worker that hash passwords"
     )
     rate_limit: str = Field("600/minute", description="each user's general budget, or off")
     max_streams: int = Field(
@@ -95,6 +104,10 @@ class Settings(BaseSettings):
         "10/minute", description="failed sign-ins for an account from one address"
     )
     login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
+    login_total_limit: str = Field(
+        "1000/day",
+        description="failed sign-ins for an account from all addresses but those it is used from",
+    )
     register_limit: str = Field("30/minute", description="registrations from an address")
     refresh_limit: str = Field("60/minute", description="refreshes of a session")
     rate_limit_storage: SecretStr = Field(
@@ -103,7 +116,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (),
-        description="addresses or networks, comma-separated, whose X-Forwarded-* are believed",
+        description="proxy addresses, comma-separated, whose X-Forwarded-* headers are trusted",
     )
     require_if_match: bool = Field(
         False, description="refuse to change a task without If-Match, with 428"
@@ -168,6 +181,7 @@ class Settings(BaseSettings):
         "rate_limit",
         "login_account_limit",
         "login_address_limit",
+        "login_total_limit",
         "register_limit",
         "refresh_limit",
     )

@@ -4,6 +4,7 @@ DulyError
 ├── ValidationFailed       400 VALIDATION_ERROR
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── Forbidden              403 FORBIDDEN
+├── RegistrationClosed     403 REGISTRATION_CLOSED
 ├── NotFound               404 NOT_FOUND
 ├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
 ├── RequestTimeout         408 REQUEST_TIMEOUT
@@ -77,6 +78,14 @@ class Forbidden(DulyError):
     status = 403
     code = "FORBIDDEN"
     message = "The path names another user than the one who is signed in."
+
+
+class RegistrationClosed(DulyError):
+    """The operator lets nobody register."""
+
+    status = 403
+    code = "REGISTRATION_CLOSED"
+    message = "Registration is closed. Ask the operator of this service for an account."
 
 
 class NotFound(DulyError):

@@ -35,7 +35,8 @@ _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
 
 # Functions of their arguments alone. Others, such as query_to_xml, read what a text names.
 _FUNCTION = re.compile(
-    "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|"
+    "array_agg|array_position|array_remove|cardinality|char_length|clock_timestamp|coalesce|"
+    "count|date_trunc|greatest|json_agg|"
     "jsonb_build_object|least|lower|max|min|now|row_number|sum|timezone|to_char|"
     "unnest|upper"
 )

@@ -8,7 +8,19 @@ from typing import Annotated
 import email_validator
 from pydantic import AfterValidator, Field
 
-from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text, is_visible
+from duly.schemas.base import (
+    IN_DIGITS,
+    Id,
+    Instant,
+    Opaque,
+    QueryBool,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Token,
+    is_visible,
+)
+from duly.schemas.page import MAX_LIMIT
 
 # Whether mail would arrive is not ours to say: names kept for tests and intranets sign in, too.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -129,7 +141,9 @@ class SessionRead(ResponseBody):
     is_current: bool
 
 
-class SessionList(ResponseBody):
-    """All sessions of the caller."""
+class SessionQuery(RequestBody):
+    """The query of `GET /auth/sessions`."""
 
-    items: list[SessionRead]
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS] = 20
+    cursor: Token | None = None
+    include_total: QueryBool = False

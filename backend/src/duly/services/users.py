@@ -17,7 +17,8 @@ from duly.services import tasks
 from duly.services.accounts import confirm_password, take_email
 from duly.services.columns import PROFILE
 from duly.services.context import Caller, Client, Context
-from duly.services.sessions import end_sessions, list_sessions
+from duly.services.session_lists import list_sessions
+from duly.services.sessions import end_sessions
 from duly.utils.encoding import encode
 from duly.utils.tables import table_of
 
