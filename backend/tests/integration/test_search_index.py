@@ -1,4 +1,4 @@
-"""What a search reads: the caller's part of the index, whatever other users have."""
+"""A search reads the caller's part of the index only, whatever other users have."""
 
 from collections.abc import Iterator
 from typing import Any
