@@ -23,7 +23,7 @@ class Task(Owned, table=True):
 
     `revision` is the number that the last change took from its user's `revision`. `creation_hash`
     tells a repeated create under the client's own id from another one. `title_words` and
-    `description_words` are what `utils.search` makes of the texts, for the search alone.
+    `description_words` hold the words of both texts for searches, computed by `utils.search`.
     """
 
     __tablename__ = "tasks"

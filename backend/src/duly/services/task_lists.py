@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
+    Select,
     Text,
     Uuid,
     bindparam,
@@ -80,14 +81,18 @@ def _page(
             bindparam("after_value", type_=_SORT_TYPES[name]), bindparam("after_id", type_=Uuid())
         )
         position.append(here < mark if is_descending else here > mark)
+    matches: Select[Any] = select(*TASK).where(*filters, *position)
+    columns: Any = _tasks.c
+    if searched:
+        # OFFSET keeps PostgreSQL from sorting first: it would then read the user's whole list in
+        # order, with the words of each task, or not, depending on how many tasks others have.
+        found = matches.offset(0).subquery("found")
+        matches, columns = select(found), found.c
     order = [
-        column.desc() if is_descending else column.asc()
-        for column in (_tasks.c[name], _tasks.c.id)
+        column.desc() if is_descending else column.asc() for column in (columns[name], columns.id)
     ]
     rows = (
-        select(*TASK)
-        .where(*filters, *position)
-        .order_by(*order)
+        matches.order_by(*order)
         .limit(bindparam("limit", type_=Integer()))
         .offset(bindparam("offset", type_=Integer()))
         .subquery("page")

@@ -298,7 +298,7 @@ async def _carry_out(
 
 
 def _with_words(scope: UserScope, fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields, and what the search finds of those that are text."""
+    """Return the fields, with the words of each text among them."""
     params = {**fields}
     if "title" in fields:
         params["title_words"] = title_vector(scope.user_id, fields["title"])

@@ -1,4 +1,4 @@
-"""What PostgreSQL searches with: the `tsvector` of a text and the `tsquery` of a user's search.
+"""Full-text search: the `tsvector` of a text and the `tsquery` of a user's search.
 
 Every lexeme begins with its owner, so a look-up in the index meets nothing of another user. Both
 are built here because `to_tsvector` is quadratic on some texts. All functions take linear time.
@@ -11,9 +11,9 @@ from uuid import UUID
 
 from duly.utils.words import words
 
-# At most 1,000 distinct words a task: as many as a title of 255 characters has, and the rest.
+# At most 1,000 lexemes per task: those of a title of 255 characters, the owner, and the rest.
 _MAX_TITLE_WORDS = 255
-_MAX_DESCRIPTION_WORDS = 745
+_MAX_DESCRIPTION_WORDS = 744
 # PostgreSQL stores positions up to 16,383, and adds those of the description to the title's. Words
 # beyond are found, but in no phrase.
 _MAX_POSITION = 16_000
