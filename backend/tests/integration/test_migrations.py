@@ -3,8 +3,10 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -204,12 +206,34 @@ def test_a_database_that_was_downgraded_is_not_current(migrated: str) -> None:
     assert not migrations.is_current(migrated)
 
 
-def test_the_database_of_a_newer_version_is_current(migrated: str) -> None:
-    # So that the former version still starts while the next one is rolled out.
+@pytest.mark.parametrize(
+    "work", [migrations.upgrade, migrations.downgrade, migrations.is_current, migrations.check]
+)
+def test_schema_of_a_newer_version_is_rejected_with_both_versions(
+    migrated: str, work: Callable[[str], object]
+) -> None:
     with psycopg.connect(migrated, autocommit=True) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'from the future'")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = schema_of(migrated)
 
-    assert migrations.is_current(migrated)
+    with pytest.raises(StartupError) as raised:
+        work(migrated)
+
+    line = str(raised.value)
+    assert "revision 9999" in line
+    assert f"knows is {newest()}" in line
+    assert f"Duly {version('duly')}" in line
+    assert schema_of(migrated) == before
+
+
+def test_check_of_an_outdated_schema_names_the_command(empty: str) -> None:
+    with pytest.raises(StartupError, match="duly migrate"):
+        migrations.check(empty)
+
+
+def newest() -> str:
+    files = Path(migrations.__file__).parent.glob("versions/[0-9]*.py")
+    return max(file.name for file in files).split("_")[0]
 
 
 @pytest.mark.parametrize("work", [migrations.upgrade, migrations.downgrade, migrations.is_current])

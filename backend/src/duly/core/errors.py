@@ -236,4 +236,4 @@ class InternalError(DulyError):
 
 
 class StartupError(Exception):
-    """The service can't start. The message is one line for the operator."""
+    """The service can't start or continue. The message is one line for the operator."""

@@ -38,6 +38,9 @@ class Pool:
             min_size=1,
             max_size=size,
             timeout=timeout,
+            # Not for minutes: it waits twice as long after each attempt, and after a long outage
+            # requests would wait for the next one. Later ones begin with the next request.
+            reconnect_timeout=timeout,
             open=False,
             configure=_ignore_notifications,
             kwargs={
