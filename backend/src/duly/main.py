@@ -42,7 +42,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(RequestMiddleware, trusted_proxies=settings.trusted_proxies)
+    app.add_middleware(
+        RequestMiddleware,
+        database_timeout=settings.database_timeout,
+        trusted_proxies=settings.trusted_proxies,
+    )
     add_cors(app, settings.cors_origins)
     add_handlers(app)
     add_docs(app)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duly.api.responses import error_response
+from duly.core import time_budget
 from duly.core.errors import (
     DulyError,
     InternalError,
@@ -104,8 +105,11 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
 class RequestMiddleware:
     """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, database_timeout: float, trusted_proxies: Sequence[Network] = ()
+    ) -> None:
         self._app = app
+        self._database_timeout = database_timeout
         self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +119,7 @@ class RequestMiddleware:
             return
         _join_repeated(scope)
         exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
+        time_budget.start(self._database_timeout)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
@@ -205,6 +210,7 @@ class _Exchange:
         """Send, with the headers that every answer has."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            time_budget.lift()
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
