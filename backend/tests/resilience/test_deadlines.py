@@ -346,6 +346,7 @@ async def test_response_that_has_begun_lifts_the_limit_of_its_request() -> None:
         seen.append(time_budget.remaining())
         await send({"type": "http.response.start", "status": 200, "headers": []})
         seen.append(time_budget.remaining())
+        await send({"type": "http.response.body", "body": b""})
 
     transport = httpx.ASGITransport(RequestMiddleware(stream, database_timeout=3.0))
     async with httpx.AsyncClient(transport=transport, base_url="http://duly.test") as client:
