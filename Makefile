@@ -81,6 +81,10 @@ chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and th
 	@scripts/install-test-tools
 	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py
 
+deadlines: $(VENV)/dev.stamp ## let statements run into their deadlines, thousands of times, directly and through PgBouncer
+	@scripts/install-test-tools
+	@cd backend && DULY_DEADLINE_ROUNDS=$(or $(ROUNDS),150) timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py
+
 mutants: $(MUTATOR)/stamp ## break the code that security rests on, place by place, and see the tests fail
 	@cd backend && .venv-mutants/bin/python -m tests.mutating $(ARGS)
 

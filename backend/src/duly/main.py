@@ -54,6 +54,7 @@ def create_app(
     )
     app.add_middleware(
         RequestMiddleware,
+        database_timeout=settings.database_timeout,
         trusted_proxies=settings.trusted_proxies,
         log_addresses=settings.log_addresses,
     )

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duly.api.responses import error_response
+from duly.core import time_budget
 from duly.core.errors import (
     DulyError,
     Forbidden,
@@ -133,9 +134,15 @@ class RequestMiddleware:
     """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
 
     def __init__(
-        self, app: ASGIApp, trusted_proxies: Sequence[Network] = (), *, log_addresses: bool = True
+        self,
+        app: ASGIApp,
+        database_timeout: float,
+        trusted_proxies: Sequence[Network] = (),
+        *,
+        log_addresses: bool = True,
     ) -> None:
         self._app = app
+        self._database_timeout = database_timeout
         self._trusted_proxies = trusted_proxies
         self._log_addresses = log_addresses
         self._untrusted = FirstTimes()
@@ -147,6 +154,7 @@ class RequestMiddleware:
             return
         _join_repeated(scope)
         exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
+        time_budget.start(self._database_timeout)
         bind_request(exchange.request_id)
         self._bind_address(scope)
         try:
@@ -286,6 +294,7 @@ class _Exchange:
         """Send, with the headers that every response has."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            time_budget.lift()
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"

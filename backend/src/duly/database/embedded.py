@@ -210,6 +210,7 @@ class Server:
             "log_timezone": "UTC",
             "max_connections": 200,
             "jit": "off",
+            "client_connection_check_interval": "1s",  # a statement ends with its client
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
         # Its lines can hold what rows hold.

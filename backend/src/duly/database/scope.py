@@ -1,11 +1,11 @@
 """The doors to rows: `UserScope` for those of one user, `AcrossUsers` for what must cross users."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
-from duly.database.pool import Row
+from duly.database.pool import Row, Transaction
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
 
 
@@ -51,6 +51,15 @@ class UserScope:
         """
         async with self._runner.transaction(timeout) as transaction:
             yield UserScope(transaction, self.user_id)
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Cancel what runs in the block after `seconds`; it then raises `QueryCanceled`.
+
+        For a transaction only, which cannot go on after that.
+        """
+        if not isinstance(self._runner, Transaction):
+            raise TypeError("within() is for a transaction")
+        return self._runner.within(seconds)
 
 
 class AcrossUsers:

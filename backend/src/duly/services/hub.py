@@ -150,11 +150,13 @@ class Hub:
             async with await AsyncConnection.connect(
                 self._listen_dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT
             ) as connection:
-                await connection.execute(f"LISTEN {_CHANNEL}".encode())
+                async with asyncio.timeout(_CONNECT_TIMEOUT):
+                    await connection.execute(f"LISTEN {_CHANNEL}".encode())
                 while self._has_streams.is_set():
                     if not await self._hear(connection):
                         # A pooler keeps the server's connection: let it not listen on for nobody.
-                        await connection.execute(b"UNLISTEN *")
+                        async with asyncio.timeout(_CONNECT_TIMEOUT):
+                            await connection.execute(b"UNLISTEN *")
                         break
             if not self._has_streams.is_set() or self._is_listening:
                 return

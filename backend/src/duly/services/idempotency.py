@@ -1,19 +1,19 @@
 """Requests that may be repeated: the first answer stands, in the transaction of its effect."""
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import ForeignKeyViolation, QueryCanceled
 from psycopg.types.json import Jsonb
 from sqlalchemy import Interval, LargeBinary, SmallInteger, Uuid, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql
 
+from duly.core import time_budget
 from duly.core.errors import IdempotencyInFlight, IdempotencyMismatch, Unauthenticated
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
@@ -23,8 +23,8 @@ from duly.utils.flights import Flights
 from duly.utils.tables import table_of
 
 LIFETIME = timedelta(hours=24)
-# Who finds the key in flight waits for its end, so that both get the same answer; not forever.
-# Here that costs nothing; at the database it holds a connection, and must end before that does.
+# A concurrent request with the same key waits, up to a limit, and gets the same response. Here that
+# costs nothing; at the database it holds a connection, and must end before the time for that does.
 _PATIENCE = 10.0
 _PATIENCE_CONNECTED = 4.0
 
@@ -96,10 +96,16 @@ async def once(
     """
     this = _id_of(route, key)
     fingerprint = sha256(encode(body)).digest()
-    first = partial(_first, scope, this, fingerprint, work)
+    began = time.monotonic()
+
+    async def first() -> Kept:
+        time_budget.charge(time.monotonic() - began)
+        return await _first(scope, this, fingerprint, work)
+
     try:
         # Repeats in this worker wait here, so that they hold no connection meanwhile.
-        kept, is_shared = await flights.share((scope.user_id, this), first, _PATIENCE)
+        patience = min(_PATIENCE, time_budget.remaining())
+        kept, is_shared = await flights.share((scope.user_id, this), first, patience)
     except TimeoutError:
         raise IdempotencyInFlight from None
     except ForeignKeyViolation:
@@ -112,11 +118,11 @@ async def once(
 async def _first(scope: UserScope, this: UUID, fingerprint: bytes, work: Work) -> Kept:
     async with scope.transaction() as transaction:
         try:
-            async with asyncio.timeout(_PATIENCE_CONNECTED):
+            with transaction.within(_PATIENCE_CONNECTED):
                 claimed = await transaction.one(
                     _CLAIM, id=this, fingerprint=fingerprint, lifetime=LIFETIME
                 )
-        except TimeoutError:
+        except QueryCanceled:  # a request that another worker handles has the key
             raise IdempotencyInFlight from None
         if claimed is None:
             row = await transaction.one(_READ, id=this)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
+from contextvars import Context
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
+from duly.core import time_budget
+from duly.core.errors import ServiceUnavailable
 from duly.database.scope import AcrossUsers
 from duly.database.statements import across_users
 from duly.models import RevokedSession
@@ -99,7 +102,7 @@ class Revocations:
         self._noted: set[UUID] = set()
         self._noted_before: set[UUID] = set()
         self._read_at = self._pruned_at = float("-inf")
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def includes(self, session_id: UUID) -> bool:
         """Whether the session has ended. Raise `ServiceUnavailable` if the list is too old."""
@@ -116,18 +119,30 @@ class Revocations:
         self._noted.update(session_ids)
 
     async def _refresh(self) -> None:
-        async with self._reading:
-            # Counted from before the query, so that MAX_AGE bounds what it can't have seen.
-            started = time.monotonic()
-            if started - self._read_at < MAX_AGE:
-                return
-            # Streams ask as well, and end at any time: others wait for the same result.
-            await asyncio.shield(self._read())
-            self._noted_before, self._noted = self._noted, set()
-            self._read_at = started
-            self._prune(started)
+        """Wait for a copy that is recent enough for a request that begins now.
+
+        All requests wait for the same query and fail with it: one after the other, each with a
+        query of its own, the last would wait for the sum of all timeouts.
+        """
+        needed = time.monotonic() - MAX_AGE
+        while self._read_at <= needed:
+            if self._reading is None or self._reading.done():
+                # In a context of its own: the query is not at the expense of one request.
+                self._reading = asyncio.create_task(self._read(), context=Context())
+            try:
+                await time_budget.wait_for(self._reading)
+            except TimeoutError:
+                raise ServiceUnavailable from None
 
     async def _read(self) -> None:
+        # Counted from before the query, so that MAX_AGE bounds what it can't have seen.
+        started = time.monotonic()
+        await self._read_new()
+        self._noted_before, self._noted = self._noted, set()
+        self._read_at = started
+        self._prune(started)
+
+    async def _read_new(self) -> None:
         """Read what is new since the last reading."""
         seen, snapshot = self._seen, None
         after_xid, after_id = _lowest(seen), _LOWEST_ID
