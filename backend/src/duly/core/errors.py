@@ -4,6 +4,7 @@ DulyError
 ├── ValidationFailed       400 VALIDATION_ERROR
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── Forbidden              403 FORBIDDEN
+├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
 ├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
 ├── RequestTimeout         408 REQUEST_TIMEOUT
@@ -76,6 +77,17 @@ class Forbidden(DulyError):
     status = 403
     code = "FORBIDDEN"
     message = "The path names another user than the one who is signed in."
+
+
+class QuotaExceeded(DulyError):
+    """The caller has as many of these as the operator allows."""
+
+    status = 403
+    code = "QUOTA_EXCEEDED"
+    message = "Quota reached; see details. Delete some permanently, then try again."
+
+    def __init__(self, what: str, limit: int, message: str | None = None) -> None:
+        super().__init__(message, details={"limit": limit, "what": what})
 
 
 class NotFound(DulyError):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, Text
 from sqlmodel import Field, SQLModel
 
 from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestamp_field
@@ -13,6 +13,9 @@ class User(SQLModel, table=True):
     """One account. `revision` counts the changes of everything that it owns.
 
     Deletions up to `horizon` are remembered no more: what was synced before it starts over.
+    `task_count` (the trash included) and `stored_response_bytes` are what quotas look at: each
+    statement that inserts or deletes such rows also changes the counter. Until `export_until`
+    an export is running.
     """
 
     __tablename__ = "users"
@@ -35,6 +38,11 @@ class User(SQLModel, table=True):
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
     horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    task_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    stored_response_bytes: int = Field(
+        sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
+    )
+    export_until: datetime | None = optional_timestamp_field()
 
 
 class UserEmail(SQLModel, table=True):
