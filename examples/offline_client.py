@@ -59,6 +59,10 @@ class Store:
         values = [task["id"], json.dumps(task)]
         self.db.execute("INSERT OR REPLACE INTO copy VALUES (?, ?)", values)
 
+    def copy_of(self, task_id: str) -> dict:
+        row = self.db.execute("SELECT task FROM copy WHERE id = ?", [task_id]).fetchone()
+        return json.loads(row[0]) if row else {}
+
     def drop(self, task_id: str) -> None:
         self.db.execute("DELETE FROM copy WHERE id = ?", [task_id])
 
@@ -196,7 +200,8 @@ def settle(store: Store, row: tuple[str, str, dict, int | None], result: dict) -
     """Take over what became of one change."""
     task_id, op, fields, _ = row
     if result["task"]:
-        store.put(result["task"])
+        # It has only those texts that the operation has set: the others stay as they were.
+        store.put({**store.copy_of(task_id), **result["task"]})
         # What the user did meanwhile was done to the task as it is now.
         version = result["task"]["version"]
         store.db.execute("UPDATE outbox SET version = ? WHERE id = ?", [version, task_id])

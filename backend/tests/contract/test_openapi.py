@@ -74,7 +74,7 @@ ANSWERS = {
 CODES = {
     400: {"VALIDATION_ERROR"},
     401: {"UNAUTHENTICATED"},
-    403: {"FORBIDDEN"},
+    403: {"FORBIDDEN", "QUOTA_EXCEEDED"},
     404: {"NOT_FOUND"},
     408: {"REQUEST_TIMEOUT"},
     409: {"EMAIL_TAKEN", "ID_TAKEN", "IDEMPOTENCY_IN_FLIGHT"},
@@ -116,7 +116,7 @@ def expected_refusals(operation: Operation) -> set[int]:
     if operation.id in CONFLICTS:
         statuses |= {409}
     if operation.id in REPEATABLE:
-        statuses |= {422}
+        statuses |= {403, 422}
     if operation.id in SYNC:
         statuses |= {410}
     return statuses
@@ -241,6 +241,16 @@ async def test_every_route_but_sign_in_and_health_needs_a_token(app: FastAPI) ->
     }
 
 
+def without_403(responses: dict[str, Any]) -> dict[str, Any]:
+    return {status: value for status, value in responses.items() if status != "403"}
+
+
+def examples_of_403(responses: dict[str, Any]) -> dict[str, Any]:
+    if "403" not in responses:
+        return {}
+    return dict(responses["403"]["content"]["application/json"]["examples"])
+
+
 async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> None:
     by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
 
@@ -251,9 +261,10 @@ async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> No
         assert spec.get("requestBody") == original.get("requestBody")
         own = [item for item in spec.get("parameters", []) if item["name"] != "user_id"]
         assert own == original.get("parameters", [])
-        assert {key: value for key, value in spec["responses"].items() if key != "403"} == (
-            original["responses"]
-        )
+        assert without_403(spec["responses"]) == without_403(original["responses"])
+        examples = examples_of_403(spec["responses"])
+        assert examples == {**examples_of_403(original["responses"]), **examples}
+        assert "FORBIDDEN" in examples
 
 
 async def test_limits_of_the_contract_stand_in_the_schema(app: FastAPI) -> None:

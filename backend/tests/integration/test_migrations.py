@@ -141,6 +141,33 @@ def test_an_upgrade_of_the_newest_schema_changes_nothing(migrated: str) -> None:
         assert connection.execute("SELECT count(*) FROM user_emails").fetchone() == (1,)
 
 
+def test_counters_of_quotas_begin_with_what_is_there(empty: str) -> None:
+    migrations.upgrade(empty, "0002")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash) "
+            "SELECT gen_random_uuid(), 'u' || n || '@example.com', 'x' FROM generate_series(0, 2) n"
+        )
+        numbered = "SELECT id, substr(email, 2, 1)::int AS n FROM users"
+        connection.execute(
+            "INSERT INTO tasks (user_id, id, title, revision, trashed_at) "
+            "SELECT id, gen_random_uuid(), 't', 1, CASE WHEN i = 1 THEN now() END "
+            f"FROM ({numbered}) u, generate_series(1, n) i".encode()
+        )
+        connection.execute(
+            "INSERT INTO idempotency_keys (user_id, id, fingerprint, headers, body, expires_at) "
+            "SELECT id, gen_random_uuid(), decode(repeat('00', 32), 'hex'), '{}', 'body', now() "
+            f"FROM ({numbered}) u, generate_series(1, n)".encode()
+        )
+        migrations.upgrade(empty)
+
+        counted = connection.execute(
+            "SELECT task_count, stored_response_bytes FROM users ORDER BY email"
+        ).fetchall()
+    bytes_of_a_key = 256 + len("{}") + len("body")
+    assert counted == [(n, n * bytes_of_a_key) for n in range(3)]
+
+
 def test_concurrent_upgrades_of_an_empty_database_do_not_collide(empty: str) -> None:
     program = "import sys; from duly.database import migrations; migrations.upgrade(sys.argv[1])"
     upgrades = [

@@ -34,7 +34,7 @@ def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) 
 _DESCRIPTIONS = {
     400: "The request is not valid",
     401: "There is no valid token, or the email or the password is wrong",
-    403: "The path names another user",
+    403: "The path names another user, or the caller has reached a quota",
     404: "There is no such thing of the caller's",
     409: "It is taken already",
     408: "The body did not arrive in time",
@@ -55,9 +55,13 @@ _HEADERS = {
     503: {"Retry-After": "seconds to wait"},
 }
 
-_VALIDATION_DETAILS = {
-    "fields": [{"path": "body.title", "message": "Field required", "type": "missing"}]
+_DETAILS: dict[str, dict[str, Any]] = {
+    "VALIDATION_ERROR": {
+        "fields": [{"path": "body.title", "message": "Field required", "type": "missing"}]
+    },
+    "QUOTA_EXCEEDED": {"limit": 100_000, "what": "tasks"},
 }
+"""Examples of the details of errors that have some."""
 
 
 def document_errors(errors: Mapping[int, tuple[tuple[str, str], ...]]) -> dict[int | str, Any]:
@@ -65,12 +69,7 @@ def document_errors(errors: Mapping[int, tuple[tuple[str, str], ...]]) -> dict[i
     documented: dict[int | str, Any] = {}
     for status, codes in sorted(errors.items()):
         examples = {
-            code: {
-                "value": envelope(
-                    code, message, _VALIDATION_DETAILS if code == "VALIDATION_ERROR" else None
-                )
-            }
-            for code, message in codes
+            code: {"value": envelope(code, message, _DETAILS.get(code))} for code, message in codes
         }
         headers = {
             "X-Request-ID": {

@@ -26,6 +26,7 @@ from duly.core.errors import (
     PayloadTooLarge,
     PreconditionFailed,
     PreconditionRequired,
+    QuotaExceeded,
     RateLimited,
     RegistrationClosed,
     RequestTimeout,
@@ -69,7 +70,7 @@ class Route:
 
 _FIND: Errors = (*_SIGNED_IN, NotFound)
 _WRITE: Errors = (*_FIND, PreconditionFailed, PreconditionRequired)
-_BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, *_BODY)
+_BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, QuotaExceeded, *_BODY)
 _CREATE: Errors = (*_BATCH, IdTaken)
 
 _ETAG = {"ETag": "what If-Match and If-None-Match take; a task's is its version"}

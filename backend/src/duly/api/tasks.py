@@ -1,5 +1,6 @@
 """Tasks over HTTP."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -20,26 +21,33 @@ from duly.utils.etags import etag, is_named
 async def create_task(
     context: Context, scope: Scope, body: TaskCreate, request: Request, key: IdempotencyKey = None
 ) -> Response:
-    """Make a task. The same create again, under the client's own id, gives the task with 200."""
+    """Create a task. The same create again, under the client's own id, returns it with 200."""
 
     async def work(scope: UserScope) -> Answer:
-        task, is_new = await tasks.create(scope, body)
+        task, is_new = await tasks.create(scope, body, context.settings.max_tasks)
         headers = {"ETag": etag(task["version"])}
         if is_new:
             headers["Location"] = f"{request.url.path}/{task['id']}"
         return Answer(201 if is_new else 200, headers, encode(task))
 
-    return await _once(context, scope, request, work, key=key, body=body)
+    async def again(scope: UserScope) -> Answer:
+        assert body.id is not None  # only a task that was there before can be that long
+        task = await tasks.read(scope, body.id)
+        return Answer(200, {"ETag": etag(task["version"])}, encode(task))
+
+    return await _once(context, scope, request, work, key=key, body=body, again=again)
 
 
 async def run_task_batch(
     context: Context, scope: Scope, body: Batch, request: Request, key: IdempotencyKey = None
 ) -> Response:
-    """Carry out up to 100 operations, each with a status of its own; `atomic` for all or none."""
-    requires_match = context.settings.require_if_match
+    """Apply up to 100 operations, each with a status of its own; `atomic` for all or none."""
+    settings = context.settings
 
     async def work(scope: UserScope) -> Answer:
-        result = await batches.run(scope, body, requires_match=requires_match)
+        result = await batches.run(
+            scope, body, requires_match=settings.require_if_match, limit=settings.max_tasks
+        )
         return Answer(200, {}, encode(result))
 
     return await _once(context, scope, request, work, key=key, body=body)
@@ -119,16 +127,17 @@ async def _once(
     *,
     key: str | None,
     body: RequestBody,
+    again: idempotency.Work | None = None,
 ) -> Response:
-    """Do `work`, or give the answer that it had before under the same key."""
+    """Do `work`, or return the response that it had before under the same key."""
     if key is None:
-        answer = await work(scope)
+        answer = await idempotency.started_over(partial(work, scope))
     else:
         route = f"{request.method} {request.scope['route'].path}"
         # Only what was sent: in a change, null is not the same as absent.
         sent = body.model_dump(exclude_unset=True)
         answer = await idempotency.once(
-            scope, context.flights, work, route=route, key=key, body=sent
+            scope, context.flights, work, route=route, key=key, body=sent, again=again
         )
     headers = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
     return Response(

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
         (),
         description="proxy addresses, comma-separated, whose X-Forwarded-* headers are trusted",
     )
+    max_tasks: int = Field(
+        100_000, ge=1, le=10_000_000, description="tasks per user, the trash included"
+    )
     require_if_match: bool = Field(
         False, description="refuse to change a task without If-Match, with 428"
     )

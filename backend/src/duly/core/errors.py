@@ -5,6 +5,7 @@ DulyError
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── Forbidden              403 FORBIDDEN
 ├── RegistrationClosed     403 REGISTRATION_CLOSED
+├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
 ├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
 ├── RequestTimeout         408 REQUEST_TIMEOUT
@@ -86,6 +87,17 @@ class RegistrationClosed(DulyError):
     status = 403
     code = "REGISTRATION_CLOSED"
     message = "Registration is closed. Ask the operator of this service for an account."
+
+
+class QuotaExceeded(DulyError):
+    """The caller has as many of these as the operator allows."""
+
+    status = 403
+    code = "QUOTA_EXCEEDED"
+    message = "Quota reached; see details. Delete some permanently, then try again."
+
+    def __init__(self, what: str, limit: int, message: str | None = None) -> None:
+        super().__init__(message, details={"limit": limit, "what": what})
 
 
 class NotFound(DulyError):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, LargeBinary, Text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestamp_field
@@ -16,6 +16,9 @@ class User(SQLModel, table=True):
 
     Deletions up to `horizon` are remembered no more: what was synced before it starts over.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
+    `task_count` (the trash included) and `stored_response_bytes` are what quotas look at: each
+    statement that inserts or deletes such rows also changes the counter. Until `export_until`
+    an export is running.
     """
 
     __tablename__ = "users"
@@ -44,6 +47,11 @@ class User(SQLModel, table=True):
     known_addresses: list[bytes] = Field(
         sa_type=ARRAY(LargeBinary), sa_column_kwargs={"server_default": "{}"}
     )
+    task_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    stored_response_bytes: int = Field(
+        sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
+    )
+    export_until: datetime | None = optional_timestamp_field()
 
 
 class UserEmail(SQLModel, table=True):

@@ -107,11 +107,19 @@ class Batch(RequestBody):
         return self
 
 
+class TaskResult(TaskRead):
+    """The task after an operation; of its texts, only those that the operation has set."""
+
+    # Factories give defaults that the schema does not show: absent is not the same as default.
+    title: str = Field(default_factory=str, examples=["Buy milk"])
+    description: str | None = Field(default_factory=lambda: None)
+
+
 class OperationResult(ResponseBody):
-    """What became of one operation: a status as the operation by itself would have, and why."""
+    """What became of one operation: the status of the operation by itself, the task or an error."""
 
     status: Annotated[int, Field(examples=[201])]
-    task: TaskRead | None
+    task: TaskResult | None
     error: ErrorBody | None
 
 

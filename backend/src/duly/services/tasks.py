@@ -37,7 +37,12 @@ from duly.models import Task
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskReplace
 from duly.services import nouns, tombstones
 from duly.services.columns import TASK
-from duly.services.revisions import check_active, next_revision, next_revision_of
+from duly.services.revisions import (
+    check_active,
+    check_quota,
+    next_revision_for_new,
+    next_revision_of,
+)
 from duly.utils.encoding import encode
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, title_vector
@@ -68,8 +73,10 @@ _IS_TRASHED = _tasks.c.trashed_at.is_not(None)
 
 
 def _create(*, own_id: bool) -> OwnedStatement:
-    # An id that is taken already takes no number, unless it was taken at the same moment.
-    owner = next_revision(~exists().where(_MINE)) if own_id else next_revision()
+    # An id that is taken already takes no number. One taken at the same moment is a conflict, and
+    # undoes the statement: the task would have been counted.
+    conditions = [~exists().where(_MINE)] if own_id else []
+    owner = next_revision_for_new(nouns.TASKS, *conditions)
     values = {
         "user_id": USER_ID,
         "id": _ID,
@@ -86,14 +93,13 @@ def _create(*, own_id: bool) -> OwnedStatement:
     return owned(
         postgresql.insert(_tasks)
         .from_select(list(values), select(*values.values()))
-        .on_conflict_do_nothing()
         .returning(*TASK)
     )
 
 
 def _write(this: ColumnElement[bool], values: dict[str, Any]) -> OwnedStatement:
     """Change one task, if it is as `this` and as expected; `values` may refer to `owner`."""
-    owner = next_revision_of(_tasks, _MINE, this, _EXPECTED)
+    owner = next_revision_of(nouns.TASKS, _MINE, this, _EXPECTED)
     taken = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
     given = {name: value(owner) if callable(value) else value for name, value in values.items()}
     return owned(
@@ -186,20 +192,22 @@ def creation_hash(body: TaskCreate) -> bytes | None:
     return sha256(encode(body.model_dump(exclude={"id"}, exclude_defaults=True))).digest()
 
 
-async def create(scope: UserScope, body: TaskCreate) -> tuple[Row, bool]:
-    """Make a task; tells whether it was made now, or is there from the same create before.
+async def create(scope: UserScope, body: TaskCreate, limit: int) -> tuple[Row, bool]:
+    """Create a task, and return it and True; False if the same create was done before.
 
-    Raises `IdTaken` where the caller has another one under the id that was sent.
+    Raises `IdTaken` if the caller has another task under the id that was sent, `QuotaExceeded` at
+    `limit` tasks, and psycopg's `UniqueViolation` if another request has taken the id at the same
+    moment: then nothing was done, and the caller starts over.
     """
     this = {"id": body.id or new_id(), "creation_hash": creation_hash(body)}
-    values = {**_with_words(scope, body.model_dump()), **this}
+    values = {**_with_words(scope, body.model_dump()), **this, "limit": limit}
     statement = _CREATE if body.id is None else _CREATE_UNDER_ID
     while (task := await scope.one(statement, **values)) is None:
-        # The id is taken, or the account has just gone.
+        # The id is taken, the quota is reached, or the account has just been deleted.
         found = await scope.one(_READ_CREATED, **this)
         if found is None:
-            await check_active(scope)
-            continue  # the id has just become free
+            await check_quota(scope, nouns.TASKS, limit)
+            continue  # the id or the quota has just become free
         if not found.pop("is_same"):
             raise IdTaken
         return found, False
