@@ -6,7 +6,7 @@ from functools import cache
 from typing import Annotated
 
 import email_validator
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text
 
@@ -23,7 +23,7 @@ def _check_email(value: str) -> str:
             value.strip(), check_deliverability=False, allow_display_name=False
         ).normalized
     except email_validator.EmailNotValidError:
-        raise ValueError("it must be an e-mail address, such as ada@example.com") from None
+        raise ValueError("Must be an email address, such as ada@example.com") from None
 
 
 def email_key(email: str) -> str:
@@ -42,13 +42,13 @@ def _common_passwords() -> frozenset[str]:
 
 def _refuse_common(value: str) -> str:
     if unicodedata.normalize("NFKC", value).casefold() in _common_passwords():
-        raise ValueError("this password is too common")
+        raise ValueError("Must not be a common password")
     return value
 
 
 def _refuse_surrogates(value: str) -> str:
     if any(unicodedata.category(char) == "Cs" for char in value):
-        raise ValueError("it must be valid Unicode text")
+        raise ValueError("Must be valid Unicode")
     return value
 
 
@@ -90,20 +90,35 @@ class Registration(RequestBody):
 
 
 class Credentials(RequestBody):
-    """What an account signs in with."""
+    """Email address and password."""
 
     email: Annotated[str, Text(1, 254), Field(examples=["ada@example.com"])]
     password: Password
 
 
+class PasswordForm(RequestBody):
+    """The form of the OAuth2 password grant. As OAuth2 asks, unknown parameters are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    grant_type: Annotated[str, Field(pattern="^password$")] = "password"
+    username: Annotated[str, Field(description="The email address.", examples=["ada@example.com"])]
+    password: Annotated[str, Field(json_schema_extra={"format": "password"})]
+    scope: Annotated[str, Field(description="Ignored.")] = ""
+    client_id: Annotated[str, Field(description="Ignored.")] = ""
+    client_secret: Annotated[
+        str, Field(description="Ignored.", json_schema_extra={"format": "password"})
+    ] = ""
+
+
 class Refresh(RequestBody):
-    """A refresh token, to be exchanged for a new session answer."""
+    """A refresh token to exchange for a new session."""
 
     refresh_token: Opaque
 
 
 class SessionRead(ResponseBody):
-    """One of the caller's sign-ins."""
+    """One session of the caller."""
 
     id: Id
     user_agent: str | None

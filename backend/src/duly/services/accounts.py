@@ -87,7 +87,7 @@ async def confirm_password(
     fits = await check_password(context, str(scope.user_id), client, password, hashed)
     if not fits or hashed is None:
         raise ValidationFailed.of(
-            "body.current_password", "The current password is wrong.", "wrong_password"
+            "body.current_password", "Incorrect current password", "wrong_password"
         )
     return hashed
 

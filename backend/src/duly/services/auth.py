@@ -72,7 +72,7 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
     fits = await check_password(context, account, client, body.password, known_hash)
     if not fits or scope is None or user is None or known_hash is None:
         log.warning("session.login_failed", account=context.keyring.fingerprint(account))
-        raise Unauthenticated("The e-mail or the password is wrong.")
+        raise Unauthenticated("Incorrect email or password.")
     password_hash = await _rehash(context, scope, body.password, known_hash)
     session = await open_session(context, scope, client, user, password_hash)
     bind_user(scope.user_id)
@@ -95,7 +95,9 @@ async def change_password(
     async with caller.scope.transaction() as scope:
         if await scope.one(_SET_PASSWORD, old_hash=old_hash, new_hash=new_hash) is None:
             raise ValidationFailed.of(
-                "body.current_password", "The password has just been changed.", "wrong_password"
+                "body.current_password",
+                "The account changed while this request was being processed; try again",
+                "wrong_password",
             )
         ended = await end_sessions(context, scope, all_but=caller.session_id)
     log.info("user.password_changed", sessions_ended=len(ended))

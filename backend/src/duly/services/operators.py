@@ -13,6 +13,7 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, across_users, owned
 from duly.models import Installation, User
 from duly.schemas.auth import Registration
+from duly.schemas.messages import message_of
 from duly.services.accounts import create_account, find_account
 from duly.services.context import Context
 from duly.services.sessions import end_sessions
@@ -64,8 +65,7 @@ async def create_user(context: Context, email: str, password: str, name: str | N
         body = Registration(email=email, password=password, name=name)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise ValidationFailed(f"{first['loc'][0]}: {message}") from None
+        raise ValidationFailed(f"{first['loc'][0]}: {message_of(first)}") from None
     password_hash = await context.passwords.hash(body.password)
     async with context.across_users.transaction() as door:
         user = await create_account(door, body.email, body.name, password_hash)

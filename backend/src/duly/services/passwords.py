@@ -58,7 +58,7 @@ class PasswordWorkers:
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self._waiting >= _MAX_WAITING:
-            raise ServiceUnavailable("Too many sign-ins at once. Try again soon.")
+            raise ServiceUnavailable("Too many sign-ins are waiting. Retry shortly.")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)

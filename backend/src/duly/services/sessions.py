@@ -161,7 +161,7 @@ async def open_session(
         password_hash=password_hash,
     )
     if opened is None:
-        raise Unauthenticated("The e-mail or the password is wrong.")
+        raise Unauthenticated("Incorrect email or password.")
     return _answer(context, refresh, user)
 
 
@@ -174,7 +174,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
     try:
         presented = context.keyring.read_refresh(token)
     except InvalidToken:
-        raise Unauthenticated("The refresh token is not valid.") from None
+        raise Unauthenticated("The refresh token is invalid, expired or already used.") from None
     bind_user(presented.user_id)
     await context.throttle.spend_refresh(str(presented.session_id))
     successors = {token.digest: token for token in context.keyring.successors(presented)}
@@ -193,7 +193,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
         this = {"session_id": presented.session_id, "presented": presented.digest}
         if await _end(context, scope, _END_REUSED, **this):
             log.warning("session.refresh_reused", session_id=str(presented.session_id))
-        raise Unauthenticated("The refresh token is not valid.")
+        raise Unauthenticated("The refresh token is invalid, expired or already used.")
     return _answer(context, successors[row.pop("refresh_hash")], row)
 
 
