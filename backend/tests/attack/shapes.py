@@ -93,8 +93,8 @@ def as_text(value: Any) -> str:
 # What the schema can't say: which of two meanings a field has.
 _MEANINGS: dict[tuple[str, str], Any] = {
     ("Credentials", "email"): Own("email"),
-    ("Body_token", "username"): Own("email"),
-    ("Body_token", "password"): Own("password"),
+    ("PasswordForm", "username"): Own("email"),
+    ("PasswordForm", "password"): Own("password"),
     ("Refresh", "refresh_token"): Own("refresh_token"),
     ("query", "cursor"): Own("cursor"),
     ("query", "token"): Own("sync_token"),

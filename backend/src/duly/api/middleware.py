@@ -262,7 +262,7 @@ class _Exchange:
         # the answer; other servers pass both on.
         if codings and (codings != ["chunked"] or "content-length" in self._headers):
             raise ValidationFailed(
-                "Say where the body ends in one way: by its length, or chunked."
+                "Send either Content-Length or Transfer-Encoding: chunked, and no other coding."
             )
         length = _LENGTH.fullmatch(self._headers.get("content-length", "0"))
         if length is None or int(length[1]) > MAX_BODY_BYTES:
@@ -283,7 +283,7 @@ class _Exchange:
             raise RequestTimeout from None
         if message["type"] == "http.disconnect":
             # Gone, or with chunks that are none: to the server it is the same.
-            raise ValidationFailed.of("body", "The body broke off.", "body_incomplete")
+            raise ValidationFailed.of("body", "The request body is incomplete", "body_incomplete")
         self._has_more = message.get("more_body", False)
         self._received += len(message.get("body", b""))
         if self._received > MAX_BODY_BYTES:

@@ -29,7 +29,11 @@ _SEND_TIMEOUT = 10.0
 async def sync_changes(
     context: Context, scope: Scope, query: Annotated[SyncQuery, Query()]
 ) -> Response:
-    """What changed since `token`, deletions included; without one, everything, in pages."""
+    """List what changed since a sync token.
+
+    Deletions are included. Without a token, the response is a full sync: everything, in pages.
+    Follow `token` until `has_more` is false.
+    """
     position = None
     if query.token is not None:
         position = sync.unseal(context.keyring, scope, query.token, "query.token")
@@ -57,13 +61,18 @@ async def stream_events(
     context: Context,
     caller: Caller,
     subscription: Annotated[Subscription, Depends(open_subscription)],
-    token: Annotated[Token | None, Query(description="where to begin; now, if not sent")] = None,
+    token: Annotated[
+        Token | None, Query(description="The sync token to start after. Default: now.")
+    ] = None,
     last_event_id: Annotated[
         Token | None,
-        Header(description="the id of the last event seen; takes precedence over `token`"),
+        Header(description="The id of the last event received. Takes precedence over `token`."),
     ] = None,
 ) -> Response:
-    """Your changes as they happen (Server-Sent Events). The id of each event is a sync token."""
+    """Stream your changes as they happen.
+
+    The response is a stream of Server-Sent Events. The id of each event is a sync token.
+    """
     since = last_event_id or token
     if since is None:
         position = await sync.read_position(caller.scope)

@@ -21,7 +21,10 @@ from duly.utils.etags import etag, is_named
 async def create_task(
     context: Context, scope: Scope, body: TaskCreate, request: Request, key: IdempotencyKey = None
 ) -> Response:
-    """Create a task. The same create again, under the client's own id, returns it with 200."""
+    """Create a task.
+
+    Repeating the same request with the same `id` returns the existing task with status 200.
+    """
 
     async def work(scope: UserScope) -> Answer:
         task, is_new = await tasks.create(scope, body, context.settings.max_tasks)
@@ -41,7 +44,10 @@ async def create_task(
 async def run_task_batch(
     context: Context, scope: Scope, body: Batch, request: Request, key: IdempotencyKey = None
 ) -> Response:
-    """Apply up to 100 operations, each with a status of its own; `atomic` for all or none."""
+    """Apply up to 100 operations on tasks.
+
+    Each operation has its own status. With `atomic`, either all are applied or none.
+    """
     settings = context.settings
 
     async def work(scope: UserScope) -> Answer:
@@ -59,7 +65,10 @@ async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """List your tasks, page by page."""
+    """List your tasks.
+
+    Pass `next_cursor` as `cursor` to get the next page.
+    """
     if if_none_match is not None:
         tag = await task_lists.read_tag(scope, query)
         if is_named(tag, if_none_match):
@@ -69,7 +78,10 @@ async def list_tasks(
 
 
 async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:
-    """Read one task."""
+    """Read a task.
+
+    A task in the trash is not found here; list it with `trashed=true`.
+    """
     task = await tasks.read(scope, task_id)
     if if_none_match is not None and is_named(task["version"], if_none_match):
         return Response(status_code=304, headers={"ETag": etag(task["version"])})
@@ -79,14 +91,20 @@ async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = N
 async def replace_task(
     scope: Scope, task_id: TaskId, body: TaskReplace, versions: IfMatch
 ) -> Response:
-    """Replace a task whole: what is absent gets its default."""
+    """Replace a task.
+
+    Fields that are absent are set to their defaults.
+    """
     return _one(await tasks.replace(scope, task_id, body, versions))
 
 
 async def update_task(
     scope: Scope, task_id: TaskId, body: TaskPatch, versions: IfMatch
 ) -> Response:
-    """Change what is sent, keep the rest (RFC 7396): null clears."""
+    """Change a task.
+
+    The body is a JSON merge patch (RFC 7396): absent fields stay, null clears.
+    """
     return _one(await tasks.patch(scope, task_id, body, versions))
 
 
@@ -94,9 +112,14 @@ async def delete_task(
     scope: Scope,
     task_id: TaskId,
     versions: IfMatch,
-    permanent: Annotated[QueryBool, Query(description="at once and for good")] = False,
+    permanent: Annotated[
+        QueryBool, Query(description="Delete at once and permanently, without the trash.")
+    ] = False,
 ) -> Response:
-    """Move a task to the trash, from which it can be restored for 30 days."""
+    """Delete a task.
+
+    The task moves to the trash, where it can be restored for 30 days.
+    """
     if permanent:
         await tasks.erase(scope, task_id, versions)
     else:
@@ -105,17 +128,26 @@ async def delete_task(
 
 
 async def restore_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Take a task out of the trash. Doing it twice changes nothing."""
+    """Restore a task from the trash.
+
+    Restoring a task that is not in the trash changes nothing.
+    """
     return _one(await tasks.restore(scope, task_id, versions))
 
 
 async def complete_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Complete a task. Doing it twice changes nothing."""
+    """Complete a task.
+
+    Completing a completed task changes nothing.
+    """
     return _one(await tasks.complete(scope, task_id, versions))
 
 
 async def reopen_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Reopen a task. Doing it twice changes nothing."""
+    """Reopen a task.
+
+    Reopening an open task changes nothing.
+    """
     return _one(await tasks.reopen(scope, task_id, versions))
 
 

@@ -1,5 +1,6 @@
-"""What all bodies share: unknown fields are refused, text is cleaned, times are in UTC."""
+"""What all bodies share: unknown fields are rejected, text is cleaned, times are in UTC."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,25 +27,23 @@ class RequestBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Say in words what an absent field means: generators take `default` for "always there"."""
+        described = handler(schema)
+        for field in handler.resolve_ref_schema(described).get("properties", {}).values():
+            if (default := field.pop("default", None)) is not None:
+                text = f"{field.get('description', '')} Default: `{json.dumps(default)}`."
+                field["description"] = text.lstrip()
+        return described
+
 
 class ResponseBody(BaseModel):
     """A body that the service sends. Rows are encoded as they are; tests hold them to this."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class ErrorBody(ResponseBody):
-    """What went wrong, for a program (`code`) and for a person (`message`)."""
-
-    code: Annotated[str, Field(examples=["NOT_FOUND"])]
-    message: Annotated[str, Field(examples=["There is nothing here."])]
-    details: dict[str, Any]
-
-
-class ErrorEnvelope(ResponseBody):
-    """The shape of every error."""
-
-    error: ErrorBody
 
 
 # Unicode's categories Cc and Cs; the second without tab and line breaks.
@@ -109,14 +108,14 @@ class Text:
         """The text as it is stored. Raises `ValueError`."""
         text = value.strip(" \t\r\n")
         if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
-            raise ValueError("control characters are not allowed")
+            raise ValueError("Must not contain control characters")
         text = text.strip()
         # NFC makes a text shorter, but never shorter than a quarter.
         if len(text) <= 4 * self.maximum:
             text = nfc(text).strip()
         if not self.minimum <= len(text) <= self.maximum:
             raise ValueError(
-                f"it must have {self.minimum} to {self.maximum} characters after trimming"
+                f"Must be {self.minimum} to {self.maximum} characters long after trimming"
             )
         if self.minimum and not is_visible(text):
             raise ValueError("Must contain a visible character")
@@ -147,13 +146,13 @@ Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]
 
 def _check_integer(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
-        raise ValueError("it must be a whole number in digits")
+        raise ValueError("Must be a whole number in digits")
     return value
 
 
 def _check_boolean(value: object) -> object:
     if isinstance(value, str) and value not in {"true", "false"}:
-        raise ValueError("it must be true or false")
+        raise ValueError("Must be true or false")
     return value
 
 

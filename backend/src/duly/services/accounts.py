@@ -103,7 +103,7 @@ async def confirm_password(
     hashed = await check_password(context, str(scope.user_id), client, password, account)
     if hashed is None:
         raise ValidationFailed.of(
-            "body.current_password", "The current password is wrong", "wrong_password"
+            "body.current_password", "Incorrect current password", "wrong_password"
         )
     return hashed
 

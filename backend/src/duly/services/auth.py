@@ -106,7 +106,9 @@ async def change_password(
     async with caller.scope.transaction() as scope:
         if await scope.one(_SET_PASSWORD, old_hash=old_hash, new_hash=new_hash) is None:
             raise ValidationFailed.of(
-                "body.current_password", "The password has just been changed.", "wrong_password"
+                "body.current_password",
+                "The account changed while this request was being processed; try again",
+                "wrong_password",
             )
         ended = await end_sessions(context, scope, all_but=caller.session_id)
     log.info("user.password_changed", sessions_ended=len(ended))

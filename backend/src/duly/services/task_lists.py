@@ -183,8 +183,8 @@ def _open(
     if shape_then != shape:
         raise ValidationFailed.of(
             "query.cursor",
-            "It is no cursor of this list: take next_cursor as it was given, "
-            "with the same sort, filters and q.",
+            "Invalid cursor for this list. Pass next_cursor unchanged, "
+            "with the same sort, is_completed, trashed and q",
             "invalid_cursor",
         )
     if query.sort.removeprefix("-") != "title":

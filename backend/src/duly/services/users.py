@@ -90,7 +90,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
     if changes.get("email", user["email"]) != user["email"]:
         if body.current_password is None:
             raise ValidationFailed.of(
-                "body.current_password", "A new e-mail needs the current password.", "missing"
+                "body.current_password", "Must be sent to change the email address", "missing"
             )
         verified = await confirm_password(context, caller.scope, client, body.current_password)
     async with context.across_users.transaction() as door:
@@ -102,7 +102,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
         if is_new and locked["password_hash"] != verified:
             raise ValidationFailed.of(
                 "body.current_password",
-                "The e-mail or the password has just been changed.",
+                "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
         old_key, new_key = email_key(locked["email"]), email_key(changes.get("email", ""))
@@ -128,7 +128,9 @@ async def delete_account(
         locked = await scope.one(_LOCK)
         if locked is None or locked["password_hash"] != verified:
             raise ValidationFailed.of(
-                "body.current_password", "The password has just been changed.", "wrong_password"
+                "body.current_password",
+                "The account changed while this request was being processed; try again",
+                "wrong_password",
             )
         await end_sessions(context, scope)
         await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
