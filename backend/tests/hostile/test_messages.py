@@ -17,7 +17,7 @@ from tests.hostile.corpus import JSON, TEXTS
 from tests.hostile.samples import Sampler
 from tests.hostile.siege import PLACEHOLDERS, is_plain
 
-# What bodies and queries can be refused for. A type that is not listed has a message of its own.
+# The error types that the corpus must provoke.
 TYPES = {
     "bool_type",
     "extra_forbidden",

@@ -196,7 +196,7 @@ async def test_a_search_without_words_finds_nothing(alice: Account, q: str) -> N
         ({"is_completed": True}, {"milk", "oat"}),
         ({"title": "rye", "description": "rye", "is_completed": True}, {"rye"}),
     ],
-    ids=str,
+    ids=["title", "description", "no description", "completion", "all"],
 )
 @pytest.mark.parametrize("is_batch", [False, True], ids=["alone", "in a batch"])
 async def test_a_changed_task_is_found_by_its_present_words(

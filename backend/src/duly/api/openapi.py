@@ -48,7 +48,7 @@ def build_schema(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
         routes=routes,
         tags=_TAGS,
         servers=[{"url": "/", "description": "The server that this schema was read from."}],
-        contact={"name": "Whoever operates this server"},
+        contact={"name": "The operator of this server"},
         license_info={"name": "MIT", "url": "https://opensource.org/license/mit"},
     )
     for path in schema["paths"].values():

@@ -1,4 +1,4 @@
-"""What all bodies share: unknown fields are rejected, text is cleaned, times are in UTC."""
+"""Common parts of all bodies: unknown fields are rejected, text is cleaned, times are UTC."""
 
 import json
 import re
@@ -31,7 +31,7 @@ class RequestBody(BaseModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Say in words what an absent field means: generators take `default` for "always there"."""
+        """Describe defaults in words: generators treat a field with a `default` as always present."""
         described = handler(schema)
         for field in handler.resolve_ref_schema(described).get("properties", {}).values():
             if (default := field.pop("default", None)) is not None:

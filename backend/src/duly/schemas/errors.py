@@ -10,7 +10,7 @@ from duly.core.errors import error_codes
 from duly.schemas.base import ResponseBody
 
 ErrorCode = StrEnum("ErrorCode", [(code, code) for code in error_codes()])  # type: ignore[misc]  # mypy reads literals only
-ErrorCode.__doc__ = "What went wrong, for a program. Treat an unknown code by its HTTP status."
+ErrorCode.__doc__ = "The kind of error, for programs. Treat an unknown code by its HTTP status."
 
 
 class FieldError(ResponseBody):
@@ -18,12 +18,12 @@ class FieldError(ResponseBody):
 
     path: Annotated[
         str,
-        Field(description="Where it is, from `body`, `query`, `path` or `header` on."),
+        Field(description="Its path, which starts with `body`, `query`, `path` or `header`."),
         Field(examples=["body.title"]),
     ]
     message: Annotated[str, Field(description="For people.", examples=["Must be present"])]
     type: Annotated[
-        str, Field(description="The kind of error, for a program.", examples=["missing"])
+        str, Field(description="The kind of error, for programs.", examples=["missing"])
     ]
 
 
@@ -42,7 +42,7 @@ class ErrorDetails(TypedDict, total=False):
 
 
 class ErrorBody(ResponseBody):
-    """What went wrong, for a program (`code`) and for a person (`message`)."""
+    """An error: `code` is for programs, `message` for people."""
 
     code: ErrorCode
     message: Annotated[str, Field(examples=["Resource not found."])]

@@ -64,7 +64,7 @@ class PasswordChange(RequestBody):
 
 
 class AccountDeletion(RequestBody):
-    """The confirmation that the account shall be deleted."""
+    """Confirms that the account is to be deleted."""
 
     current_password: Password
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 _TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 
 PATTERN = rf"^[ \t]*(?:\*[ \t]*|(?:(?:{_TAG}[ \t]*)?,[ \t]*)*(?:{_TAG}[ \t]*)?)$"
-"""What `If-Match` and `If-None-Match` hold: `*`, or a list of tags, which may have empty items.
+"""The grammar of `If-Match` and `If-None-Match`: `*`, or a list of tags with optional gaps.
 
-No two neighbours in it match the same character, so a long header is read in linear time.
+Adjacent parts never match the same character, so a long header is read in linear time.
 """
 
 _HEADER = re.compile(PATTERN)
