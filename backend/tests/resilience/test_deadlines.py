@@ -24,6 +24,7 @@ import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
 
 from duly.api.middleware import RequestMiddleware
 from duly.core import time_budget
@@ -31,7 +32,9 @@ from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database import embedded
 from duly.database.pool import Pool
-from tests.accounts import Account
+from duly.services.revocations import MAX_AGE
+from tests.accounts import Account, register
+from tests.attack.worlds import database
 from tests.database import execute, holding_account
 from tests.databases import fresh_database
 from tests.instances import running
@@ -294,6 +297,34 @@ async def test_server_that_is_stopped_is_unavailable_in_time_and_serves_when_it_
                 await until_it_serves(pool)
 
 
+async def test_requests_that_need_the_list_of_ended_sessions_wait_for_it_together(
+    settings: Settings, dsn: str, address: str
+) -> None:
+    async with (
+        database(dsn) as own,
+        running(settings, address, database_url=SecretStr(own), database_timeout=1.0) as client,
+        await psycopg.AsyncConnection.connect(own) as holder,
+    ):
+        alice = await register(client)
+        await asyncio.sleep(MAX_AGE)
+        await holder.execute("LOCK TABLE revoked_sessions")
+
+        async def read() -> tuple[int, float]:
+            began = time.monotonic()
+            response = await alice.get("/users/me")
+            return response.status_code, time.monotonic() - began
+
+        results = await asyncio.gather(*(read() for _ in range(20)))
+
+        assert {status for status, _ in results} == {503}
+        # One after the other, the last would wait for twenty seconds.
+        assert max(took for _, took in results) < 1 + LATE
+        await holder.rollback()
+        async with asyncio.timeout(20):
+            while (await alice.get("/users/me")).status_code != 200:  # noqa: ASYNC110  # a read ends
+                await asyncio.sleep(0.01)
+
+
 async def test_requests_with_locked_rows_and_a_full_pool_all_end_at_the_limit(
     settings: Settings, dsn: str, address: str, alice: Account
 ) -> None:
@@ -311,7 +342,6 @@ async def test_requests_with_locked_rows_and_a_full_pool_all_end_at_the_limit(
             results = await asyncio.gather(*(create(number) for number in range(30)))
 
         assert {status for status, _ in results} == {503}
-        # One after the other, they would wait for half a minute.
         assert max(took for _, took in results) < 1 + LATE
         assert (await here.post("/tasks", {"title": "after"})).status_code == 201
 

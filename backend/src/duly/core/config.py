@@ -77,7 +77,10 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(10, ge=1, le=200, description="database connections a worker")
     database_timeout: float = Field(
-        5.0, gt=0, le=60, description="seconds until a statement is given up with 503"
+        5.0,
+        gt=0,
+        le=60,
+        description="seconds of database time for one request; when they are over, the response is 503",
     )
     prepared_statements: bool = Field(
         False, description="server-side prepared statements; only without a transaction pooler"

@@ -16,7 +16,6 @@ _UNAVAILABLE = (
     # or was killed), 58 (system error), and what libpq itself reports, such as "server closed the
     # connection unexpectedly".
     psycopg.OperationalError,
-    psycopg.InterfaceError,  # the connection is closed
     errors.ReadOnlySqlTransaction,  # a failover is in progress
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
@@ -35,8 +34,8 @@ def is_unavailable(error: BaseException) -> bool:
         return False
     if error.diag.severity_nonlocalized in {"FATAL", "PANIC"}:
         return True
-    # Without a state, the error does not come from the server: psycopg got no result, or one that
-    # makes no sense, because the connection was lost. Misuse is found before anything is sent.
+    # Without a state, the error does not come from the server: the connection is closed, or psycopg
+    # got no result, or one that makes no sense. Misuse is found before anything is sent.
     return error.sqlstate is None and not isinstance(error, _MISUSE)
 
 
