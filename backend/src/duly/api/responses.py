@@ -34,7 +34,7 @@ def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) 
 _DESCRIPTIONS = {
     400: "The request is not valid",
     401: "There is no valid token, or the email or the password is wrong",
-    403: "The path names another user, or the caller has reached a quota",
+    403: "The path names another user, a quota is reached, or registration is closed",
     404: "There is no such thing of the caller's",
     409: "It is taken already",
     408: "The body did not arrive in time",
