@@ -79,7 +79,7 @@ ANSWERS = {
 CODES = {
     400: {"VALIDATION_ERROR"},
     401: {"UNAUTHENTICATED"},
-    403: {"FORBIDDEN", "QUOTA_EXCEEDED"},
+    403: {"FORBIDDEN", "QUOTA_EXCEEDED", "REGISTRATION_CLOSED"},
     404: {"NOT_FOUND"},
     408: {"REQUEST_TIMEOUT"},
     409: {"EMAIL_TAKEN", "ID_TAKEN", "IDEMPOTENCY_IN_FLIGHT"},
@@ -101,7 +101,7 @@ def expected_errors(operation: Operation) -> set[int]:
     if operation.id not in OPEN:
         statuses |= {401, 429}
     if operation.id in SIGN_IN:
-        statuses |= {429} if operation.id == "register" else {401, 429}
+        statuses |= {403, 429} if operation.id == "register" else {401, 429}
     if operation.body_type is not None:
         statuses |= {408}
     if operation.body_type == "application/json":

@@ -18,13 +18,13 @@ from duly.main import create_app
 from duly.services import passwords
 from tests.accounts import API, Account, error_code, register
 from tests.factories import RegistrationFactory
-from tests.instances import client_at
+from tests.instances import client_at, running
 
 
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    """An application of the test's own, for its threads are taken away."""
-    app = create_app(settings)
+    """An application of the test's own with one password thread, which the test takes away."""
+    app = create_app(settings.model_copy(update={"password_threads": 1}))
     async with app.router.lifespan_context(app):
         yield app
 
@@ -166,6 +166,33 @@ async def test_sign_in_beside_a_burst_of_another_account_is_next(
 
     assert order[0] == bob.password
     assert len(order) == passwords.BOUNDS.lane + 1
+
+
+async def test_burst_of_one_account_leaves_a_thread_to_others_by_default(
+    settings: Settings, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings, address) as client:
+        ada, bob = await register(client), await register(client)
+        workers = client._transport.app.state.context.passwords  # type: ignore[attr-defined]
+        verify, release, held = workers.verify, asyncio.Event(), 0
+
+        async def holding(password: str, hashed: str | None) -> bool:
+            nonlocal held
+            if password == ada.password:
+                held += 1
+                await release.wait()
+            return bool(await verify(password, hashed))
+
+        monkeypatch.setattr(workers, "verify", holding)
+        burst = [sign_in(client, ada.email, ada.password) for _ in range(20)]
+        async with asyncio.timeout(20):
+            while workers.waiting < 19:  # noqa: ASYNC110  # there is no event for it
+                await asyncio.sleep(0.01)
+
+            assert (await sign_in(client, bob.email, bob.password)).status_code == 200
+        assert held == 1
+        release.set()
+        assert {answer.status_code for answer in await asyncio.gather(*burst)} == {200}
 
 
 async def test_full_share_of_an_address_still_takes_another_account(

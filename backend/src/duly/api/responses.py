@@ -38,7 +38,7 @@ DESCRIPTIONS = {
     304: "Not modified: If-None-Match names the current version.",
     400: "The request is invalid; `details.fields` lists each invalid input.",
     401: "The access token is missing or invalid, or sign-in failed.",
-    403: "The caller may not do this, or has reached a quota.",
+    403: "The caller may not do this, has reached a quota, or registration is closed.",
     404: "The caller has no such resource.",
     408: "The request body did not arrive in time.",
     409: "The request conflicts with what is stored, or with a request in progress.",
