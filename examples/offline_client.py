@@ -38,12 +38,6 @@ INSERT INTO outbox VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET
     op = excluded.op, fields = json_patch(excluded.fields, fields), version = NULL
     WHERE op = 'update'
 """
-# Changes of the outbox go on top of what the server has now, unless the task is deleted.
-REBASE = (
-    "DELETE FROM outbox WHERE op != 'create' AND id NOT IN (SELECT id FROM copy)",
-    "UPDATE outbox SET version = (SELECT json_extract(task, '$.version') FROM copy"
-    " WHERE copy.id = outbox.id) WHERE version IS NULL",
-)
 BATCH = 100
 ROUNDS = 10
 
@@ -142,13 +136,11 @@ class Server:
 
     def keep(self, session: dict) -> None:
         """Store a session, and with it the address and the user: both have worked."""
+        user = session["user"]
+        names = ("access_token", "refresh_token")
+        values = {"server": self.url, "user_id": user["id"], "email": user["email"]}
         with self.store.db:
-            tokens = {name: str(session[name]) for name in ("access_token", "refresh_token")}
-            user = {
-                "user_id": str(session["user"]["id"]),
-                "email": str(session["user"]["email"]),
-            }
-            self.store.set(server=self.url, **user, **tokens)
+            self.store.set(**values, **{name: session[name] for name in names})
 
 
 def sync(store: Store, server: Server) -> None:
@@ -227,11 +219,12 @@ def pull(store: Store, server: Server) -> None:
                 else:
                     store.drop(change["id"])
             store.set(token=page["token"])
-            if not page["has_more"]:
-                for statement in REBASE:
-                    store.db.execute(statement)
-        if not page["has_more"]:
-            return
+            if not page["has_more"]:  # what waits goes on top of it, unless the task is deleted
+                is_there = "EXISTS (SELECT 1 FROM copy WHERE copy.id = outbox.id)"
+                store.db.execute(f"DELETE FROM outbox WHERE op != 'create' AND NOT {is_there}")
+                version = "SELECT json_extract(task, '$.version') FROM copy WHERE id = outbox.id"
+                store.db.execute(f"UPDATE outbox SET version = ({version}) WHERE version IS NULL")
+                return
 
 
 def log_in(store: Store, url: str, email: str, register: bool) -> None:
@@ -272,12 +265,7 @@ def parse() -> argparse.Namespace:
     login.add_argument("email")
     login.add_argument("--server", default="http://127.0.0.1:8000")
     login.add_argument("--register", action="store_true")
-    arguments = {
-        "add": ["title"],
-        "edit": ["id", "title"],
-        "done": ["id"],
-        "rm": ["id"],
-    }
+    arguments = {"add": ["title"], "edit": ["id", "title"], "done": ["id"], "rm": ["id"]}
     for name in ("list", "sync", *arguments):
         command = commands.add_parser(name)
         for argument in arguments.get(name, ()):
@@ -304,11 +292,7 @@ def run(given: argparse.Namespace) -> None:
     else:
         fields = {"done": {"is_completed": True}, "rm": {}}.get(given.command)
         op = "delete" if given.command == "rm" else "update"
-        store.note(
-            op,
-            find(store, given.id),
-            {"title": given.title} if fields is None else fields,
-        )
+        store.note(op, find(store, given.id), {"title": given.title} if fields is None else fields)
 
 
 def reason(response: httpx.Response) -> str:
