@@ -208,6 +208,7 @@ def test_the_documented_reader_follows_changes_through_a_restart_and_a_reset(
         create("makes the stream look")
         until(lambda: browser.execute_script("return resets") == 1)
         until(lambda: dribble.passed.count(b"event: ready") >= 3)
+        assert b" 410 " not in dribble.passed  # the `reset` event was enough
         create("after the reset")
         expected.append("after the reset")
         until(lambda: seen() == expected)
