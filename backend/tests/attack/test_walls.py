@@ -97,8 +97,8 @@ async def test_whoever_is_gone_is_told_so_whoever_else_is_there(alice: Account, 
     await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
     [wall] = [
         wall
-        for wall in mutants(source_of("revisions._FIND_ACTIVE"))
-        if wall.name == "revisions._FIND_ACTIVE#0"
+        for wall in mutants(source_of("revisions._count_of(task)"))
+        if wall.name == "revisions._count_of(task)#0"
     ]
 
     assert (await alice.post("/tasks", body)).status_code == 401
