@@ -91,7 +91,10 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(alice: Account, bob: A
     assert told_without_wall == []
 
 
-async def test_whoever_is_gone_is_told_so_whoever_else_is_there(alice: Account, dsn: str) -> None:
+async def test_create_for_a_disabled_user_counts_no_other_user(
+    alice: Account, bob: Account, dsn: str
+) -> None:
+    assert alice.id != bob.id
     body = {"title": "too late"}
     # No list of ended sessions has this one yet.
     await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
@@ -103,7 +106,7 @@ async def test_whoever_is_gone_is_told_so_whoever_else_is_there(alice: Account, 
 
     assert (await alice.post("/tasks", body)).status_code == 401
     with broken(wall), pytest.raises(TimeoutError):
-        # It would be tried again and again, for there is somebody.
+        # It would be tried again and again, since the count is bob's.
         async with asyncio.timeout(1):
             await alice.post("/tasks", body)
 
