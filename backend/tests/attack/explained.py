@@ -118,14 +118,18 @@ EXPLAINED = {
         "tombstones.user_id = %(user_id)s",
         partial(_a_test_of_its_own_goes_red, "test_a_deletion_is_told_whoever_else_has_the_id"),
     ),
-    "revisions._FIND_ACTIVE#0": Reason(
-        "it tells whether the caller's account is there still, when nothing was found to change; a "
-        "test of its own shows, with the wall and without, that no other account has a say in it",
-        "users.disabled_at IS NULL",
-        partial(
-            _a_test_of_its_own_goes_red, "test_whoever_is_gone_is_told_so_whoever_else_is_there"
-        ),
-    ),
+    **{
+        name: Reason(
+            "it says whether the caller's own account is active, when nothing was found to change; "
+            "a test of its own shows, with the predicate and without, that no other account counts",
+            "users.disabled_at IS NULL",
+            partial(
+                _a_test_of_its_own_goes_red,
+                "test_write_of_a_disabled_user_is_rejected_whoever_else_is_active",
+            ),
+        )
+        for name in ("revisions._FIND_ACTIVE#0", "revisions._count_of(task)#0")
+    },
     "auth._SET_PASSWORD#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import true
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
@@ -91,24 +92,30 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(alice: Account, bob: A
     assert told_without_wall == []
 
 
-async def test_create_for_a_disabled_user_counts_no_other_user(
-    alice: Account, bob: Account, dsn: str
+@pytest.mark.parametrize(
+    ("source", "is_new"),
+    [("revisions._count_of(task)", True), ("revisions._FIND_ACTIVE", False)],
+    ids=["create", "change"],
+)
+async def test_write_of_a_disabled_user_is_rejected_whoever_else_is_active(
+    alice: Account, bob: Account, dsn: str, source: str, *, is_new: bool
 ) -> None:
     assert alice.id != bob.id
-    body = {"title": "too late"}
-    # No list of ended sessions has this one yet.
+    task = await alice.create_task()
+    [wall] = [wall for wall in mutants(source_of(source)) if wall.name == f"{source}#0"]
+    # No worker's list of ended sessions has this one yet.
     await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
-    [wall] = [
-        wall
-        for wall in mutants(source_of("revisions._count_of(task)"))
-        if wall.name == "revisions._count_of(task)#0"
-    ]
 
-    assert (await alice.post("/tasks", body)).status_code == 401
+    async def write() -> httpx.Response:
+        body = {"title": "too late"}
+        path = f"/tasks/{task['id']}"
+        return await (alice.post("/tasks", body) if is_new else alice.patch(path, body))
+
+    assert (await write()).status_code == 401
     with broken(wall), pytest.raises(TimeoutError):
-        # It would be tried again and again, since the count is bob's.
+        # It is tried again and again, since bob is active.
         async with asyncio.timeout(1):
-            await alice.post("/tasks", body)
+            await write()
 
 
 async def test_session_limit_counts_own_sessions_only(
