@@ -1,11 +1,9 @@
 """Accounts over HTTP."""
 
-from collections.abc import AsyncIterator
-
 from fastapi import Response
-from fastapi.responses import StreamingResponse
 
 from duly.api.deps import Caller, Client, Context, Scope
+from duly.api.downloads import Download
 from duly.api.responses import Encoded
 from duly.schemas.users import AccountDeletion, PasswordChange, UserPatch
 from duly.services import auth, users
@@ -37,19 +35,6 @@ async def delete_me(
     return Response(status_code=204)
 
 
-async def export_me(caller: Caller) -> Response:
-    """Download everything that the service holds of you."""
-    pieces = users.export(caller)
-    # The first piece is made before the status is sent, so that an error can still be told.
-    first = await anext(pieces)
-
-    async def stream() -> AsyncIterator[bytes]:
-        yield first
-        async for piece in pieces:
-            yield piece
-
-    return StreamingResponse(
-        stream(),
-        media_type="application/json",
-        headers={"Content-Disposition": 'attachment; filename="duly-export.json"'},
-    )
+async def export_me(context: Context, caller: Caller) -> Response:
+    """Download everything that Duly holds of you, as of one moment. One export at a time."""
+    return Download(context, caller)

@@ -8,6 +8,8 @@ from uuid import UUID
 from duly.database.pool import Row
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
 
+_SNAPSHOT = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
 
 class _Runner(Protocol):
     """What runs statements: the pool, or an open transaction."""
@@ -50,6 +52,16 @@ class UserScope:
         another transaction it is a part of that one, which can fail by itself.
         """
         async with self._runner.transaction(timeout) as transaction:
+            yield UserScope(transaction, self.user_id)
+
+    @asynccontextmanager
+    async def snapshot(self, *, timeout: float) -> AsyncIterator["UserScope"]:
+        """A scope of the same user whose statements see one moment, and change nothing.
+
+        `timeout`, in seconds, bounds them all. Not inside of a transaction that has begun.
+        """
+        async with self._runner.transaction(timeout) as transaction:
+            await transaction.fetch(_SNAPSHOT, {})
             yield UserScope(transaction, self.user_id)
 
 
