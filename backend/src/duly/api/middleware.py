@@ -270,8 +270,8 @@ class _Exchange:
 
     async def receive(self) -> Message:
         """The next piece of the body, while it keeps to the limits."""
-        if self._status:
-            # The body has been read: what is awaited now is the client's going away.
+        if self._status or not self._has_more:
+            # There is no body, or it has been read: the client's disconnection is awaited.
             return await self._receive()
         loop = asyncio.get_running_loop()
         self._deadline = self._deadline or loop.time() + BODY_TIMEOUT

@@ -1,11 +1,9 @@
 """Accounts over HTTP."""
 
-from collections.abc import AsyncIterator
-
 from fastapi import Response
-from fastapi.responses import StreamingResponse
 
 from duly.api.deps import Caller, Client, Context, Scope
+from duly.api.downloads import Download
 from duly.api.responses import Encoded
 from duly.schemas.users import AccountDeletion, PasswordChange, UserPatch
 from duly.services import auth, users
@@ -49,22 +47,10 @@ async def delete_me(
     return Response(status_code=204)
 
 
-async def export_me(caller: Caller) -> Response:
+async def export_me(context: Context, caller: Caller) -> Response:
     """Export all your data.
 
-    The response is streamed, and meant to be saved as a file.
+    Everything that Duly holds of you, as of one moment, to be saved as a file. A user can run one
+    export at a time.
     """
-    pieces = users.export(caller)
-    # The first piece is made before the status is sent, so that an error can still be told.
-    first = await anext(pieces)
-
-    async def stream() -> AsyncIterator[bytes]:
-        yield first
-        async for piece in pieces:
-            yield piece
-
-    return StreamingResponse(
-        stream(),
-        media_type="application/json",
-        headers={"Content-Disposition": 'attachment; filename="duly-export.json"'},
-    )
+    return Download(context, caller)

@@ -8,6 +8,8 @@ from uuid import UUID
 from duly.database.pool import Row, Transaction
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
 
+_SNAPSHOT = b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
 
 class _Runner(Protocol):
     """What runs statements: the pool, or an open transaction."""
@@ -60,6 +62,16 @@ class UserScope:
         if not isinstance(self._runner, Transaction):
             raise TypeError("within() is for a transaction")
         return self._runner.within(seconds)
+
+    @asynccontextmanager
+    async def snapshot(self, *, timeout: float) -> AsyncIterator["UserScope"]:
+        """A scope of the same user whose statements see one moment, and change nothing.
+
+        `timeout`, in seconds, bounds them all. Not inside of a transaction that has begun.
+        """
+        async with self._runner.transaction(timeout) as transaction:
+            await transaction.fetch(_SNAPSHOT, {})
+            yield UserScope(transaction, self.user_id)
 
 
 class AcrossUsers:

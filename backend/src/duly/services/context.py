@@ -53,6 +53,8 @@ class Context:
     revocations: Revocations
     hub: Hub
     flights: Flights[Kept]
+    export_slots: asyncio.Semaphore
+    """How many exports may read at a time: a fifth of the connections."""
 
     @property
     def across_users(self) -> AcrossUsers:
@@ -92,7 +94,15 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         yield Context(
-            settings, pool, keyring, passwords, throttle, Revocations(door), hub, Flights()
+            settings,
+            pool,
+            keyring,
+            passwords,
+            throttle,
+            Revocations(door),
+            hub,
+            Flights(),
+            asyncio.Semaphore(max(1, settings.pool_size // 5)),
         )
     finally:
         housekeeping.cancel()

@@ -274,7 +274,7 @@ async def erase(scope: UserScope, task_id: UUID, versions: Versions) -> None:
 
 
 async def everything(scope: UserScope, *, trashed: bool) -> AsyncIterator[list[Row]]:
-    """All tasks of the caller, in pages by id; no connection is held between them."""
+    """All tasks of the caller, in pages by id; as of one moment in a snapshot."""
     after: UUID | None = None
     while page := await scope.all(_EXPORT, after=after, trashed=trashed):
         yield page

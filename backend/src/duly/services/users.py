@@ -1,6 +1,5 @@
 """Accounts, as their owners manage them."""
 
-from collections.abc import AsyncIterator
 from functools import cache
 
 from sqlalchemy import Text, bindparam, delete, func, select, update
@@ -13,19 +12,13 @@ from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import IdempotencyKey, Task, User, UserEmail
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
-from duly.services import tasks
 from duly.services.accounts import confirm_password, take_email
 from duly.services.columns import PROFILE
 from duly.services.context import Caller, Client, Context
-from duly.services.session_lists import list_sessions
 from duly.services.sessions import end_sessions
-from duly.utils.encoding import encode
 from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
-
-_PIECE_BYTES = 65_536
-"""The server keeps a few pieces for a client that reads slowly: they had better be small."""
 
 _users = table_of(User)
 _emails = table_of(UserEmail)
@@ -136,21 +129,3 @@ async def delete_account(
         await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
         await scope.all(_DELETE)
     log.info("user.deleted")
-
-
-async def export(caller: Caller) -> AsyncIterator[bytes]:
-    """Everything that the service holds of the caller, as one JSON document in pieces."""
-    user = await read(caller.scope)
-    sessions = await list_sessions(caller)
-    yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions)
-    for name, trashed in (("tasks", False), ("trash", True)):
-        piece, separator = f',"{name}":['.encode(), b""
-        async for page in tasks.everything(caller.scope, trashed=trashed):
-            for task in page:
-                piece += separator + encode(task)
-                separator = b","
-                if len(piece) >= _PIECE_BYTES:
-                    yield piece
-                    piece = b""
-        yield piece + b"]"
-    yield b"}"
