@@ -59,6 +59,7 @@ class Revocations:
             if self._reading is None or self._reading.done():
                 # In a context of its own: the query is not at the expense of one request.
                 self._reading = asyncio.create_task(self._read(), context=Context())
+                self._reading.add_done_callback(_retrieve)
             try:
                 await time_budget.wait_for(self._reading)
             except TimeoutError:
@@ -75,3 +76,9 @@ class Revocations:
     def add(self, session_ids: Iterable[UUID]) -> None:
         """Note sessions that this worker has ended itself."""
         self._noted.update(session_ids)
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Take note of an exception that nobody waits for any longer: the pool has logged it."""
+    if not task.cancelled():
+        task.exception()
