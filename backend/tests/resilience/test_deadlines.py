@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import math
 import os
 import random
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import psutil
@@ -32,7 +34,8 @@ from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database import embedded
 from duly.database.pool import Pool
-from duly.services.revocations import MAX_AGE
+from duly.database.scope import AcrossUsers
+from duly.services.revocations import MAX_AGE, Revocations
 from tests.accounts import Account, register
 from tests.attack.worlds import database
 from tests.database import execute, holding_account
@@ -344,6 +347,33 @@ async def test_requests_with_locked_rows_and_a_full_pool_all_end_at_the_limit(
         assert {status for status, _ in results} == {503}
         assert max(took for _, took in results) < 1 + LATE
         assert (await here.post("/tasks", {"title": "after"})).status_code == 201
+
+
+async def test_read_of_the_ended_sessions_that_fails_when_nobody_waits_is_no_bug(
+    dsn: str,
+) -> None:
+    reported: list[dict[str, Any]] = []
+    async with (
+        database(dsn) as own,
+        opened(own, limit=0.5) as pool,
+        await psycopg.AsyncConnection.connect(own) as holder,
+    ):
+        asyncio.get_running_loop().set_exception_handler(lambda _, seen: reported.append(seen))
+        await holder.execute("LOCK TABLE revoked_sessions")
+        revocations = Revocations(AcrossUsers(pool))
+
+        async def request() -> None:
+            time_budget.start(0.1)
+            await revocations.includes(uuid4())
+
+        with pytest.raises(ServiceUnavailable):
+            await asyncio.create_task(request())
+        assert revocations._reading is not None
+        await asyncio.wait([revocations._reading])
+        revocations._reading = None
+        gc.collect()
+
+    assert reported == []
 
 
 async def test_statements_of_a_request_share_its_time(dsn: str) -> None:

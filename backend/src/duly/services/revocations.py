@@ -129,6 +129,7 @@ class Revocations:
             if self._reading is None or self._reading.done():
                 # In a context of its own: the query is not at the expense of one request.
                 self._reading = asyncio.create_task(self._read(), context=Context())
+                self._reading.add_done_callback(_retrieve)
             try:
                 await time_budget.wait_for(self._reading)
             except TimeoutError:
