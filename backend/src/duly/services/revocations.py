@@ -180,3 +180,9 @@ class Revocations:
 def _lowest(snapshot: str) -> int:
     """The oldest transaction that was still running."""
     return int(snapshot.partition(":")[0])
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Take note of an exception that nobody waits for any longer: the pool has logged it."""
+    if not task.cancelled():
+        task.exception()
