@@ -170,7 +170,9 @@ async def test_requests_have_no_default_and_responses_have_every_field(app: Fast
         # Generators take a field with a default for one that is always there.
         assert not [field for field, spec in fields.items() if "default" in spec], name
         if name in received and name != "ErrorDetails":
-            assert set(schema.get("required", ())) == set(fields), name
+            # A batch returns only the texts that its operation has set.
+            optional = {"title", "description"} if name == "TaskResult" else set()
+            assert set(schema.get("required", ())) == set(fields) - optional, name
     assert "required" not in schemas["ErrorDetails"]
     assert schemas["TaskCreate"]["required"] == ["title"]
     assert "`false`" in schemas["TaskCreate"]["properties"]["is_completed"]["description"]
