@@ -64,6 +64,9 @@ bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when ot
 attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
 	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
 
+bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and what another account notices
+	@cd backend && .venv/bin/python -m bench.exports $(ARGS)
+
 rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
 	@cd backend && .venv/bin/python -m bench.rude $(ARGS)
 

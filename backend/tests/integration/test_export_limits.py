@@ -18,9 +18,11 @@ from pydantic import SecretStr
 from duly.api import middleware
 from duly.core.config import Settings
 from duly.database import migrations
+from duly.database.scope import _SNAPSHOT
 from duly.database.statements import USER_ID
 from duly.services import exports, nouns, tombstones
 from duly.services.context import Caller
+from duly.services.tasks import _EXPORT
 from tests.accounts import API, Account, error_code, register
 from tests.database import execute, somebody_waits_for
 from tests.databases import fresh_database
@@ -221,7 +223,7 @@ def own_dsn(dsn: str) -> Iterator[str]:
 
 @pytest.fixture
 async def carol(settings: Settings, address: str, own_dsn: str) -> AsyncIterator[Account]:
-    """Somebody in a database of the test's own."""
+    """A user in a separate database."""
     async with running(settings, address, database_url=SecretStr(own_dsn)) as client:
         yield await register(client)
 
@@ -236,6 +238,24 @@ async def test_export_that_cannot_be_read_in_time_is_unavailable(
 
     assert (refused.status_code, error_code(refused)) == (503, "SERVICE_UNAVAILABLE")
     assert (await carol.get("/users/me/export")).status_code == 200
+
+
+async def test_export_reads_an_index_before_there_are_statistics(
+    carol: Account, own_dsn: str
+) -> None:
+    await execute(own_dsn, "ALTER TABLE tasks SET (autovacuum_enabled = off)")
+    await fill(own_dsn, carol, 5000)
+    params = {"user_id": carol.id, "after": UUID(int=1), "trashed": False}
+
+    async with await psycopg.AsyncConnection.connect(own_dsn) as connection:
+        for setting in _SNAPSHOT:
+            await connection.execute(setting)
+        explain = b"EXPLAIN " + _EXPORT.sql
+        rows = await connection.execute(explain, {**_EXPORT.constants, **params})
+        plan = "\n".join(row[0] for row in await rows.fetchall())
+
+    assert "pk_tasks" in plan
+    assert "Sort" not in plan
 
 
 async def test_export_may_take_longer_than_a_body_may(

@@ -1,4 +1,4 @@
-"""Exports over real sockets: one per user, whole or visibly broken off, none for who has gone."""
+"""Exports over real sockets: one per user, complete or visibly cut off, ended by a disconnection."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.raw_http import head
 from tests.servers import Server, serving
 
 LIMIT = 15.0
-"""Seconds, far less than the 30 that an export may read for, and than the 60 of its lease."""
+"""Seconds, far less than the 60 that an export may read for, and than the 90 of its lease."""
 
 PATH = "/users/me/export"
 TASKS = 600
@@ -96,7 +96,7 @@ def server(own_dsn: str, request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 async def dora(server: Server, own_dsn: str) -> AsyncIterator[Account]:
-    """Somebody with many tasks."""
+    """A user with many tasks."""
     async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         account = await register(client)
         await execute(
@@ -136,7 +136,7 @@ async def until(dsn: str, query: str, *params: str) -> None:
 
 
 def events(server: Server, since: int = 0) -> list[str]:
-    """What was logged, but for requests."""
+    """The events logged, except requests."""
     lines = server.log.read_text()[since:].splitlines()
     assert all(line.startswith("{") for line in lines), lines
     names = [json.loads(line)["event"] for line in lines]

@@ -26,8 +26,11 @@ from duly.services.session_lists import list_sessions
 from duly.utils.encoding import encode
 from duly.utils.tables import table_of
 
-_READ_TIMEOUT = 30.0
+_READ_TIMEOUT = 60.0
 """Seconds for which an export may keep its snapshot."""
+
+_LONGEST_PAUSE = 0.01
+"""Seconds. After each page an export pauses for as long as that took, so that others are served."""
 
 _QUEUE_TIMEOUT = 20.0
 _SEND_TIMEOUT = 3600.0
@@ -35,7 +38,7 @@ _CHECK_INTERVAL = 1.0
 _RETRY_AFTER = 2
 
 # Longer than waiting and reading take. A worker that is killed leaves its lease to run out.
-_LEASE = timedelta(seconds=60)
+_LEASE = timedelta(seconds=90)
 _RENEWAL_INTERVAL = 20.0
 
 _IN_MEMORY_BYTES = 1024 * 1024
@@ -166,6 +169,7 @@ async def _read(caller: Caller, file: IO[bytes], gone: asyncio.Event) -> int:
     """Write the whole document to `file`, and return its size."""
     size, piece = 0, b""
     async with caller.scope.snapshot(timeout=_READ_TIMEOUT) as scope:
+        began = time.monotonic()
         async for part in _document(replace(caller, scope=scope)):
             piece += part
             if len(piece) >= _WRITE_BYTES:
@@ -173,6 +177,8 @@ async def _read(caller: Caller, file: IO[bytes], gone: asyncio.Event) -> int:
                 piece = b""
             if gone.is_set():
                 raise asyncio.CancelledError
+            await asyncio.sleep(min(time.monotonic() - began, _LONGEST_PAUSE))
+            began = time.monotonic()
     return size + await _write(file, piece)
 
 
