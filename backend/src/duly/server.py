@@ -220,8 +220,14 @@ def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -
 def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
     """Build the application in a worker, which stops with its supervisor."""
     pipes.to_stop.close()  # the worker's copy, which would keep the pipe open
-    app = create_app(settings, on_ready=pipes.report_ready)
-    threading.Thread(target=_follow, args=(app, pipes), daemon=True).start()
+    supervisor, is_ready = os.getppid(), threading.Event()
+
+    def note_ready() -> None:
+        is_ready.set()
+        pipes.report_ready()
+
+    app = create_app(settings, on_ready=note_ready)
+    threading.Thread(target=_follow, args=(app, pipes, supervisor, is_ready), daemon=True).start()
     # What exists now is never freed. The garbage collector searched it again and again, which held
     # requests up for 0.2 seconds under a thousand streams (`make bench-events`).
     gc.collect()
@@ -229,12 +235,15 @@ def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
     return app
 
 
-def _follow(app: FastAPI, pipes: _Pipes) -> None:
+def _follow(app: FastAPI, pipes: _Pipes, supervisor: int, is_ready: threading.Event) -> None:
     pipes.stop.poll(None)  # until the supervisor closes it, or is gone
     # Streams have no end of their own that could be waited for.
     with contextlib.suppress(AttributeError, RuntimeError):  # it did not begin, or is over
         app.state.end_streams()
-    while True:  # the supervisor's own SIGTERM is lost if the worker was still starting
+    # A ready worker has the supervisor's own SIGTERM; a second one would cut its requests off.
+    while is_ready.is_set() and os.getppid() == supervisor:
+        time.sleep(1)
+    while True:  # a SIGTERM is lost if the worker was still starting
         time.sleep(1)
         os.kill(os.getpid(), signal.SIGTERM)
 
