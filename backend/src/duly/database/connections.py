@@ -106,7 +106,7 @@ class Connections:
     def open(self) -> None:
         """Start connecting in the background."""
         self._loop = asyncio.get_running_loop()
-        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy)
+        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy_on_time)
         self._connect_one()
 
     async def close(self) -> None:
@@ -237,11 +237,15 @@ class Connections:
         connection.expires_at = asyncio.get_running_loop().time() + lifetime
         return connection
 
+    def _tidy_on_time(self) -> None:
+        assert self._loop is not None
+        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy_on_time)
+        self._tidy()
+
     def _tidy(self) -> None:
         """Close what is too old, and what has been idle for long; one connection stays."""
         assert self._loop is not None
         now = self._loop.time()
-        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy)
         kept = []
         for number, connection in enumerate(self._idle, start=1):
             is_last = number == len(self._idle)
