@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import yaml
 
+from duly import server
 from duly.core.config import load_settings
 from duly.database import embedded, migrations
 from duly.database.names import name_of
@@ -136,6 +137,7 @@ def test_env_file_without_read_permission_fails_in_one_line(tmp_path: Path) -> N
 def test_unencoded_password_is_refused_without_printing_any_of_it(
     commanded: pytest.MonkeyPatch, name: str, command: tuple[str, ...], password: str
 ) -> None:
+    commanded.setattr(server, "serve", lambda _: pytest.fail("the start was not refused"))
     commanded.setenv(name, f"postgresql://grue:{password}@db.invalid:5432/frotz?sslmode=require")
 
     line = duly(*command).line
