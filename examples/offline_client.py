@@ -30,7 +30,13 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS copy (id TEXT PRIMARY KEY, task TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (
     id TEXT PRIMARY KEY, op TEXT NOT NULL, fields TEXT NOT NULL, version INTEGER);
-CREATE TABLE IF NOT EXISTS sending (key TEXT PRIMARY KEY, operations TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sending (key TEXT PRIMARY KEY, changes TEXT NOT NULL);
+"""
+# A change goes back into the outbox, under a later one to the same task.
+MERGE = """
+INSERT INTO outbox VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET
+    op = excluded.op, fields = json_patch(excluded.fields, fields), version = NULL
+    WHERE op = 'update'
 """
 BATCH = 100
 ROUNDS = 10
@@ -51,34 +57,31 @@ class Store:
     def set(self, **values: str | None) -> None:
         self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def copied(self, task_id: str) -> dict | None:
-        row = self.db.execute("SELECT task FROM copy WHERE id = ?", [task_id]).fetchone()
-        return row and json.loads(row[0])
-
     def put(self, task: dict) -> None:
         values = [task["id"], json.dumps(task)]
         self.db.execute("INSERT OR REPLACE INTO copy VALUES (?, ?)", values)
+
+    def copy_of(self, task_id: str) -> dict:
+        row = self.db.execute("SELECT task FROM copy WHERE id = ?", [task_id]).fetchone()
+        return json.loads(row[0]) if row else {}
 
     def drop(self, task_id: str) -> None:
         self.db.execute("DELETE FROM copy WHERE id = ?", [task_id])
 
     def pending(self) -> list[tuple[str, str, dict, int | None]]:
         rows = self.db.execute("SELECT id, op, fields, version FROM outbox ORDER BY rowid")
-        return [
-            (task_id, op, json.loads(fields), version) for task_id, op, fields, version in rows
-        ]
+        return [(row[0], row[1], json.loads(row[2]), row[3]) for row in rows]
 
-    def sent(self) -> tuple[str, list[dict]] | None:
-        row = self.db.execute("SELECT key, operations FROM sending").fetchone()
-        return row and (row[0], json.loads(row[1]))
+    def sent(self) -> tuple[str | None, list]:
+        """The key and the changes of the batch that is under way."""
+        row = self.db.execute("SELECT key, changes FROM sending").fetchone()
+        return (row[0], json.loads(row[1])) if row else (None, [])
 
     def tasks(self) -> dict[str, dict]:
         """What the user sees: the copy, under what is being sent, under what waits."""
         rows = self.db.execute("SELECT task FROM copy ORDER BY rowid")
         shown = {task["id"]: task for (text,) in rows for task in [json.loads(text)]}
-        _, operations = self.sent() or (None, [])
-        waiting = [outbox_row(operation) for operation in operations] + self.pending()
-        for task_id, op, fields, _ in waiting:
+        for task_id, op, fields, _ in self.sent()[1] + self.pending():
             if op == "delete":
                 shown.pop(task_id, None)
             elif op == "create" or task_id in shown:
@@ -90,8 +93,8 @@ class Store:
         """Put a change into the outbox; it joins one to the same task that waits there."""
         with self.db:
             before = {row[0]: row for row in self.pending()}.get(task_id)
-            task = self.copied(task_id)
-            version = task["version"] if task else None
+            sql = "SELECT json_extract(task, '$.version') FROM copy WHERE id = ?"
+            (version,) = self.db.execute(sql, [task_id]).fetchone() or [None]
             if before:
                 _, old_op, old_fields, version = before
                 self.db.execute("DELETE FROM outbox WHERE id = ?", [task_id])
@@ -99,56 +102,49 @@ class Store:
                     return  # nobody has ever heard of it
                 op = old_op if op == "update" else op
                 fields = {**old_fields, **fields} if op != "delete" else {}
-            self.enqueue(task_id, op, fields, version)
-
-    def enqueue(self, task_id: str, op: str, fields: dict, version: int | None) -> None:
-        values = [task_id, op, json.dumps(fields), version]
-        self.db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?)", values)
+            values = [task_id, op, json.dumps(fields), version]
+            self.db.execute("INSERT INTO outbox VALUES (?, ?, ?, ?)", values)
 
 
 def operation_of(task_id: str, op: str, fields: dict, version: int | None) -> dict:
     """One change as `POST /tasks/batch` takes it."""
     if op == "create":
         return {"op": "create", "task": {"id": task_id, **fields}}
-    operation = {"op": op, "id": task_id, "if_match": version}
-    return {**operation, "changes": fields} if op == "update" else operation
-
-
-def outbox_row(operation: dict) -> tuple[str, str, dict, int | None]:
-    """The reverse of `operation_of`."""
-    fields = dict(operation.get("task") or operation.get("changes") or {})
-    task_id = fields.pop("id", None) or operation["id"]
-    return task_id, operation["op"], fields, operation.get("if_match")
+    changes = {"changes": fields} if op == "update" else {}
+    return {"op": op, "id": task_id, "if_match": version, **changes}
 
 
 class Server:
     """The API, as one session."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, url: str | None = None) -> None:
         self.store = store
-        self.http = httpx.Client(base_url=f"{store.get('server')}/api/v1", timeout=30)
+        self.url = store.get("server") if url is None else url
+        if self.url is None:
+            sys.exit("Log in first: nobody has logged in with this file.")
+        self.http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
 
-    def call(self, method: str, path: str, **options: object) -> httpx.Response:
-        """Ask; an access token that has expired is replaced once."""
-        answer = self._send(method, path, **options)
-        if answer.status_code == 401:
+    def call(self, method: str, path: str, **options: object) -> dict:
+        """Send a request; an access token that has expired is replaced once."""
+        self.http.headers["Authorization"] = f"Bearer {self.store.get('access_token')}"
+        response = self.http.request(method, path, **options)
+        if response.status_code == 401:
             tokens = {"refresh_token": self.store.get("refresh_token")}
             renewed = self.http.post("/auth/refresh", json=tokens)
             if renewed.status_code == 401:
-                sys.exit("The session has ended: log in again. Nothing of yours is lost.")
+                sys.exit("The session has ended: log in again. Nothing is lost.")
             self.keep(renewed.raise_for_status().json())
-            answer = self._send(method, path, **options)
-        return answer
-
-    def _send(self, method: str, path: str, **options: object) -> httpx.Response:
-        bearer = {"Authorization": f"Bearer {self.store.get('access_token')}"}
-        headers = {**bearer, **options.pop("headers", {})}
-        return self.http.request(method, path, headers=headers, **options)
+            self.http.headers["Authorization"] = f"Bearer {self.store.get('access_token')}"
+            response = self.http.request(method, path, **options)
+        return response.raise_for_status().json()
 
     def keep(self, session: dict) -> None:
+        """Store a session, and with it the address and the user: both have worked."""
+        user = session["user"]
+        names = ("access_token", "refresh_token")
+        values = {"server": self.url, "user_id": user["id"], "email": user["email"]}
         with self.store.db:
-            names = ("access_token", "refresh_token")
-            self.store.set(**{name: session[name] for name in names})
+            self.store.set(**values, **{name: session[name] for name in names})
 
 
 def sync(store: Store, server: Server) -> None:
@@ -156,7 +152,7 @@ def sync(store: Store, server: Server) -> None:
     for _ in range(ROUNDS):
         push(store, server)
         pull(store, server)
-        if not store.pending() and not store.sent():
+        if not store.pending() and not store.sent()[0]:
             return
     sys.exit("Others change the same tasks all the time: sync again.")
 
@@ -167,65 +163,58 @@ def push(store: Store, server: Server) -> None:
     A batch is written down, with its key, before it is sent: if no answer comes, the same batch
     goes out again under the same key, and the server gives the answer that it gave before.
     """
-    waiting = len(store.pending())
-    while store.sent() or waiting > 0:
-        if not store.sent():
+    for _ in range(len(store.pending()) // BATCH + 1):
+        key, rows = store.sent()
+        if key is None:
+            key, rows = uuid.uuid4().hex, store.pending()[:BATCH]
+            if not rows:
+                return
             with store.db:
-                rows = store.pending()[:BATCH]
-                operations = json.dumps([operation_of(*row) for row in rows])
-                store.db.execute(
-                    "INSERT INTO sending VALUES (?, ?)", [uuid.uuid4().hex, operations]
-                )
+                store.db.execute("INSERT INTO sending VALUES (?, ?)", [key, json.dumps(rows)])
                 store.db.executemany("DELETE FROM outbox WHERE id = ?", [row[:1] for row in rows])
-                waiting -= len(rows)
-        key, operations = store.sent()
-        answer = server.call(
-            "POST",
-            "/tasks/batch",
-            json={"operations": operations},
-            headers={"Idempotency-Key": key},
-        )
-        results = answer.raise_for_status().json()["results"]
+        headers = {"Idempotency-Key": key}
+        batch = {"operations": [operation_of(*row) for row in rows]}
+        results = server.call("POST", "/tasks/batch", json=batch, headers=headers)["results"]
         with store.db:
-            for operation, result in zip(operations, results, strict=True):
-                settle(store, outbox_row(operation), result)
+            for row, result in zip(rows, results, strict=True):
+                settle(store, row, result)
             store.db.execute("DELETE FROM sending")
+        for result in results:
+            if result["status"] == 403:  # a quota: the task waits in the outbox
+                sys.exit(f"{result['error']['message']} Nothing is lost.")
 
 
 def settle(store: Store, row: tuple[str, str, dict, int | None], result: dict) -> None:
     """Take over what became of one change."""
     task_id, op, fields, _ = row
     if result["task"]:
-        store.put(result["task"])
+        # It has only those texts that the operation has set: the others stay as they were.
+        store.put({**store.copy_of(task_id), **result["task"]})
         # What the user did meanwhile was done to the task as it is now.
         version = result["task"]["version"]
         store.db.execute("UPDATE outbox SET version = ? WHERE id = ?", [version, task_id])
     elif result["status"] == 204:
         store.drop(task_id)
-    elif result["status"] == 412 and op == "update":
-        # Somebody was faster: our fields go on top of theirs, once `pull` has told us of them.
-        later = {row[0]: row for row in store.pending()}.get(task_id)
-        if later is None:
-            store.enqueue(task_id, "update", fields, None)
-        elif later[1] == "update":
-            merged = json.dumps({**fields, **later[2]})
-            store.db.execute(
-                "UPDATE outbox SET fields = ?, version = NULL WHERE id = ?", [merged, task_id]
-            )
-    # Else it was changed elsewhere (412) or is gone (404): that stands, and `pull` tells of it.
+    elif result["status"] != 404 and op != "delete":
+        # Somebody was faster: our fields go on top of theirs, once `pull` has fetched them. Or
+        # a quota was exceeded.
+        store.db.execute(MERGE, [task_id, op, json.dumps(fields)])
+    # Else it was changed elsewhere (412) or is deleted (404): `pull` fetches that.
 
 
 def pull(store: Store, server: Server) -> None:
     """Take what changed since the token; each page and its token are kept together."""
     while True:
         token = store.get("token")
-        answer = server.call("GET", "/sync", params={"token": token} if token else {})
-        if token and answer.status_code in (400, 410):
+        try:
+            page = server.call("GET", "/sync", params={"token": token} if token else {})
+        except httpx.HTTPStatusError as error:
+            if not token or error.response.status_code not in (400, 410):
+                raise
             # Away for too long, or the server has another past or another key: start over.
             with store.db:
                 store.set(token=None)
             continue
-        page = answer.raise_for_status().json()
         with store.db:
             if token is None:
                 store.db.execute("DELETE FROM copy")
@@ -235,34 +224,34 @@ def pull(store: Store, server: Server) -> None:
                 else:
                     store.drop(change["id"])
             store.set(token=page["token"])
-            if not page["has_more"]:
-                rebase(store)
-        if not page["has_more"]:
-            return
+            if not page["has_more"]:  # what waits goes on top of it, unless the task is deleted
+                is_there = "EXISTS (SELECT 1 FROM copy WHERE copy.id = outbox.id)"
+                store.db.execute(f"DELETE FROM outbox WHERE op != 'create' AND NOT {is_there}")
+                version = "SELECT json_extract(task, '$.version') FROM copy WHERE id = outbox.id"
+                store.db.execute(f"UPDATE outbox SET version = ({version}) WHERE version IS NULL")
+                return
 
 
-def rebase(store: Store) -> None:
-    """Lay changes that came too late upon what the server has now; drop those to what is gone."""
-    for task_id, op, _, version in store.pending():
-        task = store.copied(task_id)
-        if op != "create" and task is None:
-            store.db.execute("DELETE FROM outbox WHERE id = ?", [task_id])
-        elif version is None and task is not None:
-            values = [task["version"], task_id]
-            store.db.execute("UPDATE outbox SET version = ? WHERE id = ?", values)
+def log_in(store: Store, url: str, email: str, register: bool) -> None:
+    """Sign in, with the password of DULY_PASSWORD, one that is typed, or standard input.
 
-
-def log_in(store: Store, server: str, email: str, register: bool) -> None:
-    """Sign in, with the password of DULY_PASSWORD or one that is typed."""
-    password = os.environ.get("DULY_PASSWORD") or getpass.getpass()
-    with store.db:
-        store.set(server=server.rstrip("/"))
-    client = Server(store)
+    A file belongs to one user: what waits in its outbox is theirs.
+    """
+    owner = store.get("user_id")
+    refusal = f"This file belongs to {store.get('email')}: name another one with --file."
+    if owner and register:
+        sys.exit(refusal)
+    server = Server(store, url.rstrip("/"))
+    ask = getpass.getpass if sys.stdin.isatty() else sys.stdin.readline
+    password = os.environ.get("DULY_PASSWORD") or ask().rstrip("\n")
     path = "/auth/register" if register else "/auth/login"
-    answer = client.http.post(path, json={"email": email, "password": password})
-    if answer.is_error:
-        sys.exit(answer.json()["error"]["message"])
-    client.keep(answer.json())
+    response = server.http.post(path, json={"email": email, "password": password})
+    session = response.raise_for_status().json()
+    if owner and owner != session["user"]["id"]:
+        bearer = {"Authorization": f"Bearer {session['access_token']}"}
+        server.http.post("/auth/logout", headers=bearer)
+        sys.exit(refusal)
+    server.keep(session)
 
 
 def find(store: Store, prefix: str) -> str:
@@ -281,12 +270,11 @@ def parse() -> argparse.Namespace:
     login.add_argument("email")
     login.add_argument("--server", default="http://127.0.0.1:8000")
     login.add_argument("--register", action="store_true")
-    commands.add_parser("add").add_argument("title")
-    commands.add_parser("list")
-    commands.add_parser("sync")
-    for name in ("done", "edit", "rm"):
-        commands.add_parser(name).add_argument("id")
-    commands.choices["edit"].add_argument("title")
+    arguments = {"add": ["title"], "edit": ["id", "title"], "done": ["id"], "rm": ["id"]}
+    for name in ("list", "sync", *arguments):
+        command = commands.add_parser(name)
+        for argument in arguments.get(name, ()):
+            command.add_argument(argument)
     given = parser.parse_args()
     if "title" in given:
         given.title = given.title.strip()
@@ -295,27 +283,49 @@ def parse() -> argparse.Namespace:
     return given
 
 
-def main() -> None:
-    given = parse()
+def run(given: argparse.Namespace) -> None:
     store = Store(given.file)
     if given.command == "login":
         log_in(store, given.server, given.email, given.register)
-    elif given.command == "add":
-        store.note("create", str(uuid.uuid4()), {"title": given.title})
-    elif given.command == "done":
-        store.note("update", find(store, given.id), {"is_completed": True})
-    elif given.command == "edit":
-        store.note("update", find(store, given.id), {"title": given.title})
-    elif given.command == "rm":
-        store.note("delete", find(store, given.id), {})
     elif given.command == "sync":
-        try:
-            sync(store, Server(store))
-        except httpx.HTTPError as error:
-            sys.exit(f"Not now, sync again later; nothing is lost. ({error})")
-    else:
+        sync(store, Server(store))
+    elif given.command == "list":
         for task_id, task in store.tasks().items():
             print(f"{task_id[:8]} [{'x' if task['is_completed'] else ' '}] {task['title']}")
+    elif given.command == "add":
+        store.note("create", str(uuid.uuid4()), {"title": given.title})
+    else:
+        fields = {"done": {"is_completed": True}, "rm": {}}.get(given.command)
+        op = "delete" if given.command == "rm" else "update"
+        store.note(op, find(store, given.id), {"title": given.title} if fields is None else fields)
+
+
+def reason(response: httpx.Response) -> str:
+    """What an error response says."""
+    try:
+        return f"{response.json()['error']['message']} ({response.status_code})"
+    except (ValueError, TypeError, LookupError):
+        return f"The server responded with {response.status_code}: check the address."
+
+
+def main() -> None:
+    """Run one command. Whatever goes wrong is one line, and the outbox keeps what was not sent."""
+    given = parse()
+    try:
+        run(given)
+        sys.stdout.flush()
+    except httpx.HTTPStatusError as error:
+        sys.exit(f"{reason(error.response)} Nothing is lost.")
+    except (httpx.HTTPError, httpx.InvalidURL, OverflowError) as error:
+        sys.exit(f"Cannot reach the server ({error}). Try again later: nothing is lost.")
+    except BrokenPipeError:
+        os._exit(1)  # whoever read the list has gone
+    except (sqlite3.Error, OSError) as error:
+        sys.exit(f"Cannot use {given.file}: {error}")
+    except (ValueError, TypeError, LookupError, AttributeError):
+        sys.exit("That is not what Duly sends or takes: check the address. Nothing is lost.")
+    except (KeyboardInterrupt, EOFError):
+        sys.exit("Interrupted. Nothing is lost.")
 
 
 if __name__ == "__main__":

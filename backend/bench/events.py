@@ -1,10 +1,11 @@
-"""What open streams cost: memory of each worker, and how long a change is under way.
+"""Measure what open streams cost: memory of each worker, and the delay of a change.
 
     make bench-events            1,000 streams, two workers, an embedded PostgreSQL of its own
 
-It opens the streams of many users, waits until all are there, then changes things through one
-worker at a time and measures when the streams of the *other* worker hear of it. Last it lets one
-reader stop reading, and sees that it is dropped. All on the loopback; everything it starts it ends.
+It opens the streams of many users, then changes tasks through one worker at a time and measures
+when the streams of the *other* worker receive the change. Then it lets one reader stop reading, and
+checks that it is dropped. Last it runs bench/crowd.py. All on the loopback interface; everything it
+starts it ends.
 """
 
 import argparse
@@ -24,50 +25,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import httpx
 import psutil
 
+from bench import crowd
+from bench.readers import Reader, create, open_stream, sign_up
 from duly.database import embedded, migrations
 from tests.accounts import API
 from tests.servers import Server, serving
 
 USERS = 50
-
-
-class Reader(asyncio.Protocol):
-    """The cheapest reader there is: when it last got something, and how much."""
-
-    def __init__(self) -> None:
-        self.transport: asyncio.Transport | None = None
-        self.events: asyncio.Queue[float] = asyncio.Queue()
-        self.received = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Note when events came."""
-        self.received += len(data)
-        for _ in range(data.count(b"event: ")):
-            self.events.put_nowait(time.perf_counter())
-
-    @property
-    def port(self) -> int:
-        """Our end of the connection."""
-        assert self.transport is not None
-        return int(self.transport.get_extra_info("sockname")[1])
-
-
-async def open_stream(url: httpx.URL, token: str) -> Reader:
-    """A stream, open once its `ready` has come."""
-    loop = asyncio.get_running_loop()
-    _, reader = await loop.create_connection(Reader, url.host, url.port or 80)
-    request = (
-        f"GET {API}/events HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {token}\r\n\r\n"
-    )
-    assert reader.transport is not None
-    reader.transport.write(request.encode())
-    await asyncio.wait_for(reader.events.get(), 60)
-    return reader
 
 
 def memory(server: Server) -> dict[int, float]:
@@ -83,20 +47,6 @@ def workers_by_port(server: Server) -> dict[int, int]:
         for connection in worker.net_connections(kind="tcp")
         if connection.raddr
     }
-
-
-async def sign_up(client: httpx.AsyncClient) -> str:
-    """A new user's token."""
-    body = {"email": f"{time.time_ns()}@example.com", "password": "a password of no one else"}
-    answer = await client.post(f"{API}/auth/register", json=body)
-    return str(answer.raise_for_status().json()["access_token"])
-
-
-async def create(client: httpx.AsyncClient, token: str, text: str = "") -> None:
-    """Make a task."""
-    headers = {"Authorization": f"Bearer {token}"}
-    body = {"title": "a change", "description": text}
-    (await client.post(f"{API}/tasks", json=body, headers=headers)).raise_for_status()
 
 
 async def measure(server: Server, count: int, rounds: int) -> None:
@@ -207,9 +157,10 @@ def main() -> None:
         embedded.running(Path(directory)) as dsn,
     ):
         migrations.upgrade(dsn)
-        with serving(dsn, workers=2) as server:
+        with serving(dsn, workers=2, DULY_MAX_STREAMS=str(given.streams)) as server:
             asyncio.run(measure(server, given.streams, given.rounds))
             asyncio.run(stall(server))
+    crowd.run(500)
 
 
 if __name__ == "__main__":

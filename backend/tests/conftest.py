@@ -26,10 +26,17 @@ _DSN = "DULY_TEST_DSN"
 _stack = ExitStack()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start the database once, before the workers, which find it through the environment."""
     if _DSN in os.environ or config.option.collectonly:
         return
+    if config.option.basetemp is None:
+        # By default it is below a directory that pytest makes private again in each run.
+        temporary = Path(tempfile.mkdtemp(prefix="duly-pytest-"))
+        temporary.chmod(0o711)
+        _stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+        config.option.basetemp = temporary / "tests"
     data_dir = Path(tempfile.mkdtemp(prefix="duly-test-"))
     _stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
     dsn = _stack.enter_context(embedded.running(data_dir))
@@ -40,6 +47,23 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure() -> None:
     _stack.close()
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> pytest.TempPathFactory:
+    """Directories that PostgreSQL's account can pass through if root runs the tests."""
+    make = tmp_path_factory.mktemp
+
+    def make_passable(basename: str, numbered: bool = True) -> Path:
+        path = make(basename, numbered)
+        path.chmod(0o711)
+        return path
+
+    base = tmp_path_factory.getbasetemp()
+    for directory in (base, base.parent):  # the parent is that of all pytest workers
+        directory.chmod(0o711)
+    tmp_path_factory.mktemp = make_passable  # type: ignore[method-assign]
+    return tmp_path_factory
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ async def age(dsn: str, user_id: str, seconds: float) -> None:
     """Let a user's sessions have been used that much earlier."""
     await execute(
         dsn,
-        "UPDATE sessions SET rotated_at = rotated_at - make_interval(secs => %s), "
+        "UPDATE sessions SET spent_at = ARRAY(SELECT at - make_interval(secs => %s) "
+        "FROM unnest(spent_at) WITH ORDINALITY AS spent (at, n) ORDER BY n), "
         "expires_at = expires_at - make_interval(secs => %s) WHERE user_id = %s",
         seconds,
         seconds,

@@ -155,7 +155,9 @@ class Device:
             [result["task"] for result in body["results"]] if "results" in body else [body]
         ):
             if task:
-                self.copy.things[task["id"]] = task
+                # A batch returns only those texts that the operation has set.
+                known = self.copy.things.get(task["id"], {})
+                self.copy.things[task["id"]] = {**known, **task}
 
     async def pull(self, limit: int = 100) -> None:
         """Sync to the end."""

@@ -1,9 +1,14 @@
-"""All that the application serves, read from its own schema."""
+"""Every operation that the application serves, read from its own routes."""
 
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from duly.api.openapi import build_schema
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -34,11 +39,21 @@ class Operation:
         return next(iter(self.spec.get("requestBody", {}).get("content", {})), None)
 
 
+@lru_cache(maxsize=1)
+def whole_schema(app: FastAPI) -> dict[str, Any]:
+    """The schema with the routes that the served one leaves out: those under /users/{user_id}."""
+    routes = [copy(route) for route in app.routes]
+    for route in routes:
+        if isinstance(route, APIRoute):
+            route.include_in_schema = True
+    return build_schema(app, routes)
+
+
 def operations_of(app: FastAPI) -> list[Operation]:
-    """Every operation of the schema."""
+    """Every operation of the application."""
     return [
         Operation(method.upper(), path, item[method])
-        for path, item in app.openapi()["paths"].items()
+        for path, item in whole_schema(app)["paths"].items()
         for method in METHODS
         if method in item
     ]

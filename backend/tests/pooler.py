@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,9 +33,28 @@ max_client_conn = 500
 """
 
 
+@dataclass(frozen=True)
+class Pooler:
+    """A PgBouncer that is started again when it dies. `dsn` leads through it."""
+
+    dsn: str
+    processes: list[subprocess.Popen[bytes]]
+
+    def kill(self) -> None:
+        """Kill the running process."""
+        self.processes[-1].kill()
+
+
 @contextmanager
 def pooled(dsn: str, size: int = 10) -> Iterator[str]:
-    """PgBouncer before the database of `dsn`, ended with the block; gives the DSN through it."""
+    """Run PgBouncer in front of the database of `dsn` for the block; yields the DSN through it."""
+    with pooler(dsn, size) as running:
+        yield running.dsn
+
+
+@contextmanager
+def pooler(dsn: str, size: int = 10) -> Iterator[Pooler]:
+    """Run PgBouncer in front of the database of `dsn` for the block."""
     program = shutil.which("pgbouncer", path=_PATH)
     if program is None:
         pytest.skip("pgbouncer is not installed")
@@ -54,13 +74,15 @@ def pooled(dsn: str, size: int = 10) -> Iterator[str]:
             f"postgresql:///{place['dbname']}?user={place['user']}"
             f"&host={quote(name, safe='')}&port={_PORT}"
         )
-        with _kept_running([program, str(config)], directory / "log", account):
+        with _kept_running([program, str(config)], directory / "log", account) as processes:
             _wait_until_ready(through)
-            yield through
+            yield Pooler(through, processes)
 
 
 @contextmanager
-def _kept_running(command: list[str], log: Path, account: dict[str, Any]) -> Iterator[None]:
+def _kept_running(
+    command: list[str], log: Path, account: dict[str, Any]
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Run it, and again when it dies, as its supervisor would: of cancelled queries 1.18 can."""
     over = threading.Event()
     processes: list[subprocess.Popen[bytes]] = []
@@ -77,7 +99,7 @@ def _kept_running(command: list[str], log: Path, account: dict[str, Any]) -> Ite
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield
+        yield processes
     finally:
         over.set()
         thread.join()

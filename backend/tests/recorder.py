@@ -31,6 +31,6 @@ async def recording(
     async with app.router.lifespan_context(app), client_at(app, "10.0.0.1") as client:
         there = replace(account, client=client)
         await there.get("/users/me")
-        [connection] = app.state.context.pool._pool._pool
+        [connection] = app.state.context.pool.connections._idle
         connection.cursor_factory = Cursor
         yield there, sent

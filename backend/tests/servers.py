@@ -33,7 +33,7 @@ class Server:
         """The processes that answer, the oldest first."""
         children = psutil.Process(self.process.pid).children()
         return sorted(
-            (child for child in children if child.status() != psutil.STATUS_ZOMBIE),
+            (child for child in children if _runs(child)),
             key=lambda child: (child.create_time(), child.pid),
         )
 
@@ -41,6 +41,13 @@ class Server:
         """Send SIGTERM and wait for the end; gives the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_STOP)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager

@@ -39,7 +39,8 @@ class Stream:
 
     def feed(self, piece: bytes) -> None:
         """Take what arrived, be it half an event."""
-        *lines, self._rest = (self._rest + piece.decode()).split("\r\n")
+        assert b"\r" not in piece
+        *lines, self._rest = (self._rest + piece.decode()).split("\n")
         for line in lines:
             if line:
                 self._lines.append(line)

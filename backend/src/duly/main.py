@@ -1,7 +1,7 @@
 """The application. `create_app` is an ASGI factory for any server; `duly serve` runs it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -18,8 +18,12 @@ from duly.core.logging import configure_logging, log_unknown_settings
 from duly.services.context import open_context
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, on_ready: Callable[[], None] = lambda: None
+) -> FastAPI:
     """Build the application. Its database must be running and migrated by the time it starts.
+
+    Calls `on_ready` each time it has started.
 
     Raises `StartupError` for wrong settings.
     """
@@ -36,6 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await context.throttle.check_storage()
             loop = asyncio.get_running_loop()
             app.state.end_streams = partial(loop.call_soon_threadsafe, context.hub.end_streams)
+            on_ready()
             yield
 
     app = FastAPI(
@@ -49,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(
         RequestMiddleware,
+        database_timeout=settings.database_timeout,
         trusted_proxies=settings.trusted_proxies,
         log_addresses=settings.log_addresses,
     )

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import gc
+import logging
 import multiprocessing
 import os
 import signal
@@ -12,20 +13,24 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.mp import MPServer
+from granian.server.mp import MPServer, WorkerProcess
 
-from duly.core.config import Settings, signing_secret
+from duly.core.config import Settings
 from duly.core.errors import StartupError
+from duly.core.logging import log
+from duly.core.signing_key import signing_secret
 from duly.database import embedded, migrations
+from duly.database.supervision import kept_running
 from duly.main import create_app
 from duly.services.context import direct_dsn_of, dsn_of
+from duly.utils.processes import describe_exit
 
 _HEADER_TIMEOUT_MS = 8_000
 _STALL_TIMEOUT_MS = 10_000
@@ -37,54 +42,142 @@ _BUFFER_BYTES = 32_768
 
 _BACKLOG = 2048
 
+_LOOK_INTERVAL = 1.0
+_MAX_PAUSE = 1.0
+_MAX_FAILED_STARTS = 5
+_KILLED = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
 
-    Raises `StartupError` where the port is taken, the database can't be reached or started, or
-    its schema is not the one that this version needs.
+    Raises `StartupError` if the port is taken, the database can't be reached or started, or its
+    schema is not the one that this version needs; and later, if the embedded database or a worker
+    can't be started again.
     """
     _check_address(settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_stopped_by_signals())
-        _prepare_database(settings, stack)
+        database = _prepare_database(settings, stack)
         signing_secret(settings)
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
-        far, near = multiprocessing.Pipe(duplex=False)
-        load = partial(_load_worker, settings, os.getpid(), far, near)
-        _granian(settings, near).serve(_work, target_loader=load, wrap_loader=False)
+        pipes = _Pipes()
+        server = _granian(settings, pipes)
+        if database is not None:
+            stack.enter_context(kept_running(database, on_failure=server.fail))
+        load = partial(_load_worker, settings, pipes)
+        server.serve(_work, target_loader=load, wrap_loader=False)
 
 
-def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> None:
+def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> embedded.Server | None:
     if settings.is_embedded:
-        migrations.upgrade(stack.enter_context(embedded.running(settings.data_dir)))
-    elif settings.migrate_at_start:
+        database = stack.enter_context(embedded.opened(settings.data_dir))
+        migrations.upgrade(embedded.embedded_dsn(settings.data_dir))
+        return database
+    if settings.migrate_at_start:
         migrations.upgrade(direct_dsn_of(settings))
-    elif not migrations.is_current(dsn_of(settings)):
-        raise StartupError(
-            "the database lacks the newest schema: run `duly migrate`, "
-            "or set DULY_MIGRATE_AT_START=true"
-        )
+    else:
+        migrations.check(dsn_of(settings))
+    return None
+
+
+class _Pipes:
+    """What connects the supervisor with its workers. Nobody waits for a process that was killed.
+
+    `stop` ends when the supervisor stops or dies. Each worker reports through `ready`.
+    """
+
+    def __init__(self) -> None:
+        self.stop, self.to_stop = multiprocessing.Pipe(duplex=False)
+        self.ready, self.to_ready = multiprocessing.Pipe(duplex=False)
+
+    def report_ready(self) -> None:
+        """Tell the supervisor that this worker has started."""
+        self.to_ready.send_bytes(str(os.getpid()).encode())
+
+    def newly_ready(self) -> Iterator[int]:
+        """Yield the process id of each worker that has started since the last call."""
+        while self.ready.poll():
+            yield int(self.ready.recv_bytes())
 
 
 class _Server(MPServer):
-    """Granian, which tells the workers that it stops before it waits for them to finish.
+    """Granian with a supervisor of our own: it replaces workers for as long as they can start.
 
-    It does so by closing its end of a pipe: whatever dies, on either side, nobody is left waiting.
+    Granian's gives up when a worker dies twice within 5.5 seconds. What this class and `_work` use
+    of Granian beyond its public API is listed in tests/unit/test_granian.py.
     """
 
-    def __init__(self, line: Connection, **options: Any) -> None:
+    def __init__(self, pipes: _Pipes, **options: Any) -> None:
         super().__init__("duly.main:create_app", **options)
-        self._line = line
+        self._pipes = pipes
+        self._ready: set[int] = set()
+        self._early_deaths = 0
+        self._failed_starts = 0
+        self._failure: str | None = None
+
+    def fail(self, reason: str) -> None:
+        """End the service, from any thread. `serve` then raises `StartupError`."""
+        self._failure = reason
+        self.main_loop_interrupt.set()
 
     def shutdown(self, exit_code: int = 0) -> None:
-        self._line.close()
-        super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # it has no types
+        """Tell the workers to end their streams, then wait for them to finish."""
+        self._pipes.to_stop.close()
+        with contextlib.suppress(SystemExit):  # its status for a worker that died meanwhile
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # it has no types
+        if self._failure is not None:
+            raise StartupError(self._failure)
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        while not self._is_ending():
+            self.main_loop_interrupt.wait(_LOOK_INTERVAL)
+            self.main_loop_interrupt.clear()
+            dead = [number for number, worker in enumerate(self.wrks) if not _is_alive(worker)]
+            for number in dead:
+                self._note_death(self.wrks[number].inner)
+            if dead and self._early_deaths:
+                self.main_loop_interrupt.wait(min(0.1 * 2**self._early_deaths, _MAX_PAUSE))
+            if self._is_ending():
+                break
+            with embedded.launching:
+                self._respawn_workers(dead, spawn_target, target_loader)
+                if self.reload_signal:  # SIGHUP: replace each worker, one after the other
+                    self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+
+    def _is_ending(self) -> bool:
+        return self.interrupt_signal or self._failure is not None
+
+    def _note_death(self, worker: BaseProcess) -> None:
+        """Log a death. Fail if workers keep ending by themselves before they are ready."""
+        for pid in self._pipes.newly_ready():
+            self._ready.add(pid)
+            self._early_deaths = self._failed_starts = 0
+        was_ready = worker.pid in self._ready
+        status = describe_exit(worker.exitcode)
+        log.error("worker.died", pid=worker.pid, status=status, was_ready=was_ready)
+        if was_ready:
+            self._ready.discard(worker.pid)
+            return
+        self._early_deaths += 1
+        # That somebody kills a worker does not show that workers cannot start.
+        if worker.exitcode is not None and -worker.exitcode not in _KILLED:
+            self._failed_starts += 1
+        if self._failed_starts >= _MAX_FAILED_STARTS:
+            self._failure = (
+                f"no worker can be started: {self._failed_starts} in a row ended before they were "
+                f"ready, the last with {status}; see the errors logged before this line"
+            )
 
 
-def _granian(settings: Settings, line: Connection) -> MPServer:
+def _is_alive(worker: WorkerProcess) -> bool:
+    alive: bool = worker.inner.is_alive()
+    return alive
+
+
+def _granian(settings: Settings, pipes: _Pipes) -> _Server:
     return _Server(
-        line,
+        pipes,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -97,9 +190,15 @@ def _granian(settings: Settings, line: Connection) -> MPServer:
             header_read_timeout=_HEADER_TIMEOUT_MS, max_buffer_size=_BUFFER_BYTES
         ),
         log_level=LogLevels.error,
+        log_dictconfig={"handlers": {}, "loggers": {"_granian": {"filters": [_is_news]}}},
         respawn_failed_workers=True,
         workers_kill_timeout=_DRAIN_SECONDS,
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of Granian's says more than `worker.died`."""
+    return not record.getMessage().startswith("Unexpected exit from worker")
 
 
 def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -> None:
@@ -118,30 +217,26 @@ def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -
     worker(number, name, load, place, *options)
 
 
-def _load_worker(
-    settings: Settings, supervisor: int, line: Connection, supervisors_end: Connection
-) -> FastAPI:
+def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
     """Build the application in a worker, which stops with its supervisor."""
-    supervisors_end.close()  # the worker's copy, which would keep the line open
-    app = create_app(settings)
-    threading.Thread(target=_follow, args=(app, supervisor, line), daemon=True).start()
-    # What is there now stays. Looking through it time and again held requests up, for 0.2 seconds
-    # under a thousand streams (`make bench-events`).
+    pipes.to_stop.close()  # the worker's copy, which would keep the pipe open
+    app = create_app(settings, on_ready=pipes.report_ready)
+    threading.Thread(target=_follow, args=(app, pipes), daemon=True).start()
+    # What exists now is never freed. The garbage collector searched it again and again, which held
+    # requests up for 0.2 seconds under a thousand streams (`make bench-events`).
     gc.collect()
     gc.freeze()
     return app
 
 
-def _follow(app: FastAPI, supervisor: int, line: Connection) -> None:
-    line.poll(None)  # until the supervisor closes it, or is gone
+def _follow(app: FastAPI, pipes: _Pipes) -> None:
+    pipes.stop.poll(None)  # until the supervisor closes it, or is gone
     # Streams have no end of their own that could be waited for.
     with contextlib.suppress(AttributeError, RuntimeError):  # it did not begin, or is over
         app.state.end_streams()
-    while os.getppid() == supervisor:
+    while True:  # the supervisor's own SIGTERM is lost if the worker was still starting
         time.sleep(1)
-    while True:  # one that comes while the worker still begins is lost
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1)
 
 
 @contextlib.contextmanager

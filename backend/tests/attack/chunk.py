@@ -129,7 +129,11 @@ class Chunk:
             await person.read("POST", "/tasks/batch", {"operations": trashed})
 
     async def explore(self, draft: Draft) -> None:
-        """A list by its switches, and what comes after its first task."""
+        """A list by its switches, and what comes after its first item."""
+        if self.operation.id == "list_sessions":
+            for person in self.intruder.both:  # so that there is a second page
+                body = {"email": person.own["email"], "password": person.own["password"]}
+                await person.read("POST", "/auth/login", body)
         answer = await self._both(draft, "explored")
         if not answer.is_success:
             raise Difference(f"{self.operation.id}: {answer}")

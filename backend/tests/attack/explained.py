@@ -5,7 +5,9 @@ both. The long run fails for a wall that falls unseen and is not here, and for o
 does not fall unseen.
 """
 
-from collections.abc import Callable
+import itertools
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -14,6 +16,10 @@ import pytest
 
 from duly.core.security import InvalidToken, Keyring, hash_password
 from duly.models import Session, UserEmail
+from duly.schemas.auth import Credentials, Registration
+from duly.schemas.tasks import TaskSort
+from duly.utils.identifiers import new_id
+from duly.utils.search import description_vector, search_query, title_vector
 from duly.utils.tables import table_of
 
 
@@ -45,10 +51,28 @@ def _no_token_names_anothers_session() -> None:
     assert {column.name for column in table_of(Session).primary_key} == {"user_id", "id"}
 
 
+def _session_ids_are_new() -> None:
+    assert new_id() != new_id()
+    assert not {"id", "session_id"} & {*Registration.model_fields, *Credentials.model_fields}
+
+
 def _a_test_of_its_own_goes_red(name: str) -> None:
     from tests.attack import test_walls
 
     assert callable(getattr(test_walls, name))
+
+
+def _a_search_meets_no_word_of_another_user() -> None:
+    mine, theirs = UUID(int=1), UUID(int=2)
+    query = search_query(mine, 'milk -bread "two litres" -"oat milk" e-mail mil')
+    stored = title_vector(theirs, "milk") + description_vector(theirs, "two litres of oat milk")
+    searched, found = (
+        {lexeme[:22] for lexeme in re.findall(r"'([^']*)'", text)} for text in (query, stored)
+    )
+    assert (len(searched), len(found)) == (1, 1)
+    assert searched != found
+    # One that must be there, so that a search for exclusions alone finds no other user's tasks.
+    assert re.match(r"'[\w-]{22}' & ", query)
 
 
 def _raw(token: str) -> bytes:
@@ -66,29 +90,65 @@ def _text(raw: bytes) -> str:
 _SALTED = "the row must have the hash that was read of the caller's account; each has its own salt"
 _SEALED = "both the user and the session are read from a token that is sealed with our key"
 
+
+def _searched_pages() -> Iterator[str]:
+    """The owner's predicates in each statement that searches: the total's and the page's."""
+    flags = (True, False)
+    for sort, completed, resumed, counted, trashed in itertools.product(
+        TaskSort, (None, True, False), flags, flags, flags
+    ):
+        page = (
+            f"task_lists._page({sort} completed={completed} searched=True resumed={resumed} "
+            f"counted={counted} trashed={trashed})"
+        )
+        yield from (f"{page}#0", f"{page}#2") if counted else (f"{page}#1",)
+
+
+_SEARCHED = Reason(
+    "the lexemes of a search and of the index begin with their owner",
+    "@@ CAST(%(words)s::VARCHAR AS TSQUERY)",
+    _a_search_meets_no_word_of_another_user,
+)
+
 EXPLAINED = {
+    **dict.fromkeys(_searched_pages(), _SEARCHED),
     "sync._PAGE#3": Reason(
         "it picks which of the caller's own tombstones are told; that the things of others have "
         "no say in it, a test of its own shows, with the wall and without",
         "tombstones.user_id = %(user_id)s",
         partial(_a_test_of_its_own_goes_red, "test_a_deletion_is_told_whoever_else_has_the_id"),
     ),
-    "revisions._FIND_ACTIVE#0": Reason(
-        "it tells whether the caller's account is there still, when nothing was found to change; a "
-        "test of its own shows, with the wall and without, that no other account has a say in it",
-        "users.disabled_at IS NULL",
-        partial(
-            _a_test_of_its_own_goes_red, "test_whoever_is_gone_is_told_so_whoever_else_is_there"
-        ),
-    ),
+    **{
+        name: Reason(
+            "it says whether the caller's own account is active, when nothing was found to change; "
+            "a test of its own shows, with the predicate and without, that no other account counts",
+            "users.disabled_at IS NULL",
+            partial(
+                _a_test_of_its_own_goes_red,
+                "test_write_of_a_disabled_user_is_rejected_whoever_else_is_active",
+            ),
+        )
+        for name in ("revisions._FIND_ACTIVE#0", "revisions._count_of(task)#0")
+    },
     "auth._SET_PASSWORD#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),
     "auth._REHASH#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),
-    "sessions._OPEN#0": Reason(
+    "sessions._ADMIT#0": Reason(
         _SALTED, "users.password_hash = %(password_hash)s", _no_two_hashes_are_alike
+    ),
+    "sessions._OPEN#0": Reason(
+        "it picks which of the user's own sessions are beyond the limit; a test of its own shows, "
+        "with the predicate and without, that the sessions of others do not count",
+        "sessions.id = beyond.id",
+        partial(_a_test_of_its_own_goes_red, "test_session_limit_counts_own_sessions_only"),
+    ),
+    "sessions._OPEN#1": Reason(
+        "the ids are those of the user's own sessions, and nobody but us chooses a session's id",
+        "sessions.id = beyond.id",
+        _session_ids_are_new,
     ),
     "sessions._ROTATE#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session

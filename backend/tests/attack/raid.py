@@ -44,7 +44,8 @@ class Raid:
     async def finish(self) -> None:
         """All victims have what they had, and see what they saw. Raises `Difference`."""
         for victim in self.victims:
-            before = victim.rows, victim.export
+            rows, export = victim.rows, victim.export
+            is_same = await victim.stored() == rows
             await victim.settle()
-            if before != (victim.rows, victim.export):
+            if not is_same or victim.export != export:
                 raise Difference("a victim's data has changed")

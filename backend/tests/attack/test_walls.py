@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import true
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
@@ -14,13 +15,14 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 from duly.core.config import Settings
 from duly.database import statements
 from duly.database.statements import USER_ID, UnscopedStatement, owned
-from tests.accounts import Account
+from tests.accounts import API, Account
 from tests.attack.explained import EXPLAINED
 from tests.attack.shapes import Shapes
 from tests.attack.siege import Siege, Step
 from tests.attack.walls import Mutant, Source, broken, mutants, sources
 from tests.attack.worlds import World, two_worlds
 from tests.database import execute
+from tests.instances import running
 
 _LIST = "task_lists._page(-created_at completed=None searched={} resumed=False counted=True trashed=False)"
 
@@ -90,21 +92,54 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(alice: Account, bob: A
     assert told_without_wall == []
 
 
-async def test_whoever_is_gone_is_told_so_whoever_else_is_there(alice: Account, dsn: str) -> None:
-    body = {"title": "too late"}
-    # No list of ended sessions has this one yet.
+@pytest.mark.parametrize(
+    ("source", "is_new"),
+    [("revisions._count_of(task)", True), ("revisions._FIND_ACTIVE", False)],
+    ids=["create", "change"],
+)
+async def test_write_of_a_disabled_user_is_rejected_whoever_else_is_active(
+    alice: Account, bob: Account, dsn: str, source: str, *, is_new: bool
+) -> None:
+    assert alice.id != bob.id
+    task = await alice.create_task()
+    [wall] = [wall for wall in mutants(source_of(source)) if wall.name == f"{source}#0"]
+    # No worker's list of ended sessions has this one yet.
     await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
-    [wall] = [
-        wall
-        for wall in mutants(source_of("revisions._FIND_ACTIVE"))
-        if wall.name == "revisions._FIND_ACTIVE#0"
-    ]
 
-    assert (await alice.post("/tasks", body)).status_code == 401
+    async def write() -> httpx.Response:
+        body = {"title": "too late"}
+        path = f"/tasks/{task['id']}"
+        return await (alice.post("/tasks", body) if is_new else alice.patch(path, body))
+
+    assert (await write()).status_code == 401
     with broken(wall), pytest.raises(TimeoutError):
-        # It would be tried again and again, for there is somebody.
+        # It is tried again and again, since bob is active.
         async with asyncio.timeout(1):
-            await alice.post("/tasks", body)
+            await write()
+
+
+async def test_session_limit_counts_own_sessions_only(
+    settings: Settings, alice: Account, bob: Account, address: str
+) -> None:
+    [wall] = [
+        wall for wall in mutants(source_of("sessions._OPEN")) if wall.name == "sessions._OPEN#0"
+    ]
+    async with running(settings, address, max_sessions=2) as client:
+        alice.client = bob.client = client
+
+        async def is_kept() -> bool:
+            """Whether a session outlasts a sign-in of bob and another one of alice."""
+            await alice.delete("/auth/sessions")
+            first = await alice.sign_in_again()
+            await bob.sign_in_again()
+            alice.session = (await alice.sign_in_again()).session
+            body = {"refresh_token": first.session["refresh_token"]}
+            response = await client.post(f"{API}/auth/refresh", json=body)
+            return response.status_code == 200
+
+        assert await is_kept()
+        with broken(wall):
+            assert not await is_kept()
 
 
 def without_owner(construct: Any) -> Any:
@@ -154,7 +189,8 @@ async def test_without_the_proof_a_forgotten_owner_compiles_and_the_suite_goes_r
 @pytest.mark.parametrize("name", EXPLAINED)
 def test_a_wall_that_falls_unseen_has_another_behind_it(name: str) -> None:
     reason = EXPLAINED[name]
-    mutant = next(item for source in sources() for item in mutants(source) if item.name == name)
+    source = source_of(name.partition("#")[0])
+    mutant = next(item for item in mutants(source) if item.name == name)
 
     assert reason.remains in mutant.sql.decode()
     reason.check()

@@ -19,6 +19,7 @@ from duly.database import pool, statements
 from duly.models import metadata
 from duly.models.base import owner_column
 from duly.schemas.tasks import TaskSort
+from duly.services import nouns
 
 _OWNER = r"%\(user_id\)s::UUID"
 _PREDICATE = re.compile(rf"\b(\w+)\.(?:user_id|id) = {_OWNER}")
@@ -80,7 +81,12 @@ def _pages() -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
 BUILDERS: Mapping[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "tasks._update": _subsets("title", "description", "is_completed"),
     "users._update": _subsets("name", "email", "timezone"),
+    "revisions._count_of": [((nouns.TASKS,), {})],
     "task_lists._page": _pages(),
+    "session_lists._page": [
+        ((), {"resumed": resumed, "counted": counted})
+        for resumed, counted in itertools.product((True, False), repeat=2)
+    ],
 }
 
 
@@ -121,7 +127,10 @@ def _statement_of(value: Any) -> Any:
 
 
 def _label(args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    parts = [",".join(sorted(arg)) if isinstance(arg, frozenset) else str(arg) for arg in args]
+    parts = [
+        ",".join(sorted(arg)) if isinstance(arg, frozenset) else getattr(arg, "name", str(arg))
+        for arg in args
+    ]
     return f"({' '.join([*parts, *(f'{key}={value}' for key, value in options.items())])})"
 
 

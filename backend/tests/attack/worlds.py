@@ -33,6 +33,8 @@ BUDGETS: dict[str, Any] = {
     "rate_limit": "off",
     "login_account_limit": _UNLIMITED,
     "login_address_limit": _UNLIMITED,
+    "login_total_limit": _UNLIMITED,
+    "max_sessions": 10_000,
     "register_limit": _UNLIMITED,
     "refresh_limit": _UNLIMITED,
     "access_token_minutes": 60,

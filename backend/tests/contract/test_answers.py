@@ -61,11 +61,11 @@ async def test_every_answer_is_what_its_route_declares(
     answers["register"] = await client.post(f"{API}/auth/register", json=body)
     answers["login"] = await client.post(f"{API}/auth/login", json=sign_in)
     form = {"username": body["email"], "password": body["password"]}
-    answers["token"] = await client.post(f"{API}/auth/token", data=form)
-    token = {"refresh_token": answers["token"].json()["refresh_token"]}
+    answers["login_with_form"] = await client.post(f"{API}/auth/token", data=form)
+    token = {"refresh_token": answers["login_with_form"].json()["refresh_token"]}
     answers["refresh"] = await client.post(f"{API}/auth/refresh", json=token)
-    answers["live"] = await client.get("/health/live")
-    answers["ready"] = await client.get("/health/ready")
+    answers["check_liveness"] = await client.get("/health/live")
+    answers["check_readiness"] = await client.get("/health/ready")
 
     user = Account(client, body["email"], body["password"], answers["login"].json())
     for prefix, noun in (("/tasks", "task"), ("/users/me/tasks", "user_task")):

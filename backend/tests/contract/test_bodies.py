@@ -61,6 +61,21 @@ async def test_what_is_not_rfc_8259_json_in_utf_8_is_refused(
     assert (await alice.get("/tasks")).json()["items"] == []
 
 
+async def test_repeated_member_of_an_object_is_rejected(alice: Account) -> None:
+    for method, path, content in (
+        ("POST", "/tasks", b'{"title": "one", "title": "two"}'),
+        ("POST", "/tasks", b'{"title": "one", "\\u0074itle": "two"}'),
+        ("POST", "/auth/refresh", b'{"refresh_token": "a", "refresh_token": "b"}'),
+        ("PATCH", "/users/me", b'{"name": "Ada", "name": null}'),
+    ):
+        response = await alice.request(method, path, content=content, headers=JSON)
+
+        assert response.status_code == 400
+        (field,) = response.json()["error"]["details"]["fields"]
+        assert (field["path"], field["type"]) == ("body", "json_repeated_member")
+    assert (await alice.get("/tasks")).json()["items"] == []
+
+
 @pytest.mark.parametrize("content", [b"null", b"[]", b'"text"', b"7", b"true", b"[{}]", b""])
 async def test_a_body_that_is_no_object_is_refused(
     app: FastAPI, alice: Account, content: bytes

@@ -1,7 +1,6 @@
 """`/docs` in a real browser: all of it comes from here, and it can sign in and call the API."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import presence_of_element_located
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.accounts import API
+from tests.browsers import chromium
 from tests.factories import RegistrationFactory, TaskFactory
 from tests.servers import serving
 
@@ -29,29 +29,8 @@ _SERIOUS = {"SEVERE", "WARNING"}
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Chrome]:
-    driver, chromium = shutil.which("chromedriver"), shutil.which("chromium")
-    if driver is None or chromium is None:
-        pytest.skip("chromium and chromedriver are not installed: see scripts/install-test-tools")
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",  # as root, in a container, there is none to be had
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",  # what the browser itself would ask elsewhere
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    browser = Chrome(options=options, service=ChromeService(driver))
-    try:
+    with chromium(tmp_path / "profile") as browser:
         yield browser
-    finally:
-        browser.quit()
 
 
 def find(browser: Chrome, selector: str) -> Any:

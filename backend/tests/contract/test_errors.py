@@ -17,7 +17,7 @@ from tests.factories import RegistrationFactory
 from tests.instances import client_at, running
 from tests.operations import NOTHING, operations_of
 
-OPEN = {"register", "login", "token", "refresh", "live", "ready"}
+OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 
 
 # 401
@@ -241,7 +241,7 @@ async def test_a_defect_of_ours_tells_nothing_internal(
     assert error_code(response) == "INTERNAL_ERROR"
     assert response.json()["error"] == {
         "code": "INTERNAL_ERROR",
-        "message": "Something went wrong here. Report the X-Request-ID of this answer.",
+        "message": "Internal error. When reporting it, include the X-Request-ID of this response.",
         "details": {},
     }
 

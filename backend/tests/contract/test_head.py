@@ -110,7 +110,7 @@ async def test_head_stops_what_would_follow_the_headers() -> None:
 
     scope = {"type": "http", "method": "HEAD", "scheme": "http", "path": "/", "headers": []}
     async with asyncio.timeout(20):
-        await RequestMiddleware(endless)(scope, receive, record)
+        await RequestMiddleware(endless, database_timeout=5)(scope, receive, record)
 
     assert is_stopped
     assert sent == ["http.response.start", "http.response.body"]

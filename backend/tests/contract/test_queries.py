@@ -7,13 +7,13 @@ import pytest
 from duly.core.config import Settings
 from duly.main import create_app
 from tests.accounts import Account, error_code
+from tests.operations import operations_of
 
 _PLACES = {"user_id": "me", "task_id": "01936d5e-8f1c-7000-8000-00000000a001"}
 
 OPERATIONS = [
-    pytest.param(method.upper(), path, "security" in operation, id=operation["operationId"])
-    for path, item in create_app(Settings()).openapi()["paths"].items()
-    for method, operation in item.items()
+    pytest.param(item.method, item.path, bool(item.spec["security"]), id=item.id)
+    for item in operations_of(create_app(Settings()))
 ]
 
 

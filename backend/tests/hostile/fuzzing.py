@@ -1,6 +1,7 @@
 """Runs of Schemathesis against a server: `python -m tests.hostile.fuzzing --cases 100000`."""
 
 import argparse
+import json
 import os
 import random
 import re
@@ -12,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from duly.core.config import Settings
 from duly.database import embedded, migrations
+from duly.main import create_app
+from tests.operations import whole_schema
 from tests.servers import serving
 
 FUZZ = Path(__file__).with_name("fuzz")
@@ -22,6 +26,8 @@ UNLIMITED = {
     "DULY_RATE_LIMIT": "off",
     "DULY_LOGIN_ACCOUNT_LIMIT": "99999/second",
     "DULY_LOGIN_ADDRESS_LIMIT": "99999/second",
+    "DULY_LOGIN_TOTAL_LIMIT": "99999/second",
+    "DULY_MAX_SESSIONS": "10000",
     "DULY_REGISTER_LIMIT": "99999/second",
     "DULY_REFRESH_LIMIT": "99999/second",
 }
@@ -57,12 +63,15 @@ def fuzz(
 
     `seconds` are spent to the full where they are given. Without `operations` it tries all.
     """
+    schema = directory / "openapi.json"
+    schema.write_text(json.dumps(whole_schema(create_app(Settings()))))
     result = subprocess.run(
         [
             PROGRAM,
             f"--config-file={FUZZ / 'schemathesis.toml'}",
             "run",
-            f"{url}/openapi.json",
+            schema,
+            f"--url={url}",
             *([f"--max-time={seconds}"] if seconds else []),
             *(f"--include-operation-id={operation}" for operation in operations),
             f"--max-examples={examples}",

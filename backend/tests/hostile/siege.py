@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -12,6 +13,7 @@ import psycopg
 from fastapi import FastAPI
 from psycopg import sql
 
+from duly.schemas.errors import ErrorEnvelope
 from tests.accounts import Account, register
 from tests.database import Connection
 from tests.hostile.attacks import Attack
@@ -24,11 +26,18 @@ UNLIMITED: dict[str, Any] = {
     "rate_limit": "off",
     "login_account_limit": "99999/second",
     "login_address_limit": "99999/second",
+    "login_total_limit": "99999/second",
+    "max_sessions": 10_000,
     "register_limit": "99999/second",
     "refresh_limit": "99999/second",
     "log_level": "error",
 }
 
+# Pydantic's begin with "Input should", "String should", "Field required", "Extra inputs" and so on.
+_PLAIN = re.compile(
+    r"((Must|Cannot|Unknown|Invalid|Incorrect|Send|Each|ref must) .*[^.]"
+    r"|The (request body|account) .*[^.])"
+)
 _PATIENCE = 30.0
 _STREAM = "text/event-stream"
 _PASSWORD = "correct horse battery"
@@ -39,7 +48,7 @@ SESSION = "01936d5e-8f1c-7000-8000-00000000a002"
 OWN_EMAIL = "own-email@example.com"
 NEW_EMAIL = "new-email@example.com"
 REFRESH_TOKEN = "own-refresh-token"
-_PLACEHOLDERS = {
+PLACEHOLDERS = {
     "task_id": TASK,
     "session_id": SESSION,
     "user_id": "me",
@@ -126,12 +135,12 @@ class Siege:
         self._stored = ""
         self._real: dict[str, str] = {}
         self.account: Account
-        self.sampler = Sampler(app, _PLACEHOLDERS)
+        self.sampler = Sampler(app, PLACEHOLDERS)
 
     def sampler_of(self, operation: Operation) -> Sampler:
         """What makes samples of an operation that this account can send."""
         own = {"email": OWN_EMAIL, "password": _PASSWORD} if operation.id == "login" else {}
-        own |= {"password": _PASSWORD} if operation.id == "token" else {}
+        own |= {"password": _PASSWORD} if operation.id == "login_with_form" else {}
         return self.sampler.knowing(**own)
 
     async def begin(self) -> None:
@@ -223,11 +232,19 @@ def check(attack: Attack, sample: Sample, answer: Answer) -> None:
     envelope = json.loads(answer.body)
     assert set(envelope) == {"error"}, told
     assert set(envelope["error"]) == {"code", "message", "details"}, told
+    body = ErrorEnvelope.model_validate_json(answer.body, strict=True).error
+    for field in body.details.get("fields", ()):
+        assert is_plain(field.message), told
     assert MARK.encode() not in answer.body, told
     told_headers = {
         name: value for name, value in answer.headers.items() if name != "x-request-id"
     }
     assert MARK not in str(told_headers), told
+
+
+def is_plain(message: str) -> bool:
+    """Whether the message for one input is Duly's own: short, and about what the client sent."""
+    return message != "Must be valid" and _PLAIN.fullmatch(message) is not None
 
 
 async def connect(dsn: str) -> Connection:

@@ -8,6 +8,7 @@ import pytest
 from duly.core.config import Settings
 from duly.main import create_app
 from tests.hostile.fuzzing import PROGRAM, UNLIMITED, fuzz
+from tests.operations import operations_of
 from tests.servers import serving
 
 _FEW = 8
@@ -20,8 +21,7 @@ def test_generated_requests_are_answered_as_the_schema_says(
 ) -> None:
     if not PROGRAM.exists():
         pytest.skip("Schemathesis is not installed: run `make test`")
-    paths = create_app(settings).openapi()["paths"]
-    names = sorted(one["operationId"] for item in paths.values() for one in item.values())
+    names = sorted(operation.id for operation in operations_of(create_app(settings)))
     seed = random.randrange(2**32)
     operations = {*_ALWAYS, *random.Random(seed).sample(names, _FEW)}
 

@@ -17,7 +17,7 @@ CREATE: Operation = {"op": "create", "task": {"title": "new"}}
 async def run(
     account: Account, *operations: Operation, atomic: bool = False
 ) -> list[dict[str, Any]]:
-    """The results of a batch that is carried out."""
+    """The results of a batch that is applied."""
     body = {"operations": operations, "atomic": atomic}
     response = await account.post("/tasks/batch", body)
     assert response.status_code == 200, response.text
@@ -38,9 +38,15 @@ def codes(results: list[dict[str, Any]]) -> list[str | None]:
     return [result["error"] and result["error"]["code"] for result in results]
 
 
+def without_texts(task: dict[str, Any]) -> dict[str, Any]:
+    """A task as the result of an operation that sets no text."""
+    return {name: task[name] for name in task if name not in {"title", "description"}}
+
+
 async def stored(dsn: str, account: Account) -> list[Any]:
+    """The rows of a user, but for the count of what its keys store."""
     query = """
-        SELECT (SELECT to_jsonb(u) FROM users u WHERE id = %s),
+        SELECT (SELECT to_jsonb(u) - 'stored_response_bytes' FROM users u WHERE id = %s),
                (SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM tasks t WHERE user_id = %s)
     """
     return list(await execute(dsn, query, account.id, account.id))
@@ -68,7 +74,7 @@ async def test_every_operation_does_as_its_route_does(alice: Account) -> None:
     assert (reopened["is_completed"], reopened["completed_at"]) == (False, None)
     assert [one["version"] for one in (created, updated, completed, reopened)] == [2, 3, 4, 5]
     [trashed] = (await alice.get("/tasks?trashed=true")).json()["items"]
-    assert trashed == {**reopened, "version": 6}
+    assert trashed == {**updated, **reopened, "version": 6}
 
 
 async def test_one_that_fails_fails_alone(alice: Account) -> None:
@@ -116,7 +122,7 @@ async def test_a_later_operation_can_name_what_an_earlier_one_creates(alice: Acc
     assert results[2]["task"]["id"] == results[0]["task"]["id"]
     [left] = (await alice.get("/tasks")).json()["items"]
     assert (left["id"], left["title"], left["is_completed"]) == (mine, "bread", True)
-    assert left == results[4]["task"]
+    assert left == {**results[1]["task"], **results[3]["task"], **results[4]["task"]}
 
 
 async def test_a_ref_to_what_could_not_be_created_finds_nothing(alice: Account) -> None:
@@ -138,7 +144,7 @@ async def test_a_ref_names_what_the_same_create_made_before(alice: Account) -> N
     results = await run(alice, create, {"op": "complete", "ref": "x"})
 
     assert statuses(results) == [200, 200]
-    assert results[0]["task"] == first["task"]
+    assert results[0]["task"] == without_texts(first["task"])
     assert results[1]["task"]["id"] == first["task"]["id"]
 
 
@@ -207,8 +213,29 @@ async def test_a_batch_that_changes_nothing_takes_no_revision(alice: Account, ds
     )
 
     assert statuses(results) == [200, 200, 404]
-    assert results[0]["task"] == results[1]["task"] == task
+    assert results[0]["task"] == results[1]["task"] == without_texts(task)
     assert await stored(dsn, alice) == before
+
+
+@pytest.mark.parametrize(
+    ("operation", "texts"),
+    [
+        ({"op": "update", "changes": {"title": "new"}}, {"title": "new"}),
+        ({"op": "update", "changes": {"description": None}}, {"description": None}),
+        ({"op": "update", "changes": {"is_completed": True}}, {}),
+        ({"op": "complete"}, {}),
+        ({"op": "reopen"}, {}),
+    ],
+)
+async def test_result_has_only_the_texts_that_its_operation_has_set(
+    alice: Account, operation: Operation, texts: dict[str, Any]
+) -> None:
+    task = await alice.create_task(title="old", description="old")
+
+    [result] = await run(alice, {**operation, "id": task["id"]})
+
+    stored_task = (await alice.get(f"/tasks/{task['id']}")).json()
+    assert result["task"] == {**without_texts(stored_task), **texts}
 
 
 OTHER = str(uuid4())

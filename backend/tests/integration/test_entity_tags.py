@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import task_lists
-from tests.accounts import Account
+from tests.accounts import Account, error_code
 from tests.database import execute
 from tests.instances import sweep_all
 from tests.recorder import recording
@@ -44,7 +44,20 @@ async def test_a_task_that_has_not_changed_is_not_sent_again(alice: Account, tag
     assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("tag", ['"99"', "", "{}", '"{}', '"{}x"', '""'], ids=repr)
+@pytest.mark.parametrize("path", ["/tasks", "/tasks/{}", "/users/me/tasks", "/users/me/tasks/{}"])
+@pytest.mark.parametrize("tag", ["{}", '"{}', '"1" "{}"', "*, *"], ids=repr)
+async def test_malformed_if_none_match_is_rejected(alice: Account, path: str, tag: str) -> None:
+    task = await alice.create_task()
+
+    answer = await alice.get(path.format(task["id"]), **if_none_match(tag.format(task["version"])))
+
+    assert (answer.status_code, error_code(answer)) == (400, "VALIDATION_ERROR")
+    [field] = answer.json()["error"]["details"]["fields"]
+    assert field["path"] == "header.if-none-match"
+    assert 'in double quotes, such as "2"' in field["message"]
+
+
+@pytest.mark.parametrize("tag", ['"99"', "", '"{}x"', '""', 'W/"99"'], ids=repr)
 async def test_any_other_tag_gets_the_task(alice: Account, tag: str) -> None:
     task = await alice.create_task()
 

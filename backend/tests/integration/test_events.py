@@ -20,7 +20,7 @@ async def streams(app: FastAPI) -> AsyncIterator[AsyncExitStack]:
     """What is entered here has gone by the end of the test, and nothing of it is left."""
     async with AsyncExitStack() as stack:
         yield stack
-    await until(lambda: not hub_of(app)._waiting)
+    await until(lambda: not hub_of(app)._feeds)
 
 
 async def opened(
@@ -269,7 +269,7 @@ async def test_a_reader_that_takes_nothing_is_dropped(
         stream.is_stalled = True
         await alice.create_task()
         await stream.end()
-        assert not hub_of(app)._waiting.get(UUID(alice.id))
+        assert not hub_of(app)._feeds.get(UUID(alice.id))
 
 
 async def test_nothing_is_left_of_a_reader_that_went_away(app: FastAPI, alice: Account) -> None:
@@ -278,4 +278,4 @@ async def test_nothing_is_left_of_a_reader_that_went_away(app: FastAPI, alice: A
             await stream.ready()
             await alice.create_task()
 
-    assert UUID(alice.id) not in hub_of(app)._waiting
+    assert UUID(alice.id) not in hub_of(app)._feeds

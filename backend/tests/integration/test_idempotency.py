@@ -147,7 +147,7 @@ async def test_any_other_key_is_a_bad_request(alice: Account, value: str) -> Non
 
     assert answer.status_code == 400
     [field] = answer.json()["error"]["details"]["fields"]
-    assert field["path"] == "header.Idempotency-Key"
+    assert field["path"] == "header.idempotency-key"
     assert await titles(alice) == []
 
 

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -14,6 +17,8 @@ from alembic.runtime.migration import MigrationContext
 from duly.core.errors import StartupError
 from duly.database import migrations
 from duly.models import metadata
+from duly.utils.identifiers import new_id
+from duly.utils.search import description_vector, search_query, title_vector
 from tests.databases import fresh_database, schema_of
 
 
@@ -72,12 +77,95 @@ def test_after_a_downgrade_an_upgrade_makes_the_same_again(migrated: str) -> Non
     assert schema_of(migrated) == before
 
 
+def insert_tasks(connection: psycopg.Connection[tuple[object, ...]], count: int) -> UUID:
+    """Insert tasks as the schema before the search had them; return their user."""
+    user_id = new_id()
+    connection.execute(
+        "INSERT INTO users (id, email, password_hash) VALUES (%s, 'a@b.org', 'none')", [user_id]
+    )
+    for number in range(count):
+        connection.execute(
+            "INSERT INTO tasks (user_id, id, title, description, revision) "
+            "VALUES (%s, %s, %s, %s, 1)",
+            [user_id, new_id(), f"Crème {number}", "'\\ oat milk" if number % 2 else None],
+        )
+    return user_id
+
+
+def test_an_upgrade_to_the_search_computes_the_words_of_every_task(empty: str) -> None:
+    migrations.upgrade(empty, "0002")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        user_id = insert_tasks(connection, 250)  # of three pages
+
+        migrations.upgrade(empty)
+
+        stored = connection.execute(
+            "SELECT title, description, title_words, description_words, "
+            "CAST(%s AS tsvector), CAST(%s AS tsvector) FROM tasks WHERE title = 'Crème 249'",
+            [title_vector(user_id, "Crème 249"), description_vector(user_id, "'\\ oat milk")],
+        ).fetchone()
+        found = connection.execute(
+            "SELECT count(*) FROM tasks "
+            "WHERE (title_words || description_words) @@ CAST(%s AS tsquery)",
+            [search_query(user_id, "creme")],
+        ).fetchone()
+
+    assert stored is not None
+    assert stored[2:4] == stored[4:6]
+    assert found == (250,)
+
+
+def test_a_downgrade_from_the_search_keeps_the_tasks_and_their_former_search(
+    empty: str,
+) -> None:
+    migrations.upgrade(empty, "0002")
+    before = schema_of(empty)
+    with psycopg.connect(empty, autocommit=True) as connection:
+        insert_tasks(connection, 2)
+        migrations.upgrade(empty)
+
+        migrations.downgrade(empty, "0002")
+
+        found = connection.execute(
+            "SELECT title FROM tasks WHERE search @@ websearch_to_tsquery('simple', 'milk')"
+        ).fetchall()
+    assert found == [("Crème 1",)]
+    assert sorted(schema_of(empty).split("\n")) == sorted(before.split("\n"))
+
+
 def test_an_upgrade_of_the_newest_schema_changes_nothing(migrated: str) -> None:
     with psycopg.connect(migrated, autocommit=True) as connection:
         connection.execute("INSERT INTO user_emails VALUES ('a@b.org', gen_random_uuid())")
         migrations.upgrade(migrated)
 
         assert connection.execute("SELECT count(*) FROM user_emails").fetchone() == (1,)
+
+
+def test_counters_of_quotas_begin_with_what_is_there(empty: str) -> None:
+    migrations.upgrade(empty, "0002")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash) "
+            "SELECT gen_random_uuid(), 'u' || n || '@example.com', 'x' FROM generate_series(0, 2) n"
+        )
+        numbered = "SELECT id, substr(email, 2, 1)::int AS n FROM users"
+        connection.execute(
+            "INSERT INTO tasks (user_id, id, title, revision, trashed_at) "
+            "SELECT id, gen_random_uuid(), 't', 1, CASE WHEN i = 1 THEN now() END "
+            f"FROM ({numbered}) u, generate_series(1, n) i".encode()
+        )
+        connection.execute(
+            "INSERT INTO idempotency_keys (user_id, id, fingerprint, headers, body, expires_at) "
+            "SELECT id, gen_random_uuid(), decode(repeat('00', 32), 'hex'), '{}', 'body', now() "
+            f"FROM ({numbered}) u, generate_series(1, n)".encode()
+        )
+        migrations.upgrade(empty)
+
+        counted = connection.execute(
+            "SELECT task_count, stored_response_bytes FROM users ORDER BY email"
+        ).fetchall()
+    bytes_of_a_key = 256 + len("{}") + len("body")
+    assert counted == [(n, n * bytes_of_a_key) for n in range(3)]
 
 
 def test_concurrent_upgrades_of_an_empty_database_do_not_collide(empty: str) -> None:
@@ -145,12 +233,34 @@ def test_a_database_that_was_downgraded_is_not_current(migrated: str) -> None:
     assert not migrations.is_current(migrated)
 
 
-def test_the_database_of_a_newer_version_is_current(migrated: str) -> None:
-    # So that the former version still starts while the next one is rolled out.
+@pytest.mark.parametrize(
+    "work", [migrations.upgrade, migrations.downgrade, migrations.is_current, migrations.check]
+)
+def test_schema_of_a_newer_version_is_rejected_with_both_versions(
+    migrated: str, work: Callable[[str], object]
+) -> None:
     with psycopg.connect(migrated, autocommit=True) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = 'from the future'")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = schema_of(migrated)
 
-    assert migrations.is_current(migrated)
+    with pytest.raises(StartupError) as raised:
+        work(migrated)
+
+    line = str(raised.value)
+    assert "revision 9999" in line
+    assert f"knows is {newest()}" in line
+    assert f"Duly {version('duly')}" in line
+    assert schema_of(migrated) == before
+
+
+def test_check_of_an_outdated_schema_names_the_command(empty: str) -> None:
+    with pytest.raises(StartupError, match="duly migrate"):
+        migrations.check(empty)
+
+
+def newest() -> str:
+    files = Path(migrations.__file__).parent.glob("versions/[0-9]*.py")
+    return max(file.name for file in files).split("_")[0]
 
 
 @pytest.mark.parametrize("work", [migrations.upgrade, migrations.downgrade, migrations.is_current])
@@ -163,3 +273,34 @@ def test_a_database_that_can_not_be_reached_is_one_line(work: object) -> None:
 def test_a_database_of_that_name_that_is_not_there_is_one_line(dsn: str) -> None:
     with pytest.raises(StartupError, match='database "nonexistent" does not exist'):
         migrations.upgrade(dsn.replace("/duly?", "/nonexistent?"))
+
+
+def test_upgrade_keeps_the_refresh_tokens_spent_lately_and_the_revocations(empty: str) -> None:
+    migrations.upgrade(empty, "0002")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash) "
+            "VALUES (gen_random_uuid(), 'ada@example.com', 'x')"
+        )
+        connection.execute(
+            "INSERT INTO sessions "
+            "(user_id, id, refresh_hash, previous_hash, rotated_at, expires_at) "
+            "SELECT id, gen_random_uuid(), sha256('new'), sha256('old'), now(), now() FROM users"
+        )
+        connection.execute(
+            "INSERT INTO sessions (user_id, id, refresh_hash, expires_at) "
+            "SELECT id, gen_random_uuid(), sha256('first'), now() FROM users"
+        )
+        connection.execute(
+            "INSERT INTO revoked_sessions VALUES (gen_random_uuid(), now() + interval '1 minute')"
+        )
+
+        migrations.upgrade(empty)
+
+        rows = connection.execute(
+            "SELECT refresh_hash = sha256('new'), spent_hashes = ARRAY[sha256('old')], "
+            "cardinality(spent_at) FROM sessions ORDER BY 3"
+        ).fetchall()
+        assert rows == [(False, False, 0), (True, True, 1)]
+        kept = "SELECT expires_at > now() + interval '60 minutes' FROM revoked_sessions"
+        assert connection.execute(kept).fetchall() == [(True,)]

@@ -132,6 +132,18 @@ async def test_common_passwords_are_refused(alice: Account, password: str) -> No
     assert fault(await change(alice, password)) == "body.new_password"
 
 
+@pytest.mark.parametrize(
+    "password", [" " * 8, "\u3000" * 8, "\u200b" * 12, "\t\n \u00a0" * 3, "\ufeff\u2060" * 8]
+)
+async def test_blank_password_is_rejected(alice: Account, password: str) -> None:
+    registering = await alice.client.post(
+        f"{API}/auth/register", json=RegistrationFactory(password=password)
+    )
+
+    assert fault(registering) == "body.password"
+    assert fault(await change(alice, password)) == "body.new_password"
+
+
 @pytest.mark.parametrize("password", ["", "7 chars", "x y" * 42 + "xyz", "\U0001f511" * 129])
 async def test_passwords_of_another_length_are_refused(alice: Account, password: str) -> None:
     registering = await alice.client.post(

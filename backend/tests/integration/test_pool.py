@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.errors import DivisionByZero
 from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
+from duly.database import connections
 from duly.database.pool import Pool
 from tests.accounts import Account, register
 from tests.database import execute
@@ -189,6 +192,117 @@ async def test_a_pool_that_is_closed_is_unavailable(dsn: str) -> None:
 
     with pytest.raises(ServiceUnavailable):
         await pid_of(pool)
+
+
+async def test_database_that_is_down_is_not_asked_when_nobody_waits(
+    pools: AsyncExitStack, tmp_path: Path
+) -> None:
+    asked = 0
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        writer.close()
+
+    server = await asyncio.start_unix_server(refuse, tmp_path / ".s.PGSQL.5432")
+    try:
+        pool = await open_pool(pools, f"postgresql:///duly?host={tmp_path}", timeout=0.5)
+        with pytest.raises(ServiceUnavailable):
+            await pid_of(pool)
+        await asyncio.sleep(1.5)  # longer than any pause between two attempts
+        before = asked
+        await asyncio.sleep(1.5)
+        assert before > 1
+        assert asked == before
+    finally:
+        server.close()
+
+
+async def test_request_cancelled_as_it_gets_a_connection_loses_none(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn)
+    async with pool.transaction() as transaction:
+        await transaction.fetch(PID, {})
+        request = asyncio.create_task(pid_of(pool))
+        await asyncio.sleep(0.05)
+        assert pool.connections.waiting_count == 1
+    request.cancel()  # it has the connection, and does not know yet
+
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert pool.connections.idle_count == pool.connections.open_count == 1
+
+
+async def test_connections_unused_for_long_are_closed_except_one(
+    dsn: str, pools: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await open_pool(pools, dsn, size=3)
+    async with AsyncExitStack() as held:
+        for _ in range(3):
+            await held.enter_async_context(pool.transaction())
+    assert pool.connections.idle_count == 3
+    pool.connections._tidy()
+    assert pool.connections.idle_count == 3
+
+    monkeypatch.setattr(connections, "_IDLE_TIME", 0.0)
+    pool.connections._tidy()
+
+    assert pool.connections.idle_count == pool.connections.open_count == 1
+    assert await pid_of(pool)
+
+
+async def test_connection_beyond_its_lifetime_is_replaced(dsn: str, pools: AsyncExitStack) -> None:
+    pool = await open_pool(pools, dsn)
+    old = await pid_of(pool)
+    [connection] = pool.connections._idle
+    connection.expires_at = 0.0
+
+    assert await pid_of(pool) == old
+    assert await pid_of(pool) != old
+
+
+async def test_transaction_that_ignored_an_error_raises_instead_of_rolling_back_silently(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn)
+
+    async def work() -> None:
+        async with pool.transaction() as transaction:
+            with suppress(DivisionByZero):
+                await transaction.fetch(b"SELECT 1 / 0", {})
+
+    with pytest.raises(RuntimeError, match="ignored"):
+        await work()
+    assert await pid_of(pool)
+
+
+async def test_part_of_a_transaction_that_fails_leaves_the_rest(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn)
+
+    async with pool.transaction() as whole:
+        await whole.fetch(b"CREATE TEMPORARY TABLE notes (n int) ON COMMIT DROP", {})
+        for number in (1, 2):
+            with suppress(DivisionByZero):
+                async with whole.transaction() as part:
+                    await part.fetch(b"INSERT INTO notes VALUES (%(n)s)", {"n": number})
+                    async with part.transaction() as inner:
+                        await inner.fetch(b"SELECT 1 / %(n)s", {"n": number - 1})
+        assert await whole.fetch(b"SELECT n FROM notes", {}) == [{"n": 2}]
+
+
+async def test_server_notices_when_the_client_of_a_statement_goes(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    """Also a server that is not ours, which has the setting off."""
+    off = f"{dsn}&options=-c%20client_connection_check_interval%3D0"
+    pool = await open_pool(pools, off)
+
+    [row] = await pool.fetch(b"SHOW client_connection_check_interval", {})
+
+    assert row == {"client_connection_check_interval": "1s"}
 
 
 async def test_unavailable_says_when_to_try_again() -> None:

@@ -86,6 +86,56 @@ async def test_two_workers_count_together(
     assert statuses == [401, 401, 401, 401, 429, 429]
 
 
+async def test_burst_on_two_workers_gets_no_more_tries_than_one_budget_has(
+    settings: Settings, redis: Redis, alice: Account, address: str
+) -> None:
+    shared = {"rate_limit_storage": redis.url, "login_account_limit": "4/minute"}
+    async with (
+        running(settings, address, **shared) as first,
+        running(settings, address, **shared) as second,
+    ):
+        statuses = await asyncio.gather(
+            *(fail_to_sign_in((first, second)[number % 2], alice.email) for number in range(24))
+        )
+
+    assert sorted(statuses) == [401] * 4 + [429] * 20
+
+
+async def test_right_passwords_spend_nothing_of_a_shared_budget(
+    settings: Settings, redis: Redis, alice: Account, address: str
+) -> None:
+    shared = {"rate_limit_storage": redis.url, "login_account_limit": "4/minute"}
+    async with running(settings, address, **shared) as client:
+        alice.client = client
+        for _ in range(8):
+            await alice.sign_in_again()
+
+        statuses = [await fail_to_sign_in(client, alice.email) for _ in range(6)]
+
+    assert statuses == [401] * 4 + [429] * 2
+
+
+async def test_shared_budget_ignores_changes_of_the_wall_clock(
+    settings: Settings,
+    redis: Redis,
+    alice: Account,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = {"rate_limit_storage": redis.url, "login_account_limit": "1/minute"}
+    async with running(settings, address, **shared) as client:
+        now = time.time
+        monkeypatch.setattr(time, "time", lambda: now() + 86400)
+        assert await fail_to_sign_in(client, alice.email) == 401
+        monkeypatch.undo()
+
+        body = {"email": alice.email, "password": alice.password}
+        refused = await client.post(f"{API}/auth/login", json=body)
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+
+
 async def test_two_workers_with_memory_count_for_themselves(
     settings: Settings, alice: Account, address: str
 ) -> None:

@@ -1,13 +1,19 @@
 """Refresh tokens: each works once, a racing tab is forgiven, and reuse ends the session."""
 
 import asyncio
+import itertools
+import random
+import time
+from collections import Counter, defaultdict
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from limits import parse
 
 from duly.core.config import Settings
+from duly.models.sessions import MAX_SPENT
 from duly.services import operators
 from tests.accounts import API, Account, error_code
 from tests.database import age, execute
@@ -97,13 +103,95 @@ async def test_later_reuse_is_refused_and_ends_the_session(alice: Account, dsn: 
     assert (await alice.get("/users/me")).status_code == 401
 
 
-async def test_reuse_of_a_token_two_generations_old_ends_the_session(alice: Account) -> None:
-    oldest = await rotate(alice)
-    await rotate(alice)
+async def test_each_spent_token_within_its_window_gets_its_own_successor(alice: Account) -> None:
+    tokens = [await rotate(alice) for _ in range(5)]
+    tokens.append(alice.session["refresh_token"])
 
+    for spent, successor in itertools.pairwise(tokens):
+        replayed = await refresh(alice.client, spent)
+        assert replayed.status_code == 200
+        assert replayed.json()["refresh_token"] == successor
+
+    await rotate(alice)
+    assert (await alice.get("/users/me")).status_code == 200
+
+
+async def test_token_two_generations_old_after_its_window_ends_the_session(
+    alice: Account, dsn: str
+) -> None:
+    oldest = await rotate(alice)
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW)
+    second = await rotate(alice)
+
+    assert (await refresh(alice.client, second)).status_code == 200
     assert (await refresh(alice.client, oldest)).status_code == 401
     assert (await refresh(alice.client, alice.session["refresh_token"])).status_code == 401
     assert (await alice.get("/users/me")).status_code == 401
+
+
+async def test_rotations_trim_spent_tokens_that_left_the_window(alice: Account, dsn: str) -> None:
+    for _ in range(5):
+        await rotate(alice)
+    await age(dsn, alice.id, seconds=REPLAY_WINDOW)
+    kept = [await rotate(alice) for _ in range(3)]
+
+    sql = "SELECT cardinality(spent_hashes), spent_at[1] <= spent_at[3] FROM sessions"
+    assert await execute(dsn, f"{sql} WHERE user_id = %s", alice.id) == [(3, True)]
+    for token in kept:
+        assert (await refresh(alice.client, token)).status_code == 200
+
+
+async def test_more_rotations_than_a_session_remembers_are_throttled_not_refused(
+    settings: Settings, alice: Account, dsn: str, address: str
+) -> None:
+    async with running(settings, address, refresh_limit="1000/minute") as client:
+        alice.client = client
+        spent = [await rotate(alice) for _ in range(MAX_SPENT)]
+
+        refused = await refresh(client, alice.session["refresh_token"])
+
+        assert refused.status_code == 429
+        assert error_code(refused) == "RATE_LIMITED"
+        assert int(refused.headers["retry-after"]) == REPLAY_WINDOW
+        assert (await refresh(client, spent[0])).status_code == 200
+        await age(dsn, alice.id, seconds=REPLAY_WINDOW)
+        await rotate(alice)
+
+
+async def test_clients_racing_with_old_and_new_tokens_stay_signed_in(
+    pair: tuple[Account, Account], instances: tuple[FastAPI, FastAPI], dsn: str
+) -> None:
+    """Twelve clients follow one session's tokens, each at its own pace, on two instances."""
+    for app in instances:
+        app.state.context.throttle._refresh = parse("100000/minute")
+    here, there = pair
+    first = here.session["refresh_token"]
+    statuses: Counter[int] = Counter()
+    successors: defaultdict[str, set[str]] = defaultdict(set)
+
+    async def follow(client: httpx.AsyncClient, number: int) -> None:
+        token, random_ = first, random.Random(number)
+        for _ in range(20):
+            response = await refresh(client, token)
+            statuses[response.status_code] += 1
+            if response.status_code != 200:
+                continue
+            successors[token].add(response.json()["refresh_token"])
+            # The client may not have got the response, and then tries again.
+            if random_.random() < 0.6:
+                token = response.json()["refresh_token"]
+
+    started = time.monotonic()
+    await asyncio.gather(
+        *(follow((here, there)[number % 2].client, number) for number in range(12))
+    )
+    assert time.monotonic() - started < REPLAY_WINDOW, "too slow to be within one window"
+
+    assert statuses == {200: 240}
+    assert {len(found) for found in successors.values()} == {1}
+    assert len(successors) > 5
+    sql = "SELECT count(*) FROM sessions WHERE user_id = %s"
+    assert await execute(dsn, sql, here.id) == [(1,)]
 
 
 async def test_reuse_leaves_other_sessions_alone(alice: Account, bob: Account, dsn: str) -> None:
@@ -238,3 +326,15 @@ async def test_a_refresh_of_a_session_that_is_over_is_no_reuse(
 
     assert response.status_code == 401
     assert "session.refresh_reused" not in logs.getvalue()
+
+
+async def test_replay_rejected_for_another_reason_keeps_the_session(
+    app: FastAPI, alice: Account, dsn: str
+) -> None:
+    used = await rotate(alice)
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+
+    assert (await refresh(alice.client, used)).status_code == 401
+
+    await operators.enable_user(app.state.context, alice.email)
+    await rotate(alice)

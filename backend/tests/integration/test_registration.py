@@ -7,9 +7,12 @@ from uuid import UUID
 import httpx
 import pytest
 
+from duly.core.config import Settings
+from duly.services import operators
 from tests.accounts import API, Account, error_code, register
 from tests.database import execute
 from tests.factories import RegistrationFactory
+from tests.instances import running
 
 USER_FIELDS = {"id", "email", "name", "timezone", "created_at", "updated_at"}
 
@@ -218,3 +221,20 @@ async def test_only_a_hash_of_the_refresh_token_is_stored(alice: Account, dsn: s
 
     assert len(digest) == 32
     assert digest not in alice.session["refresh_token"].encode()
+
+
+async def test_closed_registration_is_refused_and_operators_still_create_accounts(
+    settings: Settings, address: str
+) -> None:
+    async with running(settings, address, registration="closed") as client:
+        body = RegistrationFactory()
+
+        refused = await client.post(f"{API}/auth/register", json=body)
+
+        assert refused.status_code == 403
+        assert error_code(refused) == "REGISTRATION_CLOSED"
+        credentials = {"email": body["email"], "password": body["password"]}
+        assert (await client.post(f"{API}/auth/login", json=credentials)).status_code == 401
+        context = client._transport.app.state.context  # type: ignore[attr-defined]
+        await operators.create_user(context, body["email"], body["password"], None)
+        assert (await client.post(f"{API}/auth/login", json=credentials)).status_code == 200

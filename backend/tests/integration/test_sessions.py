@@ -73,6 +73,60 @@ async def test_the_list_holds_no_token(alice: Account) -> None:
     assert "hash" not in response.text
 
 
+async def test_list_in_pages_returns_each_session_once(alice: Account, bob: Account) -> None:
+    for _ in range(4):
+        await alice.sign_in_again()
+        await bob.sign_in_again()
+    whole = (await alice.get("/auth/sessions", params={"include_total": "true"})).json()
+    assert whole["next_cursor"] is None
+    assert whole["total"] == len(whole["items"]) == 5
+
+    pages, cursor = [], None
+    while True:
+        query = {"limit": "2"} if cursor is None else {"limit": "2", "cursor": cursor}
+        page = (await alice.get("/auth/sessions", params=query)).json()
+        assert page["total"] is None
+        pages.append(page["items"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [item for page in pages for item in page] == whole["items"]
+    exported = (await alice.get("/users/me/export")).json()["sessions"]
+    assert exported == whole["items"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": "0"}, {"limit": "101"}, {"cursor": "AAAA"}, {"offset": "1"}]
+)
+async def test_list_with_an_invalid_query_is_rejected(
+    alice: Account, query: dict[str, str]
+) -> None:
+    response = await alice.get("/auth/sessions", params=query)
+
+    assert response.status_code == 400
+    [field] = response.json()["error"]["details"]["fields"]
+    assert field["path"] == f"query.{next(iter(query))}"
+
+
+async def test_list_with_another_lists_or_another_users_cursor_is_rejected(
+    alice: Account, bob: Account
+) -> None:
+    for account in (alice, bob):
+        await account.sign_in_again()
+        await account.create_task()
+        await account.create_task()
+    tasks = (await alice.get("/tasks", params={"limit": "1"})).json()["next_cursor"]
+    others = (await bob.get("/auth/sessions", params={"limit": "1"})).json()["next_cursor"]
+    own = (await alice.get("/auth/sessions", params={"limit": "1"})).json()["next_cursor"]
+
+    for cursor, status in ((tasks, 400), (others, 400), (own, 200)):
+        response = await alice.get("/auth/sessions", params={"cursor": cursor})
+        assert response.status_code == status
+    assert (await alice.get("/tasks", params={"cursor": own})).status_code == 400
+
+
 async def test_an_expired_session_is_not_listed(alice: Account, dsn: str) -> None:
     await age(dsn, alice.id, seconds=31 * 86400)
 

@@ -32,6 +32,19 @@ async def test_a_task_of_another_user_is_not_found(alice: Account, bob: Account)
     assert error_code(response) == "NOT_FOUND"
 
 
+async def test_invisible_title_is_rejected(alice: Account) -> None:
+    task = (await alice.post("/tasks", {"title": "Buy milk"})).json()
+
+    for title in ("\u200b", "\ufeff\ufeff", "\u202e\u200f", "\u2800", "\u3164", "\U000e0020"):
+        for response in (
+            await alice.post("/tasks", {"title": title}),
+            await alice.patch(f"/tasks/{task['id']}", {"title": title}),
+        ):
+            assert response.status_code == 400, ascii(title)
+            assert response.json()["error"]["details"]["fields"][0]["path"] == "body.title"
+    assert (await alice.get("/tasks")).json()["items"] == [task]
+
+
 async def test_a_task_that_has_only_a_title_gets_the_defaults(alice: Account) -> None:
     task = (await alice.post("/tasks", {"title": "Buy milk"})).json()
 

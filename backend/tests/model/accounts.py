@@ -1,6 +1,7 @@
 """Rules about accounts, sessions and sync."""
 
 import json
+import time
 from typing import Any
 
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from tests.model.machine import NOBODY, PASSWORDS, PICKS, USERS, Machine, rule
 from tests.model.worlds import World
 
+REPLAY_WINDOW = 10.0
 NAMES = st.none() | st.sampled_from(["Ada", "Grace", "Zoë"])
 
 
@@ -105,18 +107,23 @@ class AccountRules(Machine):
         assert answer.status == 200
         told = json.loads(answer.body)
         assert told["refresh_token"] != session.refresh
-        if session.previous:
-            session.spent.append(session.previous)
-        session.previous, session.refresh = session.refresh, told["refresh_token"]
-        session.access = told["access_token"]
+        session.spent.append((session.refresh, told["refresh_token"], time.monotonic()))
+        session.refresh, session.access = told["refresh_token"], told["access_token"]
 
     @rule(user=USERS, pick=PICKS)
     def replay_of_a_refresh_token(self, user: int, pick: int) -> None:
-        """One older than the last ends the session, at once."""
+        """Within ten seconds of its use it gets the same successor; later it ends the session."""
         world = self.worlds[user]
         session = self.session_of(world, pick)
-        if session.spent:
-            assert self._refresh(session.spent[pick % len(session.spent)]).status == 401
+        if not session.spent:
+            return
+        token, successor, used_at = session.spent[pick % len(session.spent)]
+        if time.monotonic() - used_at < REPLAY_WINDOW - 3:
+            answer = self._refresh(token)
+            assert answer.status == 200
+            assert json.loads(answer.body)["refresh_token"] == successor
+        elif time.monotonic() - used_at > REPLAY_WINDOW + 1:
+            assert self._refresh(token).status == 401
             world.end(session.id)
             assert self._refresh(session.refresh).status == 401
 

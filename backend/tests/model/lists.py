@@ -16,7 +16,9 @@ QUERIES = st.fixed_dictionaries(
         "sort": st.sampled_from(["created_at", "updated_at", "title"]).flatmap(
             lambda name: st.sampled_from([name, f"-{name}"])
         ),
-        "q": st.sampled_from(["milk", "MILK bread", "milk -bread", "-zoo", "café", "nothing"]),
+        "q": st.sampled_from(
+            ["milk", "MILK bread", "milk -bread", "-zoo", "café", "CAFE", "mi", "", "nothing"]
+        ),
     },
 )
 

@@ -21,16 +21,25 @@ def play(world: World, batch: Body, told: list[Body]) -> tuple[World | None, lis
     results: list[Result] = []
     for number, (operation, answer) in enumerate(zip(batch["operations"], told, strict=True)):
         try:
-            status, task = _play(draft, operation, refs, answer["task"], f"made by {number}")
+            status, task = _play(draft, operation, refs, answer["task"], f"created by {number}")
         except Refused as refused:
             results.append(Result(refused.status, code=refused.code))
         else:
-            results.append(Result(status, None if task is None else task.shown(world.id)))
+            results.append(
+                Result(status, _shown(task.shown(world.id), operation, status) if task else None)
+            )
             if task and answer["task"]:
                 task.adopt(answer["task"])
     if batch["atomic"] and any(result.code for result in results):
         return None, [result if result.code else NOT_APPLIED for result in results]
     return draft, results
+
+
+def _shown(task: Body, operation: Body, status: int) -> Body:
+    """The task as a result has it: without the texts that the operation has not set."""
+    is_new = status == CREATED
+    set_texts = _TEXTS if is_new else _TEXTS & set(operation.get("changes", {}))
+    return {name: value for name, value in task.items() if name in set_texts or name not in _TEXTS}
 
 
 def _play(
@@ -61,4 +70,6 @@ def _find(draft: World, operation: Body, refs: dict[str, str]) -> Task:
     return task
 
 
+CREATED = 201
+_TEXTS = {"title", "description"}
 NOT_APPLIED = Result(424, code="BATCH_NOT_APPLIED")

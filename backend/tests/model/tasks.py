@@ -269,6 +269,8 @@ class TaskRules(Machine):
             assert (item["status"], code) == (result.status, result.code), (body, told)
             shown = result.task or {}
             assert {name: (item["task"] or {}).get(name) for name in shown} == shown
+            assert ("title" in (item["task"] or {})) == ("title" in shown)
+            assert ("description" in (item["task"] or {})) == ("description" in shown)
             assert (item["task"] is None) == (result.task is None)
         if draft is not None:
             world.tasks, world.revision = draft.tasks, draft.revision

@@ -69,13 +69,12 @@ class Task:
 
 @dataclass
 class Session:
-    """A sign-in. `spent` are refresh tokens that are no longer good, even for a retry."""
+    """A sign-in. `spent` are used refresh tokens, each with its successor and when it was used."""
 
     id: str
     access: str
     refresh: str
-    previous: str | None = None
-    spent: list[str] = field(default_factory=list)
+    spent: list[tuple[str, str, float]] = field(default_factory=list)
 
 
 @dataclass
@@ -243,9 +242,22 @@ ANY = Match(None)
 
 
 def fits_words(task: Task, query: str | None) -> bool:
-    """Whether all words are in a task, and none that stands behind a minus."""
-    words = set(f"{task.title} {task.description or ''}".casefold().split())
-    return all(
-        (word.removeprefix("-") in words) != word.startswith("-")
-        for word in (query or "").casefold().split()
+    """Whether a task has all words, the last one by its beginning, and none after a minus."""
+    words = _plain(f"{task.title} {task.description or ''}").split()
+    searched = _plain(query or "").split()
+    excluded = {word.removeprefix("-") for word in searched if word.startswith("-")}
+    wanted = [word for word in searched if not word.startswith("-")]
+    return (
+        excluded.isdisjoint(words)
+        and set(wanted[:-1]) <= set(words)
+        and all(any(word.startswith(last) for word in words) for last in wanted[-1:])
     )
+
+
+def _plain(text: str) -> str:
+    """The text without case and accents."""
+    return "".join(
+        character
+        for character in unicodedata.normalize("NFD", text)
+        if not unicodedata.combining(character)
+    ).casefold()

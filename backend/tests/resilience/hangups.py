@@ -94,13 +94,11 @@ class Crowd:
     async def _ask(
         self, client: httpx.AsyncClient, person: Account, method: str, path: str, **options: Any
     ) -> None:
-        try:
-            answer = await client.request(method, API + path, headers=person.headers, **options)
-        except httpx.RemoteProtocolError:
-            # An export for which the database is late half-way can only break off.
-            assert path.endswith("/export")
+        answer = await client.request(method, API + path, headers=person.headers, **options)
+        # Another client of this person may be exporting.
+        if path.endswith("/export") and answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             return
-        # A database that is late is told of; nothing else may go wrong.
+        # A slow database is reported; nothing else may go wrong.
         is_late = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert answer.is_success or is_late, answer.text
         for other in self.people:

@@ -5,15 +5,17 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from duly import server
-from duly.database import embedded
+from duly.database import embedded, migrations
 from tests.command_line import duly
 from tests.databases import fresh_database
-from tests.programs import environment, free_port, run, the_line
+from tests.programs import environment, free_port, processes_of, run, the_line
 
 SECRET = secrets.token_hex(32)
 
@@ -90,6 +92,16 @@ def test_a_wrong_setting(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
+def test_empty_key_file_is_refused(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "secret_key").touch(mode=0o600)
+
+    line = refused(given)
+
+    assert str(data_dir / "secret_key") in line
+    assert "32 bytes" in line
+
+
 def test_a_database_without_a_secret_key(given: pytest.MonkeyPatch, dsn: str) -> None:
     assert "DULY_SECRET_KEY" in refused(given, DATABASE_URL=dsn)
 
@@ -121,18 +133,78 @@ def test_a_database_without_the_schema(given: pytest.MonkeyPatch, empty_database
     assert "duly migrate" in line
 
 
-def test_a_cluster_of_another_version(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+@pytest.fixture
+def newer_database(empty_database: str) -> str:
+    """A database that a later release has migrated."""
+    migrations.upgrade(empty_database)
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    return empty_database
+
+
+@pytest.mark.parametrize("at_start", ["true", "false"])
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_newer_schema_is_refused_with_one_line(
+    newer_database: str, data_dir: Path, command: str, at_start: str
+) -> None:
+    settings = {"DATABASE_URL": newer_database, "DULY_SECRET_KEY": SECRET}
+
+    line = the_line(run(command, data_dir=data_dir, DULY_MIGRATE_AT_START=at_start, **settings))
+
+    assert "revision 9999" in line
+
+
+def test_newer_schema_in_the_embedded_database_is_refused_with_one_line(data_dir: Path) -> None:
+    with embedded.running(data_dir) as dsn:
+        migrations.upgrade(dsn)
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    for command in (["serve"], ["migrate"], ["user", "list"]):
+        line = the_line(run(*command, data_dir=data_dir, DULY_PORT=free_port()))
+        assert "revision 9999" in line
+    assert not processes_of(data_dir)
+
+
+@pytest.mark.parametrize("found", ["15", "99"])
+def test_cluster_of_another_version_names_both_versions_and_the_way_over(
+    given: pytest.MonkeyPatch, data_dir: Path, found: str
+) -> None:
     (data_dir / "postgres").mkdir(parents=True)
-    (data_dir / "postgres" / "PG_VERSION").write_text("15\n")
+    (data_dir / "postgres" / "PG_VERSION").write_text(f"{found}\n")
 
-    assert "PostgreSQL 15" in refused(given)
+    line = refused(given)
+
+    assert f"created by PostgreSQL {found}" in line
+    assert f"Duly {version('duly')} includes PostgreSQL 18" in line
+    assert f"release of Duly that includes PostgreSQL {found}" in line
+    assert "pg_dump" in line
 
 
-def test_a_cluster_that_is_broken(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+def test_cluster_without_pg_version_is_refused_and_left_as_it_is(
+    given: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    (data_dir / "postgres" / "base").mkdir(parents=True)
+
+    line = refused(given)
+
+    assert f"{data_dir}/postgres has no file PG_VERSION" in line
+    assert f"PostgreSQL 18, which is the one in Duly {version('duly')}" in line
+    assert [path.name for path in (data_dir / "postgres").iterdir()] == ["base"]
+    assert not (data_dir / "postgres.new").exists()
+
+
+def test_broken_cluster_is_refused_with_the_reason_of_postgresql(
+    given: pytest.MonkeyPatch, data_dir: Path
+) -> None:
     (data_dir / "postgres").mkdir(parents=True)
     (data_dir / "postgres" / "PG_VERSION").write_text("18\n")
 
-    assert "embedded database" in refused(given)
+    line = refused(given)
+
+    assert "embedded database" in line
+    assert f"{data_dir}/postgres" in line
+    assert str(data_dir / "postgres.log") in line
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")

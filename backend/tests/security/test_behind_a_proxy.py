@@ -1,13 +1,18 @@
 """Whose budget a request spends, on the server as it ships, behind a proxy at 127.0.0.1."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_network
 
 import httpx
 import pytest
 
+from duly.core.config import Settings
+from duly.main import create_app
 from tests.accounts import API, Account, error_code, register
 from tests.factories import RegistrationFactory
+from tests.instances import captured_logs, client_at
 from tests.servers import Server, serving
 
 TRUSTED, UNTRUSTED = "127.0.0.1", "127.0.0.2"
@@ -145,3 +150,26 @@ async def test_a_refusal_says_when_to_come_back(proxy: httpx.AsyncClient, dora: 
 
     assert error_code(answer) == "RATE_LIMITED"
     assert 0 < int(answer.headers["retry-after"]) <= 3600
+
+
+async def test_proxy_that_names_no_client_is_logged_once(settings: Settings, address: str) -> None:
+    trusted = [ip_network(network) for network in ("10.1.0.0/16", "2001:db8::/32")]
+    with captured_logs(settings) as logs:
+        app = create_app(settings.model_copy(update={"trusted_proxies": tuple(trusted)}))
+        async with app.router.lifespan_context(app):
+            for place, forwarded in (
+                ("10.1.0.1", None),
+                ("10.1.0.1", None),
+                ("10.1.0.2", "10.1.7.7, 10.1.0.1"),
+                ("10.1.0.3", "198.51.100.4"),
+                ("2001:db8::5", "nonsense"),
+                (address, "10.1.0.9"),
+            ):
+                headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+                async with client_at(app, place, headers=headers) as client:
+                    await client.post(f"{API}/auth/login", json={"email": "a", "password": "b"})
+
+    lines = [json.loads(line) for line in logs.getvalue().splitlines()]
+    warned = [line for line in lines if line["event"] == "proxy.no_client"]
+    assert [line["address"] for line in warned] == ["10.1.0.1", "10.1.7.7", "2001:db8::5"]
+    assert all("DULY_TRUSTED_PROXIES" in line["reason"] for line in warned)

@@ -66,7 +66,9 @@ tied = select(tasks.c.id).where(MINE)
     unary_operator=lambda: tied.where(custom_op("NOT true OR")(MINE)),
     function_of_sql=lambda: select(func.query_to_xml("SELECT * FROM tasks", True, True, "")),
     function_in_a_schema=lambda: select(func.pg_catalog.lower("x")),
-    function_as_a_table=lambda: select(func.ts_stat("SELECT search FROM tasks").table_valued("w")),
+    function_as_a_table=lambda: select(
+        func.ts_stat("SELECT title_words FROM tasks").table_valued("w")
+    ),
     function_of_a_setting=lambda: select(func.set_config("search_path", "x", False)),
     function_of_a_raw_name=lambda: select(Function(quoted_name(f"{EVIL}, now", False))),
     function_as_a_sample=lambda: select(

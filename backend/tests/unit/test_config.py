@@ -1,12 +1,11 @@
 """Settings: what they default to, what stops the start, and how `.env.example` lists them."""
 
-import stat
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from duly.core.config import Settings, environment_name, load_settings, signing_secret
+from duly.core.config import Settings, environment_name, load_settings
 from duly.core.errors import StartupError
 from duly.services.counters import open_storage
 
@@ -48,6 +47,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.rate_limit == "600/minute"
     assert settings.login_account_limit == "10/minute"
     assert settings.login_address_limit == "100/hour"
+    assert settings.login_total_limit == "1000/day"
+    assert settings.max_sessions == 100
+    assert settings.registration == "open"
     assert settings.register_limit == "30/minute"
     assert settings.refresh_limit == "60/minute"
     assert settings.access_token_minutes == 15
@@ -284,37 +286,6 @@ def test_the_general_budget_can_be_lifted(elsewhere: pytest.MonkeyPatch) -> None
 def test_settings_can_not_be_changed_afterwards() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_settings().port = 1  # type: ignore[misc]
-
-
-def test_a_signing_key_is_made_once_and_kept_for_its_owner_only(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path / "data")
-
-    first, second = signing_secret(settings), signing_secret(settings)
-
-    assert first == second
-    assert len(bytes.fromhex(first)) == 32
-    assert [path.name for path in settings.data_dir.iterdir()] == ["secret_key"]
-    assert stat.S_IMODE((settings.data_dir / "secret_key").stat().st_mode) == 0o600
-
-
-def test_each_data_directory_has_a_signing_key_of_its_own(tmp_path: Path) -> None:
-    one, other = (signing_secret(load_settings(data_dir=tmp_path / name)) for name in "ab")
-
-    assert one != other
-
-
-def test_a_secret_that_is_set_is_used_and_not_kept(tmp_path: Path) -> None:
-    settings = load_settings(secret_key=GOOD, data_dir=tmp_path / "data")
-
-    assert signing_secret(settings) == GOOD
-    assert not settings.data_dir.exists()
-
-
-def test_a_signing_key_that_can_not_be_kept_stops_the_start(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file")
-
-    with pytest.raises(StartupError, match="signing key"):
-        signing_secret(load_settings(data_dir=tmp_path / "data"))
 
 
 # .env.example

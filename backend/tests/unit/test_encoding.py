@@ -1,11 +1,12 @@
 """JSON as it is sent, and the identifiers in it."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 
-from duly.utils.encoding import encode
+from duly.utils.encoding import RepeatedMember, decode, encode
 from duly.utils.identifiers import new_id
 
 
@@ -53,3 +54,41 @@ def test_an_id_is_a_uuid_of_version_7() -> None:
     assert type(made) is UUID
     assert made.version == 7
     assert made.variant == "specified in RFC 4122"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":1,"a":2}',
+        b'{"a":1,"a":1}',
+        b'{"a":1,"\\u0061":2}',
+        b'{"a":{"b":1,"c":2,"b":3}}',
+        b'[{"x":1},{"x":1,"x":1}]',
+        b'{"a":' + b"9" * 300 + b',"a":1}',
+    ],
+    ids=lambda text: text[:40].decode(),
+)
+def test_repeated_member_is_rejected(text: bytes) -> None:
+    with pytest.raises(RepeatedMember):
+        decode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b'{"a":1,"A":2}', {"a": 1, "A": 2}),
+        (b'[{"a":1},{"a":1}]', [{"a": 1}, {"a": 1}]),
+        (b'{"a":{"a":1}}', {"a": {"a": 1}}),
+        (b'{"e\xcc\x81":1,"\xc3\xa9":2}', {"e\u0301": 1, "\u00e9": 2}),
+        (b"{}", {}),
+        (b"null", None),
+    ],
+)
+def test_members_of_different_names_are_kept(text: bytes, value: object) -> None:
+    assert decode(text) == value
+
+
+@pytest.mark.parametrize("depth", [990, 1_020, 5_000, 400_000])
+def test_deep_nesting_is_parsed_or_rejected(depth: int) -> None:
+    with contextlib.suppress(ValueError):
+        decode(b'{"a":' * depth + b"1" + b"}" * depth)

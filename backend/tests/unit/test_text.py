@@ -1,5 +1,6 @@
 """Text as it is cleaned before it is stored, and numbers and booleans in a URL."""
 
+import re
 from typing import Annotated
 from unicodedata import category, is_normalized, normalize
 
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from duly.schemas.base import Text
+from duly.schemas.base import Text, is_visible
 from duly.schemas.tasks import TaskQuery
 
 # However busy the machine is.
@@ -39,7 +40,8 @@ refused = st.characters(categories=["Cc", "Cs"])
 
 
 def fits(text: str, minimum: int = 1) -> bool:
-    return minimum <= len(normalize("NFC", text).strip()) <= 20
+    stored = normalize("NFC", text).strip()
+    return minimum <= len(stored) <= 20 and (not minimum or is_visible(stored))
 
 
 @patient
@@ -84,7 +86,7 @@ def test_length_is_counted_once_the_text_is_clean(before: str, text: str, after:
     if fits(text):
         assert clean(before + text + after) == normalize("NFC", text)
     else:
-        with pytest.raises(ValidationError, match="1 to 20 characters"):
+        with pytest.raises(ValidationError, match=r"1 to 20 characters|visible"):
             clean(before + text + after)
 
 
@@ -143,6 +145,44 @@ def test_no_control_character_is_missed() -> None:
 )
 def test_text_is_stored_as_given(text: str) -> None:
     assert clean(text) == text
+
+
+# White space, Unicode's default-ignorable characters, and what else shows nothing.
+INVISIBLE = [
+    *map(chr, (0xA0, 0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x1680, 0x17B4, 0x17B5, 0x180B, 0x180E)),
+    *map(chr, (0x2003, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x202A, 0x202E, 0x2060)),
+    *map(chr, (0x2066, 0x2069, 0x206F, 0x2800, 0x3000, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0)),
+    *map(chr, (0xFFF9, 0x13430, 0x1BCA0, 0x1D173, 0xE0001, 0xE0020, 0xE007F, 0xE0100)),
+]
+
+
+@pytest.mark.parametrize("char", INVISIBLE, ids=ascii)
+def test_text_of_invisible_characters_only_is_rejected(char: str) -> None:
+    for text in (char, char * 20, f"{char}\u200b{char}", f"\t {char} {char} \n"):
+        with pytest.raises(ValidationError, match=r"visible|1 to 20"):
+            clean(text)
+    assert clean(f"{char}a{char}").strip(char) == "a"
+    assert clean_paragraphs(f"a{char}") in {"a", f"a{char}"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [".", "\u0301", "\u00b7", "\u0600", "-", "\U0001f600", "\ufffd", "\u3007", "_"],
+    ids=ascii,
+)
+def test_text_of_one_visible_character_is_accepted(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", [*INVISIBLE, "a", "\u0301", "\U0001f600", "\t", "\u0600"], ids=ascii
+)
+def test_pattern_in_openapi_agrees_with_the_check(text: str) -> None:
+    pattern = Line.model_json_schema()["properties"]["value"]["pattern"]
+
+    # Beyond U+FFFF the pattern is more lenient: not every dialect can write those characters.
+    if ord(text) < 0x10000 or is_visible(text):
+        assert (re.search(pattern, text) is not None) == is_visible(text)
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, ["text"], {"text": 1}], ids=repr)

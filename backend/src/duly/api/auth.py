@@ -2,61 +2,86 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Response
-from fastapi.security import OAuth2PasswordRequestForm
+from fastapi import Form, Query, Response
 from pydantic import ValidationError
 
 from duly.api.deps import Caller, Client, Context, SessionId
 from duly.api.responses import Encoded
 from duly.core.errors import Unauthenticated
-from duly.schemas.auth import Credentials, Refresh, Registration
-from duly.services import auth, sessions
+from duly.schemas.auth import Credentials, PasswordForm, Refresh, Registration, SessionQuery
+from duly.services import auth, session_lists, sessions
 
 
 async def register(context: Context, client: Client, body: Registration) -> Response:
-    """Make an account, and sign it in."""
+    """Create an account and sign in.
+
+    The response is the first session of the new account.
+    """
     return Encoded(await auth.register(context, body, client), 201)
 
 
 async def login(context: Context, client: Client, body: Credentials) -> Response:
-    """Sign in."""
+    """Sign in with email and password.
+
+    A wrong password and an unknown email get the same response.
+    """
     return Encoded(await auth.login(context, body, client))
 
 
-async def token(
-    context: Context, client: Client, form: Annotated[OAuth2PasswordRequestForm, Depends()]
+async def login_with_form(
+    context: Context, client: Client, form: Annotated[PasswordForm, Form()]
 ) -> Response:
-    """Sign in with the OAuth2 password form, as *Authorize* in `/docs` does."""
+    """Sign in with the OAuth2 password form.
+
+    *Authorize* in `/docs` uses it. Other clients send JSON to `/auth/login`.
+    """
     try:
         credentials = Credentials(email=form.username, password=form.password)
     except ValidationError:
-        raise Unauthenticated("The e-mail or the password is wrong.") from None
+        raise Unauthenticated("Incorrect email or password.") from None
     return Encoded(await auth.login(context, credentials, client))
 
 
 async def refresh(context: Context, body: Refresh) -> Response:
-    """Exchange a refresh token for new tokens. Each works once; a replay ends the session."""
+    """Exchange a refresh token for new tokens.
+
+    Each refresh token works once. Using one again later ends its session.
+    """
     return Encoded(await sessions.refresh_session(context, body.refresh_token))
 
 
 async def logout(context: Context, caller: Caller) -> Response:
-    """End this session: its tokens stop working."""
+    """End this session.
+
+    Its access and refresh tokens stop working.
+    """
     await auth.logout(context, caller)
     return Response(status_code=204)
 
 
-async def list_sessions(caller: Caller) -> Response:
-    """List your sessions."""
-    return Encoded({"items": await sessions.list_sessions(caller)})
+async def list_sessions(
+    context: Context, caller: Caller, query: Annotated[SessionQuery, Query()]
+) -> Response:
+    """List your sessions, the newest first, page by page.
+
+    `is_current` marks the session that sent the request.
+    """
+    return Encoded(await session_lists.read_page(caller, context.keyring, query))
 
 
 async def end_all_sessions(context: Context, caller: Caller) -> Response:
-    """End all your sessions, this one included."""
+    """End all your sessions.
+
+    This one is included. All their tokens stop working.
+    """
     await sessions.end_all(context, caller)
     return Response(status_code=204)
 
 
 async def end_session(context: Context, caller: Caller, session_id: SessionId) -> Response:
-    """End one of your sessions."""
+    """End one of your sessions.
+
+    Its tokens stop working.
+    """
     await sessions.end_one(context, caller, session_id)
     return Response(status_code=204)

@@ -1,21 +1,24 @@
 """What routes depend on: the application's context, the client, and who is signed in."""
 
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import OAuth2PasswordBearer
+from pydantic import AfterValidator, Field
 
 from duly.api.middleware import BUDGET
 from duly.core.errors import Forbidden, PreconditionRequired, Unauthenticated
-from duly.core.logging import bind_user
+from duly.core.logging import bind_user, log
 from duly.core.security import InvalidToken
 from duly.database.scope import UserScope
 from duly.services import context as services
 from duly.services.tasks import Versions
-from duly.utils.addresses import client_address
-from duly.utils.etags import versions
+from duly.utils.addresses import client_address, is_trusted, source_address
+from duly.utils.etags import PATTERN as TAGS
+from duly.utils.etags import is_well_formed, versions
 
 QUERY_FAULTS = "duly.query_faults"
 """Where the scope holds what is wrong with the query."""
@@ -34,13 +37,26 @@ Context = Annotated[services.Context, Depends(get_context)]
 
 async def get_client(request: Request, context: Context) -> services.Client:
     """Where the request comes from."""
-    address = client_address(
-        request.client.host if request.client else "unknown",
-        # One header in several lines is one list; some proxies write a line of their own.
-        ",".join(request.headers.getlist("x-forwarded-for")),
-        context.settings.trusted_proxies,
-    )
+    peer = request.client.host if request.client else "unknown"
+    # One header in several lines is one list; some proxies write a line of their own.
+    forwarded_for = ",".join(request.headers.getlist("x-forwarded-for"))
+    trusted = context.settings.trusted_proxies
+    found = source_address(peer, forwarded_for, trusted)
+    if is_trusted(found, trusted):
+        _warn_of_proxy(found)
+    address = client_address(peer, forwarded_for, trusted)
     return services.Client(address, request.headers.get("user-agent"))
+
+
+@lru_cache(maxsize=256)
+def _warn_of_proxy(address: str) -> None:
+    """Log, once per address, that a trusted proxy has named no client."""
+    log.warning(
+        "proxy.no_client",
+        address=address,
+        reason="this address is in DULY_TRUSTED_PROXIES, but X-Forwarded-For named no client; "
+        "its clients share one budget, or it is not a proxy",
+    )
 
 
 Client = Annotated[services.Client, Depends(get_client)]
@@ -80,25 +96,40 @@ Scope = Annotated[UserScope, Depends(get_scope)]
 
 async def check_path_user(
     scope: Scope,
-    user_id: Annotated[str, Path(description="your own id, or `me`", examples=["me"])],
+    user_id: Annotated[str, Path(description="The caller's id, or `me`.", examples=["me"])],
 ) -> None:
     """Refuse a path that names another user. Raises `Forbidden`."""
     if user_id != "me" and user_id.lower() != str(scope.user_id):
         raise Forbidden
 
 
+def _check_tags(header: str) -> str:
+    if not is_well_formed(header):
+        raise ValueError('Must be * or entity tags in double quotes, such as "2"')
+    return header
+
+
+# The pattern is declared for clients; the validator checks it, with a message of its own.
+_EntityTags = Annotated[
+    str, AfterValidator(_check_tags), Field(json_schema_extra={"pattern": TAGS})
+]
+
+
 async def get_versions(
     context: Context,
     if_match: Annotated[
-        str | None,
+        _EntityTags | None,
         Header(
             alias="If-Match",
-            description="change it only if it has this version",
+            description="Change the task only if this is its current version.",
             examples=['"1"'],
         ),
     ] = None,
 ) -> Versions:
-    """The versions that `If-Match` names. Raises `PreconditionRequired` where it must be sent."""
+    """Return the versions that `If-Match` names.
+
+    Raise `PreconditionRequired` if it is absent and the operator requires it.
+    """
     if if_match is not None:
         return versions(if_match)
     if context.settings.require_if_match:
@@ -108,17 +139,21 @@ async def get_versions(
 
 IfMatch = Annotated[Versions, Depends(get_versions)]
 IfNoneMatch = Annotated[
-    str | None,
-    Header(alias="If-None-Match", description="answer 304 if it is this version still"),
+    _EntityTags | None,
+    Header(
+        alias="If-None-Match",
+        description="Return 304 without a body if this is still the current version.",
+        examples=['"1"'],
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="a repeat under the same key gets the first answer",
+        description="Identifies this request: a retry with the same key gets the first response.",
         pattern=r"^[\x21-\x7e]{1,255}$",
     ),
 ]
 
-TaskId = Annotated[UUID, Path(description="the task's id")]
-SessionId = Annotated[UUID, Path(description="the session's id")]
+TaskId = Annotated[UUID, Path(description="The task's id.")]
+SessionId = Annotated[UUID, Path(description="The session's id.")]

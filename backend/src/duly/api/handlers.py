@@ -11,25 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from duly.api.responses import error_response
-from duly.core.errors import (
-    DulyError,
-    MethodNotAllowed,
-    NotFound,
-    ValidationFailed,
-)
+from duly.core.errors import DulyError, MethodNotAllowed, NotFound, ValidationFailed
+from duly.schemas.messages import message_of
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
-# pydantic's messages for these quote the input.
-_MESSAGES = {
-    "uuid_parsing": "Input should be a valid UUID",
-    "json_invalid": "The body is not valid JSON",
-    "union_tag_invalid": "Input should be one of the kinds that the schema names",
-}
-
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every error in the envelope."""
+    """Return every error in the envelope."""
     app.add_exception_handler(DulyError, _handle_ours)
     app.add_exception_handler(RequestValidationError, _handle_validation)
     app.add_exception_handler(HTTPException, _handle_framework)
@@ -48,24 +37,24 @@ async def _handle_validation(_: Request, error: Exception) -> Response:
 
 
 async def _handle_framework(request: Request, error: Exception) -> Response:
-    """What Starlette raises itself: unknown paths and methods, forms it can't read."""
+    """Convert the errors that Starlette raises: unknown paths and methods, malformed forms."""
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, DulyError):
-        # FastAPI takes whatever goes wrong while it reads a form for a fault of the form.
+        # FastAPI reports any error while it reads a form as an invalid form.
         return error_response(error.__cause__)
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return error_response(NotFound("There is no such path."))
+            return error_response(NotFound("No route matches this path."))
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return error_response(MethodNotAllowed(headers={"Allow": _methods_at(request)}))
         case HTTPStatus.BAD_REQUEST:
-            failed = ValidationFailed.of("body", "The body can't be read.", "body_invalid")
+            failed = ValidationFailed.of("body", "Must be a valid form", "body_invalid")
             return error_response(failed)
     raise error
 
 
 def _methods_at(request: Request) -> str:
-    """The methods that some route takes at the request's path."""
+    """Return the methods that the routes at this path support."""
     methods: set[str] = set()
     # A mount changes the scope's root to its own.
     root = request.scope.get("app_root_path", request.scope["root_path"])
@@ -80,21 +69,22 @@ def _methods_at(request: Request) -> str:
 
 
 def _describe(item: Mapping[str, Any]) -> dict[str, str]:
-    """One field at fault: where, why, and what kind of fault; never what was sent."""
-    kind = item["type"]
+    """Describe one invalid field: its path, a message and the type of the error; no input."""
     return {
         "path": ".".join(_path(item["loc"])),
-        "message": _MESSAGES.get(kind, item["msg"].removeprefix("Value error, ")),
-        "type": kind,
+        "message": message_of(item),
+        "type": item["type"],
     }
 
 
 def _path(location: Sequence[Any]) -> Iterable[str]:
-    # Unknown headers are no fault: a name that is told is one of ours.
+    # Unknown headers are allowed, so a header that is named is one that the schema declares.
     is_header = location[:1] == ("header",)
     for part in location:
-        # The name of an unknown field is input, too: it is repeated only if it looks like one.
-        if isinstance(part, int) or is_header or _FIELD_NAME.fullmatch(part):
+        # The name of an unknown field is input, too: repeat it only if it looks like a name.
+        if is_header:
+            yield part.lower()
+        elif isinstance(part, int) or _FIELD_NAME.fullmatch(part):
             yield str(part)
         else:
             yield "?"

@@ -7,12 +7,18 @@ from duly.api.responses import Encoded
 from duly.services import health
 
 
-async def live() -> Response:
-    """The process answers."""
+async def check_liveness() -> Response:
+    """Check that the process responds.
+
+    The database is not asked. Restart the process if this fails.
+    """
     return Encoded({"status": "ok"})
 
 
-async def ready(context: Context) -> Response:
-    """The database answers, too."""
+async def check_readiness(context: Context) -> Response:
+    """Check that the database responds.
+
+    Send no requests to the process while this fails.
+    """
     await health.check(context)
     return Encoded({"status": "ok"})

@@ -16,10 +16,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from duly.api.responses import error_response
+from duly.core import time_budget
 from duly.core.errors import (
     DulyError,
     Forbidden,
     InternalError,
+    NotFound,
     PayloadTooLarge,
     RequestTimeout,
     ValidationFailed,
@@ -51,6 +53,8 @@ _JOINED = {
 _HSTS = "max-age=31536000"
 # Python reads no number of thousands of digits, were they all zeros.
 _LENGTH = re.compile(r"0*([0-9]{1,7})")
+# RFC 3986: a registered name or an address, in brackets for IPv6, and a port.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{0,5})?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -130,9 +134,15 @@ class RequestMiddleware:
     """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
 
     def __init__(
-        self, app: ASGIApp, trusted_proxies: Sequence[Network] = (), *, log_addresses: bool = True
+        self,
+        app: ASGIApp,
+        database_timeout: float,
+        trusted_proxies: Sequence[Network] = (),
+        *,
+        log_addresses: bool = True,
     ) -> None:
         self._app = app
+        self._database_timeout = database_timeout
         self._trusted_proxies = trusted_proxies
         self._log_addresses = log_addresses
         self._untrusted = FirstTimes()
@@ -144,9 +154,11 @@ class RequestMiddleware:
             return
         _join_repeated(scope)
         exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
+        time_budget.start(self._database_timeout)
         bind_request(exchange.request_id)
         self._bind_address(scope)
         try:
+            exchange.check_target()
             exchange.check_framing()
             await exchange.run(self._app)
         except DulyError as error:
@@ -219,6 +231,19 @@ class _Exchange:
         )
         self._status = 0
 
+    def check_target(self) -> None:
+        """Refuse a request that another server may take for a different host or path."""
+        given = self._headers.getlist("host")
+        hosts = [host for host in given if host]  # Granian adds an empty one where there is none
+        # HTTP/1.0 has no Host; health checks of load balancers still use it. Granian calls it "1".
+        is_needed = self._scope["http_version"] not in {"1", "1.0"}
+        if len(given) > 1 or (is_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):
+            raise ValidationFailed("Send exactly one Host header that names a host.")
+        # No path of ours has a slash inside a segment. Decoded, it would match another route than
+        # the one that a proxy in front has allowed.
+        if b"%2f" in self._scope.get("raw_path", b"").lower():
+            raise NotFound("No route matches this path.")
+
     async def run(self, app: ASGIApp) -> None:
         """Let the application respond."""
         if self._method != "HEAD":
@@ -237,7 +262,7 @@ class _Exchange:
         # the answer; other servers pass both on.
         if codings and (codings != ["chunked"] or "content-length" in self._headers):
             raise ValidationFailed(
-                "Say where the body ends in one way: by its length, or chunked."
+                "Send either Content-Length or Transfer-Encoding: chunked, and no other coding."
             )
         length = _LENGTH.fullmatch(self._headers.get("content-length", "0"))
         if length is None or int(length[1]) > MAX_BODY_BYTES:
@@ -245,8 +270,8 @@ class _Exchange:
 
     async def receive(self) -> Message:
         """The next piece of the body, while it keeps to the limits."""
-        if self._status:
-            # The body has been read: what is awaited now is the client's going away.
+        if self._status or not self._has_more:
+            # There is no body, or it has been read: the client's disconnection is awaited.
             return await self._receive()
         loop = asyncio.get_running_loop()
         self._deadline = self._deadline or loop.time() + BODY_TIMEOUT
@@ -258,7 +283,7 @@ class _Exchange:
             raise RequestTimeout from None
         if message["type"] == "http.disconnect":
             # Gone, or with chunks that are none: to the server it is the same.
-            raise ValidationFailed.of("body", "The body broke off.", "body_incomplete")
+            raise ValidationFailed.of("body", "The request body is incomplete", "body_incomplete")
         self._has_more = message.get("more_body", False)
         self._received += len(message.get("body", b""))
         if self._received > MAX_BODY_BYTES:
@@ -269,6 +294,7 @@ class _Exchange:
         """Send, with the headers that every response has."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            time_budget.lift()
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"

@@ -1,48 +1,80 @@
-"""The OpenAPI schema: FastAPI's, less the answers that Duly does not give."""
+"""The OpenAPI schema: FastAPI's, corrected where it does not describe Duly."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from duly.api.routing import MERGE_PATCH
 
 _UNUSED_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
+_DESCRIPTION = """\
+Duly stores tasks for many users. Each user sees only their own.
+
+Sign in at `/auth/register`, `/auth/login` or with *Authorize*, and send the access token with
+every request. All errors share one envelope, `ErrorEnvelope`, and every response has an
+`X-Request-ID`."""
+
+_TAGS = [
+    {"name": "auth", "description": "Create an account, sign in and out, and manage sessions."},
+    {"name": "health", "description": "Checks for load balancers and containers."},
+    {"name": "sync", "description": "Keep a copy of your tasks up to date."},
+    {"name": "tasks", "description": "Create, list, change, complete and delete tasks."},
+    {"name": "users", "description": "Read, change, export and delete your account."},
+]
+
 
 def set_schema(app: FastAPI) -> None:
-    """Make `app.openapi` give the schema of Duly's own answers, built once."""
+    """Make `app.openapi` return the schema of what Duly really serves, built once."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _build(app)
+            app.openapi_schema = build_schema(app, app.routes)
         return app.openapi_schema
 
-    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents
 
 
-def _build(app: FastAPI) -> dict[str, Any]:
+def build_schema(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """Return the schema of those routes that are to be included in one."""
     schema: dict[str, Any] = get_openapi(
-        title=app.title, version=app.version, summary=app.summary, routes=app.routes
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=_DESCRIPTION,
+        routes=routes,
+        tags=_TAGS,
+        servers=[{"url": "/", "description": "The server that this schema was read from."}],
+        contact={"name": "The operator of this server"},
+        license_info={"name": "MIT", "url": "https://opensource.org/license/mit"},
     )
     for path in schema["paths"].values():
         for method, operation in path.items():
-            # Validation fails with 400 here, in the envelope that each route documents.
-            if "HTTPValidationError" in str(operation["responses"].get("422")):
-                del operation["responses"]["422"]
-            for parameter in operation.get("parameters", []):
-                parameter["schema"] = _without_null(parameter["schema"])
-            if method == "patch":
-                content = operation["requestBody"]["content"]
-                content[MERGE_PATCH] = content["application/json"]
+            _correct(method, operation)
     for name in _UNUSED_SCHEMAS:
         schema["components"]["schemas"].pop(name, None)
     _keep_limits_whole(schema)
     return schema
 
 
+def _correct(method: str, operation: dict[str, Any]) -> None:
+    # Validation fails with 400 here, in the envelope that each route documents.
+    if "HTTPValidationError" in str(operation["responses"].get("422")):
+        del operation["responses"]["422"]
+    # An empty list says that no token is needed; an absent one might be an oversight.
+    operation.setdefault("security", [])
+    for parameter in operation.get("parameters", []):
+        parameter["schema"] = _without_null(parameter["schema"])
+    if method == "patch":
+        content = operation["requestBody"]["content"]
+        content[MERGE_PATCH] = content["application/json"]
+
+
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """In a URL or a header there is no null: what is absent is not sent."""
+    """Drop null from the types of a parameter: in a URL or a header it cannot be sent."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return schema
@@ -50,7 +82,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keep_limits_whole(schema: Any) -> None:
-    """Write the limits of integers as such: FastAPI makes floats of them."""
+    """Write the limits of integers as integers: FastAPI makes floats of them."""
     places = schema.items() if isinstance(schema, dict) else enumerate(schema)
     for place, value in list(places):
         if isinstance(value, float) and value.is_integer():

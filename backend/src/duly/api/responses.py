@@ -1,4 +1,4 @@
-"""How answers leave, and how OpenAPI tells of them."""
+"""Responses, and their descriptions in OpenAPI."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from fastapi import Response
 
 from duly.core.errors import DulyError
-from duly.schemas.base import ErrorEnvelope
+from duly.schemas.errors import ErrorEnvelope
 from duly.utils.encoding import encode
 
 
 class Encoded(Response):
-    """Rows, encoded once. `response_model` declares the same shape; contract tests compare."""
+    """Rows, encoded once. `response_model` declares the shape; contract tests compare them."""
 
     media_type = "application/json"
 
@@ -22,62 +22,61 @@ class Encoded(Response):
 
 
 def error_response(error: DulyError) -> Encoded:
-    """An error in its envelope."""
+    """Return an error in its envelope."""
     return Encoded(envelope(error.code, error.message, error.details), error.status, error.headers)
 
 
 def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The body of an error."""
+    """Return the body of an error."""
     return {"error": {"code": code, "message": message, "details": details or {}}}
 
 
-_DESCRIPTIONS = {
-    400: "The request is not valid",
-    401: "There is no valid token, or the e-mail or the password is wrong",
-    403: "The path names another user",
-    404: "There is no such thing of the caller's",
-    409: "It is taken already",
-    408: "The body did not arrive in time",
-    410: "What happened since the token is not remembered any more",
-    412: "The task has changed since the version that If-Match names",
-    413: "The body is over 1 MiB",
-    415: "The body is not JSON",
-    422: "The Idempotency-Key was used with another body",
-    428: "If-Match must be sent",
-    429: "Too many requests",
-    500: "A defect of the service",
-    503: "The database can't be reached in time",
+DESCRIPTIONS = {
+    200: "Success.",
+    201: "Created.",
+    204: "Success, without a body.",
+    304: "Not modified: If-None-Match names the current version.",
+    400: "The request is invalid; `details.fields` lists each invalid input.",
+    401: "The access token is missing or invalid, or sign-in failed.",
+    403: "The caller may not do this, has reached a quota, or registration is closed.",
+    404: "The caller has no such resource.",
+    408: "The request body did not arrive in time.",
+    409: "The request conflicts with what is stored, or with a request in progress.",
+    410: "The sync token has expired; start a full sync.",
+    412: "If-Match does not name the current version.",
+    413: "The request body exceeds 1 MiB.",
+    415: "The request body is not JSON, or is compressed.",
+    422: "The Idempotency-Key was used with a different request body.",
+    428: "If-Match is required.",
+    429: "Too many requests.",
+    500: "Internal error.",
+    503: "The service is temporarily unavailable.",
 }
 
 _HEADERS = {
-    401: {"WWW-Authenticate": "Bearer"},
-    429: {"Retry-After": "seconds to wait"},
-    503: {"Retry-After": "seconds to wait"},
+    401: {"WWW-Authenticate": "Always `Bearer`."},
+    429: {"Retry-After": "Seconds to wait."},
+    503: {"Retry-After": "Seconds to wait."},
 }
 
-_VALIDATION_DETAILS = {
-    "fields": [{"path": "body.title", "message": "Field required", "type": "missing"}]
+_DETAILS: dict[str, dict[str, Any]] = {
+    "VALIDATION_ERROR": {
+        "fields": [{"path": "body.title", "message": "Must be present", "type": "missing"}]
+    },
+    "QUOTA_EXCEEDED": {"limit": 100_000, "what": "tasks"},
 }
+"""Examples of the details of errors that have some."""
 
 
 def document_errors(errors: Mapping[int, tuple[tuple[str, str], ...]]) -> dict[int | str, Any]:
-    """The `responses` of a route: for each status its codes with their messages."""
+    """Return the `responses` of a route: for each status its codes with their messages."""
     documented: dict[int | str, Any] = {}
     for status, codes in sorted(errors.items()):
         examples = {
-            code: {
-                "value": envelope(
-                    code, message, _VALIDATION_DETAILS if code == "VALIDATION_ERROR" else None
-                )
-            }
-            for code, message in codes
+            code: {"value": envelope(code, message, _DETAILS.get(code))} for code, message in codes
         }
         headers = {
-            "X-Request-ID": {
-                "description": "names the request in logs",
-                "schema": _STRING,
-                "required": True,
-            },
+            "X-Request-ID": {"description": REQUEST_ID, "schema": _STRING, "required": True},
             **{
                 name: {"description": meaning, "schema": _STRING, "required": True}
                 for name, meaning in _HEADERS.get(status, {}).items()
@@ -85,7 +84,7 @@ def document_errors(errors: Mapping[int, tuple[tuple[str, str], ...]]) -> dict[i
         }
         documented[status] = {
             "model": ErrorEnvelope,
-            "description": _DESCRIPTIONS[status],
+            "description": DESCRIPTIONS[status],
             "headers": headers,
             "content": {"application/json": {"examples": examples}},
         }
@@ -94,9 +93,11 @@ def document_errors(errors: Mapping[int, tuple[tuple[str, str], ...]]) -> dict[i
 
 _STRING = {"type": "string"}
 
+REQUEST_ID = "Identifies the request in the server's log."
+
 
 def codes_of(*errors: type[DulyError]) -> dict[int, tuple[tuple[str, str], ...]]:
-    """Errors by their status, as `document_errors` takes them."""
+    """Return errors by status, as `document_errors` takes them."""
     found: dict[int, tuple[tuple[str, str], ...]] = {}
     for error in errors:
         found[error.status] = (*found.get(error.status, ()), (error.code, error.message))

@@ -1,5 +1,6 @@
-"""The whole route table: what is served where, by which function, with which answers."""
+"""The route table: which function serves which path, and with which responses."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +13,7 @@ from starlette.routing import BaseRoute
 
 from duly.api import auth, health, sync, tasks, users
 from duly.api.deps import check_path_user
-from duly.api.responses import codes_of, document_errors
+from duly.api.responses import DESCRIPTIONS, REQUEST_ID, codes_of, document_errors
 from duly.api.routing import JSONRoute
 from duly.core.errors import (
     DulyError,
@@ -26,7 +27,9 @@ from duly.core.errors import (
     PayloadTooLarge,
     PreconditionFailed,
     PreconditionRequired,
+    QuotaExceeded,
     RateLimited,
+    RegistrationClosed,
     RequestTimeout,
     ServiceUnavailable,
     SyncTokenExpired,
@@ -34,12 +37,11 @@ from duly.core.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from duly.schemas.auth import SessionList
+from duly.schemas.auth import SessionPage
 from duly.schemas.batches import BatchResult
 from duly.schemas.health import Health
-from duly.schemas.page import Page
-from duly.schemas.sync import Changes, StreamedEvent
-from duly.schemas.tasks import TaskRead
+from duly.schemas.sync import ChangePage, StreamedEvent
+from duly.schemas.tasks import TaskPage, TaskRead
 from duly.schemas.users import SessionTokens, UserExport, UserRead
 
 API_PREFIX = "/api/v1"
@@ -68,18 +70,17 @@ class Route:
 
 _FIND: Errors = (*_SIGNED_IN, NotFound)
 _WRITE: Errors = (*_FIND, PreconditionFailed, PreconditionRequired)
-_BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, *_BODY)
+_BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, QuotaExceeded, *_BODY)
 _CREATE: Errors = (*_BATCH, IdTaken)
 
-_ETAG = {"ETag": "what If-Match and If-None-Match take; a task's is its version"}
-_REPLAYED = {"Idempotency-Replayed": "true where the answer was given before"}
+_ETAG = {"ETag": "For If-Match and If-None-Match. A task's is its version."}
+_REPLAYED = {
+    "Idempotency-Replayed": "`true` if this is the stored response of an earlier request."
+}
 _SOMETIMES = {"Idempotency-Replayed"}
-_LOCATED = {"Location": "where the task is", **_ETAG, **_REPLAYED}
-_SAME = "The task that the same create made before, under the id that was sent"
-_UNCHANGED = "It is the version that If-None-Match names"
+_LOCATED = {"Location": "The path of the task.", **_ETAG, **_REPLAYED}
+_SAME = "The same request created this task before, with this id."
 
-STREAM = "text/event-stream"
-"""Stands for an answer that does not end."""
 
 AUTH = [
     Route(
@@ -88,20 +89,20 @@ AUTH = [
         auth.register,
         SessionTokens,
         201,
-        (EmailTaken, RateLimited, *_BODY),
+        (RegistrationClosed, EmailTaken, RateLimited, *_BODY),
     ),
     Route("POST", "/auth/login", auth.login, SessionTokens, 200, _SIGNING_IN),
     Route(
         "POST",
         "/auth/token",
-        auth.token,
+        auth.login_with_form,
         SessionTokens,
         200,
         (Unauthenticated, RateLimited, RequestTimeout),
     ),
     Route("POST", "/auth/refresh", auth.refresh, SessionTokens, 200, _SIGNING_IN),
     Route("POST", "/auth/logout", auth.logout, None, 204, _SIGNED_IN),
-    Route("GET", "/auth/sessions", auth.list_sessions, SessionList, 200, _SIGNED_IN),
+    Route("GET", "/auth/sessions", auth.list_sessions, SessionPage, 200, _SIGNED_IN),
     Route("DELETE", "/auth/sessions", auth.end_all_sessions, None, 204, _SIGNED_IN),
     Route(
         "DELETE",
@@ -121,9 +122,11 @@ USERS = [
 ]
 TASKS = [
     Route("POST", "", tasks.create_task, TaskRead, 201, _CREATE, _LOCATED, {200: _SAME}),
-    Route("GET", "", tasks.list_tasks, Page[TaskRead], 200, _SIGNED_IN, _ETAG, {304: _UNCHANGED}),
+    Route("GET", "", tasks.list_tasks, TaskPage, 200, _SIGNED_IN, _ETAG, {304: DESCRIPTIONS[304]}),
     Route("POST", "/batch", tasks.run_task_batch, BatchResult, 200, _BATCH, _REPLAYED),
-    Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, {304: _UNCHANGED}),
+    Route(
+        "GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, {304: DESCRIPTIONS[304]}
+    ),
     Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
     Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
     Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, _WRITE),
@@ -132,12 +135,14 @@ TASKS = [
     Route("POST", "/{task_id}/restore", tasks.restore_task, TaskRead, 200, _WRITE, _ETAG),
 ]
 SYNC = [
-    Route("GET", "/sync", sync.sync_changes, Changes, 200, (*_SIGNED_IN, SyncTokenExpired)),
-    Route("GET", "/events", sync.stream_events, STREAM, 200, (*_SIGNED_IN, SyncTokenExpired)),
+    Route("GET", "/sync", sync.sync_changes, ChangePage, 200, (*_SIGNED_IN, SyncTokenExpired)),
+    Route(
+        "GET", "/events", sync.stream_events, StreamedEvent, 200, (*_SIGNED_IN, SyncTokenExpired)
+    ),
 ]
 HEALTH = [
-    Route("GET", "/health/live", health.live, Health),
-    Route("GET", "/health/ready", health.ready, Health),
+    Route("GET", "/health/live", health.check_liveness, Health),
+    Route("GET", "/health/ready", health.check_readiness, Health),
 ]
 
 
@@ -148,12 +153,12 @@ def add_routes(router: APIRouter) -> None:
 
 @cache
 def _routes() -> list[BaseRoute]:
-    """The routes hold nothing of an application's; to build them takes a fifth of a second."""
+    """Build the routes once: it takes a fifth of a second, and no application changes them."""
     router = APIRouter(route_class=JSONRoute)
     _add(router, AUTH, API_PREFIX, "auth")
     _add(router, USERS, API_PREFIX, "users")
     _add(router, TASKS, f"{API_PREFIX}/tasks", "tasks")
-    _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks by user", alias=True)
+    _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", alias=True)
     _add(router, SYNC, API_PREFIX, "sync")
     _add(router, HEALTH, "", "health")
     return router.routes
@@ -162,25 +167,35 @@ def _routes() -> list[BaseRoute]:
 def _add(
     router: APIRouter, table: Sequence[Route], prefix: str, tag: str, alias: bool = False
 ) -> None:
+    """Add the routes of one table.
+
+    An alias does the same under another path. It is not in the schema, or generated clients would
+    have every function twice.
+    """
     for route in table:
         name = route.endpoint.__name__
+        summary, _, description = (inspect.getdoc(route.endpoint) or "").partition("\n\n")
         errors = (*_ALWAYS, *route.errors, *((Forbidden,) if alias else ()))
         router.add_api_route(
             prefix + route.path,
             route.endpoint,
             methods=[route.method],
             status_code=route.status,
-            response_model=None if route.answer is STREAM else route.answer,
-            response_class=Response if route.answer in {None, STREAM} else JSONResponse,
+            response_model=route.answer,
+            response_class=Response if route.answer in {None, StreamedEvent} else JSONResponse,
+            response_description=DESCRIPTIONS[route.status],
             responses={**_describe_answers(route), **document_errors(codes_of(*errors))},
             operation_id=_for_user(name) if alias else name,
+            summary=summary.removesuffix("."),
+            description=description or summary,
+            include_in_schema=not alias,
             dependencies=[Depends(check_path_user)] if alias else None,
             tags=[tag],
         )
 
 
 def _for_user(name: str) -> str:
-    """`create_task` stands under a user as `create_user_task`."""
+    """Return the operation id of an alias: `create_user_task` for `create_task`."""
     verb, _, noun = name.partition("_")
     return f"{verb}_user_{noun}"
 
@@ -192,11 +207,12 @@ def _describe_answers(route: Route) -> dict[int | str, Any]:
             "schema": {"type": "string"},
             "required": name not in _SOMETIMES,
         }
-        for name, meaning in {"X-Request-ID": "names the request in logs", **route.headers}.items()
+        for name, meaning in {"X-Request-ID": REQUEST_ID, **route.headers}.items()
     }
     answers: dict[int | str, Any] = {route.status: {"headers": headers}}
-    if route.answer is STREAM:
-        answers[route.status]["content"] = {STREAM: {"schema": StreamedEvent.model_json_schema()}}
+    if route.answer is StreamedEvent:
+        schema = {"$ref": f"#/components/schemas/{StreamedEvent.__name__}"}
+        answers[route.status]["content"] = {"text/event-stream": {"schema": schema}}
     for status, description in route.others.items():
         told = {name: value for name, value in headers.items() if name != "Location"}
         answers[status] = {"headers": told, "description": description}

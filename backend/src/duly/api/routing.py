@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import orjson
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
@@ -16,6 +15,7 @@ from starlette.types import Scope
 
 from duly.api.deps import QUERY_FAULTS, get_caller
 from duly.core.errors import UnsupportedMediaType
+from duly.utils.encoding import RepeatedMember, decode
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = ("application/json",)
@@ -63,14 +63,18 @@ class JSONRoute(APIRoute):
             body = await parsed.body()
             if body:
                 _check_media_type(request)
-                try:
-                    parsed.parsed = orjson.loads(body)
-                except orjson.JSONDecodeError:
-                    fault = {"type": "json_invalid", "loc": ("body",), "msg": ""}
-                    raise RequestValidationError([fault]) from None
+                parsed.parsed = _parse(body)
             return await handler(parsed)
 
         return handle
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return decode(body)
+    except ValueError as error:
+        kind = "json_repeated_member" if isinstance(error, RepeatedMember) else "json_invalid"
+        raise RequestValidationError([{"type": kind, "loc": ("body",), "msg": ""}]) from None
 
 
 def _query_names(route: APIRoute) -> set[str]:
@@ -87,19 +91,18 @@ def _asks_who_calls(dependant: Dependant) -> bool:
 
 
 def _check_query(request: Request, known: set[str], *, is_open: bool) -> None:
-    """Refuse what is no UTF-8, and a parameter that is none: it would be ignored without a word.
+    """Reject a non-UTF-8 query and unknown parameters, which would otherwise be silently ignored.
 
-    Where only those who are signed in may ask, `get_caller` refuses it, to them.
+    On routes that need a token, `get_caller` raises the error once it has checked the token.
     """
     faults: list[dict[str, Any]] = []
     try:
         unquote_to_bytes(request.scope["query_string"]).decode()
     except UnicodeDecodeError:
-        faults = [{"type": "string_unicode", "loc": ("query",), "msg": "It must be UTF-8."}]
+        faults = [{"type": "string_unicode", "loc": ("query",)}]
     for name in request.query_params:
         if name not in known:
-            message = "Extra inputs are not permitted"
-            faults.append({"type": "extra_forbidden", "loc": ("query", name), "msg": message})
+            faults.append({"type": "extra_forbidden", "loc": ("query", name)})
     if faults and is_open:
         raise RequestValidationError(faults)
     request.scope[QUERY_FAULTS] = faults
@@ -116,4 +119,4 @@ def _check_media_type(request: Request) -> None:
     if media_type.strip().lower() not in taken or charset not in ("", "utf-8", "utf8"):
         raise UnsupportedMediaType
     if request.headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMediaType("Send the body as it is: no Content-Encoding is understood.")
+        raise UnsupportedMediaType("Content-Encoding is not supported; send the body unencoded.")

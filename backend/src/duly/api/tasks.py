@@ -1,5 +1,6 @@
 """Tasks over HTTP."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -20,26 +21,39 @@ from duly.utils.etags import etag, is_named
 async def create_task(
     context: Context, scope: Scope, body: TaskCreate, request: Request, key: IdempotencyKey = None
 ) -> Response:
-    """Make a task. The same create again, under the client's own id, gives the task with 200."""
+    """Create a task.
+
+    Repeating the same request with the same `id` returns the existing task with status 200.
+    """
 
     async def work(scope: UserScope) -> Answer:
-        task, is_new = await tasks.create(scope, body)
+        task, is_new = await tasks.create(scope, body, context.settings.max_tasks)
         headers = {"ETag": etag(task["version"])}
         if is_new:
             headers["Location"] = f"{request.url.path}/{task['id']}"
         return Answer(201 if is_new else 200, headers, encode(task))
 
-    return await _once(context, scope, request, work, key=key, body=body)
+    async def again(scope: UserScope) -> Answer:
+        assert body.id is not None  # only a task that was there before can be that long
+        task = await tasks.read(scope, body.id)
+        return Answer(200, {"ETag": etag(task["version"])}, encode(task))
+
+    return await _once(context, scope, request, work, key=key, body=body, again=again)
 
 
 async def run_task_batch(
     context: Context, scope: Scope, body: Batch, request: Request, key: IdempotencyKey = None
 ) -> Response:
-    """Carry out up to 100 operations, each with a status of its own; `atomic` for all or none."""
-    requires_match = context.settings.require_if_match
+    """Apply up to 100 operations on tasks.
+
+    Each operation has its own status. With `atomic`, either all are applied or none.
+    """
+    settings = context.settings
 
     async def work(scope: UserScope) -> Answer:
-        result = await batches.run(scope, body, requires_match=requires_match)
+        result = await batches.run(
+            scope, body, requires_match=settings.require_if_match, limit=settings.max_tasks
+        )
         return Answer(200, {}, encode(result))
 
     return await _once(context, scope, request, work, key=key, body=body)
@@ -51,7 +65,10 @@ async def list_tasks(
     query: Annotated[TaskQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """List your tasks, page by page."""
+    """List your tasks.
+
+    Pass `next_cursor` as `cursor` to get the next page.
+    """
     if if_none_match is not None:
         tag = await task_lists.read_tag(scope, query)
         if is_named(tag, if_none_match):
@@ -61,7 +78,10 @@ async def list_tasks(
 
 
 async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:
-    """Read one task."""
+    """Read a task.
+
+    A task in the trash is not found here; list it with `trashed=true`.
+    """
     task = await tasks.read(scope, task_id)
     if if_none_match is not None and is_named(task["version"], if_none_match):
         return Response(status_code=304, headers={"ETag": etag(task["version"])})
@@ -71,14 +91,20 @@ async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = N
 async def replace_task(
     scope: Scope, task_id: TaskId, body: TaskReplace, versions: IfMatch
 ) -> Response:
-    """Replace a task whole: what is absent gets its default."""
+    """Replace a task.
+
+    Fields that are absent are set to their defaults.
+    """
     return _one(await tasks.replace(scope, task_id, body, versions))
 
 
 async def update_task(
     scope: Scope, task_id: TaskId, body: TaskPatch, versions: IfMatch
 ) -> Response:
-    """Change what is sent, keep the rest (RFC 7396): null clears."""
+    """Change a task.
+
+    The body is a JSON merge patch (RFC 7396): absent fields stay, null clears.
+    """
     return _one(await tasks.patch(scope, task_id, body, versions))
 
 
@@ -86,9 +112,14 @@ async def delete_task(
     scope: Scope,
     task_id: TaskId,
     versions: IfMatch,
-    permanent: Annotated[QueryBool, Query(description="at once and for good")] = False,
+    permanent: Annotated[
+        QueryBool, Query(description="Delete at once and permanently, without the trash.")
+    ] = False,
 ) -> Response:
-    """Move a task to the trash, from which it can be restored for 30 days."""
+    """Delete a task.
+
+    The task moves to the trash, where it can be restored for 30 days.
+    """
     if permanent:
         await tasks.erase(scope, task_id, versions)
     else:
@@ -97,17 +128,26 @@ async def delete_task(
 
 
 async def restore_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Take a task out of the trash. Doing it twice changes nothing."""
+    """Restore a task from the trash.
+
+    Restoring a task that is not in the trash changes nothing.
+    """
     return _one(await tasks.restore(scope, task_id, versions))
 
 
 async def complete_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Complete a task. Doing it twice changes nothing."""
+    """Complete a task.
+
+    Completing a completed task changes nothing.
+    """
     return _one(await tasks.complete(scope, task_id, versions))
 
 
 async def reopen_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Reopen a task. Doing it twice changes nothing."""
+    """Reopen a task.
+
+    Reopening an open task changes nothing.
+    """
     return _one(await tasks.reopen(scope, task_id, versions))
 
 
@@ -119,16 +159,17 @@ async def _once(
     *,
     key: str | None,
     body: RequestBody,
+    again: idempotency.Work | None = None,
 ) -> Response:
-    """Do `work`, or give the answer that it had before under the same key."""
+    """Do `work`, or return the response that it had before under the same key."""
     if key is None:
-        answer = await work(scope)
+        answer = await idempotency.started_over(partial(work, scope))
     else:
         route = f"{request.method} {request.scope['route'].path}"
         # Only what was sent: in a change, null is not the same as absent.
         sent = body.model_dump(exclude_unset=True)
         answer = await idempotency.once(
-            scope, context.flights, work, route=route, key=key, body=sent
+            scope, context.flights, work, route=route, key=key, body=sent, again=again
         )
     headers = {"Idempotency-Replayed": "true"} if answer.is_replay else {}
     return Response(

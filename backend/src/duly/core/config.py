@@ -1,10 +1,8 @@
 """Settings, from the environment and `.env`; `.env.example` lists them with their defaults."""
 
-import contextlib
 import difflib
 import os
 import re
-import secrets
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -20,6 +18,7 @@ _PREFIX = "DULY_"
 _ENV_FILE = ".env"
 
 MIN_SECRET_BYTES = 32
+MAX_ACCESS_TOKEN_MINUTES = 60
 _MIN_DISTINCT = 8
 
 # Keys that stand in tutorials, and words that mark a key nobody has changed.
@@ -78,22 +77,40 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(10, ge=1, le=200, description="database connections a worker")
     database_timeout: float = Field(
-        5.0, gt=0, le=60, description="seconds until a statement is given up with 503"
+        5.0,
+        gt=0,
+        le=60,
+        description="seconds of database time for one request; when they are over, the response is 503",
     )
     prepared_statements: bool = Field(
         False, description="server-side prepared statements; only without a transaction pooler"
     )
-    access_token_minutes: int = Field(15, ge=1, le=60, description="life of an access token")
+    registration: Literal["open", "closed"] = Field(
+        "open", description="whether anybody may register: open or closed"
+    )
+    access_token_minutes: int = Field(
+        15, ge=1, le=MAX_ACCESS_TOKEN_MINUTES, description="life of an access token"
+    )
     refresh_token_days: int = Field(30, ge=1, le=365, description="life of an unused session")
+    max_sessions: int = Field(
+        100, ge=1, le=10_000, description="sessions per user; a new one ends the oldest"
+    )
     bcrypt_cost: int = Field(12, ge=4, le=16, description="work factor of password hashes")
     password_threads: int = Field(
-        1, ge=1, le=16, description="threads a worker that hash passwords"
+        2, ge=1, le=16, description="threads per worker that hash passwords"
     )
     rate_limit: str = Field("600/minute", description="each user's general budget, or off")
+    max_streams: int = Field(
+        20, ge=1, le=10_000, description="open event streams per user and worker"
+    )
     login_account_limit: str = Field(
         "10/minute", description="failed sign-ins for an account from one address"
     )
     login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
+    login_total_limit: str = Field(
+        "1000/day",
+        description="failed sign-ins for an account from all addresses but those it is used from",
+    )
     register_limit: str = Field("30/minute", description="registrations from an address")
     refresh_limit: str = Field("60/minute", description="refreshes of a session")
     rate_limit_storage: SecretStr = Field(
@@ -102,7 +119,10 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (),
-        description="addresses or networks, comma-separated, whose X-Forwarded-* are believed",
+        description="proxy addresses, comma-separated, whose X-Forwarded-* headers are trusted",
+    )
+    max_tasks: int = Field(
+        100_000, ge=1, le=10_000_000, description="tasks per user, the trash included"
     )
     require_if_match: bool = Field(
         False, description="refuse to change a task without If-Match, with 428"
@@ -167,6 +187,7 @@ class Settings(BaseSettings):
         "rate_limit",
         "login_account_limit",
         "login_address_limit",
+        "login_total_limit",
         "register_limit",
         "refresh_limit",
     )
@@ -201,36 +222,13 @@ def _is_storage(uri: str) -> bool:
 def check_secret(secret: str) -> None:
     """Raise `ValueError` for a signing key that is short, well known, or easily guessed."""
     if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"it must have at least {MIN_SECRET_BYTES} bytes")
+        raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes long")
     if (
         secret.lower() in _WELL_KNOWN_SECRETS
         or _PLACEHOLDER.search(secret)
         or len(set(secret)) < _MIN_DISTINCT
     ):
-        raise ValueError("it is well known or easily guessed: make one with openssl rand -hex 32")
-
-
-def signing_secret(settings: Settings) -> str:
-    """The key that signs tokens: the one set, or one made once and kept in the data directory.
-
-    Raises `StartupError` where it can't be kept.
-    """
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value()
-    path = settings.data_dir / "secret_key"
-    try:
-        if not path.exists():
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            # Linked into place whole, so that whoever comes second reads the first one's key.
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(secrets.token_hex(MIN_SECRET_BYTES))
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_text().strip()
-    except OSError as error:
-        raise StartupError(f"can't keep a signing key in {path}: {error.strerror}") from None
+        raise ValueError("well known or easily guessed; create one with openssl rand -hex 32")
 
 
 def environment_name(field: str) -> str:

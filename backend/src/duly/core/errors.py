@@ -4,6 +4,8 @@ DulyError
 ├── ValidationFailed       400 VALIDATION_ERROR
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── Forbidden              403 FORBIDDEN
+├── RegistrationClosed     403 REGISTRATION_CLOSED
+├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
 ├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
 ├── RequestTimeout         408 REQUEST_TIMEOUT
@@ -17,16 +19,17 @@ DulyError
 ├── BatchNotApplied        424 BATCH_NOT_APPLIED
 ├── PreconditionRequired   428 PRECONDITION_REQUIRED
 ├── RateLimited            429 RATE_LIMITED
+│   └── TooManyStreams
 ├── InternalError          500 INTERNAL_ERROR
 └── ServiceUnavailable     503 SERVICE_UNAVAILABLE
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 
 class DulyError(Exception):
-    """An error with a place in the contract. `message` is shown to the client as it is."""
+    """An error of the API contract. `message` is sent to the client unchanged."""
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -47,7 +50,7 @@ class DulyError(Exception):
 
 
 class ValidationFailed(DulyError):
-    """The request is not what the schema asks for."""
+    """The request does not match the schema."""
 
     status = 400
     code = "VALIDATION_ERROR"
@@ -55,141 +58,173 @@ class ValidationFailed(DulyError):
 
     @classmethod
     def of(cls, path: str, message: str, kind: str) -> "ValidationFailed":
-        """One field at fault, named by its path, such as `body.title`."""
+        """Report one invalid field by its path, such as `body.title`."""
         return cls(details={"fields": [{"path": path, "message": message, "type": kind}]})
 
 
 class Unauthenticated(DulyError):
-    """There is no valid token, or a wrong e-mail or password was given to sign in."""
+    """The access token is missing or invalid, or sign-in failed."""
 
     status = 401
     code = "UNAUTHENTICATED"
-    message = "Sign in first: the access token is missing, invalid, expired or revoked."
+    message = "Authentication required: the access token is missing, invalid, expired or revoked."
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(DulyError):
-    """The path names a user who is not the caller."""
+    """The user in the path is not the caller."""
 
     status = 403
     code = "FORBIDDEN"
-    message = "The path names another user than the one who is signed in."
+    message = "The user in the path is not the authenticated user."
+
+
+class RegistrationClosed(DulyError):
+    """The operator lets nobody register."""
+
+    status = 403
+    code = "REGISTRATION_CLOSED"
+    message = "Registration is closed. Ask the operator of this service for an account."
+
+
+class QuotaExceeded(DulyError):
+    """The caller has as many of these as the operator allows."""
+
+    status = 403
+    code = "QUOTA_EXCEEDED"
+    message = "Quota reached; see details. Delete some permanently, then try again."
+
+    def __init__(self, what: str, limit: int, message: str | None = None) -> None:
+        super().__init__(message, details={"limit": limit, "what": what})
 
 
 class NotFound(DulyError):
-    """There is no such path, or no such thing of the caller's."""
+    """The path does not exist, or the caller has no such resource."""
 
     status = 404
     code = "NOT_FOUND"
-    message = "There is nothing here."
+    message = "Resource not found."
 
 
 class EmailTaken(DulyError):
-    """Another account signs in with this address."""
+    """Another account uses this email address."""
 
     status = 409
     code = "EMAIL_TAKEN"
-    message = "This e-mail address is already in use."
+    message = "This email address is already in use."
 
 
 class IdTaken(DulyError):
-    """The caller already has something under this id."""
+    """The caller already has a resource with this id."""
 
     status = 409
     code = "ID_TAKEN"
-    message = "You already have a task with this id."
+    message = "You already have a task with this id; it may be in the trash."
 
 
 class IdempotencyInFlight(DulyError):
-    """A request with the same key is still being worked on."""
+    """A request with the same key is still being processed."""
 
     status = 409
     code = "IDEMPOTENCY_IN_FLIGHT"
-    message = "A request with this Idempotency-Key is still in flight. Try again soon."
+    message = "A request with this Idempotency-Key is still being processed. Retry shortly."
 
 
 class IdempotencyMismatch(DulyError):
-    """The key was used with another body."""
+    """The key was used with a different request body."""
 
     status = 422
     code = "IDEMPOTENCY_MISMATCH"
-    message = "This Idempotency-Key was used with another body."
+    message = "This Idempotency-Key was already used with a different request body."
 
 
 class SyncTokenExpired(DulyError):
-    """What happened since the token was given is not remembered any more."""
+    """The changes since this token are no longer all stored."""
 
     status = 410
     code = "SYNC_TOKEN_EXPIRED"
-    message = "This sync token is too old. Start over: sync without a token."
+    message = "This sync token is no longer valid. Start a full sync: call again without a token."
 
 
 class PreconditionFailed(DulyError):
-    """`If-Match` names an old version."""
+    """`If-Match` does not name the current version."""
 
     status = 412
     code = "PRECONDITION_FAILED"
-    message = "The task has changed since the version that If-Match names."
+    message = "The task's current version does not match If-Match."
 
 
 class PreconditionRequired(DulyError):
-    """This service does not change a task without `If-Match`."""
+    """The operator requires `If-Match` for every change."""
 
     status = 428
     code = "PRECONDITION_REQUIRED"
-    message = "Send If-Match with the version that you have seen."
+    message = "If-Match is required: send the version you last read."
 
 
 class BatchNotApplied(DulyError):
-    """The operation would have gone well, but another one of its atomic batch did not."""
+    """The operation was valid, but another operation in its atomic batch failed."""
 
     status = 424
     code = "BATCH_NOT_APPLIED"
-    message = "Nothing of this batch was applied, for another of its operations failed."
+    message = "Not applied: another operation in this atomic batch failed."
 
 
 class RateLimited(DulyError):
-    """Too many requests; `retry_after` is in seconds."""
+    """Too many requests. `retry_after` is in seconds."""
 
     status = 429
     code = "RATE_LIMITED"
-    message = "Too many requests. Wait as long as Retry-After says."
+    message = "Too many requests. Retry after the number of seconds in Retry-After."
 
     def __init__(self, retry_after: int, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(headers={"Retry-After": str(max(1, retry_after)), **(headers or {})})
 
 
+class TooManyStreams(RateLimited):
+    """The user has as many event streams open at this worker as allowed."""
+
+    message = (
+        "Too many event streams are open. Close one, or retry after the number of seconds in "
+        "Retry-After."
+    )
+
+    def __init__(self) -> None:
+        # By then a stream whose client vanished has missed a heartbeat and was dropped.
+        super().__init__(retry_after=30)
+
+
 class ServiceUnavailable(DulyError):
-    """Something that the service needs can't be had right now."""
+    """The database or another dependency is temporarily unavailable."""
 
     status = 503
     code = "SERVICE_UNAVAILABLE"
-    message = "The service is not available right now. Try again soon."
+    message = "The service is temporarily unavailable. Retry shortly."
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, headers={"Retry-After": "2"})
 
 
 class MethodNotAllowed(DulyError):
-    """The path takes other methods; `Allow` names them."""
+    """The path supports other methods, which `Allow` lists."""
 
     status = 405
     code = "METHOD_NOT_ALLOWED"
-    message = "This path does not take that method; see Allow."
+    message = "This path does not support that method; see the Allow header."
 
 
 class PayloadTooLarge(DulyError):
-    """The body is larger than any request needs."""
+    """The request body exceeds the limit."""
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
-    message = "The body is over 1 MiB."
+    message = "The request body exceeds 1 MiB."
 
 
 class UnsupportedMediaType(DulyError):
-    """The body is not what the route takes."""
+    """The request body is not JSON, or is compressed."""
 
     status = 415
     code = "UNSUPPORTED_MEDIA_TYPE"
@@ -197,20 +232,31 @@ class UnsupportedMediaType(DulyError):
 
 
 class RequestTimeout(DulyError):
-    """The client stopped sending in the middle of its body."""
+    """The request body did not arrive in time."""
 
     status = 408
     code = "REQUEST_TIMEOUT"
-    message = "The body did not arrive in time."
+    message = "Timed out waiting for the request body."
 
 
 class InternalError(DulyError):
-    """A defect of ours. What it was stands in the log, under the request's id."""
+    """A bug in Duly. The traceback is logged under the request ID."""
 
     status = 500
     code = "INTERNAL_ERROR"
-    message = "Something went wrong here. Report the X-Request-ID of this answer."
+    message = "Internal error. When reporting it, include the X-Request-ID of this response."
+
+
+def error_codes() -> list[str]:
+    """Return the code of every `DulyError`, sorted."""
+
+    def classes(parent: type[DulyError]) -> Iterator[type[DulyError]]:
+        for child in parent.__subclasses__():
+            yield child
+            yield from classes(child)
+
+    return sorted({error.code for error in classes(DulyError)})
 
 
 class StartupError(Exception):
-    """The service can't start. The message is one line for the operator."""
+    """The service cannot start or continue. The message is one line for the operator."""

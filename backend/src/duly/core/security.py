@@ -66,6 +66,7 @@ class _Key:
         self.refresh = self.derive("refresh token")
         self.cursor = self.derive("cursor")
         self.fingerprint = self.derive("fingerprint")
+        self.address = self.derive("address")
         self.header = {
             "typ": "at+jwt",
             "alg": "HS256",
@@ -149,6 +150,14 @@ class Keyring:
     def fingerprint(self, text: str) -> str:
         """A name for `text` that logs can hold: the same each time, and no way back."""
         return hmac.digest(self._keys[0].fingerprint, text.encode(), "sha256")[:6].hex()
+
+    def address_digests(self, user_id: UUID, address: str) -> list[bytes]:
+        """Digests to store in place of an address that `user_id` has signed in from.
+
+        The first is by the current key; the others are by former keys.
+        """
+        text = user_id.bytes + address.encode()
+        return [_tag(key.address, text) for key in self._keys]
 
     def seal_cursor(self, user_id: UUID, content: Sequence[Any]) -> str:
         """Make an opaque cursor that only `user_id` can use."""

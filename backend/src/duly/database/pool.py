@@ -1,29 +1,43 @@
 """The connection pool: one round trip a statement, through any pooler, and clear failures."""
 
 import asyncio
-import select
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from types import TracebackType
+from typing import Any, Self
 from uuid import UUID
 
 import psycopg
 from anyio import CancelScope
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from psycopg.pq import ExecStatus, TransactionStatus
 
+from duly.core import time_budget
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
+from duly.database.connections import Connection, Connections, Row
+from duly.database.failures import is_unavailable, summary
 
-Row = dict[str, Any]
+__all__ = ["Pool", "Row", "Transaction"]
+
+_TUPLES = ExecStatus.TUPLES_OK
+_ACTIVE = TransactionStatus.ACTIVE
+_FAILED = TransactionStatus.INERROR
+
+_GRACE = 0.5
+"""Seconds between the cancellation of a statement and the end of its connection."""
+_CANCEL_INTERVAL = 0.05
+_CANCEL_TIMEOUT = 5.0
 
 
 class Pool:
     """Runs SQL on pooled connections in autocommit mode.
 
-    Every method raises `ServiceUnavailable` when the database can't be reached, or does not
-    answer in `timeout` seconds; what ran by then is rolled back by the server.
+    Every method raises `ServiceUnavailable` if the database can't be reached, or does not return
+    a result in `timeout` seconds, the wait for a connection included. A statement that is late is
+    cancelled; what it did is rolled back by the server. If it does not end by that in half a
+    second, its connection is closed, and whether it was committed remains open.
     """
 
     def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool = False) -> None:
@@ -32,43 +46,31 @@ class Pool:
         """How often a connection was asked for."""
         self.on_change: Callable[[UUID], None] = lambda _: None
         """Called with the user of each change that has been committed."""
-        self._pool = AsyncConnectionPool(
-            dsn,
-            connection_class=AsyncConnection[Row],
-            min_size=1,
-            max_size=size,
-            timeout=timeout,
-            open=False,
-            configure=_ignore_notifications,
-            kwargs={
-                "autocommit": True,
-                "row_factory": dict_row,
-                # None: parse, bind and execute go out as one message, safe behind any pooler.
-                "prepare_threshold": 5 if prepared else None,
-                "connect_timeout": max(2, round(timeout)),
-            },
-            name="duly",
-        )
+        self.connections = Connections(dsn, size=size, timeout=timeout, prepared=prepared)
+        self._stoppers: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Start connecting, in the background: a database that is down is no reason to fail."""
-        await self._pool.open()
+        self.connections.open()
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.close()
+        await self.connections.close()
+        for stopper in self._stoppers:
+            stopper.cancel()
+        await asyncio.gather(*self._stoppers, return_exceptions=True)
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement and return its rows; none for a statement that returns none."""
-        async with self._connection() as connection:
-            return await _fetch(connection, sql, params)
+        async with self._use() as use:
+            return await _fetch(use.connection, sql, params)
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
         """Several statements that stand or fall together, committed when the block ends."""
-        async with self._connection(timeout) as connection:
-            transaction = Transaction(connection)
-            async with connection.transaction():
+        async with self._use(timeout) as use:
+            transaction = Transaction(use)
+            async with use.block(b"BEGIN", b"COMMIT", b"ROLLBACK"):
                 yield transaction
         for user_id in transaction.changed:
             self.note_change(user_id)
@@ -77,52 +79,40 @@ class Pool:
         """Tell `on_change` of a committed change."""
         self.on_change(user_id)
 
-    @asynccontextmanager
-    async def _connection(
-        self, timeout: float | None = None
-    ) -> AsyncIterator[AsyncConnection[Row]]:
+    def _use(self, timeout: float | None = None) -> "_Use":
         self.used += 1
-        try:
-            # Who hangs up on a stream cancels again and again, even what tidies up after the first
-            # time; the connection would be lost. The timeout cancels once.
-            with CancelScope(shield=True):
-                async with asyncio.timeout(timeout or self._timeout):
-                    connection = await self._take()
-                    try:
-                        yield connection
-                    finally:
-                        await self._pool.putconn(connection)
-        except (psycopg.OperationalError, PoolTimeout, PoolClosed, TimeoutError) as error:
-            log.error("database.unavailable", reason=_summary(error))
-            raise ServiceUnavailable from error
-
-    async def _take(self) -> AsyncConnection[Row]:
-        # Not the pool's own `check`: it waits a second and more between one that was dropped and
-        # the next, and a restart of the server drops them all.
-        while True:
-            connection = await self._pool.getconn()
-            if not _was_dropped(connection):
-                return connection
-            await connection.close()
-            await self._pool.putconn(connection)
+        if timeout is None:
+            timeout = min(self._timeout, time_budget.remaining())
+        return _Use(self.connections, timeout, self._stoppers)
 
 
 class Transaction:
     """The statements of one open transaction."""
 
-    def __init__(self, connection: AsyncConnection[Row]) -> None:
-        self._connection = connection
+    def __init__(self, use: "_Use", depth: int = 0) -> None:
+        self._use = use
+        self._depth = depth
         self.changed: set[UUID] = set()
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement in the transaction and return its rows."""
-        return await _fetch(self._connection, sql, params)
+        self._use.check()
+        return await _fetch(self._use.connection, sql, params)
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Cancel what runs in the block after `seconds`, as if the time of the whole were over.
+
+        The statement then raises `psycopg.errors.QueryCanceled`, unless the connection is lost.
+        """
+        return self._use.within(seconds)
 
     @asynccontextmanager
     async def transaction(self, *_: float | None) -> AsyncIterator["Transaction"]:
         """A part that can fail by itself; it has the time that the whole has."""
-        part = Transaction(self._connection)
-        async with self._connection.transaction():
+        part = Transaction(self._use, self._depth + 1)
+        name = b"part_%d" % part._depth
+        undo = b"ROLLBACK TO %b; RELEASE %b" % (name, name)
+        async with self._use.block(b"SAVEPOINT " + name, b"RELEASE " + name, undo):
             yield part
         self.changed |= part.changed
 
@@ -131,29 +121,161 @@ class Transaction:
         self.changed.add(user_id)
 
 
-async def _fetch(
-    connection: AsyncConnection[Row], sql: bytes, params: Mapping[str, Any]
-) -> list[Row]:
-    cursor = await connection.execute(sql, params)
-    return await cursor.fetchall() if cursor.description else []
+class _Use:
+    """One use of a connection, bounded in time from the request for it to its return.
 
-
-async def _ignore_notifications(connection: AsyncConnection[Any]) -> None:
-    """Let none pile up that a pooler passes on: psycopg keeps them for who may ask later."""
-    connection.add_notify_handler(lambda _: None)
-
-
-def _was_dropped(connection: AsyncConnection[Any]) -> bool:
-    """Whether the server closed a connection while it lay in the pool.
-
-    An idle connection has nothing to read, unless the server has said good-bye (a restart, or a
-    Neon compute gone to sleep). Seeing that before the statement is sent costs no round trip and
-    leaves no doubt about whether the statement ran.
+    The deadline is kept from outside, by a timer. Cancelling the task that waits for psycopg
+    would not keep it: that sends one cancellation, which has no effect if it reaches the server
+    before the statement does, and a task can be cancelled once per deadline only. The timer
+    cancels the statement again and again, then cuts the connection, which ends the wait.
     """
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    return bool(poll.poll(0))
+
+    __slots__ = (
+        "_began",
+        "_connections",
+        "_deadline",
+        "_is_late",
+        "_limit",
+        "_shield",
+        "_stoppers",
+        "_timer",
+        "connection",
+    )
+
+    connection: Connection
+
+    def __init__(
+        self, connections: Connections, limit: float, stoppers: set[asyncio.Task[None]]
+    ) -> None:
+        self._connections = connections
+        self._limit = limit
+        self._stoppers = stoppers
+        self._is_late = False
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
+        self._deadline = self._began + self._limit
+        # A client that disconnects from a stream causes repeated cancellation, even during
+        # cleanup, which would lose the connection.
+        self._shield = CancelScope(shield=True)
+        self._shield.__enter__()
+        try:
+            if self._limit <= 0:
+                raise TimeoutError("the request has no database time left")  # noqa: TRY301  # as below
+            self.connection = await self._connections.take(self._deadline)
+        except BaseException as error:
+            self._settle(error)
+            raise  # a cancellation
+        self._timer = loop.call_at(self._deadline, self._stop)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        # After a cancellation, ours or one by psycopg, another may still be on its way, and would
+        # hit the statement of whoever has the connection next.
+        if self._is_late or isinstance(error, asyncio.CancelledError):
+            self._connections.discard(self.connection)
+        else:
+            self._connections.give_back(self.connection)
+        self._settle(error)
+
+    def check(self) -> None:
+        """Raise `TimeoutError` if the time is over."""
+        if self._is_late:
+            raise TimeoutError
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Bring the deadline forward for the block."""
+        loop = asyncio.get_running_loop()
+        self._timer.cancel()
+        self._timer = loop.call_at(min(loop.time() + seconds, self._deadline), self._stop)
+        try:
+            yield
+        finally:
+            self._timer.cancel()
+            if not self._is_late:
+                self._timer = loop.call_at(self._deadline, self._stop)
+
+    @asynccontextmanager
+    async def block(self, begin: bytes, end: bytes, undo: bytes) -> AsyncIterator[None]:
+        """Run `begin`, the block, and `end`; if the block fails, `undo`."""
+        await self._command(begin)
+        try:
+            yield
+        except BaseException:
+            await self._undo(undo)
+            raise
+        if self.connection.pgconn.transaction_status == _FAILED:
+            # COMMIT would roll back without an error.
+            await self._undo(undo)
+            raise RuntimeError("a statement failed in this transaction and the error was ignored")
+        await self._command(end)
+
+    async def _undo(self, sql: bytes) -> None:
+        # A late connection is discarded, which rolls back; so does a broken one.
+        if not self._is_late:
+            with suppress(psycopg.Error):
+                await self._command(sql)
+
+    async def _command(self, sql: bytes) -> None:
+        self.check()
+        await self.connection.execute(sql)
+
+    def _settle(self, error: BaseException | None) -> None:
+        """Charge the time; log and raise `ServiceUnavailable` for what means that."""
+        self._shield.__exit__(None, None, None)
+        time_budget.charge(asyncio.get_running_loop().time() - self._began)
+        if error is None or not is_unavailable(error):
+            return
+        reason = summary(error)
+        if self._is_late:
+            reason = f"no result within {self._limit:g} s ({reason})"
+        log.error("database.unavailable", reason=reason)
+        raise ServiceUnavailable from error
+
+    def _stop(self) -> None:
+        self._is_late = True
+        stopper = asyncio.get_running_loop().create_task(_end_statement(self.connection))
+        self._stoppers.add(stopper)
+        stopper.add_done_callback(self._stoppers.discard)
 
 
-def _summary(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+async def _end_statement(connection: Connection) -> None:
+    """End the statement of a connection, or else the connection.
+
+    A cancellation that reaches the server before the statement, or between two, has no effect, so
+    it is repeated until the connection is closed.
+    """
+    loop = asyncio.get_running_loop()
+    cut = loop.call_later(_GRACE, _cut, connection)
+    while not connection.closed:
+        if connection.pgconn.transaction_status == _ACTIVE:
+            with suppress(psycopg.Error, OSError):
+                await connection.cancel_safe(timeout=_CANCEL_TIMEOUT)
+        await asyncio.sleep(_CANCEL_INTERVAL)
+    cut.cancel()
+
+
+def _cut(connection: Connection) -> None:
+    """Shut the connection's socket down: whoever waits for the server gets an error now.
+
+    Closing the file would leave the event loop with a number that the next connection may get.
+    """
+    if not connection.closed:
+        log.warning("database.connection_cut", reason="a statement did not end when cancelled")
+        with suppress(OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as sock:
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+async def _fetch(connection: Connection, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+    cursor = connection.cursor()
+    await cursor.execute(sql, params)
+    result = cursor.pgresult
+    return await cursor.fetchall() if result and result.status == _TUPLES else []

@@ -1,12 +1,18 @@
 """The doors to rows: `UserScope` for those of one user, `AcrossUsers` for what must cross users."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
-from duly.database.pool import Row
+from duly.database.pool import Row, Transaction
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
+
+_SNAPSHOT = (
+    b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    # Page after page is read by an index: without statistics PostgreSQL would sort for each.
+    b"SET LOCAL enable_sort = off",
+)
 
 
 class _Runner(Protocol):
@@ -50,6 +56,26 @@ class UserScope:
         another transaction it is a part of that one, which can fail by itself.
         """
         async with self._runner.transaction(timeout) as transaction:
+            yield UserScope(transaction, self.user_id)
+
+    def within(self, seconds: float) -> AbstractContextManager[None]:
+        """Cancel what runs in the block after `seconds`; it then raises `QueryCanceled`.
+
+        For a transaction only, which cannot go on after that.
+        """
+        if not isinstance(self._runner, Transaction):
+            raise TypeError("within() is for a transaction")
+        return self._runner.within(seconds)
+
+    @asynccontextmanager
+    async def snapshot(self, *, timeout: float) -> AsyncIterator["UserScope"]:
+        """A scope of the same user whose statements see one moment, and change nothing.
+
+        `timeout`, in seconds, bounds them all. Not inside of a transaction that has begun.
+        """
+        async with self._runner.transaction(timeout) as transaction:
+            for setting in _SNAPSHOT:
+                await transaction.fetch(setting, {})
             yield UserScope(transaction, self.user_id)
 
 

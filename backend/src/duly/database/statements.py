@@ -25,7 +25,7 @@ from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement,
 from sqlalchemy.sql.selectable import FromClauseAlias, Join, SelectBase
 from sqlmodel import SQLModel
 
-from duly.models.base import owner_column
+from duly.models.base import owner_column, shared_access
 
 USER_ID: BindParameter[Any] = bindparam("user_id", type_=Uuid())
 """The owner of all that a statement touches. Only `UserScope` gives it a value."""
@@ -35,15 +35,16 @@ _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
 
 # Functions of their arguments alone. Others, such as query_to_xml, read what a text names.
 _FUNCTION = re.compile(
-    "array_agg|char_length|clock_timestamp|coalesce|count|date_trunc|greatest|json_agg|"
+    "array_agg|array_position|array_remove|cardinality|char_length|clock_timestamp|coalesce|"
+    "count|date_trunc|greatest|json_agg|"
     "jsonb_build_object|least|lower|max|min|now|row_number|sum|timezone|to_char|"
-    "ts_rank|unnest|upper|websearch_to_tsquery"
+    "unnest|upper"
 )
 
 # Types that may be named in SQL: others could bring SQL of their own.
 _TYPE = re.compile(
-    r"(BIGINT|BOOLEAN|BYTEA|DATE|INTEGER|INTERVAL|JSONB?|NUMERIC|REGCONFIG|SMALLINT|TEXT|"
-    r"TIMESTAMP WITH(OUT)? TIME ZONE|UUID|VARCHAR)"
+    r"(BIGINT|BOOLEAN|BYTEA|DATE|INTEGER|INTERVAL|JSONB?|NUMERIC|SMALLINT|TEXT|"
+    r"TIMESTAMP WITH(OUT)? TIME ZONE|TSQUERY|TSVECTOR|UUID|VARCHAR)"
     r"""(\(\d+(, \d+)?\))?(\[\])?( COLLATE "C")?"""
 )
 
@@ -109,6 +110,7 @@ class _Level:
     """One SELECT, UPDATE or DELETE: the owned tables it renders and what filters their rows."""
 
     occurrences: list[Occurrence] = field(default_factory=list)
+    reads_shared: bool = False
     guards: list[tuple[frozenset[Any], list[ColumnElement[Any]]]] = field(default_factory=list)
 
 
@@ -141,19 +143,26 @@ class _ProvingCompiler(PGCompiler_psycopg):
         owner = _owner_of(insert_stmt.table)
         if owner is not None and not all(map(_is_user_id, _values_given(insert_stmt, owner))):
             raise UnscopedStatement(f"INSERT must give {owner} = :user_id")
+        if owner is None:
+            _require_access(insert_stmt.table, "INSERT")
         return self._proven(super().visit_insert, insert_stmt, [], *args, **kw)
 
     def visit_on_conflict_do_update(self, on_conflict: Any, **kw: Any) -> str:
         statement: Any = self.stack[-1]["selectable"]
         owner = _owner_of(statement.table)
         target = on_conflict.inferred_target_elements or ()
-        if owner is not None and not any(owner.name in _names(column) for column in target):
+        if owner is None:
+            _require_access(statement.table, "UPDATE")
+        elif not any(owner.name in _names(column) for column in target):
             raise UnscopedStatement(f"ON CONFLICT must name {owner}")
         self._refuse_new_owner(statement.table, dict(on_conflict.update_values_to_set))
         return str(super().visit_on_conflict_do_update(on_conflict, **kw))
 
     def visit_table(self, table: Any, *args: Any, **kw: Any) -> str:
-        if kw.get("asfrom") and _owner_of(table) is not None:
+        if kw.get("asfrom") and _owner_of(table) is None:
+            _require_access(table, "UPDATE" if kw.get("iscrud") else "SELECT")
+            self._levels[-1].reads_shared = True
+        elif kw.get("asfrom"):
             alias: Any = kw.get("enclosing_alias")
             is_aliased = alias is not None and alias.element is table
             self._levels[-1].occurrences.append(alias if is_aliased else table)
@@ -215,6 +224,8 @@ class _ProvingCompiler(PGCompiler_psycopg):
         self._levels.append(_Level())
         sql = visit(statement, *args, **kw)
         level = self._levels.pop()
+        if level.reads_shared and getattr(statement, "_for_update_arg", None) is not None:
+            raise UnscopedStatement("rows that all users read can't be locked")
         for occurrence in level.occurrences:
             conjuncts = [*where]
             for tables, conditions in level.guards:
@@ -253,6 +264,12 @@ def _owner_of(table: Any) -> Column[Any] | None:
     if SQLModel.metadata.tables.get(getattr(table, "key", "")) is not _plain(table):
         raise UnscopedStatement(f"{table} is not a table of the models")
     return owner_column(_plain(table))
+
+
+def _require_access(table: Any, access: str) -> None:
+    """Refuse a table without an owner, unless its model allows this access to owned statements."""
+    if shared_access(_plain(table)) != access:
+        raise UnscopedStatement(f"{table} has no owner, and its model does not allow {access}")
 
 
 def _plain(table: Any) -> Any:

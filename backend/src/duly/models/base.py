@@ -17,6 +17,11 @@ SQLModel.metadata.naming_convention = {
 # Marks the column that names a row's owner; `database.statements` demands a predicate on it.
 OWNER = {"owner": True}
 
+# Mark a table without an owner, and say what an owned statement may do to it. Without a mark, owned
+# statements cannot name it.
+READABLE_BY_ALL = {"owned_statements_may": "SELECT"}
+APPENDABLE_BY_ALL = {"owned_statements_may": "INSERT"}
+
 # Marks the column that counts a user's changes; `database.scope` tells of those that advance it.
 REVISION = {"revision": True}
 
@@ -36,6 +41,12 @@ class Owned(SQLModel):
 def owner_column(table: Table) -> Column[Any] | None:
     """The column of `table` that names a row's owner, or None where rows have none."""
     return next((column for column in table.columns if column.info.get("owner")), None)
+
+
+def shared_access(table: Table) -> str | None:
+    """What owned statements may do to a table without an owner: SELECT, INSERT, or nothing."""
+    access: str | None = table.info.get("owned_statements_may")
+    return access
 
 
 def timestamp_field() -> Any:

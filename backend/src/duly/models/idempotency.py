@@ -1,4 +1,4 @@
-"""Answers given to requests with an `Idempotency-Key`, kept for those who ask again."""
+"""Responses to requests with an `Idempotency-Key`, stored for their repeats."""
 
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     Uuid,
@@ -20,10 +21,11 @@ from duly.models.base import OWNER, Owned, required_timestamp_field
 
 
 class IdempotencyKey(Owned, table=True):
-    """One key of one user; `id` is made from the route and the key.
+    """One key of one user; `id` is derived from the route and the key.
 
-    `fingerprint` is that of the body. The answer is null while the request is in flight, which no
-    other transaction ever sees.
+    `fingerprint` is that of the request body. The response is null while the request is in
+    flight, which no other transaction ever sees; its `body` alone is null if a repeat reads the
+    resource instead. `stored_bytes` is the key's part of its user's `stored_response_bytes`.
     """
 
     __tablename__ = "idempotency_keys"
@@ -47,3 +49,4 @@ class IdempotencyKey(Owned, table=True):
     headers: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     body: bytes | None = Field(default=None, sa_type=LargeBinary)
     expires_at: datetime = required_timestamp_field()
+    stored_bytes: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})

@@ -5,12 +5,14 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, SmallInteger, func
 from sqlmodel import Field, SQLModel
 
+from duly.models.base import READABLE_BY_ALL
+
 
 class Installation(SQLModel, table=True):
     """`epoch` changes when the database is restored from a backup: older sync tokens end then."""
 
     __tablename__ = "installations"
-    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"), {"info": READABLE_BY_ALL})
 
     id: int = Field(
         default=1,

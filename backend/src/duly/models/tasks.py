@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Computed,
     Index,
     LargeBinary,
     Text,
@@ -23,7 +22,8 @@ class Task(Owned, table=True):
     """Something to be done. It is completed when `completed_at` is set, trashed when `trashed_at` is.
 
     `revision` is the number that the last change took from its user's `revision`. `creation_hash`
-    tells a repeated create under the client's own id from another one.
+    tells a repeated create under the client's own id from another one. `title_words` and
+    `description_words` hold the words of both texts for searches, computed by `utils.search`.
     """
 
     __tablename__ = "tasks"
@@ -40,7 +40,13 @@ class Task(Owned, table=True):
         Index(
             "ix_tasks_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
         ),
-        Index("ix_tasks_search", "search", postgresql_using="gin"),
+        # Without a pending list, which each search would read whole, other users' words included.
+        Index(
+            "ix_tasks_words",
+            text("(title_words || description_words)"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
     )
 
     # Collation "C" sorts by code point, the same on every server.
@@ -50,14 +56,7 @@ class Task(Owned, table=True):
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
     revision: int = Field(sa_type=BigInteger)
-    search: Any = Field(
-        sa_column=Column(
-            TSVECTOR,
-            Computed(
-                "to_tsvector('simple'::regconfig, title || ' ' || coalesce(description, ''))",
-                persisted=True,
-            ),
-        )
-    )
     trashed_at: datetime | None = optional_timestamp_field()
     creation_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    title_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))
+    description_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))

@@ -3,16 +3,22 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, Integer, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestamp_field
+
+MAX_KNOWN_ADDRESSES = 10
 
 
 class User(SQLModel, table=True):
     """One account. `revision` counts the changes of everything that it owns.
 
     Deletions up to `horizon` are remembered no more: what was synced before it starts over.
+    `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
+    `task_count` (the trash included) and `stored_response_bytes` are what quotas look at: each
+    statement that inserts or deletes such rows also changes the counter. Until `export_until`
+    an export is running.
     """
 
     __tablename__ = "users"
@@ -21,6 +27,9 @@ class User(SQLModel, table=True):
         CheckConstraint("char_length(name) BETWEEN 1 AND 255", name="name_length"),
         CheckConstraint("char_length(timezone) BETWEEN 1 AND 64", name="timezone_length"),
         CheckConstraint("revision >= 0", name="revision_not_negative"),
+        CheckConstraint(
+            f"cardinality(known_addresses) <= {MAX_KNOWN_ADDRESSES}", name="known_addresses_count"
+        ),
     )
 
     id: UUID = Field(primary_key=True, sa_column_kwargs={"info": OWNER})
@@ -35,6 +44,14 @@ class User(SQLModel, table=True):
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
     horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    known_addresses: list[bytes] = Field(
+        sa_type=ARRAY(LargeBinary), sa_column_kwargs={"server_default": "{}"}
+    )
+    task_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    stored_response_bytes: int = Field(
+        sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
+    )
+    export_until: datetime | None = optional_timestamp_field()
 
 
 class UserEmail(SQLModel, table=True):

@@ -6,24 +6,40 @@ from functools import cache
 from typing import Annotated
 
 import email_validator
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text
+from duly.schemas.base import (
+    IN_DIGITS,
+    Id,
+    Instant,
+    Opaque,
+    QueryBool,
+    RequestBody,
+    ResponseBody,
+    Text,
+    Token,
+    is_visible,
+)
+from duly.schemas.page import MAX_LIMIT, Page
 
 # Whether mail would arrive is not ours to say: names kept for tests and intranets sign in, too.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 MIN_PASSWORD = 8
 MAX_PASSWORD = 128
+MAX_EMAIL = 254
 
 
 def _check_email(value: str) -> str:
+    # Normalization takes quadratic time, and never shortens a text to less than a quarter.
+    if len(value) > 4 * MAX_EMAIL:
+        raise ValueError(f"Must be at most {MAX_EMAIL} characters long")
     try:
         return email_validator.validate_email(
             value.strip(), check_deliverability=False, allow_display_name=False
         ).normalized
     except email_validator.EmailNotValidError:
-        raise ValueError("it must be an e-mail address, such as ada@example.com") from None
+        raise ValueError("Must be an email address, such as ada@example.com") from None
 
 
 def email_key(email: str) -> str:
@@ -42,42 +58,54 @@ def _common_passwords() -> frozenset[str]:
 
 def _refuse_common(value: str) -> str:
     if unicodedata.normalize("NFKC", value).casefold() in _common_passwords():
-        raise ValueError("this password is too common")
+        raise ValueError("Must not be a common password")
+    return value
+
+
+def _refuse_blank(value: str) -> str:
+    if not is_visible(value):
+        raise ValueError("Must contain a visible character")
     return value
 
 
 def _refuse_surrogates(value: str) -> str:
     if any(unicodedata.category(char) == "Cs" for char in value):
-        raise ValueError("it must be valid Unicode text")
+        raise ValueError("Must be valid Unicode")
     return value
 
 
 Email = Annotated[
     str,
     AfterValidator(_check_email),
-    Field(max_length=254, examples=["ada@example.com"], json_schema_extra={"format": "idn-email"}),
+    Field(
+        max_length=MAX_EMAIL,
+        examples=["ada@example.com"],
+        json_schema_extra={"format": "idn-email"},
+    ),
 ]
 Name = Annotated[str, Text(1, 255)]
+# The limits come first: what follows them takes quadratic time.
 Password = Annotated[
     str,
-    AfterValidator(_refuse_surrogates),
     Field(
         min_length=1,
         max_length=1024,
         examples=["correct horse battery"],
         json_schema_extra={"format": "password"},
     ),
+    AfterValidator(_refuse_surrogates),
 ]
 NewPassword = Annotated[
     str,
-    AfterValidator(_refuse_surrogates),
-    AfterValidator(_refuse_common),
     Field(
         min_length=MIN_PASSWORD,
         max_length=MAX_PASSWORD,
         examples=["correct horse battery"],
         json_schema_extra={"format": "password"},
     ),
+    AfterValidator(_refuse_surrogates),
+    AfterValidator(_refuse_blank),
+    AfterValidator(_refuse_common),
 ]
 
 
@@ -90,20 +118,35 @@ class Registration(RequestBody):
 
 
 class Credentials(RequestBody):
-    """What an account signs in with."""
+    """Email address and password."""
 
-    email: Annotated[str, Text(1, 254), Field(examples=["ada@example.com"])]
+    email: Annotated[str, Text(1, MAX_EMAIL), Field(examples=["ada@example.com"])]
     password: Password
 
 
+class PasswordForm(RequestBody):
+    """The form of the OAuth2 password grant. As OAuth2 asks, unknown parameters are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    grant_type: Annotated[str, Field(pattern="^password$")] = "password"
+    username: Annotated[str, Field(description="The email address.", examples=["ada@example.com"])]
+    password: Annotated[str, Field(json_schema_extra={"format": "password"})]
+    scope: Annotated[str, Field(description="Ignored.")] = ""
+    client_id: Annotated[str, Field(description="Ignored.")] = ""
+    client_secret: Annotated[
+        str, Field(description="Ignored.", json_schema_extra={"format": "password"})
+    ] = ""
+
+
 class Refresh(RequestBody):
-    """A refresh token, to be exchanged for a new session answer."""
+    """A refresh token to exchange for a new session."""
 
     refresh_token: Opaque
 
 
 class SessionRead(ResponseBody):
-    """One of the caller's sign-ins."""
+    """One session of the caller."""
 
     id: Id
     user_agent: str | None
@@ -113,7 +156,17 @@ class SessionRead(ResponseBody):
     is_current: bool
 
 
-class SessionList(ResponseBody):
-    """All sessions of the caller."""
+class SessionPage(Page[SessionRead]):
+    """Sessions in order. `next_cursor` leads to the next page."""
 
-    items: list[SessionRead]
+
+class SessionQuery(RequestBody):
+    """The query of `GET /auth/sessions`."""
+
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_LIMIT, description="Sessions per page."), IN_DIGITS
+    ] = 20
+    cursor: Annotated[Token | None, Field(description="`next_cursor` of the previous page.")] = (
+        None
+    )
+    include_total: Annotated[QueryBool, Field(description="Also count all sessions.")] = False

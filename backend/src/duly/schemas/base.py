@@ -1,10 +1,10 @@
-"""What all bodies share: unknown fields are refused, text is cleaned, times are in UTC."""
+"""Common parts of all bodies: unknown fields are rejected, text is cleaned, times are UTC."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from unicodedata import normalize
 from uuid import UUID
 
 from pydantic import (
@@ -19,11 +19,25 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from duly.utils.normalization import nfc
+
 
 class RequestBody(BaseModel):
     """A body that a client sends."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe defaults in words: generators treat a field with a `default` as always present."""
+        described = handler(schema)
+        for field in handler.resolve_ref_schema(described).get("properties", {}).values():
+            if (default := field.pop("default", None)) is not None:
+                text = f"{field.get('description', '')} Default: `{json.dumps(default)}`."
+                field["description"] = text.lstrip()
+        return described
 
 
 class ResponseBody(BaseModel):
@@ -32,29 +46,28 @@ class ResponseBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ErrorBody(ResponseBody):
-    """What went wrong, for a program (`code`) and for a person (`message`)."""
-
-    code: Annotated[str, Field(examples=["NOT_FOUND"])]
-    message: Annotated[str, Field(examples=["There is nothing here."])]
-    details: dict[str, Any]
-
-
-class ErrorEnvelope(ResponseBody):
-    """The shape of every error."""
-
-    error: ErrorBody
-
-
 # Unicode's categories Cc and Cs; the second without tab and line breaks.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
-# The same for OpenAPI, in the syntax that all languages read: no control characters but blanks at
-# the ends, and, on one line, something to see.
+# What shows nothing by itself: white space and control characters, Unicode's
+# Default_Ignorable_Code_Point (zero-width and bidirectional marks, fillers, variation selectors,
+# tags), annotation and hieroglyph controls, and the blank braille pattern.
+_INVISIBLE = (
+    r"\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    r"\ufff0-\ufffb"
+)
+_HAS_VISIBLE = re.compile(
+    rf"[^{_INVISIBLE}\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+# The same for OpenAPI, in the syntax that all languages read: no control characters except white
+# space at the ends, and at least one visible character on a single line.
 _PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
-_VISIBLE = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_VISIBLE = rf"[^{_INVISIBLE}]"
 _LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}{_VISIBLE}{_PRINTABLE}[\t\n\r ]*$"
+_OPTIONAL_LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}[\t\n\r ]*$"
 _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 
 
@@ -62,8 +75,9 @@ _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 class Text:
     """Marks a `str` as text of so many characters, counted once it is cleaned.
 
-    It is trimmed and normalised to NFC; control characters, NUL and lone surrogates are refused,
-    save line breaks and tabs where it may have several lines.
+    It is trimmed and normalised to NFC. Control characters, NUL and lone surrogates are refused,
+    except line breaks and tabs where it may have several lines. Text that must not be empty needs
+    a visible character.
     """
 
     minimum: int
@@ -82,20 +96,35 @@ class Text:
             **handler(schema),
             "minLength": self.minimum,
             "maxLength": self.maximum,
-            "pattern": _LINES_PATTERN if self.has_lines else _LINE_PATTERN,
+            "pattern": self._pattern(),
         }
+
+    def _pattern(self) -> str:
+        if self.has_lines:
+            return _LINES_PATTERN
+        return _LINE_PATTERN if self.minimum else _OPTIONAL_LINE_PATTERN
 
     def clean(self, value: str) -> str:
         """The text as it is stored. Raises `ValueError`."""
         text = value.strip(" \t\r\n")
         if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
-            raise ValueError("control characters are not allowed")
-        text = normalize("NFC", text).strip()
+            raise ValueError("Must not contain control characters")
+        text = text.strip()
+        # NFC makes a text shorter, but never shorter than a quarter.
+        if len(text) <= 4 * self.maximum:
+            text = nfc(text).strip()
         if not self.minimum <= len(text) <= self.maximum:
             raise ValueError(
-                f"it must have {self.minimum} to {self.maximum} characters after trimming"
+                f"Must be {self.minimum} to {self.maximum} characters long after trimming"
             )
+        if self.minimum and not is_visible(text):
+            raise ValueError("Must contain a visible character")
         return text
+
+
+def is_visible(text: str) -> bool:
+    """Whether a reader would see anything: more than white space and invisible characters."""
+    return _HAS_VISIBLE.search(text) is not None
 
 
 # A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
@@ -117,13 +146,13 @@ Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]
 
 def _check_integer(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
-        raise ValueError("it must be a whole number in digits")
+        raise ValueError("Must be a whole number in digits")
     return value
 
 
 def _check_boolean(value: object) -> object:
     if isinstance(value, str) and value not in {"true", "false"}:
-        raise ValueError("it must be true or false")
+        raise ValueError("Must be true or false")
     return value
 
 

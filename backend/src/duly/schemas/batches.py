@@ -1,29 +1,30 @@
-"""Bodies of batches: many operations on tasks in one request."""
+"""Bodies of batches: several operations on tasks in one request."""
 
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from duly.schemas.base import ErrorBody, RequestBody, ResponseBody
+from duly.schemas.base import RequestBody, ResponseBody
+from duly.schemas.errors import ErrorBody
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskRead
 
 MAX_OPERATIONS = 100
 MAX_VERSION = 2**53 - 1
-"""The last number that every reader of JSON keeps whole."""
+"""The largest integer that every JSON parser reads exactly."""
 
 Ref = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
-        description="a name for a task that this batch creates",
+        description="A name for a task that this batch creates.",
         examples=["milk"],
     ),
 ]
 
 
 class CreateOperation(RequestBody):
-    """Make a task; later operations can call it `ref`."""
+    """Create a task. Later operations of the batch can name it by `ref`."""
 
     op: Literal["create"]
     task: TaskCreate
@@ -31,16 +32,18 @@ class CreateOperation(RequestBody):
 
 
 class _ExistingTask(RequestBody):
-    """An operation on a task, named by `id`, or by the `ref` of the operation that creates it."""
+    """An operation on a task, named by `id` or by the `ref` of the operation that creates it."""
 
     id: UUID | None = None
     ref: Ref | None = None
     if_match: Annotated[
         int | None,
-        Field(strict=True, ge=0, le=MAX_VERSION, description="the version that it must have"),
+        Field(
+            strict=True, ge=0, le=MAX_VERSION, description="The version that the task must have."
+        ),
     ] = None
 
-    # Either of the two names, as OpenAPI tells it.
+    # For OpenAPI: exactly one of the two names.
     model_config = ConfigDict(
         json_schema_extra={
             "oneOf": [
@@ -53,7 +56,7 @@ class _ExistingTask(RequestBody):
     @model_validator(mode="after")
     def _check_name(self) -> "_ExistingTask":
         if (self.id is None) == (self.ref is None):
-            raise ValueError("give either id or ref")
+            raise ValueError("Send exactly one of id and ref")
         return self
 
 
@@ -89,7 +92,7 @@ Operation = Annotated[
 
 
 class Batch(RequestBody):
-    """Operations, carried out in their order. `atomic`: all of them, or none."""
+    """Operations, applied in order. With `atomic`, either all are applied or none."""
 
     operations: Annotated[list[Operation], Field(min_length=1, max_length=MAX_OPERATIONS)]
     atomic: StrictBool = False
@@ -100,23 +103,31 @@ class Batch(RequestBody):
         for operation in self.operations:
             if isinstance(operation, CreateOperation):
                 if operation.ref in known:
-                    raise ValueError("each ref names one task")
+                    raise ValueError("Each ref must be unique within the batch")
                 known |= {operation.ref} if operation.ref else set()
             elif operation.ref is not None and operation.ref not in known:
-                raise ValueError("a ref must be that of an operation before")
+                raise ValueError("ref must name an earlier create operation")
         return self
 
 
+class TaskResult(TaskRead):
+    """The task after an operation; of its texts, only those that the operation has set."""
+
+    # Factories give defaults that the schema does not show: absent is not the same as default.
+    title: str = Field(default_factory=str, examples=["Buy milk"])
+    description: str | None = Field(default_factory=lambda: None)
+
+
 class OperationResult(ResponseBody):
-    """What became of one operation: a status as the operation by itself would have, and why."""
+    """The result of one operation: the status and body that its own route would have returned."""
 
     status: Annotated[int, Field(examples=[201])]
-    task: TaskRead | None
+    task: TaskResult | None
     error: ErrorBody | None
 
 
 class BatchResult(ResponseBody):
-    """The results in the order of the operations. `applied` is false where an atomic one failed."""
+    """The results, in the order of the operations."""
 
-    applied: bool
+    applied: Annotated[bool, Field(description="False if an atomic batch failed.")]
     results: list[OperationResult]

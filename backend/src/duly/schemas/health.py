@@ -6,6 +6,6 @@ from duly.schemas.base import ResponseBody
 
 
 class Health(ResponseBody):
-    """The service is well."""
+    """The service is available."""
 
     status: Literal["ok"]

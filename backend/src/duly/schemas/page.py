@@ -13,8 +13,8 @@ MAX_OFFSET = 10_000
 
 
 class Page(ResponseBody, Generic[Item]):
-    """Some items in order; `next_cursor` leads to those after them."""
+    """Items in order. `next_cursor` leads to the next page."""
 
     items: list[Item]
-    next_cursor: Annotated[str | None, Field(description="null on the last page")]
-    total: Annotated[int | None, Field(description="null unless include_total=true")]
+    next_cursor: Annotated[str | None, Field(description="Null on the last page.")]
+    total: Annotated[int | None, Field(description="Null unless `include_total=true`.")]

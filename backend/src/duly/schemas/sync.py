@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
+from typing_extensions import TypeAliasType
 
 from duly.schemas.base import IN_DIGITS, Id, RequestBody, ResponseBody, Token
 from duly.schemas.tasks import TaskRead
@@ -10,43 +11,92 @@ from duly.schemas.tasks import TaskRead
 MAX_CHANGES = 500
 
 
-class Change(ResponseBody):
-    """A thing as it is now, or the word that it is gone."""
+class TaskUpsert(ResponseBody):
+    """A task that was created or changed, in its current state."""
 
     type: Literal["task"]
     id: Id
-    op: Literal["upsert", "delete"]
-    data: Annotated[TaskRead | None, Field(description="null for a deletion")]
+    op: Literal["upsert"]
+    data: TaskRead
 
 
-class Changes(ResponseBody):
-    """What changed, each thing once, and the token to ask with next."""
+class TaskDeletion(ResponseBody):
+    """A task that was deleted, or moved to the trash."""
+
+    type: Literal["task"]
+    id: Id
+    op: Literal["delete"]
+    data: None
+
+
+Change = TypeAliasType("Change", Annotated[TaskUpsert | TaskDeletion, Field(discriminator="op")])
+"""A resource's current state, or its deletion."""
+
+
+class ChangePage(ResponseBody):
+    """Changes, each resource once, and the token to send next."""
 
     changes: list[Change]
     token: str
-    has_more: Annotated[bool, Field(description="ask again at once")]
+    has_more: Annotated[bool, Field(description="If true, call again at once with `token`.")]
     full: Annotated[
         bool,
-        Field(description="part of a first sync: what is not told of by its end is not there"),
-    ]
-
-
-class StreamedEvent(ResponseBody):
-    """One event of the stream."""
-
-    event: Literal["ready", "change", "reset"]
-    id: Annotated[str, Field(description="a sync token; none with `reset`")] = ""
-    data: Annotated[
-        str,
         Field(
-            description="JSON: of a `change`, what `GET /sync` tells of it",
-            json_schema_extra={"contentMediaType": "application/json"},
+            description="True on every page of a full sync. Anything not returned by its last "
+            "page does not exist on the server."
         ),
     ]
 
 
-class SyncQuery(RequestBody):
-    """What `GET /sync` takes."""
+EventId = Annotated[str, Field(description="A sync token.")]
 
-    token: Token | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_CHANGES), IN_DIGITS] = 100
+
+def _json_text(name: str, description: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "description": description,
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": f"#/components/schemas/{name}"},
+        }
+    )
+
+
+class ReadyEvent(ResponseBody):
+    """The first event of a stream: the position that it starts from."""
+
+    event: Literal["ready"]
+    id: EventId
+    data: Annotated[str, Field(description="Always `{}`.")]
+
+
+class ChangeEvent(ResponseBody):
+    """One change."""
+
+    event: Literal["change"]
+    id: EventId
+    data: Annotated[str, _json_text("Change", "A change as JSON, as `GET /sync` returns it.")]
+
+
+class ResetEvent(ResponseBody):
+    """The last event of a stream whose token has expired: start a full sync."""
+
+    event: Literal["reset"]
+    data: Annotated[str, Field(description="JSON with the `code` and `message` of the error.")]
+
+
+StreamedEvent = TypeAliasType(
+    "StreamedEvent", Annotated[ReadyEvent | ChangeEvent | ResetEvent, Field(discriminator="event")]
+)
+"""One event of the stream."""
+
+
+class SyncQuery(RequestBody):
+    """The query of `GET /sync`."""
+
+    token: Annotated[
+        Token | None, Field(description="The token of the last response. Without, a full sync.")
+    ] = None
+    limit: Annotated[
+        int, Field(ge=1, le=MAX_CHANGES, description="Changes per page."), IN_DIGITS
+    ] = 100

@@ -16,7 +16,7 @@ from duly.schemas.base import (
     Text,
     Token,
 )
-from duly.schemas.page import MAX_LIMIT, MAX_OFFSET
+from duly.schemas.page import MAX_LIMIT, MAX_OFFSET, Page
 
 Title = Annotated[str, Text(1, 255)]
 Description = Annotated[str, Text(0, 20_000, has_lines=True)]
@@ -33,11 +33,15 @@ class TaskRead(ResponseBody):
     completed_at: Instant | None
     created_at: Instant
     updated_at: Instant
-    version: Annotated[int, Field(description="grows with each change", examples=[1])]
+    version: Annotated[int, Field(description="Grows with each change.", examples=[1])]
+
+
+class TaskPage(Page[TaskRead]):
+    """Tasks in order. `next_cursor` leads to the next page."""
 
 
 class TaskReplace(RequestBody):
-    """A whole task; what is absent gets its default."""
+    """A whole task. Absent fields are set to their defaults."""
 
     title: Annotated[Title, Field(examples=["Buy milk"])]
     description: Annotated[Description | None, Field(examples=["Two litres"])] = None
@@ -45,13 +49,13 @@ class TaskReplace(RequestBody):
 
 
 class TaskCreate(TaskReplace):
-    """A new task. `id` may be any UUID of the client's."""
+    """A new task. `id` may be any UUID that the client chooses."""
 
     id: UUID | None = None
 
 
 class TaskPatch(RequestBody):
-    """Changes to a task (RFC 7396): what is absent stays, null clears."""
+    """Changes to a task, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
 
     # Factories give defaults that the schema does not show: absent is not the same as default.
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])
@@ -59,12 +63,12 @@ class TaskPatch(RequestBody):
     is_completed: StrictBool = Field(default_factory=bool)
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were sent."""
+        """Return the fields that were sent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class TaskSort(StrEnum):
-    """The order of a list; a leading `-` is descending."""
+    """The order of a list. A leading `-` means descending."""
 
     CREATED_AT = "created_at"
     CREATED_AT_DESCENDING = "-created_at"
@@ -75,25 +79,45 @@ class TaskSort(StrEnum):
 
 
 class TaskQuery(RequestBody):
-    """What `GET /tasks` takes."""
+    """The query of `GET /tasks`."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), IN_DIGITS] = 20
-    cursor: Token | None = None
-    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET), IN_DIGITS] = 0
-    is_completed: QueryBool | None = None
-    q: Annotated[
-        Annotated[str, Text(1, 200)] | None,
-        Field(description='words, "a phrase", -without; in title and description'),
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Tasks per page."), IN_DIGITS] = 20
+    cursor: Annotated[
+        Token | None, Field(description="`next_cursor` of the previous page of the same list.")
     ] = None
-    sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
-    include_total: QueryBool = False
-    trashed: Annotated[
-        QueryBool, Field(description="what lies in the trash, instead of what does not")
+    offset: Annotated[
+        int,
+        Field(ge=0, le=MAX_OFFSET, description="Tasks to skip; not with `cursor`."),
+        IN_DIGITS,
+    ] = 0
+    is_completed: Annotated[
+        QueryBool | None, Field(description="Only completed, or only open tasks. Default: both.")
+    ] = None
+    q: Annotated[
+        Annotated[str, Text(0, 200)] | None,
+        Field(
+            description='Search title and description: words, "a phrase", -without; '
+            "the last word by its beginning."
+        ),
+    ] = None
+    sort: Annotated[TaskSort, Field(description="The order of the list.")] = (
+        TaskSort.CREATED_AT_DESCENDING
+    )
+    include_total: Annotated[
+        QueryBool, Field(description="Also count the tasks of the list, on all its pages.")
     ] = False
+    trashed: Annotated[
+        QueryBool, Field(description="Tasks in the trash, instead of the others.")
+    ] = False
+
+    @field_validator("q")
+    @classmethod
+    def _drop_empty(cls, q: str | None) -> str | None:
+        return q or None
 
     @field_validator("offset")
     @classmethod
     def _check_offset(cls, offset: int, info: ValidationInfo) -> int:
         if offset and info.data.get("cursor") is not None:
-            raise ValueError("it does not go with cursor: give one of them")
+            raise ValueError("Cannot be combined with cursor")
         return offset

@@ -19,7 +19,7 @@ def _timezones() -> frozenset[str]:
 
 def _check_timezone(value: str) -> str:
     if value not in _timezones():
-        raise ValueError("it must be an IANA time zone, such as Europe/Rome")
+        raise ValueError("Must be an IANA time zone, such as Europe/Rome")
     return value
 
 
@@ -28,7 +28,7 @@ Timezone = Annotated[
     AfterValidator(_check_timezone),
     Field(
         max_length=64,
-        description="a name of the IANA time zone database",
+        description="A name from the IANA time zone database.",
         examples=["Europe/Rome"],
         json_schema_extra={"format": "timezone"},
     ),
@@ -47,7 +47,7 @@ class UserRead(ResponseBody):
 
 
 class UserPatch(RequestBody):
-    """Changes to an account: what is absent stays. A new e-mail needs `current_password`."""
+    """Changes to an account: absent fields stay. A new email requires `current_password`."""
 
     # Factories give defaults that the schema does not show: absent is not the same as default.
     name: Name | None = Field(default_factory=lambda: None, examples=["Ada"])
@@ -57,30 +57,32 @@ class UserPatch(RequestBody):
 
 
 class PasswordChange(RequestBody):
-    """A new password; every other session ends."""
+    """A new password."""
 
     current_password: Password
     new_password: NewPassword
 
 
 class AccountDeletion(RequestBody):
-    """The owner's word that the account and all it holds shall go."""
+    """Confirms that the account is to be deleted."""
 
     current_password: Password
 
 
 class SessionTokens(ResponseBody):
-    """A session: what to send with each request, what to renew it with, and whose it is."""
+    """A new session: its tokens and its user."""
 
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"]
-    expires_in: Annotated[int, Field(description="seconds", examples=[900])]
+    expires_in: Annotated[
+        int, Field(description="Seconds until the access token expires.", examples=[900])
+    ]
     user: UserRead
 
 
 class UserExport(ResponseBody):
-    """Everything that the service holds of one user."""
+    """All data of one user."""
 
     user: UserRead
     sessions: list[SessionRead]

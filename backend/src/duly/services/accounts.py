@@ -1,5 +1,6 @@
 """Accounts as rows: the statements that make, find and check them, for `auth` and `users`."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Text, Uuid, bindparam, insert, select
@@ -39,7 +40,7 @@ _INSERT = owned(
     .returning(*PROFILE)
 )
 _READ = owned(
-    select(*PROFILE, _users.c.password_hash).where(
+    select(*PROFILE, _users.c.password_hash, _users.c.known_addresses).where(
         _users.c.id == USER_ID, _users.c.disabled_at.is_(None)
     )
 )
@@ -70,39 +71,64 @@ async def find_account(context: Context, email: str) -> UserScope | None:
     return None if row is None else UserScope(context.pool, row["user_id"])
 
 
-async def read_account(scope: UserScope) -> Row | None:
-    """An account that is not disabled: its profile and `password_hash`."""
-    return await scope.one(_READ)
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that is not disabled, with what signing in to it is checked against."""
+
+    profile: Row
+    password_hash: str
+    known_addresses: list[bytes]
+
+
+async def read_account(scope: UserScope) -> Account | None:
+    """The account of a scope, or None if it is deleted or disabled."""
+    row = await scope.one(_READ)
+    if row is None:
+        return None
+    return Account(
+        password_hash=row.pop("password_hash"),
+        known_addresses=row.pop("known_addresses"),
+        profile=row,
+    )
 
 
 async def confirm_password(
     context: Context, scope: UserScope, client: Client, password: str
 ) -> str:
-    """Check the password of someone signed in already; gives the hash that it fits.
+    """Check the password of a user who is signed in; return the hash that it fits.
 
-    Raises `ValidationFailed` for a wrong one, and `RateLimited` after too many of them.
+    Raise `ValidationFailed` for a wrong one, and `RateLimited` after too many of them.
     """
-    user = await read_account(scope)
-    hashed = None if user is None else str(user["password_hash"])
-    fits = await check_password(context, str(scope.user_id), client, password, hashed)
-    if not fits or hashed is None:
+    account = await read_account(scope)
+    hashed = await check_password(context, str(scope.user_id), client, password, account)
+    if hashed is None:
         raise ValidationFailed.of(
-            "body.current_password", "The current password is wrong.", "wrong_password"
+            "body.current_password", "Incorrect current password", "wrong_password"
         )
     return hashed
 
 
 async def check_password(
-    context: Context, account: str, client: Client, password: str, hashed: str | None
-) -> bool:
-    """Whether a password fits; failures count against the account from this address.
+    context: Context, key: str, client: Client, password: str, account: Account | None
+) -> str | None:
+    """Return the account's hash if the password fits, or None.
 
-    Tries from one address run one after the other, whatever the account, so that no burst gets
-    in more of them than the budgets allow. Raises `RateLimited`.
+    Failures count against `key` from this address, the address, and `key` from all addresses. Each
+    try is counted before it begins and taken back if it succeeds, so that no burst gets in more of
+    them than the budgets allow. Raise `RateLimited`, or `ServiceUnavailable` if too many wait.
     """
-    async with context.throttle.attempts.hold(client.address):
-        await context.throttle.check_login(account, client.address)
-        fits = await context.passwords.verify(password, hashed)
-        if not fits:
-            await context.throttle.count_failed_login(account, client.address)
-        return fits
+    hashed = None if account is None else account.password_hash
+    is_known = account is not None and _is_known(context, account, client)
+    await context.throttle.check_login(key, client.address, is_known=is_known)
+    async with context.passwords.turn(client.address, key):
+        await context.throttle.reserve_login(key, client.address, is_known=is_known)
+        if not await context.passwords.verify(password, hashed):
+            return None
+        await context.throttle.refund_login(key, client.address)
+        return hashed
+
+
+def _is_known(context: Context, account: Account, client: Client) -> bool:
+    """Whether the account's owner has signed in from the client's address lately."""
+    digests = context.keyring.address_digests(account.profile["id"], client.address)
+    return not set(digests).isdisjoint(account.known_addresses)

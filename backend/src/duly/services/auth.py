@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Text, bindparam, func, update
 
-from duly.core.errors import Unauthenticated, ValidationFailed
+from duly.core.errors import RegistrationClosed, Unauthenticated, ValidationFailed
 from duly.core.logging import bind_user, log
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
@@ -48,36 +48,46 @@ _REHASH = owned(
 
 
 async def register(context: Context, body: Registration, client: Client) -> dict[str, Any]:
-    """Make an account and sign it in. Raises `EmailTaken` or `RateLimited`."""
+    """Create an account and sign it in.
+
+    Raise `RegistrationClosed`, `EmailTaken`, `RateLimited`, or `ServiceUnavailable` if too many
+    passwords wait to be hashed.
+    """
+    if context.settings.registration == "closed":
+        raise RegistrationClosed
     await context.throttle.spend_registration(client.address)
-    password_hash = await context.passwords.hash(body.password)
+    # One lane for all registrations of an address: they never hold up its sign-ins.
+    async with context.passwords.turn(client.address, None):
+        password_hash = await context.passwords.hash(body.password)
     async with context.across_users.transaction() as door:
         user = await create_account(door, body.email, body.name, password_hash)
         scope = door.user(user["id"])
-        session = await open_session(context, scope, client, user, password_hash)
+        opened = await open_session(context, scope, client, user, password_hash)
     bind_user(user["id"])
     log.info("user.registered")
-    return session
+    return opened.announce()
 
 
 async def login(context: Context, body: Credentials, client: Client) -> dict[str, Any]:
-    """Sign in. An unknown address takes the same work, and gets the same answer, as a wrong
-    password. Raises `Unauthenticated` or `RateLimited`.
+    """Sign in. An unknown address takes the same work, and gets the same response, as a wrong
+    password. Raise `Unauthenticated`, `RateLimited`, or `ServiceUnavailable` as above.
     """
     account = email_key(body.email)
     scope = await find_account(context, body.email)
     # An unknown address costs the same look-ups, too.
     user = await read_account(scope or UserScope(context.pool, _NOBODY))
-    known_hash = None if user is None else user.pop("password_hash")
-    fits = await check_password(context, account, client, body.password, known_hash)
-    if not fits or scope is None or user is None or known_hash is None:
+    known_hash = await check_password(context, account, client, body.password, user)
+    if known_hash is None or scope is None or user is None:
         log.warning("session.login_failed", account=context.keyring.fingerprint(account))
-        raise Unauthenticated("The e-mail or the password is wrong.")
-    password_hash = await _rehash(context, scope, body.password, known_hash)
-    session = await open_session(context, scope, client, user, password_hash)
+        raise Unauthenticated("Incorrect email or password.")
+    if context.passwords.needs_rehash(known_hash):
+        async with context.passwords.turn(client.address, account):
+            known_hash = await _rehash(context, scope, body.password, known_hash)
+    async with scope.transaction() as own:
+        opened = await open_session(context, own, client, user.profile, known_hash)
     bind_user(scope.user_id)
     log.info("session.opened")
-    return session
+    return opened.announce()
 
 
 async def logout(context: Context, caller: Caller) -> None:
@@ -91,20 +101,21 @@ async def change_password(
 ) -> None:
     """Set a new password and end every other session. Raises `ValidationFailed`."""
     old_hash = await confirm_password(context, caller.scope, client, body.current_password)
-    new_hash = await context.passwords.hash(body.new_password)
+    async with context.passwords.turn(client.address, str(caller.scope.user_id)):
+        new_hash = await context.passwords.hash(body.new_password)
     async with caller.scope.transaction() as scope:
         if await scope.one(_SET_PASSWORD, old_hash=old_hash, new_hash=new_hash) is None:
             raise ValidationFailed.of(
-                "body.current_password", "The password has just been changed.", "wrong_password"
+                "body.current_password",
+                "The account changed while this request was being processed; try again",
+                "wrong_password",
             )
         ended = await end_sessions(context, scope, all_but=caller.session_id)
     log.info("user.password_changed", sessions_ended=len(ended))
 
 
 async def _rehash(context: Context, scope: UserScope, password: str, old_hash: str) -> str:
-    """Bring the stored hash to the work factor set now; gives the one stored after that."""
-    if not context.passwords.needs_rehash(old_hash):
-        return old_hash
+    """Bring the stored hash to the work factor set now; return the one stored after that."""
     new_hash = await context.passwords.hash(password)
     stored = await scope.one(_REHASH, old_hash=old_hash, new_hash=new_hash)
     return old_hash if stored is None else new_hash

@@ -15,7 +15,7 @@ async def forever(name: str, work: Callable[[], Awaitable[None]], pause: float) 
     No failure ends it: it is logged, and after `pause` seconds the work is tried again.
     """
     task = asyncio.current_task()
-    # Python 3.11's wait_for, in which the pool waits, may swallow what cancels it.
+    # Python 3.11's wait_for may swallow the cancellation of work that waits in it.
     while task is None or not task.cancelling():
         try:
             await work()

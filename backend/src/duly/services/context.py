@@ -8,8 +8,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-from duly.core.config import Settings, signing_secret
+from duly.core.config import Settings
 from duly.core.security import Keyring
+from duly.core.signing_key import signing_secret
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
@@ -52,6 +53,8 @@ class Context:
     revocations: Revocations
     hub: Hub
     flights: Flights[Kept]
+    export_slots: asyncio.Semaphore
+    """How many exports may read at a time: a fifth of the connections."""
 
     @property
     def across_users(self) -> AcrossUsers:
@@ -86,12 +89,20 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     await pool.open()
     door = AcrossUsers(pool)
     throttle = Throttle(settings)
-    hub = Hub(pool, direct_dsn_of(settings))
+    hub = Hub(pool, direct_dsn_of(settings), settings.max_streams)
     hub.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         yield Context(
-            settings, pool, keyring, passwords, throttle, Revocations(door), hub, Flights()
+            settings,
+            pool,
+            keyring,
+            passwords,
+            throttle,
+            Revocations(door),
+            hub,
+            Flights(),
+            asyncio.Semaphore(max(1, settings.pool_size // 5)),
         )
     finally:
         housekeeping.cancel()

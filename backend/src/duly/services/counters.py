@@ -1,4 +1,8 @@
-"""Where rate limits are counted: in each worker's memory, or in a Redis that all workers share."""
+"""Where rate limits are counted: in each worker's memory, or in a Redis that all workers share.
+
+This machine's wall clock takes no part, so setting it changes no limit: memory counts by the
+monotonic clock, and counters in Redis lapse by the clock of Redis.
+"""
 
 import time
 from typing import Any
@@ -34,7 +38,7 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         super().__init__()
         self._counters: dict[str, tuple[int, float]] = {}
-        self._swept_at = time.time()
+        self._swept_at = time.monotonic()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -45,8 +49,8 @@ class MemoryStorage(Storage):
         """Nothing is to be closed."""
 
     async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count up; a new counter lapses after `expiry` seconds."""
-        now = time.time()
+        """Add `amount`; a new counter lapses after `expiry` seconds."""
+        now = time.monotonic()
         if now - self._swept_at > _SWEEP_INTERVAL:
             self._swept_at = now
             self._counters = {k: v for k, v in self._counters.items() if v[1] > now}
@@ -59,11 +63,11 @@ class MemoryStorage(Storage):
     async def get(self, key: str) -> int:
         """The count, 0 where there is none."""
         count, until = self._counters.get(key, (0, 0.0))
-        return count if until > time.time() else 0
+        return count if until > time.monotonic() else 0
 
     async def get_expiry(self, key: str) -> float:
-        """When the counter lapses, as a Unix time."""
-        return self._counters.get(key, (0, time.time()))[1]
+        """When the counter lapses, by `time.monotonic`."""
+        return self._counters.get(key, (0, time.monotonic()))[1]
 
     async def check(self) -> bool:
         """Memory is always there."""
@@ -80,6 +84,17 @@ class MemoryStorage(Storage):
         self._counters.pop(key, None)
 
 
+class _Redis(RedisStorage):
+    """Counters in Redis. Their expiry is converted to the monotonic clock of this process."""
+
+    STORAGE_SCHEME = ["duly+redis"]  # noqa: RUF012  # as the base class declares it
+
+    async def get_expiry(self, key: str) -> float:
+        """When the counter lapses, by `time.monotonic`."""
+        seconds_left = await super().get_expiry(key) - time.time()
+        return time.monotonic() + seconds_left
+
+
 class SharedStorage(Storage):
     """Counters in a Redis. While it does not respond, each worker counts in its own memory.
 
@@ -91,7 +106,7 @@ class SharedStorage(Storage):
 
     def __init__(self, uri: str) -> None:
         super().__init__()
-        self._redis = RedisStorage(
+        self._redis = _Redis(
             f"async+{_with_port(uri)}",
             wrap_exceptions=True,
             implementation="redispy",
@@ -132,7 +147,7 @@ class SharedStorage(Storage):
         return int(await self._call("get", key))
 
     async def get_expiry(self, key: str) -> float:
-        """When the counter lapses, as a Unix time."""
+        """When the counter lapses, by `time.monotonic`."""
         return float(await self._call("get_expiry", key))
 
     async def reset(self) -> int | None:

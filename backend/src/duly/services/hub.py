@@ -1,14 +1,13 @@
-"""Who is to be woken when a user's things change, in this worker and in all others.
+"""Wakes a user's streams when the user's data changes, in this worker and in all others.
 
 Changes are announced through PostgreSQL's NOTIFY, many users at once, after they are committed:
-a NOTIFY within each write would make all writers queue for one lock. Nothing rests on an
-announcement: it only wakes streams, which then read what changed, and which look by themselves
-now and then.
+a NOTIFY within each write would make all writers queue for one lock. No change is lost with an
+announcement: it only wakes streams, which then read what changed, and which also look every
+15 seconds.
 """
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,12 +16,14 @@ from uuid import UUID, uuid4
 from psycopg import AsyncConnection
 from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
 
+from duly.core.errors import TooManyStreams
 from duly.core.logging import log
 from duly.database.pool import Pool
-from duly.database.scope import AcrossUsers
+from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import across_users
 from duly.models import User
 from duly.services.background import forever
+from duly.services.feeds import Feed, Subscription
 from duly.utils.tables import table_of
 
 _CHANNEL = "duly_changes"
@@ -50,16 +51,20 @@ _REVISIONS = across_users(
 
 
 class Hub:
-    """One worker's streams, by user, and its line to the other workers."""
+    """One worker's streams, by user, and its announcements to the other workers.
 
-    def __init__(self, pool: Pool, listen_dsn: str) -> None:
+    A user has at most `max_streams` streams at once in this worker.
+    """
+
+    def __init__(self, pool: Pool, listen_dsn: str, max_streams: int) -> None:
         self._door = AcrossUsers(pool)
         self._listen_dsn = listen_dsn
-        self._waiting: dict[UUID, set[asyncio.Event]] = defaultdict(set)
+        self._max_streams = max_streams
+        self._id = uuid4().hex
+        self._feeds: dict[UUID, Feed] = {}
         self._changed: set[UUID] = set()
         self._has_changes = asyncio.Event()
         self._has_streams = asyncio.Event()
-        self._seen: dict[UUID, int] = {}
         # Until an announcement of our own has come back, as behind a transaction pooler none does.
         self._is_listening = False
         self.is_closed = False
@@ -89,18 +94,24 @@ class Hub:
         self._wake_all()
 
     @contextmanager
-    def subscribed(self, user_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever something of the user's may have changed."""
-        event = asyncio.Event()
-        self._waiting[user_id].add(event)
+    def subscribed(self, scope: UserScope) -> Iterator[Subscription]:
+        """Hold one of the user's streams, woken whenever the user's data may have changed.
+
+        Raises `TooManyStreams` if the user has as many as allowed.
+        """
+        feed = self._feeds.get(scope.user_id) or Feed(scope)
+        if len(feed) >= self._max_streams:
+            raise TooManyStreams
+        subscription = feed.subscribe()
+        self._feeds[scope.user_id] = feed
         self._has_streams.set()
         try:
-            yield event
+            yield subscription
         finally:
-            self._waiting[user_id].discard(event)
-            if not self._waiting[user_id]:
-                del self._waiting[user_id]
-            if not self._waiting:
+            feed.unsubscribe(subscription)
+            if not feed:
+                del self._feeds[scope.user_id]
+            if not self._feeds:
                 self._has_streams.clear()
 
     def note_change(self, user_id: UUID) -> None:
@@ -110,23 +121,23 @@ class Hub:
         self._has_changes.set()
 
     def _wake(self, user_id: UUID) -> None:
-        for event in self._waiting.get(user_id, ()):
-            event.set()
+        if feed := self._feeds.get(user_id):
+            feed.wake()
 
     def _wake_all(self) -> None:
-        for user_id in list(self._waiting):
-            self._wake(user_id)
+        for feed in self._feeds.values():
+            feed.wake()
 
     async def _announce(self) -> None:
-        """Tell the other workers whose things changed, a moment's changes at once."""
+        """Tell the other workers whose data changed, all changes of a moment at once."""
         await self._has_changes.wait()
         await asyncio.sleep(_GATHER)
         self._has_changes.clear()
         users, self._changed = list(self._changed), set()
         try:
             for start in range(0, len(users), _MAX_USERS):
-                payload = ",".join(user.hex for user in users[start : start + _MAX_USERS])
-                await self._door.one(_NOTIFY, payload=payload)
+                some = (user.hex for user in users[start : start + _MAX_USERS])
+                await self._door.one(_NOTIFY, payload=",".join([self._id, *some]))
         except Exception:
             self._changed.update(users)
             self._has_changes.set()
@@ -139,11 +150,13 @@ class Hub:
             async with await AsyncConnection.connect(
                 self._listen_dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT
             ) as connection:
-                await connection.execute(f"LISTEN {_CHANNEL}".encode())
+                async with asyncio.timeout(_CONNECT_TIMEOUT):
+                    await connection.execute(f"LISTEN {_CHANNEL}".encode())
                 while self._has_streams.is_set():
                     if not await self._hear(connection):
                         # A pooler keeps the server's connection: let it not listen on for nobody.
-                        await connection.execute(b"UNLISTEN *")
+                        async with asyncio.timeout(_CONNECT_TIMEOUT):
+                            await connection.execute(b"UNLISTEN *")
                         break
             if not self._has_streams.is_set() or self._is_listening:
                 return
@@ -175,20 +188,20 @@ class Hub:
         return True
 
     def _take(self, payload: str) -> None:
-        with suppress(ValueError):  # a probe, or not ours
-            for user in payload.split(","):
+        sender, *users = payload.split(",")
+        if sender == self._id:
+            return  # our own streams were woken at the commit
+        with suppress(ValueError):  # a probe, or another program's notification
+            for user in users:
                 self._wake(UUID(hex=user))
 
     async def _poll(self) -> None:
-        """Look for changes while announcements do not come through."""
+        """Look for changes while announcements are not received."""
         await self._has_streams.wait()
         await asyncio.sleep(_POLL_INTERVAL)
         if self._is_listening:
-            self._seen = {}
             return
-        rows = await self._door.all(_REVISIONS, ids=list(self._waiting))
-        now = {row["id"]: row["revision"] for row in rows}
-        for user_id, revision in now.items():
-            if self._seen.get(user_id) != revision:
-                self._wake(user_id)
-        self._seen = now
+        for row in await self._door.all(_REVISIONS, ids=list(self._feeds)):
+            feed = self._feeds.get(row["id"])
+            if feed is not None and feed.newest != row["revision"]:
+                feed.wake()

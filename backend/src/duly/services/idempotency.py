@@ -1,34 +1,66 @@
-"""Requests that may be repeated: the first answer stands, in the transaction of its effect."""
+"""Requests that may be repeated: the first response is stored, in the transaction of its effect."""
 
-import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import ForeignKeyViolation, QueryCanceled, UniqueViolation
 from psycopg.types.json import Jsonb
-from sqlalchemy import Interval, LargeBinary, SmallInteger, Uuid, bindparam, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Interval,
+    LargeBinary,
+    SmallInteger,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
-from duly.core.errors import IdempotencyInFlight, IdempotencyMismatch, Unauthenticated
+from duly.core import time_budget
+from duly.core.errors import (
+    IdempotencyInFlight,
+    IdempotencyMismatch,
+    QuotaExceeded,
+    ServiceUnavailable,
+    Unauthenticated,
+)
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, owned
-from duly.models import IdempotencyKey
+from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.models import IdempotencyKey, User
+from duly.services.revisions import check_active
 from duly.utils.encoding import encode
 from duly.utils.flights import Flights
 from duly.utils.tables import table_of
 
 LIFETIME = timedelta(hours=24)
-# Who finds the key in flight waits for its end, so that both get the same answer; not forever.
-# Here that costs nothing; at the database it holds a connection, and must end before that does.
+# A concurrent request with the same key waits, up to a limit, and gets the same response. Here that
+# costs nothing; at the database it holds a connection, and must end before the time for that does.
 _PATIENCE = 10.0
 _PATIENCE_CONNECTED = 4.0
+_ATTEMPTS = 10
+
+MAX_STORED_BYTES = 64 * 1024 * 1024
+"""Limit of stored responses per user. At it new keys are rejected: an old one that was dropped
+before its time could run twice."""
+
+_KEY_BYTES = 256
+"""Added to the length of each stored response, for its key."""
+
+_EXCESS_BYTES = 1024
+"""By how much a stored response may exceed its request, if it can be read again."""
 
 _keys = table_of(IdempotencyKey)
+_users = table_of(User)
 
 _ID = bindparam("id", type_=Uuid())
 _THIS = (_keys.c.user_id == USER_ID, _keys.c.id == _ID)
@@ -39,7 +71,7 @@ _insert = postgresql.insert(_keys).values(
     fingerprint=bindparam("fingerprint", type_=LargeBinary()),
     expires_at=func.now() + bindparam("lifetime", type_=Interval()),
 )
-# A key whose time is over, but which was not swept yet, is taken over.
+# A key that has expired, but was not swept yet, is taken over.
 _CLAIM = owned(
     _insert.on_conflict_do_update(
         index_elements=["user_id", "id"],
@@ -48,25 +80,42 @@ _CLAIM = owned(
             "expires_at": _insert.excluded.expires_at,
         },
         where=_keys.c.expires_at < func.now(),
-    ).returning(_keys.c.id)
+    ).returning(_keys.c.stored_bytes)
 )
 _READ = owned(
     select(_keys.c.fingerprint, _keys.c.status, _keys.c.headers, _keys.c.body).where(*_THIS)
 )
-_STORE = owned(
-    update(_keys)
-    .where(*_THIS)
-    .values(
-        status=bindparam("status", type_=SmallInteger()),
-        headers=bindparam("headers", type_=postgresql.JSONB()),
-        body=bindparam("body", type_=LargeBinary()),
+
+
+def _store() -> OwnedStatement:
+    """Store the response of a claimed key and count it; return no row above the user's limit."""
+    total = _users.c.stored_response_bytes + bindparam("growth", type_=BigInteger())
+    owner = (
+        update(_users)
+        .where(_users.c.id == USER_ID, total <= bindparam("limit", type_=BigInteger()))
+        .values(stored_response_bytes=total)
+        .returning(_users.c.id)
+        .cte("owner")
     )
-)
+    return owned(
+        update(_keys)
+        .where(*_THIS, owner.c.id.is_not(None))
+        .values(
+            status=bindparam("status", type_=SmallInteger()),
+            headers=bindparam("headers", type_=postgresql.JSONB()),
+            body=bindparam("body", type_=LargeBinary()),
+            stored_bytes=bindparam("stored_bytes", type_=Integer()),
+        )
+        .returning(_keys.c.id)
+    )
+
+
+_STORE = _store()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered with, once or many times."""
+    """A response, to be sent once or many times."""
 
     status: int
     headers: dict[str, str]
@@ -76,62 +125,128 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer, and the fingerprint of the body that it was given to."""
+    """A response, and the fingerprint of the request body that it belongs to."""
 
     fingerprint: bytes
     answer: Answer
 
 
 Work = Callable[[UserScope], Awaitable[Answer]]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request under a key. `length` is that of its body; see `once` for `again`."""
+
+    id: UUID
+    fingerprint: bytes
+    length: int
+    again: Work | None
 
 
 async def once(
-    scope: UserScope, flights: Flights[Kept], work: Work, *, route: str, key: str, body: Any
+    scope: UserScope,
+    flights: Flights[Kept],
+    work: Work,
+    *,
+    route: str,
+    key: str,
+    body: Any,
+    again: Work | None = None,
 ) -> Answer:
-    """Do `work` in a transaction, unless it was done under `key` before: then give its answer.
+    """Do `work` in a transaction; if it was done under `key` before, return its response.
 
-    An error leaves the key unused. Raises `IdempotencyMismatch` for another `body` under the key,
-    `IdempotencyInFlight` where the first request takes too long, `Unauthenticated` when the account
-    is gone.
+    A response that is far longer than `body` is not stored if `again` can read it for a repeat,
+    as the resource is then. An error leaves the key unused. Raises `IdempotencyMismatch` for
+    another `body` under the key, `IdempotencyInFlight` if the first request takes too long,
+    `QuotaExceeded` if the user's keys store too much, and `Unauthenticated` if the account is
+    deleted.
     """
-    this = _id_of(route, key)
-    fingerprint = sha256(encode(body)).digest()
-    first = partial(_first, scope, this, fingerprint, work)
+    encoded = encode(body)
+    this = _Request(_id_of(route, key), sha256(encoded).digest(), len(encoded), again)
+    began = time.monotonic()
+
+    async def first() -> Kept:
+        time_budget.charge(time.monotonic() - began)
+        return await started_over(partial(_first, scope, this, work))
+
     try:
         # Repeats in this worker wait here, so that they hold no connection meanwhile.
-        kept, is_shared = await flights.share((scope.user_id, this), first, _PATIENCE)
+        patience = min(_PATIENCE, time_budget.remaining())
+        kept, is_shared = await flights.share((scope.user_id, this.id), first, patience)
     except TimeoutError:
         raise IdempotencyInFlight from None
     except ForeignKeyViolation:
         raise Unauthenticated from None
-    if kept.fingerprint != fingerprint:
+    if kept.fingerprint != this.fingerprint:
         raise IdempotencyMismatch
     return replace(kept.answer, is_replay=True) if is_shared else kept.answer
 
 
-async def _first(scope: UserScope, this: UUID, fingerprint: bytes, work: Work) -> Kept:
+async def started_over(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Do `work` again if it collides with a row inserted at the same moment.
+
+    Nothing that it did is kept then, and the next time it sees that row. Raises
+    `ServiceUnavailable` if it collides time and again.
+    """
+    for _ in range(_ATTEMPTS):
+        with suppress(UniqueViolation):
+            return await work()
+    raise ServiceUnavailable
+
+
+async def _first(scope: UserScope, this: _Request, work: Work) -> Kept:
     async with scope.transaction() as transaction:
         try:
-            async with asyncio.timeout(_PATIENCE_CONNECTED):
+            with transaction.within(_PATIENCE_CONNECTED):
                 claimed = await transaction.one(
-                    _CLAIM, id=this, fingerprint=fingerprint, lifetime=LIFETIME
+                    _CLAIM, id=this.id, fingerprint=this.fingerprint, lifetime=LIFETIME
                 )
-        except TimeoutError:
+        except QueryCanceled:  # a request that another worker handles has the key
             raise IdempotencyInFlight from None
         if claimed is None:
-            row = await transaction.one(_READ, id=this)
-            assert row is not None
-            answer = Answer(row["status"], row["headers"], row["body"], is_replay=True)
-            return Kept(row["fingerprint"], answer)
+            return await _read(transaction, this)
         answer = await work(transaction)
-        await transaction.all(
-            _STORE,
-            id=this,
-            status=answer.status,
-            headers=Jsonb(answer.headers),
-            body=answer.body,
+        await _keep(transaction, this, answer, stored_before=claimed["stored_bytes"])
+    return Kept(this.fingerprint, answer)
+
+
+async def _read(transaction: UserScope, this: _Request) -> Kept:
+    row = await transaction.one(_READ, id=this.id)
+    assert row is not None
+    if row["body"] is None and row["fingerprint"] == this.fingerprint:
+        assert this.again is not None
+        answer = await this.again(transaction)
+    else:
+        answer = Answer(row["status"], row["headers"], row["body"])
+    return Kept(row["fingerprint"], replace(answer, is_replay=True))
+
+
+async def _keep(
+    transaction: UserScope, this: _Request, answer: Answer, *, stored_before: int
+) -> None:
+    is_long = len(answer.body) > this.length + _EXCESS_BYTES
+    body = None if is_long and this.again is not None else answer.body
+    stored_bytes = _KEY_BYTES + len(body or b"") + len(encode(answer.headers))
+    stored = await transaction.one(
+        _STORE,
+        id=this.id,
+        status=answer.status,
+        headers=Jsonb(answer.headers),
+        body=body,
+        stored_bytes=stored_bytes,
+        growth=stored_bytes - stored_before,
+        limit=MAX_STORED_BYTES,
+    )
+    if stored is None:
+        await check_active(transaction)
+        raise QuotaExceeded(
+            "stored_response_bytes",
+            MAX_STORED_BYTES,
+            "Too many responses stored for Idempotency-Keys. Wait until older keys expire, "
+            "24 hours after their use, or send the request without a key.",
         )
-    return Kept(fingerprint, answer)
 
 
 def _id_of(route: str, key: str) -> UUID:

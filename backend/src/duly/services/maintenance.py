@@ -25,6 +25,7 @@ _LOCK_NUMBER = 4_420_771_864
 _TIMEOUT = 60.0
 
 _users = table_of(User)
+_keys = table_of(IdempotencyKey)
 _tombstones = table_of(Tombstone)
 
 # Held to the end of the transaction, so it works behind a transaction pooler, too.
@@ -32,17 +33,47 @@ _TRY_LOCK = across_users(select(func.pg_try_advisory_xact_lock(_LOCK_NUMBER).lab
 
 
 def _expired(model: Any) -> CrossUserStatement:
-    """Delete the rows whose `expires_at` has passed; gives how many."""
+    """Delete the rows whose `expires_at` has passed, and return the row count."""
     table = table_of(model)
     gone = delete(table).where(table.c.expires_at < func.now()).returning(table.c.expires_at)
     return across_users(select(func.count().label("count")).select_from(gone.cte("gone")))
 
 
-def _forgotten(table: Any, since: Any, *, owners_first: bool) -> CrossUserStatement:
-    """Delete what lies dead since long, and note that sync can't tell of it any more.
+def _expired_keys() -> CrossUserStatement:
+    """As above, for idempotency keys: what they stored is taken off their users' counters."""
+    gone = (
+        delete(_keys)
+        .where(_keys.c.expires_at < func.now())
+        .returning(_keys.c.user_id, _keys.c.stored_bytes)
+        .cte("gone")
+    )
+    freed = (
+        select(
+            gone.c.user_id,
+            func.sum(gone.c.stored_bytes).label("stored_bytes"),
+            func.count().label("count"),
+        )
+        .group_by(gone.c.user_id)
+        .subquery("freed")
+    )
+    noted = (
+        update(_users)
+        .where(_users.c.id == freed.c.user_id)
+        .values(stored_response_bytes=_users.c.stored_response_bytes - freed.c.stored_bytes)
+        .returning(freed.c.count)
+        .cte("noted")
+    )
+    return across_users(select(func.coalesce(func.sum(noted.c.count), 0).label("count")))
 
-    Gives how many rows. Whoever synced last before the newest of them starts over. Rows and owners
-    are locked in the order in which writers lock them.
+
+def _forgotten(
+    table: Any, since: Any, *, counter: Any = None, owners_first: bool = False
+) -> CrossUserStatement:
+    """Purge rows dead for over 30 days and raise each owner's purge horizon.
+
+    Sync can no longer report them: a device that synced last before the newest of them starts
+    over. `counter` is the owner's column that counts the rows. Returns the row count. Rows and
+    owners are locked in the order in which writers lock them.
     """
     is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=Interval())
     deletion = delete(table).where(is_old)
@@ -67,6 +98,7 @@ def _forgotten(table: Any, since: Any, *, owners_first: bool) -> CrossUserStatem
             horizon=func.greatest(_users.c.horizon, newest.c.revision),
             # What a list showed may be gone, so its tag must be another.
             revision=_users.c.revision + 1,
+            **({} if counter is None else {counter.name: counter - newest.c.count}),
         )
         .returning(newest.c.count)
         .cte("noted")
@@ -77,9 +109,11 @@ def _forgotten(table: Any, since: Any, *, owners_first: bool) -> CrossUserStatem
 _SWEEPS = {
     "sessions": _expired(Session),
     "revoked_sessions": _expired(RevokedSession),
-    "idempotency_keys": _expired(IdempotencyKey),
+    "idempotency_keys": _expired_keys(),
     "tombstones": _forgotten(_tombstones, _tombstones.c.created_at, owners_first=True),
-    **{noun.name: _forgotten(noun.table, noun.trashed_at, owners_first=False) for noun in SYNCED},
+    **{
+        noun.name: _forgotten(noun.table, noun.trashed_at, counter=noun.counter) for noun in SYNCED
+    },
 }
 
 

@@ -28,6 +28,7 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, across_users, owned
 from duly.models import Installation, RevokedSession, Session, User
 from duly.schemas.auth import Registration
+from duly.schemas.messages import message_of
 from duly.services.accounts import create_account, find_account
 from duly.services.context import Context
 from duly.services.sessions import end_sessions
@@ -167,8 +168,7 @@ def _checked(email: str, password: str, name: str | None = None) -> Registration
         return Registration(email=email, password=password, name=name)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise ValidationFailed(f"{first['loc'][0]}: {message}") from None
+        raise ValidationFailed(f"{first['loc'][0]}: {message_of(first)}") from None
 
 
 async def _find(context: Context, email: str) -> UserScope:

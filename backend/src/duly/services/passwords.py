@@ -5,16 +5,25 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from duly.core import security
-from duly.core.errors import ServiceUnavailable
+from duly.core.errors import RateLimited, ServiceUnavailable
+from duly.utils.turns import Bounds, Crowded, FairTurns
 
 Result = TypeVar("Result")
 
-_MAX_WAITING = 200
+BOUNDS = Bounds(lane=30, group=60, total=200, seconds=10)
+"""How many hashes may wait per account, per address and in all, and for how long.
+
+At the default work factor a hash takes about a quarter of a second, so that a lane of one account
+and its address's other accounts are done within the ten seconds that a client commonly waits.
+"""
+
+_RETRY_AFTER = 5
 _NICENESS = 5
 """More is worse on a busy machine: each hash ends with the interpreter's lock in hand, and a thread
 that is put off then puts off all requests.
@@ -24,12 +33,13 @@ that is put off then puts off all requests.
 class PasswordWorkers:
     """A few threads that hash passwords. bcrypt lets go of the interpreter while it works.
 
-    Each call raises `ServiceUnavailable` when too many are waiting already.
+    Hashes for requests are computed inside of a `turn`, which keeps one address, or one account,
+    from holding up the others.
     """
 
     def __init__(self, threads: int, cost: int) -> None:
         self._cost = cost
-        self._waiting = 0
+        self._turns = FairTurns(threads, BOUNDS)
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="password", initializer=_yield_to_requests
         )
@@ -39,6 +49,29 @@ class PasswordWorkers:
         """End the threads once their work is done."""
         self._executor.shutdown()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a turn."""
+        return self._turns.waiting
+
+    @asynccontextmanager
+    async def turn(self, address: str, account: str | None) -> AsyncIterator[None]:
+        """A turn at the threads for the block; None is an account that does not exist yet.
+
+        Addresses take turns, and so do the accounts tried from one address. Raises `RateLimited`
+        if too many of the address wait already, and `ServiceUnavailable` if too many do in all.
+        """
+        try:
+            await self._turns.acquire(address, account)
+        except Crowded as crowded:
+            if crowded.is_own_share:
+                raise RateLimited(_RETRY_AFTER) from None
+            raise ServiceUnavailable("Too many sign-ins at once. Retry shortly.") from None
+        try:
+            yield
+        finally:
+            self._turns.release(address, account)
+
     async def hash(self, password: str) -> str:
         """Hash a password at the set cost."""
         return await self._run(lambda: security.hash_password(password, self._cost))
@@ -47,23 +80,17 @@ class PasswordWorkers:
         """Check a password; None, for an unknown account, costs the same and never fits."""
 
         def check() -> bool:
-            decoy = security.decoy_hash(self._cost)
-            return security.verify_password(password, hashed or decoy) and hashed is not None
+            dummy = security.decoy_hash(self._cost)
+            return security.verify_password(password, hashed or dummy) and hashed is not None
 
         return await self._run(check)
 
     def needs_rehash(self, hashed: str) -> bool:
-        """Whether a hash was made at another cost than the one set now."""
+        """Whether a hash was computed at another cost than the current setting."""
         return security.needs_rehash(hashed, self._cost)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if self._waiting >= _MAX_WAITING:
-            raise ServiceUnavailable("Too many sign-ins at once. Try again soon.")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-        finally:
-            self._waiting -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
 def _yield_to_requests() -> None:

@@ -1,5 +1,6 @@
-"""Sessions: made at sign-in, renewed by refresh tokens, ended one by one or all at once."""
+"""Sessions: opened at sign-in, renewed by refresh tokens, ended one by one or all at once."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -7,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    DateTime,
+    Integer,
     Interval,
     LargeBinary,
+    Select,
     Text,
     Uuid,
     and_,
@@ -18,32 +22,42 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     or_,
     select,
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import array
 
-from duly.core.errors import NotFound, Unauthenticated
+from duly.core.config import MAX_ACCESS_TOKEN_MINUTES
+from duly.core.errors import NotFound, RateLimited, Unauthenticated
 from duly.core.logging import bind_user, log
 from duly.core.security import InvalidToken, RefreshToken
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import RevokedSession, Session, User
+from duly.models.sessions import MAX_SPENT
+from duly.models.users import MAX_KNOWN_ADDRESSES
 from duly.services.columns import PROFILE
 from duly.services.context import Caller, Client, Context
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
-from duly.utils.times import utc
 
 REPLAY_WINDOW = timedelta(seconds=10)
 """How long a used refresh token still gets the successor that it got before."""
 
-_MAX_USER_AGENT = 255
+REVOCATION_LIFETIME = timedelta(minutes=MAX_ACCESS_TOKEN_MINUTES + 1)
+"""How long an ended session is listed as revoked: longer than any access token lives.
 
-# Tokens of a refresh that raced with the end of its session may be that much younger.
-_REVOCATION_MARGIN = timedelta(minutes=1)
+It does not depend on this instance's setting, which may have been higher before, or be higher on
+another instance. The extra minute is for clocks that differ and for a refresh that raced with the
+end of its session.
+"""
+
+_MAX_USER_AGENT = 255
+_REFUSED = "The refresh token is invalid, expired or already used."
 
 _sessions = table_of(Session)
 _users = table_of(User)
@@ -52,72 +66,34 @@ _revoked = table_of(RevokedSession)
 _LIFETIME = bindparam("lifetime", type_=Interval())
 _SESSION_ID = bindparam("session_id", type_=Uuid())
 _PRESENTED = bindparam("presented", type_=LargeBinary())
+_ADDRESS = bindparam("address", type_=LargeBinary())
 
-# Nothing is inserted for an account that was disabled, deleted or given another password
-# since the one presented was checked; FOR SHARE makes those wait, or this one see them.
-_OPEN = owned(
-    insert(_sessions)
-    .from_select(
-        ["user_id", "id", "refresh_hash", "user_agent", "expires_at"],
-        select(
-            USER_ID,
-            _SESSION_ID,
-            bindparam("refresh_hash", type_=LargeBinary()),
-            bindparam("user_agent", type_=Text()),
-            func.now() + _LIFETIME,
-        )
-        .select_from(_users)
-        .where(
-            _users.c.id == USER_ID,
-            _users.c.disabled_at.is_(None),
-            _users.c.password_hash == bindparam("password_hash", type_=Text()),
-        )
-        .with_for_update(read=True),
-    )
-    .returning(_sessions.c.id)
-)
-
-_is_current = _sessions.c.refresh_hash == _PRESENTED
-_is_recent_replay = and_(
-    _sessions.c.previous_hash == _PRESENTED,
-    _sessions.c.rotated_at > func.now() - bindparam("replay_window", type_=Interval()),
-    _sessions.c.refresh_hash == any_(bindparam("successors", type_=ARRAY(LargeBinary()))),
-)
-_ROTATE = owned(
-    update(_sessions)
+# Locks the account, so that its sessions are counted by one sign-in at a time. No row matches if
+# the account was disabled, deleted or given another password since the one sent was checked.
+_ADMIT = owned(
+    update(_users)
     .where(
-        _sessions.c.user_id == USER_ID,
-        _sessions.c.id == _SESSION_ID,
-        _sessions.c.expires_at > func.now(),
-        or_(_is_current, _is_recent_replay),
         _users.c.id == USER_ID,
         _users.c.disabled_at.is_(None),
+        _users.c.password_hash == bindparam("password_hash", type_=Text()),
     )
     .values(
-        refresh_hash=case(
-            (_is_current, bindparam("successor", type_=LargeBinary())),
-            else_=_sessions.c.refresh_hash,
-        ),
-        previous_hash=_PRESENTED,
-        rotated_at=case((_is_current, func.now()), else_=_sessions.c.rotated_at),
-        last_used_at=func.now(),
-        expires_at=func.now() + _LIFETIME,
+        known_addresses=(
+            array([_ADDRESS])
+            + func.array_remove(_users.c.known_addresses, _ADDRESS, type_=ARRAY(LargeBinary()))
+        )[1:MAX_KNOWN_ADDRESSES]
     )
-    .returning(_sessions.c.refresh_hash, *PROFILE)
+    .returning(_users.c.id)
 )
 
-_LIST = owned(
-    select(
-        _sessions.c.id,
-        _sessions.c.user_agent,
-        utc(_sessions.c.created_at),
-        utc(_sessions.c.last_used_at),
-        utc(_sessions.c.expires_at),
-        (_sessions.c.id == _SESSION_ID).label("is_current"),
+
+def _revoking(ended: Select[Any]) -> Any:
+    """List sessions as revoked: the INSERT of their ids."""
+    ids = ended.subquery("ids")
+    return insert(_revoked).from_select(
+        ["session_id", "expires_at"],
+        select(ids.c.id, func.now() + bindparam("revocation_lifetime", type_=Interval())),
     )
-    .where(_sessions.c.user_id == USER_ID, _sessions.c.expires_at > func.now())
-    .order_by(_sessions.c.created_at.desc(), _sessions.c.id)
-)
 
 
 def _ending(which: ColumnElement[bool]) -> OwnedStatement:
@@ -128,89 +104,201 @@ def _ending(which: ColumnElement[bool]) -> OwnedStatement:
         .returning(_sessions.c.id)
         .cte("ended")
     )
-    return owned(
-        insert(_revoked)
-        .from_select(
-            ["session_id", "expires_at"],
-            select(ended.c.id, func.now() + bindparam("access_lifetime", type_=Interval())),
-        )
-        .returning(_revoked.c.session_id)
-    )
+    return owned(_revoking(select(ended.c.id)).returning(_revoked.c.session_id))
 
+
+def _opening() -> OwnedStatement:
+    """Open a session and end the user's oldest ones beyond `kept` others.
+
+    It runs under the lock that `_ADMIT` took, in a statement of its own, so that it sees the
+    sessions of all sign-ins before it.
+    """
+    opened = (
+        insert(_sessions)
+        .values(
+            user_id=USER_ID,
+            id=_SESSION_ID,
+            refresh_hash=bindparam("refresh_hash", type_=LargeBinary()),
+            user_agent=bindparam("user_agent", type_=Text()),
+            expires_at=func.now() + _LIFETIME,
+        )
+        .returning(_sessions.c.id)
+        .cte("opened")
+    )
+    beyond = (
+        select(_sessions.c.id)
+        .where(_sessions.c.user_id == USER_ID)
+        .order_by(
+            _sessions.c.last_used_at.desc(), _sessions.c.created_at.desc(), _sessions.c.id.desc()
+        )
+        .offset(bindparam("kept", type_=Integer()))
+        .subquery("beyond")
+    )
+    ended = (
+        delete(_sessions)
+        .where(_sessions.c.user_id == USER_ID, _sessions.c.id == beyond.c.id)
+        .returning(_sessions.c.id)
+        .cte("ended")
+    )
+    return owned(_revoking(select(ended.c.id)).add_cte(opened).returning(_revoked.c.session_id))
+
+
+_OPEN = _opening()
+
+_window = bindparam("replay_window", type_=Interval())
+_is_current = _sessions.c.refresh_hash == _PRESENTED
+
+# Where the token presented is among the spent ones, and its successor.
+_position = func.array_position(_sessions.c.spent_hashes, _PRESENTED, type_=Integer())
+_chain = _sessions.c.spent_hashes + array([_sessions.c.refresh_hash])
+_successor = _chain[_position + 1]
+_is_recent = _sessions.c.spent_at[_position] > func.now() - _window
+
+# How many of the oldest spent tokens have left the window; by now(), which is one time in all of
+# the statement.
+_times = func.unnest(_sessions.c.spent_at).column_valued("spent")
+_lapsed = select(func.count(_times)).where(_times <= func.now() - _window).scalar_subquery()
+_first_kept = _lapsed + 1
+_clock = func.clock_timestamp(type_=DateTime(timezone=True))
+_is_rotated = and_(
+    _is_current, func.cardinality(_sessions.c.spent_hashes, type_=Integer()) - _lapsed < MAX_SPENT
+)
+_ROTATE = owned(
+    update(_sessions)
+    .where(
+        _sessions.c.user_id == USER_ID,
+        _sessions.c.id == _SESSION_ID,
+        _sessions.c.expires_at > func.now(),
+        or_(
+            _is_current,
+            and_(
+                _is_recent,
+                _successor == any_(bindparam("successors", type_=ARRAY(LargeBinary()))),
+            ),
+        ),
+        _users.c.id == USER_ID,
+        _users.c.disabled_at.is_(None),
+    )
+    .values(
+        refresh_hash=case(
+            (_is_rotated, bindparam("successor", type_=LargeBinary())),
+            else_=_sessions.c.refresh_hash,
+        ),
+        spent_hashes=case(
+            (_is_rotated, _sessions.c.spent_hashes[_first_kept:MAX_SPENT] + array([_PRESENTED])),
+            else_=_sessions.c.spent_hashes,
+        ),
+        spent_at=case(
+            (_is_rotated, _sessions.c.spent_at[_first_kept:MAX_SPENT] + array([_clock])),
+            else_=_sessions.c.spent_at,
+        ),
+        last_used_at=func.now(),
+        expires_at=func.now() + _LIFETIME,
+    )
+    .returning(_successor.label("successor_hash"), *PROFILE)
+)
 
 _END_ONE = _ending(_sessions.c.id == _SESSION_ID)
-_END_REUSED = _ending(and_(_sessions.c.id == _SESSION_ID, _sessions.c.refresh_hash != _PRESENTED))
+_END_REUSED = _ending(
+    and_(
+        _sessions.c.id == _SESSION_ID,
+        _sessions.c.refresh_hash != _PRESENTED,
+        func.coalesce(not_(_is_recent), true()),
+    )
+)
 _END_OTHERS = _ending(_sessions.c.id != _SESSION_ID)
 _END_ALL = _ending(true())
 
 
 async def open_session(
     context: Context, scope: UserScope, client: Client, user: Row, password_hash: str
-) -> dict[str, Any]:
-    """Sign a user in whose password was found to fit `password_hash`; gives the session answer.
+) -> "Opened":
+    """Sign in a user whose password was found to fit `password_hash`.
 
-    Raises `Unauthenticated` where the account has changed since.
+    `scope` must be in a transaction; once that is committed, `Opened.announce` returns the
+    response. Sessions beyond `max_sessions` end, the least recently used first. Raise
+    `Unauthenticated` if the account has changed since.
     """
+    address = context.keyring.address_digests(scope.user_id, client.address)[0]
+    if await scope.one(_ADMIT, password_hash=password_hash, address=address) is None:
+        raise Unauthenticated("Incorrect email or password.")
     refresh = context.keyring.issue_refresh(scope.user_id, new_id())
-    opened = await scope.one(
+    ended = await scope.all(
         _OPEN,
         session_id=refresh.session_id,
         refresh_hash=refresh.digest,
         user_agent=client.user_agent and client.user_agent[:_MAX_USER_AGENT],
         lifetime=context.session_lifetime,
-        password_hash=password_hash,
+        kept=context.settings.max_sessions - 1,
+        revocation_lifetime=REVOCATION_LIFETIME,
     )
-    if opened is None:
-        raise Unauthenticated("The e-mail or the password is wrong.")
-    return _answer(context, refresh, user)
+    return Opened(context, refresh, user, [row["session_id"] for row in ended])
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was opened in a transaction, and the ids of those that it ended."""
+
+    _context: Context
+    _refresh: RefreshToken
+    _user: Row
+    _ended: list[UUID]
+
+    def announce(self) -> dict[str, Any]:
+        """Note that the transaction is committed, and return the session response."""
+        if self._ended:
+            self._context.revocations.add(self._ended)
+            log.info("session.oldest_ended", count=len(self._ended))
+        return _response(self._context, self._refresh, self._user)
 
 
 async def refresh_session(context: Context, token: str) -> dict[str, Any]:
     """Exchange a refresh token; each works once.
 
-    One that is replayed within `REPLAY_WINDOW` gets the same successor; a later replay ends the
-    session. Raises `Unauthenticated`.
+    Within `REPLAY_WINDOW` of its exchange, a token gets the same successor again, however often
+    that one was exchanged itself; a later replay ends the session. Raise `Unauthenticated`, and
+    `RateLimited` for more than `MAX_SPENT` exchanges in one window.
     """
     try:
         presented = context.keyring.read_refresh(token)
     except InvalidToken:
-        raise Unauthenticated("The refresh token is not valid.") from None
+        raise Unauthenticated(_REFUSED) from None
     bind_user(presented.user_id)
     await context.throttle.spend_refresh(str(presented.session_id))
     successors = {token.digest: token for token in context.keyring.successors(presented)}
     scope = UserScope(context.pool, presented.user_id)
+    this: dict[str, Any] = {
+        "session_id": presented.session_id,
+        "presented": presented.digest,
+        "replay_window": REPLAY_WINDOW,
+    }
     row = await scope.one(
         _ROTATE,
-        session_id=presented.session_id,
-        presented=presented.digest,
+        **this,
         successor=next(iter(successors)),
         successors=list(successors),
-        replay_window=REPLAY_WINDOW,
         lifetime=context.session_lifetime,
     )
     if row is None:
-        # Refused for another reason (the session is over, the account disabled), it is no reuse.
-        this = {"session_id": presented.session_id, "presented": presented.digest}
+        # A rejection for another reason (session expired, account disabled) is not a reuse.
         if await _end(context, scope, _END_REUSED, **this):
             log.warning("session.refresh_reused", session_id=str(presented.session_id))
-        raise Unauthenticated("The refresh token is not valid.")
-    return _answer(context, successors[row.pop("refresh_hash")], row)
-
-
-async def list_sessions(caller: Caller) -> list[Row]:
-    """The caller's sessions, the newest first."""
-    return await caller.scope.all(_LIST, session_id=caller.session_id)
+        raise Unauthenticated(_REFUSED)
+    successor = row.pop("successor_hash")
+    if successor is None:
+        raise RateLimited(int(REPLAY_WINDOW.total_seconds()))
+    return _response(context, successors[successor], row)
 
 
 async def end_one(context: Context, caller: Caller, session_id: UUID) -> None:
-    """End one of the caller's sessions. Raises `NotFound`."""
+    """End one of the caller's sessions. Raise `NotFound`."""
     if not await end_sessions(context, caller.scope, session_id=session_id):
         raise NotFound
     log.info("session.ended", session_id=str(session_id))
 
 
 async def end_all(context: Context, caller: Caller) -> None:
-    """End all sessions of the caller, the one that asks included."""
+    """End all sessions of the caller, the current one included."""
     ended = await end_sessions(context, caller.scope)
     log.info("session.all_ended", count=len(ended))
 
@@ -233,15 +321,13 @@ async def end_sessions(
 async def _end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
-    rows = await scope.all(
-        statement, access_lifetime=context.access_lifetime + _REVOCATION_MARGIN, **params
-    )
+    rows = await scope.all(statement, revocation_lifetime=REVOCATION_LIFETIME, **params)
     ended = [row["session_id"] for row in rows]
     context.revocations.add(ended)
     return ended
 
 
-def _answer(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
+def _response(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
     seconds = int(context.access_lifetime.total_seconds())
     return {
         "access_token": context.keyring.issue_access(refresh.user_id, refresh.session_id, seconds),

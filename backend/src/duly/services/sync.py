@@ -200,7 +200,7 @@ def unseal(keyring: Keyring, scope: UserScope, token: str, path: str) -> Positio
     except (InvalidToken, ValueError):
         kind = None
     if kind != "sync":
-        raise ValidationFailed.of(path, "It is no sync token of yours.", "invalid_token")
+        raise ValidationFailed.of(path, "Invalid sync token for this user", "invalid_token")
     return Position(UUID(epoch), revision, begun)
 
 

@@ -1,6 +1,5 @@
 """Lists of tasks: filtered, searched, sorted, and read page by page."""
 
-import re
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -11,14 +10,17 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
+    Select,
     Text,
     Uuid,
     bindparam,
+    cast,
     func,
     select,
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.security import InvalidToken, Keyring
@@ -28,14 +30,14 @@ from duly.models import Task, User
 from duly.schemas.tasks import TaskQuery, TaskSort
 from duly.services.columns import TASK
 from duly.utils.encoding import encode
+from duly.utils.search import search_query
 from duly.utils.tables import table_of
 
 _tasks = table_of(Task)
 _users = table_of(User)
 
-# Three or more minuses in a row: a drawn line, no "without". To PostgreSQL each is one more NOT
-# around the next word, and thirty of them are an error.
-_LINE = re.compile(r'-(?:[^\w"-]*-){2,}')
+# As in the index `ix_tasks_words`.
+_WORDS = _tasks.c.title_words.op("||")(_tasks.c.description_words)
 
 _SORT_TYPES: dict[str, Any] = {
     "created_at": DateTime(timezone=True),
@@ -70,8 +72,8 @@ def _page(
         done = _tasks.c.completed_at
         filters.append(done.is_not(None) if completed else done.is_(None))
     if searched:
-        words = func.websearch_to_tsquery("simple", bindparam("q", type_=Text()))
-        filters.append(_tasks.c.search.bool_op("@@")(words))
+        searched_for = cast(bindparam("words", type_=Text()), TSQUERY)
+        filters.append(_WORDS.bool_op("@@")(searched_for))
     position: list[ColumnElement[Any]] = []
     if resumed:
         here = tuple_(_tasks.c[name], _tasks.c.id)
@@ -79,14 +81,18 @@ def _page(
             bindparam("after_value", type_=_SORT_TYPES[name]), bindparam("after_id", type_=Uuid())
         )
         position.append(here < mark if is_descending else here > mark)
+    matches: Select[Any] = select(*TASK).where(*filters, *position)
+    columns: Any = _tasks.c
+    if searched:
+        # OFFSET keeps PostgreSQL from sorting first: it would then read the user's whole list in
+        # order, with the words of each task, or not, depending on how many tasks others have.
+        found = matches.offset(0).subquery("found")
+        matches, columns = select(found), found.c
     order = [
-        column.desc() if is_descending else column.asc()
-        for column in (_tasks.c[name], _tasks.c.id)
+        column.desc() if is_descending else column.asc() for column in (columns[name], columns.id)
     ]
     rows = (
-        select(*TASK)
-        .where(*filters, *position)
-        .order_by(*order)
+        matches.order_by(*order)
         .limit(bindparam("limit", type_=Integer()))
         .offset(bindparam("offset", type_=Integer()))
         .subquery("page")
@@ -131,7 +137,7 @@ async def read_page(
     params: dict[str, Any] = {"limit": query.limit + 1, "offset": query.offset}
     shape = _shape(query)
     if query.q is not None:
-        params["q"] = _LINE.sub(" ", query.q)
+        params["words"] = search_query(scope.user_id, query.q)
     if query.cursor is not None:
         params["after_value"], params["after_id"] = _open(scope, keyring, query, shape)
     statement = _page(
@@ -177,8 +183,8 @@ def _open(
     if shape_then != shape:
         raise ValidationFailed.of(
             "query.cursor",
-            "It is no cursor of this list: take next_cursor as it was given, "
-            "with the same sort, filters and q.",
+            "Invalid cursor for this list. Pass next_cursor unchanged, "
+            "with the same sort, is_completed, trashed and q",
             "invalid_cursor",
         )
     if query.sort.removeprefix("-") != "title":

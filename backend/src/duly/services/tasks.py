@@ -19,6 +19,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     exists,
     null,
     or_,
@@ -36,9 +37,15 @@ from duly.models import Task
 from duly.schemas.tasks import TaskCreate, TaskPatch, TaskReplace
 from duly.services import nouns, tombstones
 from duly.services.columns import TASK
-from duly.services.revisions import check_active, next_revision, next_revision_of
+from duly.services.revisions import (
+    check_active,
+    check_quota,
+    next_revision_for_new,
+    next_revision_of,
+)
 from duly.utils.encoding import encode
 from duly.utils.identifiers import new_id
+from duly.utils.search import description_vector, title_vector
 from duly.utils.tables import table_of
 
 Versions = Sequence[int] | None
@@ -51,6 +58,8 @@ _tasks = table_of(Task)
 _ID = bindparam("id", type_=Uuid())
 _TITLE = bindparam("title", type_=Text())
 _DESCRIPTION = bindparam("description", type_=Text())
+_TITLE_WORDS = cast(bindparam("title_words", type_=Text()), postgresql.TSVECTOR)
+_DESCRIPTION_WORDS = cast(bindparam("description_words", type_=Text()), postgresql.TSVECTOR)
 _IS_COMPLETED = bindparam("is_completed", type_=Boolean())
 _VERSIONS = bindparam("versions", type_=ARRAY(BigInteger()))
 
@@ -64,8 +73,10 @@ _IS_TRASHED = _tasks.c.trashed_at.is_not(None)
 
 
 def _create(*, own_id: bool) -> OwnedStatement:
-    # An id that is taken already takes no number, unless it was taken at the same moment.
-    owner = next_revision(~exists().where(_MINE)) if own_id else next_revision()
+    # An id that is taken already takes no number. One taken at the same moment is a conflict, and
+    # undoes the statement: the task would have been counted.
+    conditions = [~exists().where(_MINE)] if own_id else []
+    owner = next_revision_for_new(nouns.TASKS, *conditions)
     values = {
         "user_id": USER_ID,
         "id": _ID,
@@ -76,18 +87,19 @@ def _create(*, own_id: bool) -> OwnedStatement:
         "updated_at": owner.c.changed_at,
         "revision": owner.c.revision,
         "creation_hash": bindparam("creation_hash", type_=LargeBinary()),
+        "title_words": _TITLE_WORDS,
+        "description_words": _DESCRIPTION_WORDS,
     }
     return owned(
         postgresql.insert(_tasks)
         .from_select(list(values), select(*values.values()))
-        .on_conflict_do_nothing()
         .returning(*TASK)
     )
 
 
 def _write(this: ColumnElement[bool], values: dict[str, Any]) -> OwnedStatement:
     """Change one task, if it is as `this` and as expected; `values` may refer to `owner`."""
-    owner = next_revision_of(_tasks, _MINE, this, _EXPECTED)
+    owner = next_revision_of(nouns.TASKS, _MINE, this, _EXPECTED)
     taken = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
     given = {name: value(owner) if callable(value) else value for name, value in values.items()}
     return owned(
@@ -119,13 +131,12 @@ def _now(owner: Any) -> ColumnElement[Any]:
 @cache
 def _update(fields: frozenset[str]) -> _Change:
     """Set the named fields of one task."""
-    settable = {
-        "title": _TITLE,
-        "description": _DESCRIPTION,
-        "is_completed": _completed_at,
+    settable: dict[str, dict[str, Any]] = {
+        "title": {"title": _TITLE, "title_words": _TITLE_WORDS},
+        "description": {"description": _DESCRIPTION, "description_words": _DESCRIPTION_WORDS},
+        "is_completed": {"completed_at": _completed_at},
     }
-    columns = {"is_completed": "completed_at"}
-    values = {columns.get(name, name): settable[name] for name in fields}
+    values = {name: value for field in fields for name, value in settable[field].items()}
     return _Change("task.changed", _write(_IS_LIVE, values))
 
 
@@ -181,20 +192,22 @@ def creation_hash(body: TaskCreate) -> bytes | None:
     return sha256(encode(body.model_dump(exclude={"id"}, exclude_defaults=True))).digest()
 
 
-async def create(scope: UserScope, body: TaskCreate) -> tuple[Row, bool]:
-    """Make a task; tells whether it was made now, or is there from the same create before.
+async def create(scope: UserScope, body: TaskCreate, limit: int) -> tuple[Row, bool]:
+    """Create a task, and return it and True; False if the same create was done before.
 
-    Raises `IdTaken` where the caller has another one under the id that was sent.
+    Raises `IdTaken` if the caller has another task under the id that was sent, `QuotaExceeded` at
+    `limit` tasks, and psycopg's `UniqueViolation` if another request has taken the id at the same
+    moment: then nothing was done, and the caller starts over.
     """
     this = {"id": body.id or new_id(), "creation_hash": creation_hash(body)}
-    values = {**body.model_dump(), **this}
+    values = {**_with_words(scope, body.model_dump()), **this, "limit": limit}
     statement = _CREATE if body.id is None else _CREATE_UNDER_ID
     while (task := await scope.one(statement, **values)) is None:
-        # The id is taken, or the account has just gone.
+        # The id is taken, the quota is reached, or the account has just been deleted.
         found = await scope.one(_READ_CREATED, **this)
         if found is None:
-            await check_active(scope)
-            continue  # the id has just become free
+            await check_quota(scope, nouns.TASKS, limit)
+            continue  # the id or the quota has just become free
         if not found.pop("is_same"):
             raise IdTaken
         return found, False
@@ -261,7 +274,7 @@ async def erase(scope: UserScope, task_id: UUID, versions: Versions) -> None:
 
 
 async def everything(scope: UserScope, *, trashed: bool) -> AsyncIterator[list[Row]]:
-    """All tasks of the caller, in pages by id; no connection is held between them."""
+    """All tasks of the caller, in pages by id; as of one moment in a snapshot."""
     after: UUID | None = None
     while page := await scope.all(_EXPORT, after=after, trashed=trashed):
         yield page
@@ -276,7 +289,7 @@ async def _carry_out(
     change: _Change, scope: UserScope, task_id: UUID, versions: Versions, **fields: Any
 ) -> Row:
     """Change one task, or tell why that changes nothing."""
-    params = {"id": task_id, "versions": versions, **fields}
+    params = {"id": task_id, "versions": versions, **_with_words(scope, fields)}
     while (task := await scope.one(change.statement, **params)) is None:
         found = await scope.one(_READ_ANY, id=task_id)
         if found is None or not (found["is_live"] or change.finds_trashed):
@@ -290,6 +303,16 @@ async def _carry_out(
         await check_active(scope)
     log.info(change.event, task_id=str(task_id), **({"fields": sorted(fields)} if fields else {}))
     return task
+
+
+def _with_words(scope: UserScope, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields, with the words of each text among them."""
+    params = {**fields}
+    if "title" in fields:
+        params["title_words"] = title_vector(scope.user_id, fields["title"])
+    if "description" in fields:
+        params["description_words"] = description_vector(scope.user_id, fields["description"])
+    return params
 
 
 def _expected(task: Row, versions: Versions) -> Row:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from limits import RateLimitItem, parse
+from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from duly.core.config import Settings
 from duly.core.errors import RateLimited
 from duly.services.counters import open_storage
-from duly.utils.locks import KeyedLocks
 
 _Question = Literal["hit", "test"]
+_Count = tuple[RateLimitItem, tuple[str, ...]]
+"""A budget and what is counted under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class Throttle:
     def __init__(self, settings: Settings) -> None:
         self._storage = open_storage(settings.rate_limit_storage.get_secret_value())
         self._limiter = FixedWindowRateLimiter(self._storage)
-        self.attempts = KeyedLocks()
         self._request = None if settings.rate_limit == "off" else parse(settings.rate_limit)
         self._login_account = parse(settings.login_account_limit)
         self._login_address = parse(settings.login_address_limit)
+        self._login_total = parse(settings.login_total_limit)
         self._register = parse(settings.register_limit)
         self._refresh = parse(settings.refresh_limit)
 
@@ -76,15 +78,43 @@ class Throttle:
         """Count a refresh of a session."""
         await self._require("hit", self._refresh, "refresh", session_id)
 
-    async def check_login(self, account: str, address: str) -> None:
-        """Raise `RateLimited` where too many sign-ins have failed lately; count nothing."""
-        await self._require("test", self._login_account, "login", account, address)
-        await self._require("test", self._login_address, "login", address)
+    async def check_login(self, account: str, address: str, *, is_known: bool) -> None:
+        """Raise `RateLimited` if too many sign-ins have failed lately; count nothing.
 
-    async def count_failed_login(self, account: str, address: str) -> None:
-        """Count a sign-in that failed."""
-        await self._ask("hit", self._login_account, "login", account, address)
-        await self._ask("hit", self._login_address, "login", address)
+        `is_known` says that the account's owner has signed in from this address: failures from
+        other addresses then do not count.
+        """
+        for item, key in self._login_counts(account, address):
+            if not (is_known and item is self._login_total):
+                await self._require("test", item, *key)
+
+    async def reserve_login(self, account: str, address: str, *, is_known: bool) -> None:
+        """Count a sign-in as failed before its outcome is known, so that tries at the same time,
+        on any worker, are not more than the budgets allow. Raises `RateLimited`.
+        """
+        reserved: list[_Count] = []
+        for item, key in self._login_counts(account, address):
+            granted = await self._ask("hit", item, *key)
+            reserved.append((item, key))
+            if not granted and not (is_known and item is self._login_total):
+                reset = (await self._budget(item, *key)).reset
+                await self._refund(reserved)
+                raise RateLimited(reset)
+
+    async def refund_login(self, account: str, address: str) -> None:
+        """Take back what `reserve_login` has counted: the sign-in succeeded."""
+        await self._refund(self._login_counts(account, address))
+
+    def _login_counts(self, account: str, address: str) -> list[_Count]:
+        return [
+            (self._login_account, ("login", account, address)),
+            (self._login_address, ("login", address)),
+            (self._login_total, ("login_total", account)),
+        ]
+
+    async def _refund(self, counts: list[_Count]) -> None:
+        for item, key in counts:
+            await _decrement(self._storage, item, key)
 
     async def _require(self, question: _Question, item: RateLimitItem, *key: str) -> None:
         if not await self._ask(question, item, *key):
@@ -99,5 +129,11 @@ class Throttle:
             limit=item.amount,
             window=item.get_expiry(),
             remaining=window.remaining,
-            reset=max(0, math.ceil(window.reset_time - time.time())),
+            reset=max(0, math.ceil(window.reset_time - time.monotonic())),
         )
+
+
+async def _decrement(storage: Storage, item: RateLimitItem, key: tuple[str, ...]) -> None:
+    name = item.key_for(*key)
+    if await storage.get(name) > 0:  # the window may have ended meanwhile
+        await storage.incr(name, item.get_expiry(), amount=-1)

@@ -1,6 +1,6 @@
-"""Deletion for good, of any noun: the row goes, a tombstone tells every device.
+"""Records of permanently deleted resources, so that sync can report each deletion.
 
-It stays where the thing is made again under the same id: sync looks for the thing first.
+One stays if the resource is created again under the same id: sync looks for the resource first.
 """
 
 from typing import Any
@@ -18,8 +18,8 @@ _tombstones = table_of(Tombstone)
 
 
 def erase(noun: Noun, *this: ColumnElement[Any]) -> OwnedStatement:
-    """Delete the row that `this` picks, and leave a tombstone; gives its id."""
-    owner = next_revision_of(noun.table, *this)
+    """Delete the row that `this` picks, count one less, and leave a tombstone; return its id."""
+    owner = next_revision_of(noun, *this, deletes=True)
     gone = (
         delete(noun.table)
         .where(*this, owner.c.revision.is_not(None))

@@ -1,6 +1,5 @@
 """Accounts, as their owners manage them."""
 
-from collections.abc import AsyncIterator
 from functools import cache
 
 from sqlalchemy import Text, bindparam, delete, func, select, update
@@ -13,18 +12,13 @@ from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import IdempotencyKey, Task, User, UserEmail
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
-from duly.services import tasks
 from duly.services.accounts import confirm_password, take_email
 from duly.services.columns import PROFILE
 from duly.services.context import Caller, Client, Context
-from duly.services.sessions import end_sessions, list_sessions
-from duly.utils.encoding import encode
+from duly.services.sessions import end_sessions
 from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
-
-_PIECE_BYTES = 65_536
-"""The server keeps a few pieces for a client that reads slowly: they had better be small."""
 
 _users = table_of(User)
 _emails = table_of(UserEmail)
@@ -89,7 +83,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
     if changes.get("email", user["email"]) != user["email"]:
         if body.current_password is None:
             raise ValidationFailed.of(
-                "body.current_password", "A new e-mail needs the current password.", "missing"
+                "body.current_password", "Must be sent to change the email address", "missing"
             )
         verified = await confirm_password(context, caller.scope, client, body.current_password)
     async with context.across_users.transaction() as door:
@@ -101,7 +95,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
         if is_new and locked["password_hash"] != verified:
             raise ValidationFailed.of(
                 "body.current_password",
-                "The e-mail or the password has just been changed.",
+                "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
         old_key, new_key = email_key(locked["email"]), email_key(changes.get("email", ""))
@@ -127,27 +121,11 @@ async def delete_account(
         locked = await scope.one(_LOCK)
         if locked is None or locked["password_hash"] != verified:
             raise ValidationFailed.of(
-                "body.current_password", "The password has just been changed.", "wrong_password"
+                "body.current_password",
+                "The account changed while this request was being processed; try again",
+                "wrong_password",
             )
         await end_sessions(context, scope)
         await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
         await scope.all(_DELETE)
     log.info("user.deleted")
-
-
-async def export(caller: Caller) -> AsyncIterator[bytes]:
-    """Everything that the service holds of the caller, as one JSON document in pieces."""
-    user = await read(caller.scope)
-    sessions = await list_sessions(caller)
-    yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions)
-    for name, trashed in (("tasks", False), ("trash", True)):
-        piece, separator = f',"{name}":['.encode(), b""
-        async for page in tasks.everything(caller.scope, trashed=trashed):
-            for task in page:
-                piece += separator + encode(task)
-                separator = b","
-                if len(piece) >= _PIECE_BYTES:
-                    yield piece
-                    piece = b""
-        yield piece + b"]"
-    yield b"}"

@@ -32,7 +32,7 @@ def source_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     """The whole address that a request comes from.
 
     `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as
-    proxies in `trusted` vouch for it.
+    proxies in `trusted` vouch for it. The result is a trusted address if no client is named.
     """
     hops = [hop.strip() for hop in forwarded_for.split(",")]
     address = peer

@@ -1,28 +1,42 @@
-"""Entity tags (RFC 9110): a task's is its version."""
+"""Entity tags (RFC 9110, 8.8.3): a task's is its version."""
 
 import re
 from collections.abc import Iterator, Sequence
 
-_TAGS = re.compile(r'[\s,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
+
+PATTERN = rf"^[ \t]*(?:\*[ \t]*|(?:(?:{_TAG}[ \t]*)?,[ \t]*)*(?:{_TAG}[ \t]*)?)$"
+"""The grammar of `If-Match` and `If-None-Match`: `*`, or a list of tags with optional gaps.
+
+Adjacent parts never match the same character, so a long header is read in linear time.
+"""
+
+_HEADER = re.compile(PATTERN)
+_TAGS = re.compile(r'(W/)?"([^"]*)"')
+
+
+def is_well_formed(header: str) -> bool:
+    """Return whether `If-Match` or `If-None-Match` may have this value."""
+    return _HEADER.fullmatch(header) is not None
 
 
 def etag(value: object) -> str:
-    """A strong entity tag."""
+    """Return a strong entity tag."""
     return f'"{value}"'
 
 
 def is_named(value: object, header: str) -> bool:
-    """Whether `If-None-Match` names it: `*` names all, and a weak tag will do.
+    """Return whether a well-formed `If-None-Match` names this value: `*` names every one.
 
-    Proxies that compress make tags weak.
+    Weak tags count, since proxies that compress weaken tags.
     """
     return header.strip() == "*" or any(tag == str(value) for tag, _ in _tags(header))
 
 
 def versions(header: str) -> Sequence[int] | None:
-    """The versions that `If-Match` names; None for `*`, which any version is.
+    """Return the versions that a well-formed `If-Match` names, or None for `*`: every version.
 
-    Weak and malformed tags name none, and neither does what stands behind a malformed one.
+    Weak tags never match, so they name no version.
     """
     if header.strip() == "*":
         return None
@@ -31,9 +45,6 @@ def versions(header: str) -> Sequence[int] | None:
 
 
 def _tags(header: str) -> Iterator[tuple[str, bool]]:
-    """The tags that a header lists, each with whether it is strong."""
-    position = 0
-    while match := _TAGS.match(header, position):
-        weak, tag = match.groups()
-        yield tag, weak is None
-        position = match.end()
+    """Yield each tag of a header, and whether it is strong."""
+    for match in _TAGS.finditer(header):
+        yield match[2], match[1] is None

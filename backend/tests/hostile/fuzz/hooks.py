@@ -113,7 +113,7 @@ def _fit_path(case: Any) -> None:
 def _fit_passwords(case: Any) -> None:
     """The service knows its owner's password and 30,000 common ones; the schema can't tell."""
     body = case.body
-    if _name(case) in {"login", "token"} and _calls % 2:
+    if _name(case) in {"login", "login_with_form"} and _calls % 2:
         address = "email" if "email" in body else "username"
         body.update({address: _person.email, "password": PASSWORD})
     if "current_password" in body or ("email" in body and _name(case) == "update_me"):
@@ -151,7 +151,8 @@ def _fit_tokens(case: Any) -> None:
         query = {
             name: item for name, item in case.query.items() if name not in {"cursor", "offset"}
         }
-        page = _read("/tasks", query | {"limit": 1})
+        path = "/auth/sessions" if _name(case) == "list_sessions" else "/tasks"
+        page = _read(path, query | {"limit": 1})
         case.query.pop("offset", None)
         case.query["cursor"] = page.get("next_cursor")
         if case.query["cursor"] is None:

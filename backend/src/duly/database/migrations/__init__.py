@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
@@ -29,9 +30,11 @@ class Upgrade:
 def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
 
-    Raises `StartupError` if the database can't be reached, or rejects a statement.
+    Raises `StartupError` if the database can't be reached, has a schema that this version does not
+    know, or rejects a statement.
     """
     with connected(dsn) as connection:
+        _check_known(connection)
         config = _config(connection)
         command.upgrade(config, revision)
         after = MigrationContext.configure(connection).get_current_revision()
@@ -41,18 +44,50 @@ def upgrade(dsn: str, revision: str = "head") -> Upgrade:
 
 
 def downgrade(dsn: str, revision: str = "base") -> None:
-    """Take the schema back to `revision`, and with it the data it can't hold."""
+    """Take the schema back to `revision`, and with it the data that it can't hold.
+
+    Raises `StartupError` as `upgrade` does.
+    """
     with connected(dsn) as connection:
+        _check_known(connection)
         command.downgrade(_config(connection), revision)
 
 
+def check(dsn: str) -> None:
+    """Raise `StartupError` unless the schema is the one that this version needs."""
+    if not is_current(dsn):
+        raise StartupError(
+            "the database schema is out of date; run `duly migrate` "
+            "or set DULY_MIGRATE_AT_START=true"
+        )
+
+
 def is_current(dsn: str) -> bool:
-    """Whether the schema is the one that this version needs, or a newer one."""
-    script = ScriptDirectory.from_config(_config())
+    """Whether the schema is the one that this version needs, and not an older one.
+
+    Raises `StartupError` if it is a newer one.
+    """
     with connected(dsn) as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    known = {step.revision for step in script.walk_revisions()}
-    return found is not None and (found == script.get_current_head() or found not in known)
+        return _check_known(connection) == _script().get_current_head()
+
+
+def _check_known(connection: Connection) -> str | None:
+    """Return the revision of the schema. Raise `StartupError` if a newer version made it."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    known = {step.revision for step in _script().walk_revisions()}
+    if found is not None and found not in known:
+        raise StartupError(
+            f"the database schema has revision {found}, which is newer than Duly "
+            f"{version('duly')}: the newest revision it knows is {_script().get_current_head()}; "
+            "start the release of Duly that migrated the database, or restore a backup made "
+            "before that"
+        )
+    return found
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 @contextmanager
@@ -76,9 +111,9 @@ def connected(dsn: str) -> Iterator[Connection]:
 
 
 def _check_server(connection: Connection) -> None:
-    version = connection.dialect.server_version_info or (0,)
-    if version < _OLDEST_SERVER:
-        raise StartupError(f"PostgreSQL 15 or newer is needed, this is {version[0]}")
+    found = connection.dialect.server_version_info or (0,)
+    if found < _OLDEST_SERVER:
+        raise StartupError(f"PostgreSQL 15 or newer is required, this is {found[0]}")
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
     if encoding != "UTF8":
         raise StartupError(f"the database must have the encoding UTF8, not {encoding}")

@@ -1,0 +1,55 @@
+"""The key that signs tokens: set by the operator, or created once in the data directory."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from duly.core.config import MIN_SECRET_BYTES, Settings, check_secret
+from duly.core.errors import StartupError
+
+
+def signing_secret(settings: Settings) -> str:
+    """Return the configured key, or the one in the data directory, created on first use.
+
+    Raises `StartupError` if the file cannot be read or written, or holds no usable key.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    path = settings.data_dir / "secret_key"
+    try:
+        if not path.exists():
+            _create(path)
+        secret = path.read_text().strip()
+        check_secret(secret)
+    except OSError as error:
+        raise StartupError(f"cannot keep a signing key in {path}: {error.strerror}") from None
+    except ValueError as error:  # UnicodeDecodeError included
+        reason = "not text" if isinstance(error, UnicodeError) else error
+        raise StartupError(
+            f"the signing key in {path} is unusable ({reason}): restore the file from a backup, "
+            "or delete it to create a new key, which ends all sessions"
+        ) from None
+    return secret
+
+
+def _create(path: Path) -> None:
+    """Write a new key to disk, then link it to `path`: nobody ever reads half a key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        draft.touch(mode=0o600, exist_ok=False)
+        with draft.open("w") as file:
+            file.write(secrets.token_hex(MIN_SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

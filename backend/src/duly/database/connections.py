@@ -1,0 +1,253 @@
+"""The connections of a pool: opened on demand, up to a number, and waited for in order.
+
+Not psycopg's own pool. Under Python 3.11 that one can lose the cancellation by which a deadline is
+kept, and after an outage it waits as long again before it reconnects. Taking a connection from
+here needs no lock, no task and no wait.
+"""
+
+import asyncio
+import math
+import random
+import select
+from collections import OrderedDict
+from itertools import chain, repeat
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
+
+from duly.database.failures import NoConnection, summary
+
+Row = dict[str, Any]
+
+_IDLE = TransactionStatus.IDLE
+_LIFETIME = 3600.0
+"""Seconds until a connection is replaced, so that a new address or a failover is noticed."""
+_IDLE_TIME = 600.0
+"""Seconds until a connection that is not needed is closed."""
+_TIDY_INTERVAL = 60.0
+_MAX_CONNECTING = 3
+_RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
+# A server notices within this time that the client of a running statement has gone. Otherwise a
+# statement that waits for a lock would outlive the connection that sent it.
+_NOTICE_CLIENTS = b"SET client_connection_check_interval = '1s'"
+
+
+class Connection(AsyncConnection[Row]):
+    """A connection of a pool."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.expires_at = math.inf
+        self.idle_since = 0.0
+        self._input = select.poll()
+        self._input.register(self.pgconn.socket, select.POLLIN)
+        # Notifications that a pooler passes on would pile up: psycopg keeps them for a reader.
+        self.add_notify_handler(lambda _: None)
+
+    @property
+    def was_dropped(self) -> bool:
+        """Whether the server closed the connection while it was idle.
+
+        An idle connection has nothing to read, unless the server said goodbye (a restart, or a
+        Neon compute that went to sleep). Seeing that before the statement is sent costs no round
+        trip and leaves no doubt about whether the statement ran.
+        """
+        return bool(self._input.poll(0))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the connection is open and outside of a statement and a transaction."""
+        return self.pgconn.transaction_status == _IDLE
+
+    def finish(self) -> None:
+        """Close the connection at once; the server rolls back what was not committed."""
+        self.pgconn.finish()
+
+
+class Connections:
+    """Up to `size` connections to `dsn`."""
+
+    def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool) -> None:
+        self._dsn = dsn
+        self._size = size
+        self._options: dict[str, Any] = {
+            "autocommit": True,
+            "row_factory": dict_row,
+            # None: parse, bind and execute go out as one message, safe behind any pooler.
+            "prepare_threshold": 5 if prepared else None,
+            "connect_timeout": min(10, max(2, round(timeout))),
+        }
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle: list[Connection] = []
+        self._waiting: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._in_use = 0
+        self._failure: str | None = None
+        self._tidying: asyncio.TimerHandle | None = None
+
+    @property
+    def open_count(self) -> int:
+        """How many connections are open, idle or in use."""
+        return len(self._idle) + self._in_use
+
+    @property
+    def idle_count(self) -> int:
+        """How many connections are idle."""
+        return len(self._idle)
+
+    @property
+    def waiting_count(self) -> int:
+        """How many callers wait for a connection."""
+        return len(self._waiting)
+
+    def open(self) -> None:
+        """Start connecting in the background."""
+        self._loop = asyncio.get_running_loop()
+        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy)
+        self._connect_one()
+
+    async def close(self) -> None:
+        """Close the idle connections now and the others when they are returned."""
+        self._loop = None
+        if self._tidying is not None:
+            self._tidying.cancel()
+        for task in self._connecting:
+            task.cancel()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
+        while self._idle:
+            self._idle.pop().finish()
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_exception(NoConnection("the pool is closed"))
+
+    async def take(self, deadline: float) -> Connection:
+        """Return a connection that is in use from now on. Raises `NoConnection` at `deadline`."""
+        while self._idle:
+            connection = self._idle.pop()  # the one used last: the others may be closed some day
+            if not connection.was_dropped:
+                self._in_use += 1
+                return connection
+            connection.finish()
+        return await self._wait(deadline)
+
+    def give_back(self, connection: Connection) -> None:
+        """Hand a connection to who waits longest, or keep it, or close it if it is unfit."""
+        self._in_use -= 1
+        if (
+            self._loop is None
+            or not connection.is_idle
+            or connection.expires_at <= self._loop.time()
+            or (self._waiting and connection.was_dropped)
+        ):
+            connection.finish()
+            self._connect_one()
+        else:
+            self._offer(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Close a connection instead of giving it back."""
+        self._in_use -= 1
+        connection.finish()
+        self._connect_one()
+
+    async def _wait(self, deadline: float) -> Connection:
+        if self._loop is None:
+            raise NoConnection("the pool is closed")
+        waiter: asyncio.Future[Connection] = self._loop.create_future()
+        self._waiting[waiter] = None
+        self._connect_one()
+        timer = self._loop.call_at(deadline, self._expire, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.give_back(waiter.result())  # it came at the moment of the cancellation
+            raise
+        finally:
+            timer.cancel()
+            self._waiting.pop(waiter, None)
+
+    def _expire(self, waiter: asyncio.Future[Connection]) -> None:
+        if not waiter.done():
+            reason = self._failure or f"all {self._in_use} connections are in use"
+            waiter.set_exception(NoConnection(reason))
+
+    def _offer(self, connection: Connection) -> None:
+        """Hand over a connection that is fit for use and counted nowhere."""
+        while self._waiting:
+            waiter, _ = self._waiting.popitem(last=False)
+            if not waiter.done():
+                self._in_use += 1
+                waiter.set_result(connection)
+                return
+        assert self._loop is not None
+        connection.idle_since = self._loop.time()
+        self._idle.append(connection)
+
+    def _connect_one(self) -> None:
+        """Open a connection in the background, if one is missing and there is room for it."""
+        is_first = self.open_count == 0 and not self._connecting
+        if (
+            self._loop is not None
+            and len(self._connecting) < _MAX_CONNECTING
+            and self.open_count + len(self._connecting) < self._size
+            and (is_first or len(self._connecting) < self.waiting_count)
+        ):
+            task = self._loop.create_task(self._connect())
+            self._connecting.add(task)
+            task.add_done_callback(self._note_connected)
+
+    def _note_connected(self, task: asyncio.Task[None]) -> None:
+        self._connecting.discard(task)
+        if self._waiting:
+            self._connect_one()
+
+    async def _connect(self) -> None:
+        """Open one connection; try again for as long as somebody waits."""
+        for pause in chain(_RETRY_PAUSES, repeat(_RETRY_PAUSES[-1])):
+            try:
+                connection = await self._open_connection()
+            except (psycopg.Error, OSError) as error:
+                self._failure = summary(error)
+            else:
+                self._failure = None
+                self._offer(connection)
+                return
+            await asyncio.sleep(pause)
+            if not self._waiting:
+                return
+
+    async def _open_connection(self) -> Connection:
+        connection = await Connection.connect(self._dsn, **self._options)
+        try:
+            async with asyncio.timeout(self._options["connect_timeout"]):
+                await connection.execute(_NOTICE_CLIENTS)
+        except psycopg.Error:
+            # Not every server has the parameter on every platform.
+            if not connection.is_idle:
+                connection.finish()
+                raise
+        except BaseException:
+            connection.finish()
+            raise
+        lifetime = _LIFETIME * random.uniform(0.9, 1)  # noqa: S311  # spreads reconnects
+        connection.expires_at = asyncio.get_running_loop().time() + lifetime
+        return connection
+
+    def _tidy(self) -> None:
+        """Close what is too old, and what has been idle for long; one connection stays."""
+        assert self._loop is not None
+        now = self._loop.time()
+        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy)
+        kept = []
+        for number, connection in enumerate(self._idle, start=1):
+            is_last = number == len(self._idle)
+            is_needed = is_last or connection.idle_since > now - _IDLE_TIME
+            if connection.expires_at > now and is_needed and not connection.was_dropped:
+                kept.append(connection)
+            else:
+                connection.finish()
+        self._idle = kept

@@ -1,0 +1,55 @@
+"""The body of every error."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
+
+from duly.core.errors import error_codes
+from duly.schemas.base import ResponseBody
+
+ErrorCode = StrEnum("ErrorCode", [(code, code) for code in error_codes()])  # type: ignore[misc]  # mypy reads literals only
+ErrorCode.__doc__ = "The kind of error, for programs. Treat an unknown code by its HTTP status."
+
+
+class FieldError(ResponseBody):
+    """One invalid field, parameter or header."""
+
+    path: Annotated[
+        str,
+        Field(description="Its path, which starts with `body`, `query`, `path` or `header`."),
+        Field(examples=["body.title"]),
+    ]
+    message: Annotated[str, Field(description="For people.", examples=["Must be present"])]
+    type: Annotated[
+        str, Field(description="The kind of error, for programs.", examples=["missing"])
+    ]
+
+
+class ErrorDetails(TypedDict, total=False):
+    """More about some errors; empty for the others. It never repeats input."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic reads it
+
+    fields: Annotated[
+        list[FieldError], Field(description="With `VALIDATION_ERROR`: each invalid input.")
+    ]
+    limit: Annotated[int, Field(description="With `QUOTA_EXCEEDED`: how many are allowed.")]
+    what: Annotated[
+        str, Field(description="With `QUOTA_EXCEEDED`: what is limited, such as `tasks`.")
+    ]
+
+
+class ErrorBody(ResponseBody):
+    """An error: `code` is for programs, `message` for people."""
+
+    code: ErrorCode
+    message: Annotated[str, Field(examples=["Resource not found."])]
+    details: ErrorDetails
+
+
+class ErrorEnvelope(ResponseBody):
+    """The shape of every error."""
+
+    error: ErrorBody

@@ -1,0 +1,61 @@
+"""Messages for invalid input, by pydantic's error type: pydantic's own describe Python, or quote."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_SIMPLE = {
+    "bool_parsing": "Must be true or false",
+    "bool_type": "Must be true or false",
+    "dict_type": "Must be an object",
+    "int_from_float": "Must be a whole number",
+    "int_parsing": "Must be a whole number",
+    "int_parsing_size": "Must be a whole number of at most 18 digits",
+    "int_type": "Must be a whole number",
+    "json_invalid": "Must be valid JSON in UTF-8",
+    "json_repeated_member": "Must not repeat a member of an object",
+    "list_type": "Must be an array",
+    "missing": "Must be present",
+    "model_attributes_type": "Must be an object",
+    "model_type": "Must be an object",
+    "string_type": "Must be a string",
+    "string_unicode": "Must be valid UTF-8",
+    "uuid_parsing": "Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
+    "uuid_type": "Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
+}
+
+# With the limits that pydantic names in the error's context. None of them is input.
+_WITH_LIMITS = {
+    "enum": "Must be one of: {expected}",
+    "greater_than_equal": "Must be {ge} or more",
+    "less_than_equal": "Must be {le} or less",
+    "literal_error": "Must be one of: {expected}",
+    "string_pattern_mismatch": "Must match the pattern {pattern}",
+    "string_too_long": "Must be at most {max_length} characters long",
+    "string_too_short": "Must be at least {min_length} characters long",
+    "too_long": "Must have at most {max_length} {units}",
+    "too_short": "Must have at least {min_length} {units}",
+    "union_tag_invalid": "Must have {discriminator} set to one of: {expected_tags}",
+    "union_tag_not_found": "Must have {discriminator}",
+}
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """Return the message for one of pydantic's errors. It never repeats input."""
+    kind = error["type"]
+    if kind == "value_error":  # raised by a validator of Duly, with a message of Duly
+        return str(error["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return "Unknown field" if error["loc"][:1] == ("body",) else "Unknown parameter"
+    limits = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
+    # Pydantic's `field_type` for text whose length is checked after a validator ran on it.
+    limits["units"] = "characters" if limits.get("field_type") == "Value" else "items"
+    if limits.get("min_length") == "1" and kind in {"string_too_short", "too_short"}:
+        return "Must not be empty"
+    if kind in _WITH_LIMITS:
+        return _WITH_LIMITS[kind].format_map(limits)
+    return _SIMPLE.get(kind, "Must be valid")
+
+
+def _plain(value: object) -> str:
+    """A limit as text: `'a', 'b' or 'c'` becomes `a, b, c`."""
+    return str(value).replace("' or '", "', '").replace("'", "")

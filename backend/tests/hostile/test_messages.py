@@ -1,0 +1,180 @@
+"""Messages for invalid input are Duly's own, for everything that the corpus holds."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from duly.schemas.base import RequestBody
+from duly.schemas.messages import message_of
+from tests.accounts import Account, error_code
+from tests.hostile.attacks import attacks_on
+from tests.hostile.corpus import JSON, TEXTS
+from tests.hostile.samples import Sampler
+from tests.hostile.siege import PLACEHOLDERS, is_plain
+
+# The error types that the corpus must provoke.
+TYPES = {
+    "bool_type",
+    "extra_forbidden",
+    "greater_than_equal",
+    "int_type",
+    "less_than_equal",
+    "list_type",
+    "missing",
+    "model_attributes_type",
+    "string_pattern_mismatch",
+    "string_too_long",
+    "string_too_short",
+    "string_type",
+    "too_long",
+    "too_short",
+    "union_tag_invalid",
+    "union_tag_not_found",
+    "uuid_parsing",
+    "uuid_type",
+    "value_error",
+}
+
+
+def errors_of(adapter: TypeAdapter[Any], value: Any, place: str) -> Iterator[dict[str, Any]]:
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        for item in error.errors(include_input=False):
+            yield {**item, "loc": (place, *item["loc"])}
+
+
+def bad_bodies(app: FastAPI) -> Iterator[dict[str, Any]]:
+    """The errors of every body of the corpus, for every operation that takes JSON."""
+    routes = {route.operation_id: route for route in app.routes if isinstance(route, APIRoute)}
+    sampler = Sampler(app, PLACEHOLDERS)
+    for operation in sampler.operations:
+        if operation.body_type != JSON:
+            continue
+        field = routes[operation.id].body_field
+        assert field is not None
+        body: Any = field.field_info.annotation
+        adapter = TypeAdapter[Any](body)
+        for attack in attacks_on(sampler, operation):
+            if attack.place.startswith("body"):
+                try:
+                    value = orjson.loads(attack.make().body)
+                except orjson.JSONDecodeError:
+                    continue
+                yield from errors_of(adapter, value, "body")
+
+
+def bad_queries() -> Iterator[dict[str, Any]]:
+    """The errors of every text of the corpus, for every field of every query."""
+    queries = [model for model in models(RequestBody) if model.__name__.endswith("Query")]
+    assert queries
+    for model in queries:
+        for name in (*model.model_fields, "nonsense"):
+            for text in TEXTS:
+                yield from errors_of(TypeAdapter(model), {name: text}, "query")
+
+
+def models(parent: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from models(child)
+
+
+async def test_every_message_is_plain(app: FastAPI) -> None:
+    seen = set()
+    for error in (*bad_bodies(app), *bad_queries()):
+        assert is_plain(message_of(error)), (error, message_of(error))
+        seen.add(error["type"])
+
+    assert seen >= TYPES
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        ("POST", "/tasks", {}, "body.title: Must be present"),
+        ("POST", "/tasks", None, "body: Must be present"),
+        ("POST", "/tasks", [], "body: Must be an object"),
+        ("POST", "/tasks", {"title": 1}, "body.title: Must be a string"),
+        (
+            "POST",
+            "/tasks",
+            {"title": "t", "is_completed": 1},
+            "body.is_completed: Must be true or false",
+        ),
+        (
+            "POST",
+            "/tasks",
+            {"title": "t", "id": 1},
+            "body.id: Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
+        ),
+        ("POST", "/tasks", {"title": "t", "colour": 1}, "body.colour: Unknown field"),
+        ("POST", "/tasks/batch", {"operations": []}, "body.operations: Must not be empty"),
+        ("POST", "/tasks/batch", {"operations": {}}, "body.operations: Must be an array"),
+        (
+            "POST",
+            "/tasks/batch",
+            {"operations": [{"op": "burn"}]},
+            "body.operations.0: Must have op set to one of: create, update, delete, complete, reopen",
+        ),
+        ("POST", "/tasks/batch", {"operations": [{}]}, "body.operations.0: Must have op"),
+        ("GET", "/tasks?limit=0", None, "query.limit: Must be 1 or more"),
+        ("GET", "/tasks?limit=1001", None, "query.limit: Must be 100 or less"),
+        ("GET", "/tasks?limit=x", None, "query.limit: Must be a whole number in digits"),
+        ("GET", "/tasks?colour=red", None, "query.colour: Unknown parameter"),
+        (
+            "GET",
+            "/tasks?sort=x",
+            None,
+            "query.sort: Must be one of: created_at, -created_at, updated_at, -updated_at, title, -title",
+        ),
+        ("GET", "/tasks?q=%ff", None, "query: Must be valid UTF-8"),
+        (
+            "GET",
+            "/tasks/x",
+            None,
+            "path.task_id: Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
+        ),
+        (
+            "PUT",
+            "/users/me/password",
+            {"current_password": "", "new_password": "short"},
+            "body.current_password: Must not be empty; body.new_password: Must have at least 8 characters",
+        ),
+    ],
+)
+async def test_invalid_input_is_named_with_what_it_must_be(
+    alice: Account, method: str, path: str, body: Any, expected: str
+) -> None:
+    response = await alice.request(method, path, json=body)
+
+    assert (response.status_code, error_code(response)) == (400, "VALIDATION_ERROR")
+    fields = response.json()["error"]["details"]["fields"]
+    assert "; ".join(f"{item['path']}: {item['message']}" for item in fields) == expected
+
+
+async def test_invalid_header_is_named_with_what_it_must_match(alice: Account) -> None:
+    headers = {"Idempotency-Key": "a b"}
+    response = await alice.post("/tasks", {"title": "t"}, headers=headers)
+
+    assert response.json()["error"]["details"]["fields"] == [
+        {
+            "path": "header.idempotency-key",
+            "message": r"Must match the pattern ^[\x21-\x7e]{1,255}$",
+            "type": "string_pattern_mismatch",
+        }
+    ]
+
+
+async def test_malformed_json_is_named_as_such(alice: Account) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = await alice.request("POST", "/tasks", content=b"{", headers=headers)
+
+    assert response.json()["error"]["details"]["fields"] == [
+        {"path": "body", "message": "Must be valid JSON in UTF-8", "type": "json_invalid"}
+    ]

@@ -1,0 +1,108 @@
+"""The file system of the data directory, a small one in memory, has no space left."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from duly.database.embedded import embedded_dsn
+from tests.programs import free_port, processes_of, run, serving, the_line, until
+
+NO_SPACE = "No space left on device"
+MEBIBYTE = 2**20
+
+
+@pytest.fixture
+def file_system(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Mounts a file system of so many MiB, and unmounts it at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    with ExitStack() as stack:
+
+        def mount(size: int) -> Path:
+            place = tmp_path / "small"
+            place.mkdir()
+            options = f"size={size}m,mode=0711"
+            mounted = subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place],
+                capture_output=True,
+                check=False,
+            )
+            if mounted.returncode != 0:
+                pytest.skip("mounting a file system is not permitted")
+            stack.callback(lambda: subprocess.run(["umount", "--lazy", place], check=True))
+            return place
+
+        yield mount
+
+
+def fill(place: Path) -> Path:
+    """Use up all space, whatever is freed meanwhile; returns the file that holds it."""
+    ballast = place / "ballast"
+    with ballast.open("ab", buffering=0) as file:
+        for size in (MEBIBYTE, 4096):
+            with suppress(OSError):
+                while True:
+                    file.write(b"\0" * size)
+    return ballast
+
+
+@pytest.mark.parametrize("size", [1, 20, 34])
+def test_start_without_space_reports_the_reason_and_the_directory(
+    file_system: Callable[[int], Path], size: int
+) -> None:
+    data_dir = file_system(size) / "data"
+
+    line = the_line(run("serve", data_dir=data_dir, DULY_PORT=free_port()))
+
+    assert NO_SPACE in line
+    assert str(data_dir) in line
+    assert not (data_dir / "postgres").exists()
+
+
+def test_postgresql_that_stopped_on_a_full_disk_comes_back_once_there_is_space(
+    file_system: Callable[[int], Path],
+) -> None:
+    place = file_system(160)
+    data_dir = place / "data"
+    with serving(data_dir) as server:
+        assert server.register("ada@example.com").status_code == 201
+        ballast = fill(place)
+        until(lambda: cannot_go_on(data_dir))
+        fill(place)  # what PostgreSQL has freed when it stopped
+        time.sleep(12)  # for any other reason, the service ends after five attempts in 5 seconds
+
+        assert server.process.poll() is None
+        assert httpx.get(f"{server.url}/health/live").status_code == 200
+        response = server.register("grace@example.com")
+        assert (response.status_code, "Retry-After" in response.headers) == (503, True)
+
+        ballast.unlink()
+        until(lambda: server.register("grace@example.com").status_code == 201)
+        assert server.login("ada@example.com").status_code == 200
+        status, _, stderr = server.stop(signal.SIGTERM)
+
+    assert status == 0
+    reported = [line for line in stderr.splitlines() if '"event":"database.no_space"' in line]
+    assert len(reported) == 1
+    assert "no space left on device" in reported[0].lower()
+    assert str(data_dir / "postgres") in reported[0]
+    assert stderr.count('"event":"database.space_available"') == 1
+
+
+def cannot_go_on(data_dir: Path) -> bool:
+    """Write to the log of transactions. Returns whether PostgreSQL has stopped for good."""
+    try:
+        with psycopg.connect(embedded_dsn(data_dir), autocommit=True) as connection:
+            connection.execute("SELECT pg_logical_emit_message(false, 'duly', '')")
+            connection.execute("SELECT pg_switch_wal()")
+    except psycopg.Error:
+        return not processes_of(data_dir)
+    return False

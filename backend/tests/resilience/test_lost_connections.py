@@ -1,0 +1,229 @@
+"""A connection that is lost at any step is 503 for the client, and replaced."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from itertools import cycle
+
+import httpx
+import psycopg
+import pytest
+from psycopg import errors
+
+from duly.core.errors import ServiceUnavailable
+from duly.database.failures import is_unavailable
+from duly.database.pool import Pool
+from tests.attack.worlds import database
+from tests.database import execute
+from tests.databases import fresh_database
+from tests.pooler import Pooler, pooler
+from tests.resilience.hangups import crowd_of
+from tests.servers import serving
+
+PID = b"SELECT pg_backend_pid() AS pid"
+INSERT = b"INSERT INTO slow VALUES (1) RETURNING pg_backend_pid() AS pid"
+SLEEP = b"SELECT pg_sleep(30)::text"
+# What is inserted here is committed slowly: the trigger runs in COMMIT.
+_SCHEMA = """
+    CREATE TABLE slow (n int);
+    CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_sleep(30); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION nap();
+"""
+_SLEEPING = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND wait_event = 'PgSleep'"
+
+
+@dataclass
+class Loss:
+    """A way for connections to get lost. `dsn` is where the pool connects."""
+
+    name: str
+    dsn: str
+    strike: Callable[[], Awaitable[None]]
+
+
+@pytest.fixture
+def own_dsn(dsn: str) -> Iterator[str]:
+    with fresh_database(dsn) as own:
+        with psycopg.connect(own, autocommit=True) as connection:
+            connection.execute(_SCHEMA)
+        yield own
+
+
+@pytest.fixture(params=["backends", "backends behind the pooler", "pooler"])
+def loss(own_dsn: str, request: pytest.FixtureRequest) -> Iterator[Loss]:
+    if request.param == "backends":
+        yield Loss(request.param, own_dsn, lambda: kill_backends(own_dsn))
+        return
+    with pooler(own_dsn) as running:
+        if request.param == "pooler":
+            yield Loss(request.param, running.dsn, lambda: kill_pooler(running))
+        else:
+            yield Loss(request.param, running.dsn, lambda: kill_backends(own_dsn))
+
+
+async def kill_backends(dsn: str) -> None:
+    """Terminate every backend of the database but the one that does it."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    await execute(dsn, f"SELECT pg_terminate_backend(pid, 5000) {others}")
+
+
+async def kill_pooler(running: Pooler) -> None:
+    process = running.processes[-1]
+    running.kill()
+    async with asyncio.timeout(10):
+        while process.poll() is None:  # noqa: ASYNC110  # the process has no event
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def opened(dsn: str) -> AsyncIterator[Pool]:
+    pool = Pool(dsn, size=1, timeout=20)
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def until_one_sleeps(dsn: str) -> None:
+    async with asyncio.timeout(20):
+        while not await execute(dsn, _SLEEPING):  # noqa: ASYNC110  # the database says so
+            await asyncio.sleep(0.01)
+
+
+async def assert_it_recovers(pool: Pool) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(ServiceUnavailable):
+                assert await pool.fetch(PID, {})
+                return
+
+
+@pytest.mark.parametrize("step", ["statement", "BEGIN", "first", "second", "COMMIT"])
+async def test_connection_lost_before_a_step_is_unavailable(loss: Loss, step: str) -> None:
+    async with opened(loss.dsn) as pool:
+        await pool.fetch(PID, {})
+
+        async def work() -> None:
+            # The pool sees before the first statement that the server said goodbye. So that it
+            # does not, the connection is taken before.
+            async with pool._use() as use:
+                await use.connection.execute(PID)
+                if step in {"statement", "BEGIN"}:
+                    await loss.strike()
+                if step == "statement":
+                    await use.connection.execute(PID)
+                async with use.block(b"BEGIN", b"COMMIT", b"ROLLBACK"):
+                    for name in ("first", "second"):
+                        if step == name:
+                            await loss.strike()
+                        await use.connection.execute(PID)
+                    if step == "COMMIT":
+                        await loss.strike()
+
+        if loss.name == "backends behind the pooler" and step in {"statement", "BEGIN"}:
+            await work()  # the pooler replaces an idle backend by itself
+        else:
+            with pytest.raises(ServiceUnavailable):
+                await work()
+        await assert_it_recovers(pool)
+
+
+@pytest.mark.parametrize("step", ["statement", "in a transaction", "COMMIT"])
+async def test_connection_lost_during_a_step_is_unavailable(
+    own_dsn: str, loss: Loss, step: str
+) -> None:
+    async with opened(loss.dsn) as pool:
+
+        async def work() -> None:
+            if step == "statement":
+                await pool.fetch(SLEEP, {})
+            async with pool.transaction() as transaction:
+                await transaction.fetch(SLEEP if step == "in a transaction" else INSERT, {})
+
+        running = asyncio.create_task(work())
+        await until_one_sleeps(own_dsn)
+        await loss.strike()
+
+        with pytest.raises(ServiceUnavailable):
+            await running
+        await assert_it_recovers(pool)
+    assert await execute(own_dsn, "SELECT count(*) FROM slow") == [(0,)]
+
+
+@pytest.mark.parametrize("route", ["direct", "pooled"])
+async def test_clients_get_nothing_worse_than_503_while_connections_are_lost(
+    dsn: str, route: str
+) -> None:
+    async with database(dsn) as own:
+        with pooler(own) as between:
+            place = own if route == "direct" else between.dsn
+            with serving(place, 2, DULY_POOL_SIZE="4", DATABASE_DIRECT_URL=own) as server:
+                crowd = await crowd_of(server.url, 8, seed=3)
+                over = asyncio.Event()
+                honest = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(6)]
+                for _, is_pooler in zip(range(12), cycle([False, True]), strict=False):
+                    await asyncio.sleep(0.3)
+                    if is_pooler:
+                        await kill_pooler(between)
+                    else:
+                        await kill_backends(own)
+                over.set()
+                await asyncio.gather(*honest)
+
+                assert crowd.answered > 0
+                async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+                    async with asyncio.timeout(30):
+                        while not (await client.get("/health/ready")).is_success:  # noqa: ASYNC110  # it is ready some day
+                            await asyncio.sleep(0.1)
+                log = server.log.read_text()
+    failed = [line for line in log.splitlines() if "request.failed" in line]
+    # An export that loses its connection half-way can only break off.
+    assert [line for line in failed if "response already started" not in line] == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.OperationalError("server closed the connection unexpectedly"),
+        psycopg.InterfaceError("the connection is closed"),
+        psycopg.InternalError("got no result from the query"),
+        psycopg.DatabaseError("unexpected message from the server"),
+        errors.ConnectionFailure(),
+        errors.ProtocolViolation(),  # every message of PgBouncer
+        errors.AdminShutdown(),
+        errors.CrashShutdown(),
+        errors.CannotConnectNow(),
+        errors.QueryCanceled(),
+        errors.TooManyConnections(),
+        errors.DiskFull(),
+        errors.ReadOnlySqlTransaction(),
+        errors.DeadlockDetected(),
+        errors.SerializationFailure(),
+        errors.IdleInTransactionSessionTimeout(),
+        TimeoutError(),
+    ],
+    ids=repr,
+)
+def test_error_of_an_unusable_database_is_unavailable(error: BaseException) -> None:
+    assert is_unavailable(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UniqueViolation(),
+        errors.ForeignKeyViolation(),
+        errors.UndefinedTable(),
+        errors.InFailedSqlTransaction(),
+        errors.InternalError_(),
+        psycopg.ProgrammingError("can't adapt"),
+        ValueError(),
+    ],
+    ids=repr,
+)
+def test_bug_is_not_unavailable(error: BaseException) -> None:
+    assert not is_unavailable(error)
