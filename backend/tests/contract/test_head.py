@@ -108,7 +108,14 @@ async def test_head_stops_what_would_follow_the_headers() -> None:
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    scope = {"type": "http", "method": "HEAD", "scheme": "http", "path": "/", "headers": []}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "HEAD",
+        "scheme": "http",
+        "path": "/",
+        "headers": [(b"host", b"duly.test")],
+    }
     async with asyncio.timeout(20):
         await RequestMiddleware(endless, database_timeout=5)(scope, receive, record)
 
