@@ -5,9 +5,7 @@ import asyncio
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.types import Message, Receive, Scope, Send
 
-from duly.api.middleware import RequestMiddleware
 from tests.accounts import Account, error_code
 from tests.operations import operations_of
 
@@ -86,38 +84,3 @@ async def test_head_of_a_path_without_get_is_not_allowed(alice: Account) -> None
     assert head.status_code == get.status_code == 405
     assert error_code(get) == "METHOD_NOT_ALLOWED"
     assert head.headers["allow"] == get.headers["allow"] == "POST"
-
-
-async def test_head_stops_what_would_follow_the_headers() -> None:
-    sent: list[str] = []
-    is_stopped = False
-
-    async def endless(_scope: Scope, _receive: Receive, send: Send) -> None:
-        nonlocal is_stopped
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        try:
-            while True:
-                await send({"type": "http.response.body", "body": b"more", "more_body": True})
-                await asyncio.sleep(0)
-        finally:
-            is_stopped = True
-
-    async def record(message: Message) -> None:
-        sent.append(message["type"])
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": "HEAD",
-        "scheme": "http",
-        "path": "/",
-        "headers": [(b"host", b"duly.test")],
-    }
-    async with asyncio.timeout(20):
-        await RequestMiddleware(endless, database_timeout=5)(scope, receive, record)
-
-    assert is_stopped
-    assert sent == ["http.response.start", "http.response.body"]

@@ -144,7 +144,7 @@ async def test_every_message_is_plain(app: FastAPI) -> None:
             "PUT",
             "/users/me/password",
             {"current_password": "", "new_password": "short"},
-            "body.current_password: Must not be empty; body.new_password: Must have at least 8 characters",
+            "body.current_password: Must not be empty; body.new_password: Must be at least 8 characters long",
         ),
     ],
 )

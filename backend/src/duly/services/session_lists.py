@@ -101,7 +101,7 @@ def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID
     if shape != _SHAPE:
         raise ValidationFailed.of(
             "query.cursor",
-            "Invalid cursor for this list. Pass next_cursor unchanged.",
+            "Invalid cursor for this list. Pass next_cursor unchanged",
             "invalid_cursor",
         )
     return datetime.fromisoformat(created_at).replace(tzinfo=UTC), UUID(session_id)
