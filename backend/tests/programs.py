@@ -114,13 +114,16 @@ def run(*arguments: str, data_dir: Path, **settings: str) -> subprocess.Complete
 
 
 def the_line(result: subprocess.CompletedProcess[str]) -> str:
-    """The one line on standard error with which a command failed."""
+    """The one line with which a command failed, after the one that may name the database."""
     assert result.returncode not in {0, None}, result
     assert result.stderr.endswith("\n"), result.stderr
-    assert result.stderr.count("\n") == 1, result.stderr
+    lines = result.stderr.splitlines()
+    if lines[0].startswith("Database: "):
+        del lines[0]
+    assert len(lines) == 1, result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
-    return result.stderr.rstrip("\n")
+    return lines[0]
 
 
 def processes_of(data_dir: Path) -> list[int]:

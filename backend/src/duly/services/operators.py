@@ -1,7 +1,6 @@
 """The operator's commands: accounts, and what follows a restored backup."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -31,7 +30,7 @@ from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
 from duly.services.accounts import create_account, find_account
 from duly.services.context import Context
-from duly.services.sessions import end_sessions
+from duly.services.sessions import REVOCATION_LIFETIME, end_sessions
 from duly.utils.tables import table_of
 
 _PAGE = 500
@@ -80,8 +79,6 @@ _SKIP_TIMEOUT = 600.0
 _NEW_EPOCH = across_users(
     update(table_of(Installation)).values(epoch=func.gen_random_uuid()).returning(true())
 )
-_LONGEST_ACCESS = timedelta(minutes=61)
-"""No access token lives longer, whatever DULY_ACCESS_TOKEN_MINUTES was when it was issued."""
 
 _ended = delete(_sessions).returning(_sessions.c.id).cte("ended")
 _END_EVERY_SESSION = across_users(
@@ -157,7 +154,7 @@ async def note_restore(context: Context, end_sessions: bool = False) -> int:
         await door.one(_NEW_EPOCH)
         skipped = await door.one(_SKIP_REVISIONS)
         if end_sessions:
-            row = await door.one(_END_EVERY_SESSION, lifetime=_LONGEST_ACCESS)
+            row = await door.one(_END_EVERY_SESSION, lifetime=REVOCATION_LIFETIME)
             ended = row["count"] if row else 0
     log.info("database.restored", users=skipped["count"] if skipped else 0, sessions_ended=ended)
     return ended
