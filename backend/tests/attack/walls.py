@@ -127,11 +127,15 @@ def _statement_of(value: Any) -> Any:
 
 
 def _label(args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    parts = [
-        ",".join(sorted(arg)) if isinstance(arg, frozenset) else getattr(arg, "name", str(arg))
-        for arg in args
-    ]
-    return f"({' '.join([*parts, *(f'{key}={value}' for key, value in options.items())])})"
+    parts = [*map(_name_of, args), *(f"{key}={value}" for key, value in options.items())]
+    return f"({' '.join(parts)})"
+
+
+def _name_of(arg: Any) -> str:
+    if isinstance(arg, frozenset):
+        return ",".join(sorted(arg))
+    # The order of a list is an enum: what counts is its value.
+    return str(arg) if isinstance(arg, str) else str(getattr(arg, "name", arg))
 
 
 def _is_builder(value: Any, module: str) -> bool:
