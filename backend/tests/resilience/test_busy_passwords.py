@@ -131,6 +131,9 @@ async def test_burst_of_one_account_beyond_its_share_gets_429_at_once(
         assert {answer.status_code for answer in refused} == {429}
         assert {error_code(answer) for answer in refused} == {"RATE_LIMITED"}
         assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
+        used = app.state.context.pool.used
+        assert (await sign_in(alice.client, alice.email, alice.password)).status_code == 429
+        assert app.state.context.pool.used == used, "a flood reaches the database"
         for _ in range(10):
             assert (await alice.get("/users/me")).status_code == 200
 

@@ -73,6 +73,7 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
     password. Raise `Unauthenticated`, `RateLimited`, or `ServiceUnavailable` as above.
     """
     account = email_key(body.email)
+    context.passwords.check_room(client.address, account)
     scope = await find_account(context, body.email)
     # An unknown address costs the same look-ups, too.
     user = await read_account(scope or UserScope(context.pool, _NOBODY))

@@ -54,6 +54,14 @@ class PasswordWorkers:
         """How many requests wait for a turn."""
         return self._turns.waiting
 
+    def check_room(self, address: str, account: str) -> None:
+        """Raise `RateLimited` if `turn` would, because too many wait for this account already.
+
+        It costs nothing, so that a flood is refused before it reaches the database.
+        """
+        if not self._turns.has_room(address, account):
+            raise RateLimited(_RETRY_AFTER)
+
     @asynccontextmanager
     async def turn(self, address: str, account: str | None) -> AsyncIterator[None]:
         """A turn at the threads for the block; None is an account that does not exist yet.

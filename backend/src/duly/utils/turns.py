@@ -53,6 +53,10 @@ class FairTurns:
         """How many wait."""
         return sum(map(_size, self._groups.values()))
 
+    def has_room(self, group: Hashable, lane: Hashable) -> bool:
+        """Whether one more may wait in a lane, as far as that lane's own bound goes."""
+        return len(self._groups.get(group, {}).get(lane, ())) < self._bounds.lane
+
     async def acquire(self, group: Hashable, lane: Hashable) -> None:
         """Wait for a turn. Each must be ended with `release`. Raises `Crowded`."""
         if self._free and (group, lane) not in self._running:
@@ -105,7 +109,7 @@ class FairTurns:
         """Let one more wait. Raises `Crowded` if no other has a larger share even after that."""
         lanes = self._groups.get(group, {})
         own = len(lanes.get(lane, ()))
-        if own >= self._bounds.lane:
+        if not self.has_room(group, lane):
             raise Crowded(is_own_share=True)
         if _size(lanes) >= self._bounds.group:
             if len(_longest(lanes)) <= own + 1:
