@@ -87,6 +87,14 @@ def _text(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
+_LEASED = (
+    "the lease's expiry, to the microsecond, was read from the caller's own row; a test of its own "
+    "shows that another user's lease with the same expiry stays, and goes without the wall"
+)
+_DELETED = (
+    "no export runs while the attackers delete their accounts; a test of its own shows that the "
+    "lease of another user stays, and goes without the wall"
+)
 _SALTED = "the row must have the hash that was read of the caller's account; each has its own salt"
 _SEALED = "both the user and the session are read from a token that is sealed with our key"
 
@@ -118,17 +126,26 @@ EXPLAINED = {
         "tombstones.user_id = %(user_id)s",
         partial(_a_test_of_its_own_goes_red, "test_a_deletion_is_told_whoever_else_has_the_id"),
     ),
+    "revisions._FIND_ACTIVE#0": Reason(
+        "it says whether the caller's own account is active, when nothing was found to change; a "
+        "test of its own shows, with the predicate and without, that no other account counts",
+        "users.disabled_at IS NULL",
+        partial(
+            _a_test_of_its_own_goes_red,
+            "test_write_of_a_disabled_user_is_rejected_whoever_else_is_active",
+        ),
+    ),
     **{
-        name: Reason(
-            "it says whether the caller's own account is active, when nothing was found to change; "
-            "a test of its own shows, with the predicate and without, that no other account counts",
-            "users.disabled_at IS NULL",
-            partial(
-                _a_test_of_its_own_goes_red,
-                "test_write_of_a_disabled_user_is_rejected_whoever_else_is_active",
-            ),
+        f"{name}#0": Reason(
+            because,
+            remains,
+            partial(_a_test_of_its_own_goes_red, "test_lease_of_another_user_is_untouched"),
         )
-        for name in ("revisions._FIND_ACTIVE#0", "revisions._count_of(task)#0")
+        for name, because, remains in (
+            ("exports._RENEW", _LEASED, "export_leases.expires_at = %(mine)s"),
+            ("exports._RELEASE", _LEASED, "export_leases.expires_at = %(mine)s"),
+            ("users._DELETE_LEASE", _DELETED, "DELETE FROM export_leases"),
+        )
     },
     "auth._SET_PASSWORD#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike

@@ -44,8 +44,7 @@ class Raid:
     async def finish(self) -> None:
         """All victims have what they had, and see what they saw. Raises `Difference`."""
         for victim in self.victims:
-            rows, export = victim.rows, victim.export
-            is_same = await victim.stored() == rows
+            before = victim.rows, victim.export
             await victim.settle()
-            if not is_same or victim.export != export:
+            if before != (victim.rows, victim.export):
                 raise Difference("a victim's data has changed")

@@ -3,10 +3,13 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import true
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
 from sqlalchemy.sql import visitors
@@ -15,6 +18,7 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 from duly.core.config import Settings
 from duly.database import statements
 from duly.database.statements import USER_ID, UnscopedStatement, owned
+from duly.services import exports, users
 from tests.accounts import API, Account
 from tests.attack.explained import EXPLAINED
 from tests.attack.shapes import Shapes
@@ -92,14 +96,11 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(alice: Account, bob: A
     assert told_without_wall == []
 
 
-@pytest.mark.parametrize(
-    ("source", "is_new"),
-    [("revisions._count_of(task)", True), ("revisions._FIND_ACTIVE", False)],
-    ids=["create", "change"],
-)
+@pytest.mark.parametrize("is_new", [True, False], ids=["create", "change"])
 async def test_write_of_a_disabled_user_is_rejected_whoever_else_is_active(
-    alice: Account, bob: Account, dsn: str, source: str, *, is_new: bool
+    alice: Account, bob: Account, dsn: str, *, is_new: bool
 ) -> None:
+    source = "revisions._FIND_ACTIVE"
     assert alice.id != bob.id
     task = await alice.create_task()
     [wall] = [wall for wall in mutants(source_of(source)) if wall.name == f"{source}#0"]
@@ -140,6 +141,34 @@ async def test_session_limit_counts_own_sessions_only(
         assert await is_kept()
         with broken(wall):
             assert not await is_kept()
+
+
+@pytest.mark.parametrize("name", ["exports._RENEW", "exports._RELEASE", "users._DELETE_LEASE"])
+async def test_lease_of_another_user_is_untouched(
+    app: FastAPI, alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    expiry = datetime(2100, 1, 1, tzinfo=UTC)
+    for account in (alice, bob):
+        await execute(dsn, "INSERT INTO export_leases VALUES (%s, %s)", account.id, expiry)
+    scope = app.state.context.across_users.user(UUID(alice.id))
+    named = {
+        "exports._RENEW": exports._RENEW,
+        "exports._RELEASE": exports._RELEASE,
+        "users._DELETE_LEASE": users._DELETE_LEASE,
+    }
+    params = {"mine": expiry} if name.startswith("exports") else {}
+
+    async def kept() -> list[Any]:
+        query = "SELECT user_id FROM export_leases WHERE user_id = ANY(%s) AND expires_at = %s"
+        rows = await execute(dsn, query, [UUID(alice.id), UUID(bob.id)], expiry)
+        return [str(row[0]) for row in rows]
+
+    await scope.all(named[name], **params)
+    assert await kept() == [bob.id]
+    [wall] = mutants(source_of(name))
+    with broken(wall):
+        await scope.all(named[name], **params)
+    assert await kept() == []
 
 
 def without_owner(construct: Any) -> Any:

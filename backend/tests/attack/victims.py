@@ -29,9 +29,9 @@ class Victim:
     export: bytes = b""
 
     async def settle(self) -> None:
-        """Note the state, to be compared with later. An export writes its user's row."""
-        self.export = (await self.person.ask("GET", f"{API}/users/me/export")).body
+        """Note the state, to be compared with later. An export must not write a row."""
         self.rows = await self.stored()
+        self.export = (await self.person.ask("GET", f"{API}/users/me/export")).body
 
     async def stored(self) -> list[Any]:
         return await stored(self.person.world, [self.person.id], self.sessions)

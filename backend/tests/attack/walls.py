@@ -19,7 +19,6 @@ from duly.database import pool, statements
 from duly.models import metadata
 from duly.models.base import owner_column
 from duly.schemas.tasks import TaskSort
-from duly.services import nouns
 
 _OWNER = r"%\(user_id\)s::UUID"
 _PREDICATE = re.compile(rf"\b(\w+)\.(?:user_id|id) = {_OWNER}")
@@ -81,7 +80,6 @@ def _pages() -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
 BUILDERS: Mapping[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "tasks._update": _subsets("title", "description", "is_completed"),
     "users._update": _subsets("name", "email", "timezone"),
-    "revisions._count_of": [((nouns.TASKS,), {})],
     "task_lists._page": _pages(),
     "session_lists._page": [
         ((), {"resumed": resumed, "counted": counted})

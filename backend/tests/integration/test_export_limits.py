@@ -74,14 +74,15 @@ async def test_export_has_a_task_once_that_moves_to_the_trash_and_back_meanwhile
 async def test_export_while_another_one_runs_is_rate_limited_until_its_lease_is_over(
     alice: Account, dsn: str
 ) -> None:
-    lease = "UPDATE users SET export_until = now() + make_interval(secs => %s) WHERE id = %s"
-    await execute(dsn, lease, 60, alice.id)
+    lease = "INSERT INTO export_leases VALUES (%s, now() + make_interval(secs => %s))"
+    await execute(dsn, lease, alice.id, 60)
     refused = await alice.get("/users/me/export")
     assert (refused.status_code, error_code(refused)) == (429, "RATE_LIMITED")
     assert refused.headers["retry-after"] == "2"
 
     # As when the worker that ran it was killed.
-    await execute(dsn, lease, -1, alice.id)
+    expire = "UPDATE export_leases SET expires_at = now() - interval '1 s' WHERE user_id = %s"
+    await execute(dsn, expire, alice.id)
     assert (await alice.get("/users/me/export")).status_code == 200
 
 

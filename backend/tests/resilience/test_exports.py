@@ -113,9 +113,10 @@ async def dora(server: Server, own_dsn: str) -> AsyncIterator[Account]:
 async def until_none_runs(dsn: str, account: Account) -> None:
     """Return once no export of the account runs, and no statement or snapshot is left of it."""
     query = (
-        "SELECT export_until IS NULL AND NOT EXISTS (SELECT FROM pg_stat_activity "
+        "SELECT NOT EXISTS (SELECT FROM export_leases WHERE user_id = %s) "
+        "AND NOT EXISTS (SELECT FROM pg_stat_activity "
         "WHERE datname = current_database() AND query LIKE '%%FROM tasks%%' "
-        "AND pid <> pg_backend_pid() AND state <> 'idle') FROM users WHERE id = %s"
+        "AND pid <> pg_backend_pid() AND state <> 'idle')"
     )
     await until(dsn, query, account.id)
 

@@ -121,10 +121,12 @@ async def are_dropped(server: Server, clients: list[socket.socket], seconds: flo
 async def test_stalled_clients_are_dropped_while_others_are_served(
     server: Server, dora: Account, dsn: str
 ) -> None:
-    await fill(dsn, dora, tasks=600)
-    export = head("GET", f"{API}/users/me/export", **dora.headers)
+    people = [dora, *[await register(dora.client) for _ in range(3)]]  # one export each
+    for person in people:
+        await fill(dsn, person, tasks=600)
+    exports = [head("GET", f"{API}/users/me/export", **person.headers) for person in people]
     page = head("GET", f"{API}/tasks?limit=100", **dora.headers)
-    deaf = [deaf_socket(server, export) for _ in range(4)] + [deaf_socket(server, page * 10)]
+    deaf = [deaf_socket(server, request) for request in [*exports, page * 10]]
 
     rude = [rude for rude in RUDE for _ in range(3)]
     stalled = asyncio.gather(*(be_rude(server, one) for one in rude))

@@ -2,6 +2,7 @@
 
 from sqlmodel import SQLModel
 
+from duly.models.exports import ExportLease
 from duly.models.idempotency import IdempotencyKey
 from duly.models.installations import Installation
 from duly.models.sessions import RevokedSession, Session
@@ -12,6 +13,7 @@ from duly.models.users import User, UserEmail
 metadata = SQLModel.metadata
 
 __all__ = [
+    "ExportLease",
     "IdempotencyKey",
     "Installation",
     "RevokedSession",

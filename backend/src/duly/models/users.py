@@ -17,8 +17,7 @@ class User(SQLModel, table=True):
     Deletions up to `horizon` are remembered no more: what was synced before it starts over.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
     `task_count` (the trash included) and `stored_response_bytes` are what quotas look at: each
-    statement that inserts or deletes such rows also changes the counter. Until `export_until`
-    an export is running.
+    statement that inserts or deletes such rows also changes the counter.
     """
 
     __tablename__ = "users"
@@ -51,7 +50,6 @@ class User(SQLModel, table=True):
     stored_response_bytes: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
     )
-    export_until: datetime | None = optional_timestamp_field()
 
 
 class UserEmail(SQLModel, table=True):

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import IO
 
-from sqlalchemy import DateTime, Interval, bindparam, func, null, or_, select, update
+from sqlalchemy import DateTime, Interval, bindparam, delete, func, update
+from sqlalchemy.dialects import postgresql
 
 from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import log
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
-from duly.models import User
+from duly.models import ExportLease
 from duly.services import tasks, users
 from duly.services.context import Caller, Context
 from duly.services.session_lists import list_sessions
@@ -46,20 +47,25 @@ _WRITE_BYTES = 256 * 1024
 _PIECE_BYTES = 64 * 1024
 """The server keeps a few pieces for a client that reads slowly, so they are small."""
 
-_users = table_of(User)
-_until = _users.c.export_until
+_leases = table_of(ExportLease)
 
-_LEASED = {"export_until": func.now() + bindparam("lease", _LEASE, type_=Interval())}
-_IS_MINE = (_users.c.id == USER_ID, _until == bindparam("mine", type_=DateTime(timezone=True)))
-_CLAIM = owned(
-    update(_users)
-    .where(_users.c.id == USER_ID, or_(_until.is_(None), _until < func.now()))
-    .values(_LEASED)
-    .returning(_until)
+_EXPIRY = func.now() + bindparam("lifetime", _LEASE, type_=Interval())
+_IS_MINE = (
+    _leases.c.user_id == USER_ID,
+    _leases.c.expires_at == bindparam("mine", type_=DateTime(timezone=True)),
 )
-_RENEW = owned(update(_users).where(*_IS_MINE).values(_LEASED).returning(_until))
-_RELEASE = owned(update(_users).where(*_IS_MINE).values(export_until=null()).returning(_until))
-_FIND = owned(select(_users.c.id).where(_users.c.id == USER_ID))
+_insert = postgresql.insert(_leases).values(user_id=USER_ID, expires_at=_EXPIRY)
+_CLAIM = owned(
+    _insert.on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={"expires_at": _insert.excluded.expires_at},
+        where=_leases.c.expires_at < func.now(),
+    ).returning(_leases.c.expires_at)
+)
+_RENEW = owned(
+    update(_leases).where(*_IS_MINE).values(expires_at=_EXPIRY).returning(_leases.c.expires_at)
+)
+_RELEASE = owned(delete(_leases).where(*_IS_MINE))
 
 
 class _Lease:
@@ -77,7 +83,7 @@ class _Lease:
         self._renewed_at = time.monotonic()
         with suppress(ServiceUnavailable):
             row = await self._scope.one(_RENEW, mine=self._until)
-            self._until = row["export_until"] if row else self._until
+            self._until = row["expires_at"] if row else self._until
 
     async def release(self) -> None:
         """End it. Doing it twice changes nothing."""
@@ -85,7 +91,7 @@ class _Lease:
             return
         self._is_released = True
         with suppress(ServiceUnavailable):
-            await self._scope.one(_RELEASE, mine=self._until)
+            await self._scope.all(_RELEASE, mine=self._until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +146,8 @@ async def prepared(context: Context, caller: Caller, gone: asyncio.Event) -> Asy
 async def _leased(scope: UserScope) -> AsyncIterator[_Lease]:
     row = await scope.one(_CLAIM)
     if row is None:
-        if await scope.one(_FIND) is None:
-            raise Unauthenticated
         raise RateLimited(_RETRY_AFTER)
-    lease = _Lease(scope, row["export_until"])
+    lease = _Lease(scope, row["expires_at"])
     try:
         yield lease
     finally:

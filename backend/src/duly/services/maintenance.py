@@ -11,7 +11,7 @@ from duly.core.logging import log
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import CrossUserStatement, across_users
-from duly.models import IdempotencyKey, RevokedSession, Session, Tombstone, User
+from duly.models import ExportLease, IdempotencyKey, RevokedSession, Session, Tombstone, User
 from duly.services.nouns import SYNCED
 from duly.utils.tables import table_of
 
@@ -110,6 +110,7 @@ _SWEEPS = {
     "sessions": _expired(Session),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),
+    "export_leases": _expired(ExportLease),
     "tombstones": _forgotten(_tombstones, _tombstones.c.created_at, owners_first=True),
     **{
         noun.name: _forgotten(noun.table, noun.trashed_at, counter=noun.counter) for noun in SYNCED

@@ -4,7 +4,6 @@ The same statement moves the counter of the rows that it inserts or deletes, so 
 no look-up, and no race gets past it.
 """
 
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -23,14 +22,14 @@ from duly.core.errors import QuotaExceeded, Unauthenticated
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import User
-from duly.services.nouns import Noun
+from duly.services.nouns import SYNCED, Noun
 from duly.utils.tables import table_of
 from duly.utils.times import utc
 
 _users = table_of(User)
 
 _IS_ACTIVE = (_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
-_FIND_ACTIVE = owned(select(_users.c.id).where(*_IS_ACTIVE))
+_FIND_ACTIVE = owned(select(_users.c.id, *(noun.counter for noun in SYNCED)).where(*_IS_ACTIVE))
 _LIMIT = bindparam("limit", type_=Integer())
 
 
@@ -105,13 +104,8 @@ async def check_active(scope: UserScope) -> None:
 
 async def check_quota(scope: UserScope, noun: Noun, limit: int) -> None:
     """Raise `QuotaExceeded` if the caller has `limit` rows of `noun`, or `Unauthenticated`."""
-    row = await scope.one(_count_of(noun))
+    row = await scope.one(_FIND_ACTIVE)
     if row is None:
         raise Unauthenticated
-    if row["count"] >= limit:
+    if row[noun.counter.name] >= limit:
         raise QuotaExceeded(noun.plural, limit)
-
-
-@cache
-def _count_of(noun: Noun) -> OwnedStatement:
-    return owned(select(noun.counter.label("count")).where(*_IS_ACTIVE))

@@ -9,7 +9,7 @@ from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.models import IdempotencyKey, Task, User, UserEmail
+from duly.models import ExportLease, IdempotencyKey, Task, User, UserEmail
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services.accounts import confirm_password, take_email
@@ -24,6 +24,7 @@ _users = table_of(User)
 _emails = table_of(UserEmail)
 _tasks = table_of(Task)
 _keys = table_of(IdempotencyKey)
+_leases = table_of(ExportLease)
 
 _READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
 _LOCK = owned(
@@ -34,6 +35,7 @@ _DROP_EMAIL = owned(
         _emails.c.email_key == bindparam("email_key", type_=Text()), _emails.c.user_id == USER_ID
     )
 )
+_DELETE_LEASE = owned(delete(_leases).where(_leases.c.user_id == USER_ID))
 _DELETE_KEYS = owned(delete(_keys).where(_keys.c.user_id == USER_ID))
 # In the order of ids, as batches lock them.
 _its_tasks = (
@@ -127,5 +129,6 @@ async def delete_account(
             )
         await end_sessions(context, scope)
         await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
+        await scope.all(_DELETE_LEASE)
         await scope.all(_DELETE)
     log.info("user.deleted")

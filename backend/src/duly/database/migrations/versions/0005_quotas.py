@@ -1,4 +1,4 @@
-"""Counters for quotas and stored responses, and the lease of a running export."""
+"""Counters for quotas and stored responses, and leases of running exports."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,11 +15,17 @@ def upgrade() -> None:
         "users",
         sa.Column("stored_response_bytes", sa.BigInteger(), server_default="0", nullable=False),
     )
-    op.add_column("users", sa.Column("export_until", sa.DateTime(timezone=True)))
     op.add_column(
         "idempotency_keys",
         sa.Column("stored_bytes", sa.Integer(), server_default="0", nullable=False),
     )
+    op.create_table(
+        "export_leases",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("user_id", name="pk_export_leases"),
+    )
+    op.create_index("ix_export_leases_expires_at", "export_leases", ["expires_at"])
     # `users` is locked by now, and every write to these tables must lock its user's row.
     op.execute(
         "UPDATE users SET task_count = counted.total FROM "
@@ -39,6 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("export_leases")
     op.drop_column("idempotency_keys", "stored_bytes")
-    for column in ("export_until", "stored_response_bytes", "task_count"):
+    for column in ("stored_response_bytes", "task_count"):
         op.drop_column("users", column)

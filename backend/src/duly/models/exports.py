@@ -1,0 +1,22 @@
+"""Leases of running exports."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from duly.models.base import OWNER, required_timestamp_field
+
+
+class ExportLease(SQLModel, table=True):
+    """Until `expires_at`, an export of this user runs, on whatever worker.
+
+    It has no foreign key: that would lock the user's row, and whoever reads must not touch it.
+    """
+
+    __tablename__ = "export_leases"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    user_id: UUID = Field(primary_key=True, sa_column_kwargs={"info": OWNER})
+    expires_at: datetime = required_timestamp_field()
