@@ -76,6 +76,35 @@ async def test_repeated_member_of_an_object_is_rejected(alice: Account) -> None:
     assert (await alice.get("/tasks")).json()["items"] == []
 
 
+async def test_body_with_thousands_of_unknown_fields_gets_a_short_response(
+    client: httpx.AsyncClient, alice: Account
+) -> None:
+    for count, kind, listed in (
+        (5_000, "extra_forbidden", 20),
+        (5_001, "json_too_many_members", 1),
+    ):
+        content = json.dumps({f"k{number}": 1 for number in range(count)})
+        response = await client.post(f"{API}/auth/login", content=content, headers=JSON)
+
+        assert response.status_code == 400
+        fields = response.json()["error"]["details"]["fields"]
+        assert len(fields) == listed
+        assert fields[-1]["type"] == kind
+        assert len(response.content) < 4_000
+
+    operation = {"op": "create", "task": {f"k{number}": 1 for number in range(60)}}
+    body = {"operations": [operation] * 100}
+    batch = await alice.post("/tasks/batch", body)
+    assert batch.status_code == 400
+    assert batch.json()["error"]["details"]["fields"][0]["type"] == "json_too_many_members"
+
+
+async def test_text_full_of_colons_is_not_counted_as_members(alice: Account) -> None:
+    response = await alice.post("/tasks", {"title": "colons", "description": ":" * 20_000})
+
+    assert response.status_code == 201
+
+
 @pytest.mark.parametrize("content", [b"null", b"[]", b'"text"', b"7", b"true", b"[{}]", b""])
 async def test_a_body_that_is_no_object_is_refused(
     app: FastAPI, alice: Account, content: bytes

@@ -76,3 +76,15 @@ async def test_two_keys_are_none(alice: Account, keys: tuple[str, str]) -> None:
 
     assert response.status_code == 400
     assert (await alice.get("/tasks")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=1&limit=2", "limit=1&limit=1", "trashed=true&q=a&trashed=false"]
+)
+async def test_repeated_parameter_is_rejected(alice: Account, query: str) -> None:
+    response = await alice.get(f"/tasks?{query}")
+
+    assert response.status_code == 400
+    [field] = response.json()["error"]["details"]["fields"]
+    assert field["type"] == "repeated_parameter"
+    assert field["message"] == "Must be sent once"

@@ -115,7 +115,9 @@ async def test_a_change_costs_one_query_without_announcements(
             app = client._transport.app  # type: ignore[attr-defined]
             async with stream_of(app, alice.headers) as stream:
                 await stream.ready()
-                await asyncio.sleep(0.5)
+                feed = hub_of(app)._feeds[UUID(alice.id)]
+                await until(lambda: feed.newest is not None)
+                await settled(app, alice)
                 queries = Queries(app, monkeypatch)
                 await Account(client, "", "", alice.session).create_task()
                 await stream.change()
@@ -123,6 +125,30 @@ async def test_a_change_costs_one_query_without_announcements(
 
                 assert not hub_of(app)._is_listening
                 assert queries.since() == 1
+
+
+async def test_look_wakes_for_a_newer_revision_that_nobody_reads(
+    alice: Account, scope: UserScope
+) -> None:
+    feed = Feed(scope)
+    feed.note(0)
+    assert feed.generation == 1  # nothing was read yet
+    await until(lambda: feed._waking is None)
+
+    start = await sync.read_position(scope)
+    await alice.create_task(title="new")
+    reading = asyncio.create_task(feed.page(start, 20, feed.generation, encoded))
+    await asyncio.sleep(0)
+    assert feed._reads
+    feed.note(1)
+    assert feed.generation == 1  # the read in progress may cover it
+    assert titles_of(await reading) == ["new"]
+
+    feed.note(1)
+    feed.note(0)  # a look that began before the read
+    assert feed.generation == 1
+    feed.note(2)
+    assert feed.generation == 2
 
 
 async def test_streams_read_again_when_no_announcement_came(

@@ -68,6 +68,10 @@ def test_words_longer_than_64_characters_are_cut() -> None:
     assert words("a" * 20_000 + " b") == ["a" * 64, "b"]
 
 
+def test_text_whose_characters_expand_has_at_most_16000_words() -> None:
+    assert words("\ufdfa" * 20_000) == ("صلي الله عليه وسلم".split() * 4_000)
+
+
 HOSTILE = {
     "e-mail addresses": "a1@",
     "underscores": "a_1_",

@@ -16,6 +16,9 @@ from duly.schemas.messages import message_of
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
+MAX_FIELDS = 20
+"""Invalid inputs that one response lists: a request can have thousands."""
+
 
 def add_handlers(app: FastAPI) -> None:
     """Return every error in the envelope."""
@@ -31,9 +34,8 @@ async def _handle_ours(_: Request, error: Exception) -> Response:
 
 async def _handle_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return error_response(
-        ValidationFailed(details={"fields": [_describe(item) for item in error.errors()]})
-    )
+    fields = [_describe(item) for item in error.errors()[:MAX_FIELDS]]
+    return error_response(ValidationFailed(details={"fields": fields}))
 
 
 async def _handle_framework(request: Request, error: Exception) -> Response:

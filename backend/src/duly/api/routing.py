@@ -1,5 +1,6 @@
 """A route that reads JSON once and strictly, before anything else looks at the body."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -15,10 +16,14 @@ from starlette.types import Scope
 
 from duly.api.deps import QUERY_FAULTS, get_caller
 from duly.core.errors import UnsupportedMediaType
-from duly.utils.encoding import RepeatedMember, decode
+from duly.utils.encoding import RepeatedMember, TooManyMembers, decode
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = ("application/json",)
+_JSON_ERRORS = {
+    RepeatedMember: "json_repeated_member",
+    TooManyMembers: "json_too_many_members",
+}
 _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
 
 _NO_IDS = {"batch"}
@@ -73,7 +78,7 @@ def _parse(body: bytes) -> Any:
     try:
         return decode(body)
     except ValueError as error:
-        kind = "json_repeated_member" if isinstance(error, RepeatedMember) else "json_invalid"
+        kind = _JSON_ERRORS.get(type(error), "json_invalid")
         raise RequestValidationError([{"type": kind, "loc": ("body",), "msg": ""}]) from None
 
 
@@ -91,7 +96,7 @@ def _asks_who_calls(dependant: Dependant) -> bool:
 
 
 def _check_query(request: Request, known: set[str], *, is_open: bool) -> None:
-    """Reject a non-UTF-8 query and unknown parameters, which would otherwise be silently ignored.
+    """Reject a non-UTF-8 query, and unknown or repeated parameters, which would be ignored.
 
     On routes that need a token, `get_caller` raises the error once it has checked the token.
     """
@@ -100,9 +105,11 @@ def _check_query(request: Request, known: set[str], *, is_open: bool) -> None:
         unquote_to_bytes(request.scope["query_string"]).decode()
     except UnicodeDecodeError:
         faults = [{"type": "string_unicode", "loc": ("query",)}]
-    for name in request.query_params:
+    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:
             faults.append({"type": "extra_forbidden", "loc": ("query", name)})
+        elif count > 1:
+            faults.append({"type": "repeated_parameter", "loc": ("query", name)})
     if faults and is_open:
         raise RequestValidationError(faults)
     request.scope[QUERY_FAULTS] = faults

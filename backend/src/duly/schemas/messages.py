@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from duly.utils.encoding import MAX_MEMBERS
+
 _SIMPLE = {
     "bool_parsing": "Must be true or false",
     "bool_type": "Must be true or false",
@@ -13,6 +15,8 @@ _SIMPLE = {
     "int_type": "Must be a whole number",
     "json_invalid": "Must be valid JSON in UTF-8",
     "json_repeated_member": "Must not repeat a member of an object",
+    "json_too_many_members": f"Must have at most {MAX_MEMBERS:,} members in all its objects",
+    "repeated_parameter": "Must be sent once",
     "list_type": "Must be an array",
     "missing": "Must be present",
     "model_attributes_type": "Must be an object",
@@ -51,6 +55,8 @@ def message_of(error: Mapping[str, Any]) -> str:
     limits["units"] = "characters" if limits.get("field_type") == "Value" else "items"
     if limits.get("min_length") == "1" and kind in {"string_too_short", "too_short"}:
         return "Must not be empty"
+    if kind == "string_pattern_mismatch" and error["loc"] == ("header", "idempotency-key"):
+        return "Must be 1 to 255 visible ASCII characters, without spaces"
     if kind in _WITH_LIMITS:
         return _WITH_LIMITS[kind].format_map(limits)
     return _SIMPLE.get(kind, "Must be valid")

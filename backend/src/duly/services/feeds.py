@@ -117,6 +117,15 @@ class Feed:
         if self._waking is None:
             self._waking = asyncio.create_task(self._wake_in_turn())
 
+    def note(self, revision: int) -> None:
+        """Wake all streams if a look has found a revision that was not read.
+
+        A wake-up or a read in progress may cover it; if not, the next look finds it again.
+        """
+        is_busy = self._waking is not None or bool(self._reads)
+        if not is_busy and (self.newest is None or self.newest < revision):
+            self.wake()
+
     def look(self) -> None:
         """Wake all streams if nothing has for a while: an announcement may have been lost."""
         if time.monotonic() - self._woken_at >= _LOOK_INTERVAL:

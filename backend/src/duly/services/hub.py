@@ -203,5 +203,5 @@ class Hub:
             return
         for row in await self._door.all(_REVISIONS, ids=list(self._feeds)):
             feed = self._feeds.get(row["id"])
-            if feed is not None and feed.newest != row["revision"]:
-                feed.wake()
+            if feed is not None:
+                feed.note(row["revision"])

@@ -9,6 +9,17 @@ import orjson
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 
 
+MAX_MEMBERS = 5_000
+"""Members that all objects of a text may have together: a batch of 100 operations has some 800."""
+
+
+class TooManyMembers(ValueError):
+    """The objects of a JSON text have more members than any request needs.
+
+    Each unknown one is an error of its own for the validator, and takes its time.
+    """
+
+
 class RepeatedMember(ValueError):
     """A JSON object has two members of the same name, of which readers pick different ones."""
 
@@ -21,9 +32,13 @@ def encode(value: Any) -> bytes:
 def decode(text: bytes) -> Any:
     """Parse JSON strictly.
 
-    Raises `RepeatedMember`, and `ValueError` for anything that is not RFC 8259 JSON in UTF-8.
+    Raises `RepeatedMember`, `TooManyMembers`, and `ValueError` for anything else that is not RFC
+    8259 JSON in UTF-8.
     """
     value = orjson.loads(text)
+    # Each member has a colon; colons in strings may be many, so then the members are counted.
+    if text.count(b":") > MAX_MEMBERS and _count_members(value) > MAX_MEMBERS:
+        raise TooManyMembers
     # orjson keeps the last of two members. The standard library is slower and not strict, but
     # reports each of them.
     try:
@@ -31,6 +46,18 @@ def decode(text: bytes) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
+
+
+def _count_members(value: Any) -> int:
+    count, left = 0, [value]
+    while left and count <= MAX_MEMBERS:
+        part = left.pop()
+        if isinstance(part, dict):
+            count += len(part)
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
+    return count
 
 
 def _check_members(pairs: list[tuple[str, Any]]) -> None:

@@ -8,6 +8,8 @@ word, and a search for several in a row is a search for a phrase.
 from unicodedata import category, combining, lookup, name, normalize
 
 MAX_WORD_LENGTH = 64
+MAX_WORDS = 16_000
+"""PostgreSQL stores positions up to 16,383. One character can fold into four words."""
 
 _WITHOUT_SPACES = (
     "CJK ",
@@ -31,8 +33,9 @@ _MAX_REMEMBERED = 65_536
 
 
 def words(text: str) -> list[str]:
-    """Return the words of `text` in order, each cut to `MAX_WORD_LENGTH` characters."""
-    return [word[:MAX_WORD_LENGTH] for word in text.translate(_FOLDED).split()]
+    """Return the first `MAX_WORDS` words of `text`, each cut to `MAX_WORD_LENGTH` characters."""
+    found = text.translate(_FOLDED).split(maxsplit=MAX_WORDS)
+    return [word[:MAX_WORD_LENGTH] for word in found[:MAX_WORDS]]
 
 
 class _Folding(dict[int, str]):
