@@ -69,7 +69,10 @@ def test_words_longer_than_64_characters_are_cut() -> None:
 
 
 def test_text_whose_characters_expand_has_at_most_16000_words() -> None:
-    assert words("\ufdfa" * 20_000) == ("صلي الله عليه وسلم".split() * 4_000)
+    found = words("\ufdfa" * 20_000)
+
+    assert len(found) == 16_000
+    assert found[:6] == words("\ufdfa" * 2)[:6]
 
 
 HOSTILE = {
