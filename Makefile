@@ -76,6 +76,9 @@ hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody e
 bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and time another account at their address
 	@cd backend && .venv/bin/python -m bench.sign_in_load $(ARGS)
 
+bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen ways, and time another user
+	@cd backend && .venv/bin/python -m bench.neighbors $(ARGS)
+
 oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
 	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
 

@@ -27,9 +27,10 @@ from duly.core.errors import (
     ValidationFailed,
 )
 from duly.core.logging import bind_address, bind_request, log
-from duly.utils.addresses import Network, is_trusted, source_address
+from duly.utils.addresses import Network, client_address, is_trusted, source_address
 from duly.utils.once import FirstTimes
 from duly.utils.printable import printable
+from duly.utils.turns import Crowded
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT = 8.0
@@ -40,6 +41,9 @@ _LINGER = 2.0
 
 BUDGET = "duly.budget"
 """Where the scope holds what is left of the caller's budget."""
+
+TURN = "duly.turn"
+"""Where the scope holds what ends the caller's turn, from when the response begins."""
 
 # Fields of which several lines are read as one.
 _JOINED = {
@@ -153,7 +157,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         _join_repeated(scope)
-        exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
+        exchange = _Exchange(scope, receive, send, self._trusted_proxies)
         time_budget.start(self._database_timeout)
         bind_request(exchange.request_id)
         self._bind_address(scope)
@@ -167,15 +171,9 @@ class RequestMiddleware:
             log.exception("request.failed")
             await exchange.fail(InternalError())
         finally:
+            exchange.end_turn()
             exchange.log()
         await exchange.linger()
-
-    def _is_secure(self, scope: Scope) -> bool:
-        """Whether the client speaks TLS, to us or to a proxy of ours."""
-        if scope["scheme"] == "https":
-            return True
-        forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
-        return forwarded == "https" and is_trusted(_peer(scope), self._trusted_proxies)
 
     def _bind_address(self, scope: Scope) -> None:
         """Name the client's address in the lines of this request, if it may be logged.
@@ -197,6 +195,14 @@ class RequestMiddleware:
             )
 
 
+def _is_secure(scope: Scope, trusted_proxies: Sequence[Network]) -> bool:
+    """Whether the client speaks TLS, to us or to a proxy of ours."""
+    if scope["scheme"] == "https":
+        return True
+    forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
+    return forwarded == "https" and is_trusted(_peer(scope), trusted_proxies)
+
+
 def _peer(scope: Scope) -> str:
     return str(scope["client"][0]) if scope.get("client") else "unknown"
 
@@ -216,11 +222,14 @@ def _join_repeated(scope: Scope) -> None:
 class _Exchange:
     """One request and its response. HEAD runs as GET, up to the headers of the response."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_secure: bool) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, trusted_proxies: Sequence[Network]
+    ) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._method = scope["method"]
         self._after_headers: CancelScope | None = None
-        self._is_secure = is_secure
+        self._trusted_proxies = trusted_proxies
+        self._is_secure = _is_secure(scope, trusted_proxies)
         self._headers = Headers(scope=scope)
         self.request_id = _request_id(self._headers)
         self._started_at = time.perf_counter()
@@ -294,7 +303,9 @@ class _Exchange:
         """Send, with the headers that every response has."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            await self._pace()
             time_budget.lift()
+            self.end_turn()
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
@@ -315,6 +326,28 @@ class _Exchange:
         """Answer with an error, unless an answer is under way: that one can only break off."""
         if not self._status:
             await error_response(error)(self._scope, self._receive, self.send)
+
+    async def _pace(self) -> None:
+        """Delay the response to a stranger whose address has had many, while others are active.
+
+        Not a successful sign-in, which waits in a queue of its own.
+        """
+        is_sign_in = self._method == "POST" and self._status < HTTPStatus.BAD_REQUEST
+        context = getattr(self._scope["app"].state, "context", None)
+        if TURN in self._scope or is_sign_in or context is None:
+            return
+        shares = context.stranger_shares
+        forwarded = ",".join(self._headers.getlist("x-forwarded-for"))
+        with contextlib.suppress(Crowded):
+            end = await shares.acquire(
+                client_address(_peer(self._scope), forwarded, self._trusted_proxies)
+            )
+            end()
+
+    def end_turn(self) -> None:
+        """Let the next request of the same user begin."""
+        if end := self._scope.get(TURN):
+            end()
 
     async def linger(self) -> None:
         """Drop what is left of the body: to close upon it would reset the connection, and with it

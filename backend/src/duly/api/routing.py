@@ -14,15 +14,16 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
-from duly.api.deps import QUERY_FAULTS, get_caller
+from duly.api.deps import QUERY_FAULTS, admit, check_token, get_caller
 from duly.core.errors import UnsupportedMediaType
-from duly.utils.encoding import RepeatedMember, TooManyMembers, decode
+from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = ("application/json",)
 _JSON_ERRORS = {
     RepeatedMember: "json_repeated_member",
     TooManyMembers: "json_too_many_members",
+    TooManyValues: "json_too_many_values",
 }
 _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
 
@@ -64,8 +65,11 @@ class JSONRoute(APIRoute):
                 _check_query(request, known, is_open=is_open)
             if not has_json:
                 return await handler(request)
+            claims = None if is_open else await check_token(request)
             parsed = JSONRequest(request.scope, request.receive)
             body = await parsed.body()
+            if claims is not None:
+                await admit(request, claims, length=len(body))
             if body:
                 _check_media_type(request)
                 parsed.parsed = _parse(body)

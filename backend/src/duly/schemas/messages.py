@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from duly.utils.encoding import MAX_MEMBERS
+from duly.utils.encoding import MAX_MEMBERS, MAX_VALUES
 
 _SIMPLE = {
     "bool_parsing": "Must be true or false",
@@ -16,6 +16,7 @@ _SIMPLE = {
     "json_invalid": "Must be valid JSON in UTF-8",
     "json_repeated_member": "Must not repeat a member of an object",
     "json_too_many_members": f"Must have at most {MAX_MEMBERS:,} members in all its objects",
+    "json_too_many_values": f"Must have at most {MAX_VALUES:,} values in all its arrays and objects",
     "repeated_parameter": "Must be sent once",
     "list_type": "Must be an array",
     "missing": "Must be present",
