@@ -35,7 +35,15 @@ async def test_a_task_of_another_user_is_not_found(alice: Account, bob: Account)
 async def test_invisible_title_is_rejected(alice: Account) -> None:
     task = (await alice.post("/tasks", {"title": "Buy milk"})).json()
 
-    for title in ("\u200b", "\ufeff\ufeff", "\u202e\u200f", "\u2800", "\u3164", "\U000e0020"):
+    for title in (
+        "\u200b",
+        "\ufeff\ufeff",
+        "\u202e\u200f",
+        "\u2800",
+        "\u3164",
+        "\U000e0020",
+        "\uffff",
+    ):
         for response in (
             await alice.post("/tasks", {"title": title}),
             await alice.patch(f"/tasks/{task['id']}", {"title": title}),

@@ -52,15 +52,19 @@ _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\ud
 
 # What shows nothing by itself: white space and control characters, Unicode's
 # Default_Ignorable_Code_Point (zero-width and bidirectional marks, fillers, variation selectors,
-# tags), annotation and hieroglyph controls, and the blank braille pattern.
+# tags), annotation and hieroglyph controls, the blank braille pattern, the Khitan filler,
+# noncharacters and private use. Unassigned characters are not: some are emoji newer than our data.
 _INVISIBLE = (
     r"\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    r"\ufff0-\ufffb"
+    r"\ufff0-\ufffb\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff"
 )
-_HAS_VISIBLE = re.compile(
-    rf"[^{_INVISIBLE}\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+_INVISIBLE_BEYOND = (
+    r"\U00013430-\U0001343f\U00016fe4\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
+    + "".join(rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(1, 15))
 )
+_HAS_VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND}]")
 
 # The same for OpenAPI, in the syntax that all languages read: no control characters except white
 # space at the ends, and at least one visible character on a single line.

@@ -137,7 +137,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             Revocations(door),
             hub,
             Flights(),
-            Shares(_USER_TERMS),
+            # Others get connections even while all turns of one user hold one.
+            Shares(replace(_USER_TERMS, at_once=min(4, max(1, settings.pool_size // 2)))),
             Shares(_LARGE_TERMS),
             Shares(_STRANGER_TERMS),
             asyncio.Semaphore(max(1, settings.pool_size // 5)),
