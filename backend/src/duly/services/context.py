@@ -31,7 +31,7 @@ _USER_TERMS = Terms(
     grace=0.005,
     forgiven=0.2,
     credit=0.5,
-    rest=3,
+    rest=4,
     longest_rest=3,
 )
 """What one user may have of a worker. Credit for half a second, since a database may be far away."""
