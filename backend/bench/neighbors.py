@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import orjson
 
-from bench.live import API, bearer, database, live, new_person, wire
+from bench.live import API, PASSWORD, bearer, database, live, new_person, wire
 from tests.pooler import pooled
 from tests.servers import Server
 
@@ -66,6 +66,11 @@ ATTACKS: dict[str, Callable[[], tuple[str, str, Any]]] = {
     "search": lambda: _search("common"),
     "search-many": lambda: _search(" ".join(f"c{number}" for number in range(60))),
     "list": lambda: ("GET", f"{API}/tasks?{_LONG_LIST}", None),
+    "anonymous-sign-in": lambda: (
+        "POST",
+        f"{API}/auth/login",
+        {"email": "hostile-anonymous-sign-in@example.com", "password": PASSWORD},
+    ),
     "anonymous": lambda: _create(ordinary(20_000)),
     "anonymous-mib": lambda: ("POST", f"{API}/tasks", {"title": [[]] * 340_000}),
     "json-mib": lambda: ("POST", f"{API}/tasks", {"title": [[]] * 340_000}),
