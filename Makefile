@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# Tests start `duly` many times, and compiling it each time would take a quarter of a start.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV := backend/.venv
 BIN := $(VENV)/bin

@@ -19,6 +19,7 @@ from duly.core.config import Settings, load_settings
 from duly.database import embedded, migrations
 from duly.main import create_app
 from tests.accounts import Account, register
+from tests.databases import do_without_fsync
 from tests.instances import client_at
 from tests.pooler import pooled
 
@@ -40,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     data_dir = Path(tempfile.mkdtemp(prefix="duly-test-"))
     _stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
     dsn = _stack.enter_context(embedded.running(data_dir))
+    do_without_fsync(dsn)
     migrations.upgrade(dsn)
     os.environ[_DSN] = dsn
     _stack.callback(os.environ.pop, _DSN)

@@ -5,13 +5,11 @@ nobody ever heard of them, so that whatever id of a victim is sent does not exis
 """
 
 import random
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import psycopg
@@ -19,12 +17,12 @@ from fastapi import FastAPI
 from psycopg import sql
 
 from duly.core.config import Settings
-from duly.database import migrations
 from duly.main import create_app
 from duly.models import metadata
 from duly.models.base import owner_column
 from tests.accounts import API
 from tests.attack.wire import Answer, Request, call
+from tests.databases import migrated_database
 
 PASSWORD = "correct horse battery 42"
 
@@ -69,27 +67,19 @@ class World:
 @asynccontextmanager
 async def database(dsn: str) -> AsyncIterator[str]:
     """A new database on the server of `dsn`, dropped in the end; no vacuum marks its rows."""
-    name = f"attack_{uuid4().hex[:12]}"
-    quoted = sql.Identifier(name)
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        await connection.execute(sql.SQL("CREATE DATABASE {}").format(quoted))
-        # Nothing that is stored here must outlast a crash.
-        await connection.execute(
-            sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(quoted)
-        )
-        try:
-            own = re.sub(r"(?<=/)[^/?]+(?=\?|$)", quote(name), dsn, count=1)
-            migrations.upgrade(own)
-            async with await psycopg.AsyncConnection.connect(own, autocommit=True) as inside:
-                for table in metadata.sorted_tables:
-                    await inside.execute(
-                        sql.SQL("ALTER TABLE {} SET (autovacuum_enabled = false)").format(
-                            sql.Identifier(table.name)
-                        )
+    with migrated_database(dsn) as own:
+        async with await psycopg.AsyncConnection.connect(own, autocommit=True) as inside:
+            # Nothing that is stored here must outlast a crash.
+            name = sql.Identifier(inside.info.dbname)
+            lazily = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off")
+            await inside.execute(lazily.format(name))
+            for table in metadata.sorted_tables:
+                await inside.execute(
+                    sql.SQL("ALTER TABLE {} SET (autovacuum_enabled = false)").format(
+                        sql.Identifier(table.name)
                     )
-            yield own
-        finally:
-            await connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
+                )
+        yield own
 
 
 @asynccontextmanager

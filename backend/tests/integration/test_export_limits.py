@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from duly.api import middleware
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
-from duly.database import migrations
 from duly.database.scope import _SNAPSHOT
 from duly.database.statements import USER_ID
 from duly.services import exports, nouns, tombstones
@@ -26,7 +25,7 @@ from duly.services.context import Caller
 from duly.services.tasks import _EXPORT
 from tests.accounts import API, Account, error_code, register
 from tests.database import execute, somebody_waits_for
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.instances import captured_logs, running
 
 
@@ -222,8 +221,7 @@ async def test_export_without_space_for_its_file_is_unavailable(
 
 @pytest.fixture
 def own_dsn(dsn: str) -> Iterator[str]:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         yield own
 
 

@@ -7,12 +7,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from duly.database import migrations
 from duly.schemas.tasks import TaskSort
 from duly.services import task_lists
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
-from tests.databases import fresh_database, schema_of
+from tests.databases import migrated_database, schema_of
 
 Connection = psycopg.Connection[Any]
 
@@ -23,12 +22,13 @@ SEARCHES = ["milk", "mil", "-milk", '"buy milk"', "buy milk -bread", "nothing"]
 
 @pytest.fixture(scope="module")
 def connection(dsn: str) -> Iterator[Connection]:
-    with fresh_database(dsn) as database:
-        migrations.upgrade(database)
-        with psycopg.connect(database, autocommit=True) as connection:
-            # The table is small enough for PostgreSQL to prefer reading it whole.
-            connection.execute("SET enable_seqscan = off")
-            yield connection
+    with (
+        migrated_database(dsn) as database,
+        psycopg.connect(database, autocommit=True) as connection,
+    ):
+        # The table is small enough for PostgreSQL to prefer reading it whole.
+        connection.execute("SET enable_seqscan = off")
+        yield connection
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +128,7 @@ def test_a_search_uses_the_index_and_meets_rows_of_its_user_only(
 
 def test_no_text_is_split_into_words_by_postgresql(dsn: str) -> None:
     # `to_tsvector` is quadratic on some texts, and a restore would run it on all of them again.
-    with fresh_database(dsn) as database:
-        migrations.upgrade(database)
+    with migrated_database(dsn) as database:
         schema = schema_of(database)
 
     assert "to_ts" not in schema

@@ -11,10 +11,9 @@ import httpx
 import psycopg
 import pytest
 
-from duly.database import migrations
 from tests.accounts import API, Account, error_code, register
 from tests.database import execute
-from tests.databases import fresh_database
+from tests.databases import migrated_database
 from tests.pooler import pooled
 from tests.raw_http import head
 from tests.servers import Server, serving
@@ -75,8 +74,7 @@ async def exporting(server: Server, account: Account) -> AsyncIterator[Export]:
 
 @pytest.fixture(scope="module")
 def own_dsn(dsn: str) -> Iterator[str]:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         yield own
 
 
