@@ -22,6 +22,7 @@ from tests.accounts import Account, register
 from tests.databases import do_without_fsync
 from tests.instances import client_at
 from tests.pooler import pooled
+from tests.support import launcher
 
 _DSN = "DULY_TEST_DSN"
 _stack = ExitStack()
@@ -45,9 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
     migrations.upgrade(dsn)
     os.environ[_DSN] = dsn
     _stack.callback(os.environ.pop, _DSN)
+    if not getattr(config.option, "cov_source", None):  # it traces only what it sees started
+        _stack.enter_context(launcher.launching())
 
 
 def pytest_unconfigure() -> None:
+    launcher.close()
     _stack.close()
 
 

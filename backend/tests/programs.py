@@ -14,6 +14,9 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.support import launcher
+from tests.support.launcher import start
+
 DULY = Path(sys.executable).with_name("duly")
 PATIENCE = 60.0
 """Seconds that a slow machine gets before a test gives up."""
@@ -75,7 +78,7 @@ class Server:
 def serving(data_dir: Path, *, user: str | None = None, **settings: str) -> Iterator[Server]:
     """A server on a free port. What is left of it in the end is killed."""
     given = {"DULY_PORT": free_port(), "DULY_DATA_DIR": str(data_dir), **settings}
-    with subprocess.Popen(
+    with start(
         [DULY, "serve"],
         env=environment(**given),
         cwd=data_dir.parent,
@@ -101,15 +104,12 @@ def serving(data_dir: Path, *, user: str | None = None, **settings: str) -> Iter
 
 def run(*arguments: str, data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `duly` to its end."""
-    return subprocess.run(
+    return launcher.run(
         [DULY, *arguments],
         env=environment(**{"DULY_DATA_DIR": str(data_dir), **settings}),
         cwd=data_dir.parent if data_dir.parent.is_dir() else None,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
         timeout=PATIENCE,
-        check=False,
     )
 
 

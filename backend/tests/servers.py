@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 import httpx
 import psutil
 
+from tests.support.launcher import start
+
 SECRET = "0f6a41ce2b7d9853" * 4
 _START = 30.0
 _STOP = 40.0
@@ -72,7 +74,7 @@ def serving(dsn: str, workers: int = 2, **settings: str) -> Iterator[Server]:
     with TemporaryDirectory(prefix="duly-server-") as directory:
         log = Path(directory) / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(program, env=environment, stdout=output, stderr=output)
+            process = start(program, env=environment, stdout=output, stderr=output)
         server = Server(process, f"http://127.0.0.1:{port}", log)
         try:
             _wait_until_ready(server, workers)
