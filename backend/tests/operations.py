@@ -51,9 +51,11 @@ def whole_schema(app: FastAPI) -> dict[str, Any]:
 
 def operations_of(app: FastAPI) -> list[Operation]:
     """Every operation of the application."""
-    return [
+    found = [
         Operation(method.upper(), path, item[method])
         for path, item in whole_schema(app)["paths"].items()
         for method in METHODS
         if method in item
     ]
+    assert found
+    return found

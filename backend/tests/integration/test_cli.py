@@ -163,7 +163,9 @@ def test_unencoded_password_is_refused_without_printing_any_of_it(
         "@127.0.0.1:1/frotz?channel_binding=maybe",
     ],
 )
-@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("user", "list")], ids=str)
+@pytest.mark.parametrize(
+    "command", [("serve",), ("migrate",), ("restored",), ("user", "list")], ids=str
+)
 def test_failed_connection_does_not_print_the_password(
     commanded: pytest.MonkeyPatch, command: tuple[str, ...], rest: str
 ) -> None:
