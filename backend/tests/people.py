@@ -46,40 +46,32 @@ async def two_people(dsn: str) -> AsyncIterator[People]:
     await pool.open()
     people = People(dsn, pool, new_id(), new_id())
     shared_task, shared_session = new_id(), new_id()
-    for user_id in (people.mine, people.theirs):
-        await add_person(dsn, user_id)
-        for task_id in (shared_task, new_id()):
-            await add_task(dsn, user_id, task_id)
-        await execute(
-            dsn,
-            "INSERT INTO sessions (user_id, id, refresh_hash, user_agent, expires_at) "
-            "VALUES (%s, %s, sha256(%s), %s, now() + interval '1 day')",
-            user_id,
-            shared_session,
-            user_id.bytes,
-            f"agent of {user_id}",
-        )
-    try:
-        yield people
-    finally:
-        await pool.close()
-        await execute(dsn, "DELETE FROM users WHERE id = ANY(%s)", [people.mine, people.theirs])
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        for user_id in (people.mine, people.theirs):
+            await connection.execute(ADD_PERSON, (user_id, f"{user_id}@example.com"))
+            for task_id in (shared_task, new_id()):
+                await connection.execute(ADD_TASK, (user_id, task_id, f"task of {user_id}"))
+            await connection.execute(
+                "INSERT INTO sessions (user_id, id, refresh_hash, user_agent, expires_at) "
+                "VALUES (%s, %s, sha256(%s), %s, now() + interval '1 day')",
+                (user_id, shared_session, user_id.bytes, f"agent of {user_id}"),
+            )
+        try:
+            yield people
+        finally:
+            await pool.close()
+            await connection.execute(
+                "DELETE FROM users WHERE id = ANY(%s)", [[people.mine, people.theirs]]
+            )
+
+
+ADD_PERSON = "INSERT INTO users (id, email, password_hash) VALUES (%s, %s, 'x')"
+ADD_TASK = "INSERT INTO tasks (user_id, id, title, revision) VALUES (%s, %s, %s, 1)"
 
 
 async def add_person(dsn: str, user_id: UUID) -> None:
-    await execute(
-        dsn,
-        "INSERT INTO users (id, email, password_hash) VALUES (%s, %s, 'x')",
-        user_id,
-        f"{user_id}@example.com",
-    )
+    await execute(dsn, ADD_PERSON, user_id, f"{user_id}@example.com")
 
 
 async def add_task(dsn: str, user_id: UUID, task_id: UUID) -> None:
-    await execute(
-        dsn,
-        "INSERT INTO tasks (user_id, id, title, revision) VALUES (%s, %s, %s, 1)",
-        user_id,
-        task_id,
-        f"task of {user_id}",
-    )
+    await execute(dsn, ADD_TASK, user_id, task_id, f"task of {user_id}")

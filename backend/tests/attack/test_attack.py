@@ -1,4 +1,4 @@
-"""The attack suite in short: a few thousand attempts on all operations; `make attack` is the long
+"""The attack suite in short: a thousand attempts on all operations; `make attack` is the long
 one.
 """
 
@@ -14,7 +14,7 @@ from tests.attack.shapes import Shapes
 from tests.attack.worlds import World, two_worlds
 
 _PARTS = 6
-_ATTEMPTS = 55
+_ATTEMPTS = 30
 
 
 @pytest.fixture(scope="module")

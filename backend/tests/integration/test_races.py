@@ -59,7 +59,7 @@ async def check(pair: Pair, dsn: str, rounds: int) -> None:
 
 
 async def test_as_many_succeed_as_there_are_versions(pair: Pair, dsn: str) -> None:
-    await check(pair, dsn, rounds=15)
+    await check(pair, dsn, rounds=8)
 
 
 @pytest.mark.long

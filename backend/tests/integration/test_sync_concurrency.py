@@ -18,7 +18,7 @@ from tests.instances import running
 from tests.pooler import pooled
 
 WRITERS = 6
-WRITES = 30
+WRITES = 15
 
 
 @pytest.fixture(scope="module", params=["direct", "pooled"])

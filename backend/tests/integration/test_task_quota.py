@@ -243,7 +243,7 @@ async def test_counters_are_exact_after_a_random_history(
         method, path, body = rng.choice(calls)
         await account.request(method, path, json=body, headers=headers)
 
-    for _ in range(6):
+    for _ in range(3):
         await asyncio.gather(*(act(number) for number in range(40)))
         aged = (
             "UPDATE idempotency_keys SET expires_at = now() - interval '1 s' "

@@ -127,7 +127,7 @@ def test_a_signal_lets_a_request_in_flight_finish_and_leaves_nothing_running(
 
 def test_sigterm_lets_a_sign_in_finish_that_is_being_hashed(data_dir: Path) -> None:
     with (
-        serving(data_dir, DULY_BCRYPT_COST="15") as server,  # seconds of hashing
+        serving(data_dir, DULY_BCRYPT_COST="13") as server,  # half a second of hashing
         ThreadPoolExecutor() as threads,
         psycopg.connect(embedded_dsn(data_dir), autocommit=True) as connection,
     ):

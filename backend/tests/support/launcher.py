@@ -72,6 +72,25 @@ def run(
     return subprocess.CompletedProcess(program, process.returncode, stdout, stderr)
 
 
+def write_command(file: Path, program: Path) -> None:
+    """Write a shell command that starts `program` as `run` does, for scripts that call it."""
+    root = str(Path(__file__).parents[2])
+    file.write_text(
+        f"#!{sys.executable} -E\n"
+        "import os, sys\n"
+        f"sys.path.insert(0, {root!r})\n"
+        "from tests.support.launcher import start\n"
+        f"own = {{k: v for k, v in os.environ.items() if k != {_SOCKET!r}}}\n"
+        f"sys.exit(start([{str(program)!r}, *sys.argv[1:]], env=own).wait())\n"
+    )
+    file.chmod(0o755)
+
+
+def way() -> dict[str, str]:
+    """What a command of `write_command` needs in its environment."""
+    return {_SOCKET: os.environ[_SOCKET]} if _SOCKET in os.environ else {}
+
+
 class _Connection:
     """The way to the launcher, one for each process that starts programs."""
 
