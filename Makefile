@@ -22,6 +22,11 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate
 
+# A long run takes its options as make variables, each of which becomes the flag of its name, as in
+# `make attack USERS=20 SEED=7`.
+upper = $(shell echo $(1) | tr a-z A-Z)
+flags = $(foreach name,$(1),$(if $($(call upper,$(name))),--$(name) $($(call upper,$(name)))))
+
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
 
 help: ## list the targets
@@ -43,55 +48,55 @@ coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp 
 
 race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with If-Match
 	@scripts/install-test-tools
-	@cd backend && .venv/bin/python -m pytest -m long
+	@cd backend && .venv/bin/python -m pytest -m long tests/integration
 
 hostile: $(VENV)/dev.stamp ## throw the whole corpus of hostile input at every place of every operation
-	@cd backend && DULY_HOSTILE_SHARE=1 .venv/bin/python -m pytest --numprocesses=0 -s tests/hostile/test_corpus.py
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/hostile/test_corpus.py --share $(or $(SHARE),1) $(call flags,seed)
 
 fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a server, in 40 minutes at most
-	@cd backend && .venv/bin/python -m tests.hostile.fuzzing --cases $(or $(CASES),100000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
+	@cd backend && .venv/bin/python -m tests.hostile.fuzzing $(call flags,cases seconds seed)
 
 model: $(VENV)/dev.stamp ## compare the service with a model of it, for 50,000 steps, in 40 minutes at most
-	@cd backend && .venv/bin/python -m tests.model.modelling --steps $(or $(STEPS),50000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
+	@cd backend && .venv/bin/python -m tests.model.modelling $(call flags,steps seconds seed)
 
 converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices while workers are killed (15 minutes at most)
 	@scripts/install-test-tools
-	@cd backend && CONVERGE_HISTORIES=$${CONVERGE_HISTORIES:-2000} .venv/bin/python -m pytest --numprocesses=0 --capture=no tests/resilience/test_convergence.py -k die
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/resilience/test_convergence.py $(call flags,histories seconds seed)
 
 bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
-	@cd backend && .venv/bin/python bench/events.py
+	@cd backend && .venv/bin/python bench/events.py $(call flags,streams rounds)
 
 bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when other users have the same words
-	@cd backend && .venv/bin/python -m bench.search $(ARGS)
+	@cd backend && .venv/bin/python -m bench.search $(call flags,others times)
 
 attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
-	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
+	@cd backend && .venv/bin/python -m tests.attack.storm $(call flags,users attempts seed)
 
 bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and what another account notices
-	@cd backend && .venv/bin/python -m bench.exports $(ARGS)
+	@cd backend && .venv/bin/python -m bench.exports $(call flags,tasks workers)
 
 rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
-	@cd backend && .venv/bin/python -m bench.rude $(ARGS)
+	@cd backend && .venv/bin/python -m bench.rude $(call flags,sockets bodies workers)
 
 hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody else
-	@cd backend && .venv/bin/python -m bench.hammer $(ARGS)
+	@cd backend && .venv/bin/python -m bench.hammer $(call flags,seconds rounds workers)
 
 bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and time another account at their address
-	@cd backend && .venv/bin/python -m bench.sign_in_load $(ARGS)
+	@cd backend && .venv/bin/python -m bench.sign_in_load $(call flags,tries seconds)
 
 oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
-	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
+	@cd backend && .venv/bin/python -m bench.oracle $(call flags,pairs)
 
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
-	@cd backend && DULY_TEST_ROUNDS=$(or $(ROUNDS),50) .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py --rounds $(or $(ROUNDS),50)
 
 chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and through PgBouncer
 	@scripts/install-test-tools
-	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py --clients $(or $(CLIENTS),3000)
 
 deadlines: $(VENV)/dev.stamp ## let statements run into their deadlines, thousands of times, directly and through PgBouncer
 	@scripts/install-test-tools
-	@cd backend && DULY_DEADLINE_ROUNDS=$(or $(ROUNDS),150) timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py
+	@cd backend && timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py --rounds $(or $(ROUNDS),150)
 
 mutants: $(MUTATOR)/stamp ## break the code that security rests on, place by place, and see the tests fail
 	@cd backend && .venv-mutants/bin/python -m tests.mutating $(ARGS)

@@ -1,5 +1,6 @@
 """One embedded PostgreSQL for the whole run, the application as it ships, and users to use it."""
 
+import gc
 import os
 import random
 import secrets
@@ -24,8 +25,21 @@ from tests.instances import client_at
 from tests.pooler import pooled
 from tests.support import launcher
 
+gc.disable()  # until all tests are collected
+
 _DSN = "DULY_TEST_DSN"
 _stack = ExitStack()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the long runs; without them, tests run in their short form."""
+    group = parser.getgroup("duly", "the length of long runs")
+    group.addoption("--clients", type=int, help="that hang up mid-query")
+    group.addoption("--histories", type=int, help="of three devices, while workers are killed")
+    group.addoption("--rounds", type=int, help="of races")
+    group.addoption("--seconds", type=float, help="after which no history is begun")
+    group.addoption("--seed", type=int, help="of what is drawn at random")
+    group.addoption("--share", type=float, help="of the hostile inputs")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,6 +62,17 @@ def pytest_configure(config: pytest.Config) -> None:
     _stack.callback(os.environ.pop, _DSN)
     if not getattr(config.option, "cov_source", None):  # it traces only what it sees started
         _stack.enter_context(launcher.launching())
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from what the tests are made of, which is never garbage."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # Hypothesis looks at what refers to what, and may be imported only now
 
 
 def pytest_unconfigure() -> None:
@@ -99,6 +124,13 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
+
+
+@pytest.fixture(scope="session")
+def run_seed(pytestconfig: pytest.Config) -> int:
+    """The seed of what a test draws at random."""
+    given: int | None = pytestconfig.getoption("seed")
+    return random.randrange(2**32) if given is None else given
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 `make hostile` throws all of it; `make test` a part, another each time.
 """
 
-import os
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -16,8 +15,7 @@ from tests.hostile.attacks import attacks_on
 from tests.hostile.siege import UNLIMITED, Siege, connect
 from tests.instances import running
 
-SHARE = float(os.environ.get("DULY_HOSTILE_SHARE", "0.04"))
-SEED = int(os.environ.get("DULY_HOSTILE_SEED", random.randrange(2**32)))
+SHARE = 0.02
 
 
 @pytest.fixture
@@ -50,14 +48,16 @@ async def test_every_place_is_attacked(siege: Siege) -> None:
             assert {f"body.{name}" for name in names} <= places
 
 
-async def test_no_operation_is_impressed(siege: Siege) -> None:
-    rng = random.Random(SEED)
+async def test_no_operation_is_impressed(
+    siege: Siege, run_seed: int, pytestconfig: pytest.Config
+) -> None:
+    rng, share = random.Random(run_seed), pytestconfig.getoption("share") or SHARE
     sent = 0
     for operation in siege.sampler.operations:
         await siege.begin()
         for attack in attacks_on(siege.sampler_of(operation), operation):
-            if rng.random() < SHARE:
+            if rng.random() < share:
                 await siege.strike(attack)
                 sent += 1
     assert sent > 0
-    sys.stderr.write(f"{sent} attacks, seed {SEED}\n")
+    sys.stderr.write(f"{sent} attacks, seed {run_seed}\n")

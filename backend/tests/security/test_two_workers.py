@@ -18,7 +18,6 @@ from tests.programs import DULY
 from tests.servers import SECRET, Server, serving
 from tests.support import launcher
 
-ROUNDS = int(os.environ.get("DULY_TEST_ROUNDS", "1"))
 SECOND = 1.0
 REPLAY_WINDOW = 10
 
@@ -27,6 +26,11 @@ REPLAY_WINDOW = 10
 def server(dsn: str) -> Iterator[Server]:
     with serving(dsn, workers=2, DULY_REFRESH_LIMIT="100000/minute") as server:
         yield server
+
+
+@pytest.fixture
+def rounds(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("rounds") or 1)
 
 
 @asynccontextmanager
@@ -58,10 +62,10 @@ async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
 
 
 async def test_a_hundred_refreshes_of_one_token_leave_one_lineage(
-    server: Server, dsn: str
+    server: Server, dsn: str, rounds: int
 ) -> None:
     async with on_both(server) as workers, httpx.AsyncClient(base_url=server.url) as crowd:
-        for _ in range(2 * ROUNDS):
+        for _ in range(2 * rounds):
             erin = await register(crowd)
             token = erin.session["refresh_token"]
 
@@ -114,8 +118,8 @@ async def end(way: str, actor: Account, victim: Account, dsn: str) -> None:
 async def disable(account: Account, dsn: str) -> None:
     """As the operator does."""
     own = {**os.environ, "DATABASE_URL": dsn, "DULY_SECRET_KEY": SECRET}
-    program = [DULY, "user", "disable", account.email]
-    ended = await asyncio.to_thread(launcher.run, program, env=own)
+    command = ("user", "disable", account.email)
+    ended = await asyncio.to_thread(launcher.run, [DULY, *command], env=own)
     assert ended.returncode == 0, ended.stderr
 
 
@@ -135,10 +139,10 @@ async def use(
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_worker_takes_a_token_a_second_after_it_was_ended(
-    server: Server, dsn: str, way: str
+    server: Server, dsn: str, way: str, rounds: int
 ) -> None:
     async with on_both(server) as workers, httpx.AsyncClient(base_url=server.url) as elsewhere:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             actor = await register(elsewhere)
             victim = await actor.sign_in_again()
             over = asyncio.Event()
