@@ -28,6 +28,7 @@ from tests.support import launcher
 gc.disable()  # until all tests are collected
 
 _DSN = "DULY_TEST_DSN"
+_ROOM = 4 * 2**30
 _stack = ExitStack()
 
 
@@ -49,11 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.basetemp is None:
         # By default it is below a directory that pytest makes private again in each run.
-        temporary = Path(tempfile.mkdtemp(prefix="duly-pytest-"))
+        temporary = Path(tempfile.mkdtemp(prefix="duly-pytest-", dir=_memory()))
         temporary.chmod(0o711)
         _stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         config.option.basetemp = temporary / "tests"
-    data_dir = Path(tempfile.mkdtemp(prefix="duly-test-"))
+    data_dir = Path(tempfile.mkdtemp(prefix="duly-test-", dir=_memory()))
     _stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
     dsn = _stack.enter_context(embedded.running(data_dir))
     do_without_fsync(dsn)
@@ -62,6 +63,13 @@ def pytest_configure(config: pytest.Config) -> None:
     _stack.callback(os.environ.pop, _DSN)
     if not getattr(config.option, "cov_source", None):  # it traces only what it sees started
         _stack.enter_context(launcher.launching())
+
+
+def _memory() -> Path | None:
+    """A directory in memory, if there is room: tests create some hundred databases."""
+    place = Path("/dev/shm")
+    has_room = place.is_dir() and shutil.disk_usage(place).free >= _ROOM
+    return place if has_room and os.access(place, os.W_OK) else None
 
 
 def pytest_collection_finish() -> None:
