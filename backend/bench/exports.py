@@ -13,8 +13,8 @@ import psycopg
 
 from bench.live import API, bearer, database, live, new_person, percentiles, wire
 from bench.rude import memory, others
-from tests.raw_http import connected, head
-from tests.servers import Server
+from tests.support.raw_http import connected, head
+from tests.support.servers import Server
 
 PATH = f"{API}/users/me/export"
 EXPORTERS = 20

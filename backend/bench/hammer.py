@@ -22,7 +22,7 @@ from bench.live import (
     percentiles,
     wire,
 )
-from tests.servers import Server
+from tests.support.servers import Server
 
 CLIENTS = 50
 OTHERS = 8

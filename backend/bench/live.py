@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from duly.database import embedded, migrations
-from tests.servers import Server, serving
+from tests.support.servers import Server, serving
 
 API = "/api/v1"
 PASSWORD = "a bench's passphrase"

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from bench.live import API, Answer, Wire, database, live, new_person, percentiles, wire
-from tests.servers import Server
+from tests.support.servers import Server
 
 KNOWN = 20
 

@@ -11,9 +11,9 @@ import sys
 import time
 
 from bench.live import API, bearer, database, live, new_person, p99, percentiles, wire
-from tests.raw_http import chunk, connected
 from tests.resilience.test_rude_clients import FIFTY_MB, RUDE, Rude, begun
-from tests.servers import Server
+from tests.support.raw_http import chunk, connected
+from tests.support.servers import Server
 
 LIMIT = 10.0
 P99 = 0.100

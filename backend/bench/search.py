@@ -8,8 +8,8 @@ import argparse
 import asyncio
 
 from bench.live import API, Wire, bearer, database, live, new_person, percentiles, wire
-from tests.database import execute
-from tests.servers import Server
+from tests.support.direct_sql import execute
+from tests.support.servers import Server
 
 OWN_TASKS = 10_000
 OWN_MATCHES = 20

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 
 from bench.live import API, PASSWORD, database, live, new_person, wire
-from tests.servers import Server
+from tests.support.servers import Server
 
 CROWD = 120
 ADDRESS = {"X-Forwarded-For": "198.51.100.7"}

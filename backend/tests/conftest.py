@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from duly.core.config import Settings, load_settings
 from duly.database import embedded, migrations
 from duly.main import create_app
-from tests.accounts import Account, register
-from tests.databases import do_without_fsync
-from tests.instances import client_at
-from tests.pooler import pooled
 from tests.support import launcher
+from tests.support.accounts import Account, register
+from tests.support.databases import do_without_fsync
+from tests.support.instances import client_at
+from tests.support.pooler import pooled
 
 gc.disable()  # until all tests are collected
 

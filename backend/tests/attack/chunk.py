@@ -12,14 +12,14 @@ from uuid import UUID
 import orjson
 
 from duly.services import operators
-from tests.accounts import API
 from tests.attack.answers import Difference, plain, words_of
 from tests.attack.raid import Raid
 from tests.attack.shapes import Draft, Place
 from tests.attack.victims import Intruder, Victim
 from tests.attack.wire import Answer, Request
 from tests.attack.worlds import make_tasks, new_uuid
-from tests.operations import Operation
+from tests.support.accounts import API
+from tests.support.operations import Operation
 
 _REPLAYED = b"idempotency-replayed"
 _USES = 6

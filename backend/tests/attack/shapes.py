@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from tests.attack.wire import Request
-from tests.operations import Operation, operations_of
+from tests.support.operations import Operation, operations_of
 
 # Where a client that hopes for a hole would put an id that nobody asked for.
 EXTRA_FIELDS = ("user_id", "owner_id", "id", "task_id", "version", "revision", "user", "sub")

@@ -11,7 +11,7 @@ from tests.attack.raid import Raid
 from tests.attack.shapes import Draft, Shapes
 from tests.attack.walls import Mutant, broken, observed, sources
 from tests.attack.worlds import World
-from tests.operations import Operation
+from tests.support.operations import Operation
 
 _ATTEMPTS = 40
 _STEPS = 8

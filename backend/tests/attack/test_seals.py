@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.security import InvalidToken, Keyring
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 _SIGNS = string.ascii_letters + string.digits + "-_=+/. %\x00\n\x7f"
 

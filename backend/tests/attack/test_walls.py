@@ -19,14 +19,14 @@ from duly.core.config import Settings
 from duly.database import statements
 from duly.database.statements import USER_ID, UnscopedStatement, owned
 from duly.services import exports, users
-from tests.accounts import API, Account
 from tests.attack.explained import EXPLAINED, shown_by
 from tests.attack.shapes import Shapes
 from tests.attack.siege import Siege, Step
 from tests.attack.walls import Mutant, Source, broken, mutants, sources
 from tests.attack.worlds import World, two_worlds
-from tests.database import execute
-from tests.instances import running
+from tests.support.accounts import API, Account
+from tests.support.direct_sql import execute
+from tests.support.instances import running
 
 _LIST = "task_lists._page(-created_at completed=None searched={} resumed=False counted=True trashed=False)"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from tests.accounts import API
 from tests.attack.shapes import Shapes
 from tests.attack.worlds import PASSWORD, Person, World, join, make_tasks, new_uuid, stored
+from tests.support.accounts import API
 
 
 @dataclass

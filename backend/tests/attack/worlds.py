@@ -20,9 +20,9 @@ from duly.core.config import Settings
 from duly.main import create_app
 from duly.models import metadata
 from duly.models.base import owner_column
-from tests.accounts import API
 from tests.attack.wire import Answer, Request, call
-from tests.databases import migrated_database
+from tests.support.accounts import API
+from tests.support.databases import migrated_database
 
 PASSWORD = "correct horse battery 42"
 

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from tests.accounts import API, Account, register
-from tests.database import execute
-from tests.factories import RegistrationFactory, TaskFactory
-from tests.operations import operations_of
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute
+from tests.support.factories import RegistrationFactory, TaskFactory
+from tests.support.operations import operations_of
 
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.accounts import API, Account, error_code
-from tests.operations import operations_of
+from tests.support.accounts import API, Account, error_code
+from tests.support.operations import operations_of
 
 JSON = {"Content-Type": "application/json"}
 FORM = "application/x-www-form-urlencoded"

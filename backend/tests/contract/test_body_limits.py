@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 
-from tests.accounts import Account, error_code
-from tests.operations import operations_of
+from tests.support.accounts import Account, error_code
+from tests.support.operations import operations_of
 
 JSON = {"Content-Type": "application/json"}
 FORM = "application/x-www-form-urlencoded"

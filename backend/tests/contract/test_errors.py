@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import API, Account, error_code, register
-from tests.factories import RegistrationFactory
-from tests.instances import client_at, running
-from tests.operations import NOTHING, operations_of
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import client_at, running
+from tests.support.operations import NOTHING, operations_of
 
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 

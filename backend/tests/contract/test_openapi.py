@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from duly import cli
 from duly.core import errors
 from duly.schemas.errors import ErrorEnvelope
-from tests.operations import Operation, operations_of, whole_schema
+from tests.support.operations import Operation, operations_of, whole_schema
 
 WRITTEN = Path(__file__).parents[3] / "docs" / "openapi.yaml"
 

@@ -6,8 +6,8 @@ import pytest
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import Account, error_code
-from tests.operations import operations_of
+from tests.support.accounts import Account, error_code
+from tests.support.operations import operations_of
 
 _PLACES = {"user_id": "me", "task_id": "01936d5e-8f1c-7000-8000-00000000a001"}
 

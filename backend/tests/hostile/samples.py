@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from fastapi import FastAPI
 
-from tests.operations import Operation, operations_of
+from tests.support.operations import Operation, operations_of
 
 Fields = tuple[str | int, ...]
 Headers = tuple[tuple[bytes, bytes], ...]

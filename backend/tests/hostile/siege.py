@@ -14,12 +14,12 @@ from fastapi import FastAPI
 from psycopg import sql
 
 from duly.schemas.errors import ErrorEnvelope
-from tests.accounts import Account, register
-from tests.database import Connection
 from tests.hostile.attacks import Attack
 from tests.hostile.corpus import JSON, MARK
 from tests.hostile.samples import Sample, Sampler
-from tests.operations import Operation
+from tests.support.accounts import Account, register
+from tests.support.direct_sql import Connection
+from tests.support.operations import Operation
 
 # Each attack counts against the account's budget, and most of them against that of sign-in.
 UNLIMITED: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 from duly.core.config import Settings
 from tests.hostile.attacks import attacks_on
 from tests.hostile.siege import UNLIMITED, Siege, connect
-from tests.instances import running
+from tests.support.instances import running
 
 SHARE = 0.02
 

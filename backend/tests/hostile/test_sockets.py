@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.accounts import API
 from tests.hostile.corpus import HEADERS, SEGMENTS
-from tests.raw_http import connected
-from tests.servers import Server, serving
+from tests.support.accounts import API
+from tests.support.raw_http import connected
+from tests.support.servers import Server, serving
 
 _ENVELOPE = re.compile(
     rb"HTTP/1\.[01] (\d{3}) [^\r]*\r\n.*content-type: application/json\r\n.*"

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute, holding_account, somebody_waits_for
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
 
 
 async def delete(account: Account, **fields: Any) -> httpx.Response:

@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from tests.accounts import Account, register
-from tests.instances import client_at
+from tests.support.accounts import Account, register
+from tests.support.instances import client_at
 
 PLACES = 4
 """How many ids there are to act on. Under the last one there is no task at first."""

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.recorder import recording
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.recorder import recording
 
 Operation = dict[str, Any]
 CREATE: Operation = {"op": "create", "task": {"title": "new"}}

@@ -17,9 +17,9 @@ from duly.core.config import load_settings
 from duly.database import embedded, migrations
 from duly.database.names import name_of
 from duly.main import create_app
-from tests.command_line import duly
-from tests.databases import fresh_database
-from tests.programs import free_port, run, the_line
+from tests.support.command_line import duly
+from tests.support.databases import fresh_database
+from tests.support.programs import free_port, run, the_line
 
 pytestmark = pytest.mark.usefixtures("commanded")
 NOWHERE = "postgresql:///duly?host=/nonexistent"

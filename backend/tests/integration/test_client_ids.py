@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from tests.accounts import API, Account, error_code
-from tests.database import execute
-from tests.factories import TaskFactory
-from tests.instances import sweep_all
+from tests.support.accounts import API, Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.factories import TaskFactory
+from tests.support.instances import sweep_all
 
 
 @pytest.fixture

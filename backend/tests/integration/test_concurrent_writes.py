@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import httpx
 
-from tests.accounts import Account
-from tests.factories import TaskFactory
+from tests.support.accounts import Account
+from tests.support.factories import TaskFactory
 
 
 def versions(answers: Sequence[httpx.Response]) -> list[int]:

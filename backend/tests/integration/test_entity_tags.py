@@ -9,10 +9,10 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import task_lists
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.instances import sweep_all
-from tests.recorder import recording
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import sweep_all
+from tests.support.recorder import recording
 
 QUERIES: list[dict[str, Any]] = [
     {},

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from duly.api import sync as routes
-from tests.accounts import Account, error_code, register
-from tests.copies import Copy, sync, told
-from tests.database import execute
-from tests.streams import Stream, stream_of, until
-from tests.workers import Worker, hub_of
+from tests.support.accounts import Account, error_code, register
+from tests.support.direct_sql import execute
+from tests.support.streams import Stream, stream_of, until
+from tests.support.sync_copies import Copy, sync, told
+from tests.support.workers import Worker, hub_of
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from uuid import UUID
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import Account, register
-from tests.database import execute
-from tests.instances import running
-from tests.pooler import pooled
-from tests.streams import stream_of, until
-from tests.workers import Worker, hub_of, worker_settings
+from tests.support.accounts import Account, register
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
+from tests.support.streams import stream_of, until
+from tests.support.workers import Worker, hub_of, worker_settings
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from duly.database.pool import Pool
 from duly.database.scope import UserScope
 from duly.services import feeds, sync
 from duly.services.feeds import Feed, Page
-from tests.accounts import Account, error_code
-from tests.copies import Copy
-from tests.database import execute
-from tests.instances import running
-from tests.pooler import pooled
-from tests.streams import PATIENCE, Stream, stream_of, until
-from tests.workers import hub_of, worker_settings
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
+from tests.support.streams import PATIENCE, Stream, stream_of, until
+from tests.support.sync_copies import Copy
+from tests.support.workers import hub_of, worker_settings
 
 MANY = 100
 

@@ -5,8 +5,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code
-from tests.database import execute
+from tests.support.accounts import API, Account, error_code
+from tests.support.direct_sql import execute
 
 
 async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Account) -> None:

@@ -23,10 +23,10 @@ from duly.database.statements import USER_ID
 from duly.services import exports, nouns, tombstones
 from duly.services.context import Caller
 from duly.services.tasks import _EXPORT
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute, somebody_waits_for
-from tests.databases import migrated_database
-from tests.instances import captured_logs, running
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute, somebody_waits_for
+from tests.support.instances import captured_logs, running
 
 
 async def fill(dsn: str, account: Account, count: int, description: str = "") -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 # Each held PostgreSQL for seconds while `to_tsvector` made its words.
 DESCRIPTIONS = {

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import idempotency
-from tests.accounts import Account, error_code
-from tests.database import execute, holding_account, somebody_waits_for
-from tests.factories import TaskFactory
-from tests.instances import running, sweep_all
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
+from tests.support.factories import TaskFactory
+from tests.support.instances import running, sweep_all
 
 REPLAYED = "idempotency-replayed"
 

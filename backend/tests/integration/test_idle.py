@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.services import maintenance
-from tests.database import execute
-from tests.databases import migrated_database
-from tests.instances import running
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute
+from tests.support.instances import running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from duly.database import migrations
 from duly.models import metadata
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
-from tests.databases import fresh_database, schema_of
+from tests.support.databases import fresh_database, schema_of
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database import connections
 from duly.database.pool import Pool
-from tests.accounts import Account, register
-from tests.database import execute
-from tests.instances import running
+from tests.support.accounts import Account, register
+from tests.support.direct_sql import execute
+from tests.support.instances import running
 
 PID = b"SELECT pg_backend_pid() AS pid"
 SLEEP = b"SELECT pg_sleep(60) AS tired"

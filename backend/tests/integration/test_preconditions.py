@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.instances import running
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import running
 
 # Every change of one task: method, what follows its path, body.
 Write = tuple[str, str, dict[str, Any] | None]

@@ -8,9 +8,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.accounts import Account
-from tests.database import execute, somebody_waits_for
-from tests.factories import TaskFactory
+from tests.support.accounts import Account
+from tests.support.direct_sql import execute, somebody_waits_for
+from tests.support.factories import TaskFactory
 
 Pair = tuple[Account, Account]
 WRITERS = 8

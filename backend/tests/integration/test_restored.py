@@ -11,15 +11,15 @@ from pydantic import SecretStr
 from duly.core.config import Settings
 from duly.database import embedded
 from duly.services import revocations
-from tests.accounts import error_code, register
-from tests.copies import Copy
-from tests.database import execute
-from tests.databases import fresh_database, migrated_database
-from tests.instances import running
-from tests.programs import DULY
-from tests.servers import SECRET
-from tests.streams import stream_of
 from tests.support import launcher
+from tests.support.accounts import error_code, register
+from tests.support.databases import fresh_database, migrated_database
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.programs import DULY
+from tests.support.servers import SECRET
+from tests.support.streams import stream_of
+from tests.support.sync_copies import Copy
 
 
 async def test_the_operators_word_ends_all_tokens(settings: Settings, dsn: str) -> None:

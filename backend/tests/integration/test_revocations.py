@@ -17,11 +17,11 @@ from duly.database.scope import AcrossUsers
 from duly.services import revocations
 from duly.services.revocations import Revocations
 from duly.services.sessions import REVOCATION_LIFETIME
-from tests.accounts import Account
-from tests.database import execute
-from tests.databases import migrated_database
-from tests.instances import running
-from tests.pooler import pooled
+from tests.support.accounts import Account
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
 
 MANY = 100_000
 ADD = "INSERT INTO revoked_sessions VALUES (%s, now() + interval '1 hour')"

@@ -11,7 +11,7 @@ from duly.schemas.tasks import TaskSort
 from duly.services import task_lists
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
-from tests.databases import migrated_database, schema_of
+from tests.support.databases import migrated_database, schema_of
 
 Connection = psycopg.Connection[Any]
 

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import API, Account, register
-from tests.database import execute
-from tests.instances import client_at, running
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute
+from tests.support.instances import client_at, running
 
 LIMIT = 3
 

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from duly.services import idempotency
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.factories import TaskFactory
-from tests.instances import sweep_all
-from tests.quotas import counted, quota_of, stored_bytes
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.factories import TaskFactory
+from tests.support.instances import sweep_all
+from tests.support.quotas import counted, quota_of, stored_bytes
 
 LONG = "é" * 20_000
 MULTIPLE = 8

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.accounts import Account, error_code
-from tests.copies import Copy, make, stored_tasks, sync, synced, told
-from tests.database import execute
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.sync_copies import Copy, make, stored_tasks, sync, synced, told
 
 INVALID = (400, "VALIDATION_ERROR")
 

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.services.sync import unseal
-from tests.accounts import Account, register
-from tests.copies import Copy, stored_tasks
-from tests.instances import running
-from tests.pooler import pooled
+from tests.support.accounts import Account, register
+from tests.support.instances import running
+from tests.support.pooler import pooled
+from tests.support.sync_copies import Copy, stored_tasks
 
 WRITERS = 6
 WRITES = 15

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.accounts import API, Account, error_code
-from tests.factories import TaskFactory
+from tests.support.accounts import API, Account, error_code
+from tests.support.factories import TaskFactory
 
 # Every route of a list or of one task: what to call and with what body.
 ON_THE_LIST: list[tuple[str, dict[str, Any] | None]] = [

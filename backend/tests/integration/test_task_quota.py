@@ -11,11 +11,11 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.factories import TaskFactory
-from tests.instances import client_at, running, sweep_all
-from tests.quotas import counted, quota_of
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.factories import TaskFactory
+from tests.support.instances import client_at, running, sweep_all
+from tests.support.quotas import counted, quota_of
 
 LIMIT = 5
 

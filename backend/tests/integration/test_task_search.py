@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 
 async def find(owner: Account, q: str) -> list[str]:

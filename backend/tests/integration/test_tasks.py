@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 # RFC 3339 in UTC, to the microsecond where there is one.
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
-from tests.accounts import API, Account
+from tests.support.accounts import API, Account
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 

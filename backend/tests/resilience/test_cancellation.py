@@ -16,13 +16,13 @@ import pytest
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database.pool import Pool
-from tests.accounts import API, Account
 from tests.attack.wire import Request, call
 from tests.attack.worlds import database, join, two_worlds
-from tests.database import execute
-from tests.pooler import pooled
 from tests.resilience.hangups import Crowd, crowd_of
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account
+from tests.support.direct_sql import execute
+from tests.support.pooler import pooled
+from tests.support.servers import Server, serving
 
 HANG_UPS = 60
 WORKERS = 2

@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from duly.core.config import Settings
-from tests.accounts import register
-from tests.histories import DEVICES, HISTORIES, Step, play, sessions_of
-from tests.instances import client_at, running
-from tests.pooler import pooled
-from tests.servers import Server, serving
-from tests.streams import Stream, server_stream, stream_of
+from tests.support.accounts import register
+from tests.support.device_histories import DEVICES, HISTORIES, Step, play, sessions_of
+from tests.support.instances import client_at, running
+from tests.support.pooler import pooled
+from tests.support.servers import Server, serving
+from tests.support.streams import Stream, server_stream, stream_of
 
 SHORT = 30
 LONG = 2_000

@@ -35,12 +35,12 @@ from duly.database import embedded
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.services.revocations import MAX_AGE, Revocations
-from tests.accounts import Account, register
 from tests.attack.worlds import database
-from tests.database import execute, holding_account
-from tests.databases import fresh_database
-from tests.instances import running
-from tests.pooler import pooled
+from tests.support.accounts import Account, register
+from tests.support.databases import fresh_database
+from tests.support.direct_sql import execute, holding_account
+from tests.support.instances import running
+from tests.support.pooler import pooled
 
 ROUNDS = 8
 SIZE = 4

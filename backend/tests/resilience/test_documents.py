@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks_of, examples_of, play
-from tests.programs import DULY, Server, environment, serving
 from tests.support import launcher
+from tests.support.documents import ROOT, blocks_of, examples_of, play
+from tests.support.programs import DULY, Server, environment, serving
 
 DOCUMENTS = {
     "README.md": 1,

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.servers import Server, serving
-from tests.streams import PATIENCE, server_stream
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.servers import Server, serving
+from tests.support.streams import PATIENCE, server_stream
 
 LIMIT = 3
 

@@ -9,10 +9,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.copies import Copy, sync
-from tests.servers import Server, serving
-from tests.streams import Stream, server_stream, until
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.servers import Server, serving
+from tests.support.streams import Stream, server_stream, until
+from tests.support.sync_copies import Copy, sync
 
 
 @pytest.fixture

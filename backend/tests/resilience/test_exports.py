@@ -11,12 +11,12 @@ import httpx
 import psycopg
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute
-from tests.databases import migrated_database
-from tests.pooler import pooled
-from tests.raw_http import head
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute
+from tests.support.pooler import pooled
+from tests.support.raw_http import head
+from tests.support.servers import Server, serving
 
 LIMIT = 15.0
 """Seconds, far less than the 60 that an export may read for, and than the 90 of its lease."""

@@ -15,11 +15,11 @@ from duly.core.errors import ServiceUnavailable
 from duly.database.failures import is_unavailable
 from duly.database.pool import Pool
 from tests.attack.worlds import database
-from tests.database import execute
-from tests.databases import fresh_database
-from tests.pooler import Pooler, pooler
 from tests.resilience.hangups import crowd_of
-from tests.servers import serving
+from tests.support.databases import fresh_database
+from tests.support.direct_sql import execute
+from tests.support.pooler import Pooler, pooler
+from tests.support.servers import serving
 
 PID = b"SELECT pg_backend_pid() AS pid"
 INSERT = b"INSERT INTO slow VALUES (1) RETURNING pg_backend_pid() AS pid"

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.database import execute
-from tests.servers import Server
 from tests.support import launcher
+from tests.support.direct_sql import execute
+from tests.support.servers import Server
 
 SCRIPT = Path(__file__).parents[3] / "examples" / "offline_client.py"
 

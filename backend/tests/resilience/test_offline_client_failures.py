@@ -11,9 +11,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.accounts import API
 from tests.resilience.test_offline_client import Device
-from tests.servers import Server
+from tests.support.accounts import API
+from tests.support.servers import Server
 
 PASSWORD = "a password of no one else"
 

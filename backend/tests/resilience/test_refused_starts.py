@@ -13,9 +13,9 @@ import pytest
 
 from duly import server
 from duly.database import embedded, migrations
-from tests.command_line import duly
-from tests.databases import fresh_database
-from tests.programs import environment, free_port, processes_of, run, the_line
+from tests.support.command_line import duly
+from tests.support.databases import fresh_database
+from tests.support.programs import environment, free_port, processes_of, run, the_line
 
 SECRET = secrets.token_hex(32)
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import API, Account, register
-from tests.database import execute, holding_account, somebody_waits_for
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
+from tests.support.servers import Server, serving
 
 
 @pytest.fixture(scope="module", params=["direct", "pooled"])

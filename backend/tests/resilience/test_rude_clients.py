@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.accounts import API, Account, register
-from tests.database import execute
-from tests.raw_http import END, Connection, chunk, connected, head
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute
+from tests.support.raw_http import END, Connection, chunk, connected, head
+from tests.support.servers import Server, serving
 
 LIMIT = 10
 """Seconds within which a stalled connection is closed."""

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from duly.database.embedded import _socket_dir, embedded_dsn
-from tests.programs import (
+from tests.support.programs import (
     DULY,
     Server,
     as_user,
@@ -28,7 +28,7 @@ from tests.programs import (
     serving,
     until,
 )
-from tests.servers import SECRET
+from tests.support.servers import SECRET
 
 EMAIL = "ada@example.com"
 

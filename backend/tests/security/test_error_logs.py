@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.core.logging import configure_logging
-from tests.accounts import API, register
-from tests.databases import migrated_database
-from tests.instances import captured_logs, running
+from tests.support.accounts import API, register
+from tests.support.databases import migrated_database
+from tests.support.instances import captured_logs, running
 
 SECRET = "Vertraulich"
 ADDRESS = "198.51.100.8"

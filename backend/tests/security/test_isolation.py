@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 # Every route of one task, with bodies good and bad.
 CALLS: list[tuple[str, str, dict[str, Any]]] = [

@@ -17,10 +17,10 @@ from duly.core.config import Settings
 from duly.database.pool import Pool, Row
 from duly.main import create_app
 from duly.services import operators
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute
-from tests.factories import RegistrationFactory
-from tests.instances import client_at
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.direct_sql import execute
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import client_at
 
 
 @dataclass

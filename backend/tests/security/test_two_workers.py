@@ -12,11 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 import pytest
 
-from tests.accounts import API, Account, register
-from tests.database import age
-from tests.programs import DULY
-from tests.servers import SECRET, Server, serving
 from tests.support import launcher
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import age
+from tests.support.programs import DULY
+from tests.support.servers import SECRET, Server, serving
 
 SECOND = 1.0
 REPLAY_WINDOW = 10

@@ -10,8 +10,8 @@ from duly.core.errors import ServiceUnavailable
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, CrossUserStatement, Statement, across_users, owned
 from duly.utils.identifiers import new_id
-from tests.ownership import ME, MINE, STRANGER, new_task, renaming, tasks, users
-from tests.people import People, two_people
+from tests.support.ownership import ME, MINE, STRANGER, new_task, renaming, tasks, users
+from tests.support.two_users import People, two_people
 
 MY_TITLES = owned(select(tasks.c.title).where(MINE))
 RENAME = owned(renaming(MINE).returning(tasks.c.id))

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.factories import RegistrationFactory, TaskFactory
+from tests.support.factories import RegistrationFactory, TaskFactory
 
 API = "/api/v1"
 

@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import httpx
 from hypothesis import strategies as st
 
-from tests.accounts import Account
-from tests.copies import Copy, stored_tasks
-from tests.streams import Stream
+from tests.support.accounts import Account
+from tests.support.streams import Stream
+from tests.support.sync_copies import Copy, stored_tasks
 
 DEVICES = 3
 _PATIENCE = 60.0

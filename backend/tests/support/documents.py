@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _BASE = "http://127.0.0.1:8000"
 _FENCE = re.compile(r"^( *)```(\w*)$")
 

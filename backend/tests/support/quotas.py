@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.database import execute
+from tests.support.direct_sql import execute
 
 COUNTERS = """
     SELECT u.task_count, u.stored_response_bytes,

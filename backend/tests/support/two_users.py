@@ -11,7 +11,7 @@ import psycopg
 from duly.database.pool import Pool
 from duly.database.scope import UserScope
 from duly.utils.identifiers import new_id
-from tests.database import execute
+from tests.support.direct_sql import execute
 
 STORED = """
     SELECT to_jsonb(u) AS account, to_jsonb(t) AS task, to_jsonb(s) AS session

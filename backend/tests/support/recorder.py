@@ -9,8 +9,8 @@ from psycopg import AsyncCursor
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import Account
-from tests.instances import client_at
+from tests.support.accounts import Account
+from tests.support.instances import client_at
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.services.hub import Hub
-from tests.database import execute
+from tests.support.direct_sql import execute
 
 
 def hub_of(app: FastAPI) -> Hub:

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-BACKEND = Path(__file__).parents[1]
+BACKEND = Path(__file__).parents[2]
 CLIENTS = BACKEND / "tests" / "clients"
 MODULES = CLIENTS / "node_modules"
 NODE = BACKEND / ".venv-node" / "bin"

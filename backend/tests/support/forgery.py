@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from duly.core.security import Keyring
-from tests.accounts import API, Account, error_code
+from tests.support.accounts import API, Account, error_code
 
 ABSENT = object()
 

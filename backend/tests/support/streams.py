@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from tests.accounts import API
+from tests.support.accounts import API
 
 PATIENCE = 12.0
 """Seconds to wait for what must come, less than the 15 after which a stream looks by itself."""

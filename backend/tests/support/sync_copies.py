@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.accounts import Account
+from tests.support.accounts import Account
 
 
 @dataclass
