@@ -30,7 +30,7 @@ flags = $(foreach name,$(1),$(if $($(call upper,$(name))),--$(name) $($(call upp
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-30s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its own unless DATABASE_URL is set
 	@exec $(BIN)/duly serve
@@ -75,17 +75,17 @@ attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes h
 bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and what another account notices
 	@cd backend && .venv/bin/python -m bench.exports $(call flags,tasks workers)
 
-rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
-	@cd backend && .venv/bin/python -m bench.rude $(call flags,sockets bodies workers)
+bench-misbehaving-clients: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
+	@cd backend && .venv/bin/python -m bench.misbehaving_clients $(call flags,sockets bodies workers)
 
-hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody else
-	@cd backend && .venv/bin/python -m bench.hammer $(call flags,seconds rounds workers)
+bench-sign-in-flood: $(VENV)/dev.stamp ## let 50 clients flood sign-in, and time everybody else
+	@cd backend && .venv/bin/python -m bench.sign_in_flood $(call flags,seconds rounds workers)
 
 bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and time another account at their address
 	@cd backend && .venv/bin/python -m bench.sign_in_load $(call flags,tries seconds)
 
-oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
-	@cd backend && .venv/bin/python -m bench.oracle $(call flags,pairs)
+bench-sign-in-timing: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
+	@cd backend && .venv/bin/python -m bench.sign_in_timing $(call flags,pairs)
 
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py --rounds $(or $(ROUNDS),50)

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from bench.live import API, bearer, database, live, new_person, percentiles, wire
-from bench.rude import memory, others
+from bench.misbehaving_clients import memory, others
 from tests.support.raw_http import connected, head
 from tests.support.servers import Server
 

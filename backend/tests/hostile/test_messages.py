@@ -11,10 +11,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from duly.schemas.base import RequestBody
 from duly.schemas.messages import message_of
+from tests.hostile.attacked_account import PLACEHOLDERS, is_plain
 from tests.hostile.attacks import attacks_on
 from tests.hostile.corpus import JSON, TEXTS
 from tests.hostile.samples import Sampler
-from tests.hostile.siege import PLACEHOLDERS, is_plain
 from tests.support.accounts import Account, error_code
 
 # The error types that the corpus must provoke.

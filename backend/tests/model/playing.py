@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.model.worlds import ANY, STALE, Body, Refused, Task, World
+from tests.model.states import ANY, STALE, Body, Refused, Task, UserState
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,9 @@ class Result:
     code: str | None = None
 
 
-def play(world: World, batch: Body, told: list[Body]) -> tuple[World | None, list[Result]]:
-    """The world after a batch, None where nothing of it is applied, and the result of each."""
-    draft = world.draft()
+def play(state: UserState, batch: Body, told: list[Body]) -> tuple[UserState | None, list[Result]]:
+    """The state after a batch, None where nothing of it is applied, and the result of each."""
+    draft = state.draft()
     refs: dict[str, str] = {}
     results: list[Result] = []
     for number, (operation, answer) in enumerate(zip(batch["operations"], told, strict=True)):
@@ -26,7 +26,7 @@ def play(world: World, batch: Body, told: list[Body]) -> tuple[World | None, lis
             results.append(Result(refused.status, code=refused.code))
         else:
             results.append(
-                Result(status, _shown(task.shown(world.id), operation, status) if task else None)
+                Result(status, _shown(task.shown(state.id), operation, status) if task else None)
             )
             if task and answer["task"]:
                 task.adopt(answer["task"])
@@ -43,7 +43,7 @@ def _shown(task: Body, operation: Body, status: int) -> Body:
 
 
 def _play(
-    draft: World, operation: Body, refs: dict[str, str], told: Body | None, unknown_id: str
+    draft: UserState, operation: Body, refs: dict[str, str], told: Body | None, unknown_id: str
 ) -> tuple[int, Task | None]:
     if operation["op"] == "create":
         # Of a batch that is not applied no id is told.
@@ -62,7 +62,7 @@ def _play(
     return 200, task
 
 
-def _find(draft: World, operation: Body, refs: dict[str, str]) -> Task:
+def _find(draft: UserState, operation: Body, refs: dict[str, str]) -> Task:
     task_id = refs.get(operation["ref"], "") if operation.get("ref") else operation["id"]
     task = draft.find(task_id, ANY)
     if operation.get("if_match") not in (None, task.version):

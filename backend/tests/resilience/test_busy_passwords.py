@@ -1,6 +1,6 @@
 """While every thread that hashes passwords is busy, all other requests are answered.
 
-`make hammer` measures how fast.
+`make bench-sign-in-flood` measures how fast.
 """
 
 import asyncio

@@ -126,7 +126,7 @@ async def deliver(app: FastAPI, scope: dict[str, Any], body: bytes) -> Answer:
     return Answer(started["status"], started["headers"], b"".join(pieces))
 
 
-class Siege:
+class AttackedAccount:
     """An account of its own, and all that is stored of it."""
 
     def __init__(self, app: Any, client: httpx.AsyncClient, connection: Connection) -> None:

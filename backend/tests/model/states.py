@@ -1,4 +1,4 @@
-"""The service in a few dictionaries: what each user's world should look like after each request."""
+"""The service in a few dictionaries: what each user's state should look like after each request."""
 
 import unicodedata
 from copy import deepcopy
@@ -87,7 +87,7 @@ class Stored:
 
 
 @dataclass
-class World:
+class UserState:
     """All that the service should hold of one user."""
 
     id: str
@@ -104,9 +104,9 @@ class World:
     """What a device of the user has, that only syncs."""
     token: str | None = None
 
-    def draft(self) -> "World":
+    def draft(self) -> "UserState":
         """The same to play on; sessions and keys are not part of it."""
-        return World(
+        return UserState(
             self.id,
             self.email,
             self.password,

@@ -1,7 +1,7 @@
-"""What others feel while 50 clients hammer sign-in: `make hammer`.
+"""What others feel while 50 clients flood sign-in: `make bench-sign-in-flood`.
 
-Others read their tasks all the while; every second window of time has the hammer in it. Ends
-with status 1 where their p99 under the hammer is not below the limit.
+Others read their tasks all the while; every second window of time has the flood in it. Ends
+with status 1 where their p99 under the flood is not below the limit.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PAUSE = 0.02
 LIMIT = 0.050
 
 
-async def hammer(server: Server, number: int, until: float, seen: Counter[int]) -> None:
+async def flood(server: Server, number: int, until: float, seen: Counter[int]) -> None:
     """Sign in without a pause, every other time with a wrong password, as if from everywhere."""
     async with wire(server) as connection:
         for turn in itertools.count():
@@ -60,15 +60,15 @@ async def read_tasks(server: Server, headers: dict[str, str], until: float) -> l
 async def window(
     server: Server, people: list[dict[str, str]], seconds: float, clients: int
 ) -> tuple[list[float], Counter[int]]:
-    """Measure the others for a while, with so many clients hammering."""
+    """Measure the others for a while, with so many clients signing in."""
     seen: Counter[int] = Counter()
     until = time.perf_counter() + seconds
-    hammering = [
-        asyncio.ensure_future(hammer(server, number, until, seen)) for number in range(clients)
+    flooding = [
+        asyncio.ensure_future(flood(server, number, until, seen)) for number in range(clients)
     ]
     taken = await asyncio.gather(*(read_tasks(server, person, until) for person in people))
     # Sign-ins that stand in line must not reach into the next window.
-    await asyncio.gather(*hammering)
+    await asyncio.gather(*flooding)
     return list(itertools.chain(*taken)), seen
 
 
@@ -92,8 +92,8 @@ async def measure(dsn: str, workers: int, seconds: float, rounds: int) -> bool:
             busy += taken
             seen += statuses
         print(f"{workers} worker(s), GET /tasks of {OTHERS} others")
-        print(f"  without the hammer  {percentiles(calm)}")
-        print(f"  with the hammer     {percentiles(busy)}   sign-ins {dict(seen)}")
+        print(f"  without the flood   {percentiles(calm)}")
+        print(f"  with the flood      {percentiles(busy)}   sign-ins {dict(seen)}")
         return p99(busy) < LIMIT
 
 
@@ -108,7 +108,7 @@ def main() -> None:
     for workers in options.workers:
         with database() as dsn:
             held.append(asyncio.run(measure(dsn, workers, options.seconds, options.rounds)))
-    sys.exit(None if all(held) else f"the p99 under the hammer is not below {LIMIT * 1000:.0f} ms")
+    sys.exit(None if all(held) else f"the p99 under the flood is not below {LIMIT * 1000:.0f} ms")
 
 
 if __name__ == "__main__":

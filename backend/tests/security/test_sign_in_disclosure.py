@@ -1,6 +1,6 @@
 """Sign-in tells nobody which addresses have an account: the same answer after the same work.
 
-`make oracle` measures the time that it takes.
+`make bench-sign-in-timing` measures the time that it takes.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping

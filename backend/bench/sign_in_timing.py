@@ -1,4 +1,4 @@
-"""Whether the time of a refused sign-in tells who has an account: `make oracle`.
+"""Whether the time of a refused sign-in tells who has an account: `make bench-sign-in-timing`.
 
 Known and unknown addresses take turns, in an order drawn anew for each pair, with a wrong
 password, through a real server. The answers must be the same bytes, and the area under the ROC

@@ -1,4 +1,4 @@
-"""A thousand rude clients and a hundred huge bodies against a real server: `make rude`.
+"""A thousand misbehaving clients and a hundred huge bodies against a real server: `make bench-misbehaving-clients`.
 
 Each must be dropped within ten seconds while others are answered with a p99 under 100 ms; the
 bodies get 413, and the worker's memory grows by less than 20 MB. Ends with status 1 otherwise.
@@ -11,7 +11,7 @@ import sys
 import time
 
 from bench.live import API, bearer, database, live, new_person, p99, percentiles, wire
-from tests.resilience.test_rude_clients import FIFTY_MB, RUDE, Rude, begun
+from tests.resilience.test_misbehaving_clients import FIFTY_MB, MISBEHAVIOURS, Misbehaviour, begun
 from tests.support.raw_http import chunk, connected
 from tests.support.servers import Server
 
@@ -25,16 +25,18 @@ def memory(server: Server) -> int:
     return sum(worker.memory_info().rss for worker in server.workers)
 
 
-async def stall(server: Server, rude: Rude) -> float:
-    """Be rude; gives the seconds until the server closed, or infinity."""
+async def stall(server: Server, misbehaviour: Misbehaviour) -> float:
+    """Misbehave; return the seconds until the server closed, or infinity."""
     async with connected(server.url) as connection:
         started = time.perf_counter()
-        connection.send(rude.first)
+        connection.send(misbehaviour.first)
         bound = LIMIT + 5
         closed = (
-            connection.drip(rude.drip, bound, every=1) if rude.drip else connection.read_for(bound)
+            connection.drip(misbehaviour.drip, bound, every=1)
+            if misbehaviour.drip
+            else connection.read_for(bound)
         )
-        if not await closed or tuple(connection.statuses) != rude.gets:
+        if not await closed or tuple(connection.statuses) != misbehaviour.gets:
             return float("inf")
         return time.perf_counter() - started
 
@@ -74,12 +76,12 @@ async def measure(server: Server, sockets: int, bodies: int) -> bool:
 
     over = asyncio.Event()
     felt = [asyncio.ensure_future(others(server, over)) for _ in range(4)]
-    rude = itertools.islice(itertools.cycle(RUDE), sockets)
-    closed = await asyncio.gather(*(stall(server, one) for one in rude))
+    chosen = itertools.islice(itertools.cycle(MISBEHAVIOURS), sockets)
+    closed = await asyncio.gather(*(stall(server, one) for one in chosen))
     over.set()
     taken = list(itertools.chain(*await asyncio.gather(*felt)))
-    print(f"  others, among {sockets:5} rude  {percentiles(taken)}")
-    print(f"  the last rude client was dropped after {max(closed):.1f} s")
+    print(f"  others, among {sockets:5} misbehaving  {percentiles(taken)}")
+    print(f"  the last misbehaving client was dropped after {max(closed):.1f} s")
 
     before = memory(server)
     length = begun(Content_Length=str(FIFTY_MB)), b" " * 65_536

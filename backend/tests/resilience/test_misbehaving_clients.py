@@ -1,6 +1,6 @@
 """Clients that stall, flood or do not read, against the server as it ships.
 
-`make rude` does the same with a thousand sockets, and measures what others feel of it.
+`make bench-misbehaving-clients` does the same with a thousand sockets, and measures what others feel of it.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ FIFTY_MB = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Rude:
+class Misbehaviour:
     """What a client sends at first, what it then sends time and again, and what it gets."""
 
     first: bytes
@@ -39,24 +39,26 @@ def begun(**headers: str) -> bytes:
     return head("POST", LOGIN, **JSON, **headers)
 
 
-RUDE = [
-    Rude(b""),
-    Rude(b"GET /health"),
-    Rude(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "),
-    Rude(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ", drip=b"a"),
-    Rude(b"", drip=b"\r\n"),
-    Rude(begun(Content_Length="100") + b'{"em', gets=(408,)),
-    Rude(begun(Content_Length="1000") + b'{"em', drip=b"a", gets=(408,)),
-    Rude(begun(Transfer_Encoding="chunked") + b"1", gets=(408,)),
-    Rude(begun(Transfer_Encoding="chunked"), drip=chunk(b" "), gets=(408,)),
-    Rude(begun(Transfer_Encoding="chunked") + b"1;", drip=b"x", gets=(408,)),
-    Rude(begun(Transfer_Encoding="chunked") + chunk(b"[]") + b"0\r\nX:", drip=b"x", gets=(408,)),
-    Rude(begun(Content_Length="100", Expect="100-continue"), gets=(100, 408)),
-    Rude(begun(Content_Length=str(FIFTY_MB)) + b"{", gets=(413,)),
-    Rude(head("GET", "/health/live", Content_Length="100") + b"1", gets=(200,)),
-    Rude(head("POST", "/no/such/path", Content_Length="100") + b"1", gets=(404,)),
-    Rude(ALIVE, gets=(200,)),
-    Rude(ALIVE + b"GET /hea", gets=(200,)),
+MISBEHAVIOURS = [
+    Misbehaviour(b""),
+    Misbehaviour(b"GET /health"),
+    Misbehaviour(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "),
+    Misbehaviour(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ", drip=b"a"),
+    Misbehaviour(b"", drip=b"\r\n"),
+    Misbehaviour(begun(Content_Length="100") + b'{"em', gets=(408,)),
+    Misbehaviour(begun(Content_Length="1000") + b'{"em', drip=b"a", gets=(408,)),
+    Misbehaviour(begun(Transfer_Encoding="chunked") + b"1", gets=(408,)),
+    Misbehaviour(begun(Transfer_Encoding="chunked"), drip=chunk(b" "), gets=(408,)),
+    Misbehaviour(begun(Transfer_Encoding="chunked") + b"1;", drip=b"x", gets=(408,)),
+    Misbehaviour(
+        begun(Transfer_Encoding="chunked") + chunk(b"[]") + b"0\r\nX:", drip=b"x", gets=(408,)
+    ),
+    Misbehaviour(begun(Content_Length="100", Expect="100-continue"), gets=(100, 408)),
+    Misbehaviour(begun(Content_Length=str(FIFTY_MB)) + b"{", gets=(413,)),
+    Misbehaviour(head("GET", "/health/live", Content_Length="100") + b"1", gets=(200,)),
+    Misbehaviour(head("POST", "/no/such/path", Content_Length="100") + b"1", gets=(404,)),
+    Misbehaviour(ALIVE, gets=(200,)),
+    Misbehaviour(ALIVE + b"GET /hea", gets=(200,)),
 ]
 
 
@@ -74,11 +76,15 @@ async def dora(server: Server) -> AsyncIterator[Account]:
         yield await register(client)
 
 
-async def be_rude(server: Server, rude: Rude) -> Connection:
+async def misbehave(server: Server, misbehaviour: Misbehaviour) -> Connection:
     async with connected(server.url) as connection:
-        connection.send(rude.first)
-        closed = connection.drip(rude.drip, LIMIT) if rude.drip else connection.read_for(LIMIT)
-        assert await closed, f"still open after {LIMIT} s: {rude}"
+        connection.send(misbehaviour.first)
+        closed = (
+            connection.drip(misbehaviour.drip, LIMIT)
+            if misbehaviour.drip
+            else connection.read_for(LIMIT)
+        )
+        assert await closed, f"still open after {LIMIT} s: {misbehaviour}"
     return connection
 
 
@@ -128,8 +134,8 @@ async def test_stalled_clients_are_dropped_while_others_are_served(
     page = head("GET", f"{API}/tasks?limit=100", **dora.headers)
     deaf = [deaf_socket(server, request) for request in [*exports, page * 10]]
 
-    rude = [rude for rude in RUDE for _ in range(3)]
-    stalled = asyncio.gather(*(be_rude(server, one) for one in rude))
+    chosen = [one for one in MISBEHAVIOURS for _ in range(3)]
+    stalled = asyncio.gather(*(misbehave(server, one) for one in chosen))
     served = 0
     while not stalled.done():
         assert (await dora.get("/users/me")).status_code == 200
@@ -138,7 +144,7 @@ async def test_stalled_clients_are_dropped_while_others_are_served(
     assert await are_dropped(server, deaf, LIMIT)
 
     assert served > 20
-    for one, connection in zip(rude, await stalled, strict=True):
+    for one, connection in zip(chosen, await stalled, strict=True):
         assert tuple(connection.statuses) == one.gets, (one, connection.received)
         assert (b'"REQUEST_TIMEOUT"' in connection.received) == (408 in one.gets)
     for client in deaf:
