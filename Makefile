@@ -70,7 +70,7 @@ bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when ot
 	@cd backend && .venv/bin/python -m bench.search $(call flags,others times)
 
 attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
-	@cd backend && .venv/bin/python -m tests.attack.storm $(call flags,users attempts seed)
+	@cd backend && .venv/bin/python -m tests.attack.long_run $(call flags,users attempts seed)
 
 bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and what another account notices
 	@cd backend && .venv/bin/python -m bench.exports $(call flags,tasks workers)

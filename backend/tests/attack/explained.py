@@ -1,7 +1,7 @@
-"""Walls that stand before a second one: without them, nobody comes further.
+"""Owner predicates that stand before a second one: without them, nobody comes further.
 
-Each is told with the predicate that remains, and with what makes it enough; `test_walls.py` checks
-both. The long run fails for a wall that falls unseen and is not here, and for one that is here but
+Each is told with the predicate that remains, and with what makes it enough; `test_predicate_removal.py` checks
+both. The long run fails for a predicate that falls unseen and is not here, and for one that is here but
 does not fall unseen.
 """
 
@@ -26,7 +26,7 @@ from duly.utils.tables import table_of
 class Reason:
     """`remains` is in the statement still, and `check` shows that it is enough.
 
-    Where only a request can show it, `test` names the test of `test_walls.py` that sends it, with
+    Where only a request can show it, `test` names the test of `test_predicate_removal.py` that sends it, with
     the predicate and without.
     """
 
@@ -87,11 +87,11 @@ def _text(raw: bytes) -> str:
 
 _LEASED = (
     "the lease's expiry, to the microsecond, was read from the caller's own row; a test of its own "
-    "shows that another user's lease with the same expiry stays, and goes without the wall"
+    "shows that another user's lease with the same expiry stays, and goes without the predicate"
 )
 _DELETED = (
     "no export runs while the attackers delete their accounts; a test of its own shows that the "
-    "lease of another user stays, and goes without the wall"
+    "lease of another user stays, and goes without the predicate"
 )
 _SALTED = "the row must have the hash that was read of the caller's account; each has its own salt"
 _SEALED = "both the user and the session are read from a token that is sealed with our key"
@@ -120,7 +120,7 @@ EXPLAINED = {
     **dict.fromkeys(_searched_pages(), _SEARCHED),
     "sync._PAGE#3": Reason(
         "it picks which of the caller's own tombstones are told; that the things of others have "
-        "no say in it, a test of its own shows, with the wall and without",
+        "no say in it, a test of its own shows, with the predicate and without",
         "tombstones.user_id = %(user_id)s",
         test="test_a_deletion_is_told_whoever_else_has_the_id",
     ),
@@ -173,5 +173,5 @@ EXPLAINED = {
 
 
 def shown_by(test: str) -> list[str]:
-    """The mutants that a test of `test_walls.py` has to tell from the statement."""
+    """The mutants that a test of `test_predicate_removal.py` has to tell from the statement."""
     return [name for name, reason in EXPLAINED.items() if reason.test == test]

@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Stands for something of the sender's, which is not the same in both worlds."""
+    """Stands for something of the sender's, which is not the same in both environments."""
 
     kind: str
 

@@ -6,14 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from tests.attack.environments import (
+    PASSWORD,
+    Environment,
+    Person,
+    join,
+    make_tasks,
+    new_uuid,
+    stored,
+)
 from tests.attack.shapes import Shapes
-from tests.attack.worlds import PASSWORD, Person, World, join, make_tasks, new_uuid, stored
 from tests.support.accounts import API
 
 
 @dataclass
 class Victim:
-    """`ids`, `texts` and `tags` are what intruders try; `secrets` is what they must never see."""
+    """`ids`, `texts` and `tags` are what attackers try; `secrets` is what they must never see."""
 
     person: Person
     ids: list[str] = field(default_factory=list)
@@ -34,12 +42,12 @@ class Victim:
         self.export = (await self.person.ask("GET", f"{API}/users/me/export")).body
 
     async def stored(self) -> list[Any]:
-        return await stored(self.person.world, [self.person.id], self.sessions)
+        return await stored(self.person.environment, [self.person.id], self.sessions)
 
 
-async def settle_victim(world: World, rng: random.Random) -> Victim:
+async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
     """A victim with tasks in every state, sessions, cursors, tokens and used keys."""
-    person = await join(world, rng)
+    person = await join(environment, rng)
     victim = Victim(person, key=f"key-{rng.getrandbits(64):x}")
     mark, bait = f"prey{rng.getrandbits(64):016x}", f"bait{rng.getrandbits(64):016x}"
     ids = [new_uuid(rng) for _ in range(10)]
@@ -48,7 +56,7 @@ async def settle_victim(world: World, rng: random.Random) -> Victim:
         [
             {
                 "id": task_id,
-                # Before and after whatever the intruder has, in any order.
+                # Before and after whatever the attacker has, in any order.
                 "title": f"{'zz' if number % 4 > 1 else 'aa'} {mark} {number}",
                 "description": f"{bait} task",
                 "is_completed": number % 2 == 1,
@@ -96,7 +104,7 @@ async def _collect(victim: Victim) -> None:
     items = (await person.read("GET", "/tasks"))["items"]
     victim.tags += [f'"{item["version"]}"' for item in items[:3]]
     for is_kept in (True, False):
-        guest = Person(person.world, person.address, {**person.own})
+        guest = Person(person.environment, person.address, {**person.own})
         body = {"email": person.own["email"], "password": PASSWORD}
         await guest.read("POST", "/auth/login", body)
         victim.sessions.append(guest.own["session_id"])
@@ -120,18 +128,18 @@ def _spoilt(token: str) -> list[str]:
     return made
 
 
-async def settle_intruder(
-    worlds: tuple[World, World], shapes: Shapes, rng: random.Random
-) -> "Intruder":
-    """The same intruder in both worlds."""
+async def settle_attacker(
+    environments: tuple[Environment, Environment], shapes: Shapes, rng: random.Random
+) -> "Attacker":
+    """The same attacker in both environments."""
     seed = rng.getrandbits(64)
-    here, there = [await join(world, random.Random(seed)) for world in worlds]
-    return Intruder(here, there, shapes)
+    here, there = [await join(environment, random.Random(seed)) for environment in environments]
+    return Attacker(here, there, shapes)
 
 
 @dataclass
-class Intruder:
-    """Somebody who lives the same life in both worlds, `here` with victims, `there` without.
+class Attacker:
+    """Somebody who lives the same life in both environments, `here` with victims, `there` without.
 
     They have `sent` what is a victim's, and have `taken` some of it for names of their own things.
     """
@@ -172,7 +180,7 @@ class Intruder:
         for person in self.both:
             forget = "DELETE FROM {} WHERE user_id = %(user_id)s AND id = ANY(%(ids)s)"
             for table in ("tasks", "tombstones"):
-                await person.world.rows(
+                await person.environment.rows(
                     forget.format(table), user_id=UUID(person.id), ids=list(map(UUID, ids))
                 )
             await person.read("POST", "/tasks/batch", {"operations": operations})

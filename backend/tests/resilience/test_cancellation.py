@@ -16,8 +16,8 @@ import pytest
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database.pool import Pool
+from tests.attack.environments import both_environments, database, join
 from tests.attack.wire import Request, call
-from tests.attack.worlds import database, join, two_worlds
 from tests.resilience.hangups import Crowd, crowd_of
 from tests.support.accounts import API, Account
 from tests.support.direct_sql import execute
@@ -185,15 +185,15 @@ async def test_a_statement_that_is_given_up_leaves_its_connection_clean(own_dsn:
 async def test_a_stream_that_is_left_mid_query_gives_its_connection_back(
     settings: Settings, dsn: str
 ) -> None:
-    async with two_worlds(settings, dsn) as (world, _):
-        person = await join(world, random.Random(0))
+    async with both_environments(settings, dsn) as (environment, _):
+        person = await join(environment, random.Random(0))
         headers = {"Authorization": f"Bearer {person.own['access_token']}"}
-        connections = world.app.state.context.pool.connections
+        connections = environment.app.state.context.pool.connections
         before = {*connections._idle}
 
         for _ in range(40):
             answer = await call(
-                world.app, Request("GET", f"{API}/events", [], headers), "10.0.0.1"
+                environment.app, Request("GET", f"{API}/events", [], headers), "10.0.0.1"
             )
             assert answer.body.startswith(b"id: ")
 

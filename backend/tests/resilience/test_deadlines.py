@@ -35,7 +35,7 @@ from duly.database import embedded
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.services.revocations import MAX_AGE, Revocations
-from tests.attack.worlds import database
+from tests.attack.environments import database
 from tests.support.accounts import Account, register
 from tests.support.databases import fresh_database
 from tests.support.direct_sql import execute, holding_account

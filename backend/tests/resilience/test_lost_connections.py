@@ -14,7 +14,7 @@ from psycopg import errors
 from duly.core.errors import ServiceUnavailable
 from duly.database.failures import is_unavailable
 from duly.database.pool import Pool
-from tests.attack.worlds import database
+from tests.attack.environments import database
 from tests.resilience.hangups import crowd_of
 from tests.support.databases import fresh_database
 from tests.support.direct_sql import execute

@@ -1,4 +1,4 @@
-"""A suite that can't fail proves nothing: it goes red for each wall that is taken out."""
+"""A suite that can't fail proves nothing: it goes red for each predicate that is taken out."""
 
 import asyncio
 import random
@@ -19,11 +19,11 @@ from duly.core.config import Settings
 from duly.database import statements
 from duly.database.statements import USER_ID, UnscopedStatement, owned
 from duly.services import exports, users
+from tests.attack.environments import Environment, both_environments
 from tests.attack.explained import EXPLAINED, shown_by
+from tests.attack.predicate_removal import PredicateRemoval, Step
+from tests.attack.predicates import Mutant, Source, broken, mutants, sources
 from tests.attack.shapes import Shapes
-from tests.attack.siege import Siege, Step
-from tests.attack.walls import Mutant, Source, broken, mutants, sources
-from tests.attack.worlds import World, two_worlds
 from tests.support.accounts import API, Account
 from tests.support.direct_sql import execute
 from tests.support.instances import running
@@ -47,14 +47,14 @@ SAMPLE = {
 
 
 @pytest.fixture(scope="module")
-async def siege(settings: Settings, dsn: str) -> AsyncIterator[Siege]:
-    async with two_worlds(settings, dsn) as worlds:
-        yield Siege(worlds)
+async def removal(settings: Settings, dsn: str) -> AsyncIterator[PredicateRemoval]:
+    async with both_environments(settings, dsn) as environments:
+        yield PredicateRemoval(environments)
 
 
-def steps_of(worlds: tuple[World, World], source: Source) -> list[Step]:
+def steps_of(environments: tuple[Environment, Environment], source: Source) -> list[Step]:
     """The parts of the suite that run a statement of the sample."""
-    shapes = Shapes(worlds[0].app, random.Random(0))
+    shapes = Shapes(environments[0].app, random.Random(0))
     operation = next(item for item in shapes.operations if item.id == SAMPLE[source.name])
     if "_page" not in source.name:
         return [Step(operation)]
@@ -75,16 +75,16 @@ def mutant_of(name: str) -> Mutant:
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-async def test_the_suite_goes_red_without_a_wall_and_is_green_with_all(
-    siege: Siege, name: str
+async def test_the_suite_goes_red_without_a_predicate_and_is_green_with_all(
+    removal: PredicateRemoval, name: str
 ) -> None:
     source = source_of(name)
-    siege.assign(source.sql, steps_of(siege.worlds, source))
+    removal.assign(source.sql, steps_of(removal.environments, source))
 
     unexplained = [mutant for mutant in mutants(source) if mutant.name not in EXPLAINED]
     assert unexplained
-    assert [mutant.name for mutant in unexplained if await siege.survives(mutant)] == []
-    assert await siege.survives(Mutant(source, 0, "none", source.sql), rounds=1)
+    assert [mutant.name for mutant in unexplained if await removal.survives(mutant)] == []
+    assert await removal.survives(Mutant(source, 0, "none", source.sql), rounds=1)
 
 
 @pytest.mark.parametrize("name", shown_by("test_a_deletion_is_told_whoever_else_has_the_id"))
@@ -98,10 +98,12 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(
 
     told = (await bob.get("/sync", params={"token": token})).json()["changes"]
     with broken(mutant_of(name)):
-        told_without_wall = (await bob.get("/sync", params={"token": token})).json()["changes"]
+        told_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
+            "changes"
+        ]
 
     assert [(change["id"], change["op"]) for change in told] == [(task["id"], "delete")]
-    assert told_without_wall == []
+    assert told_without_predicate == []
 
 
 @pytest.mark.parametrize("is_new", [True, False], ids=["create", "change"])
@@ -191,7 +193,7 @@ def without_owner(construct: Any) -> Any:
     return visitors.replacement_traverse(construct, {}, forget)
 
 
-def test_no_statement_compiles_once_its_owner_is_forgotten() -> None:
+def test_statement_without_its_owner_does_not_compile() -> None:
     guarded = [source for source in sources() if source.is_guarded]
     assert len(guarded) > 300
 
@@ -201,8 +203,8 @@ def test_no_statement_compiles_once_its_owner_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLE if "_SAVE" not in name])
-async def test_without_the_proof_a_forgotten_owner_compiles_and_the_suite_goes_red(
-    siege: Siege, monkeypatch: pytest.MonkeyPatch, name: str
+async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_check(
+    removal: PredicateRemoval, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     source = source_of(name)
     with monkeypatch.context() as patch:
@@ -216,13 +218,13 @@ async def test_without_the_proof_a_forgotten_owner_compiles_and_the_suite_goes_r
             patch.setattr(statements._ProvingCompiler, method, plain)
         forgetful = owned(without_owner(source.construct)).sql
     assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
-    siege.assign(source.sql, steps_of(siege.worlds, source))
+    removal.assign(source.sql, steps_of(removal.environments, source))
 
-    assert not await siege.survives(Mutant(source, 0, "all", forgetful))
+    assert not await removal.survives(Mutant(source, 0, "all", forgetful))
 
 
 @pytest.mark.parametrize("name", EXPLAINED)
-def test_a_wall_that_falls_unseen_has_another_behind_it(name: str) -> None:
+def test_a_predicate_that_falls_unseen_has_another_behind_it(name: str) -> None:
     reason = EXPLAINED[name]
 
     assert reason.remains in mutant_of(name).sql.decode()

@@ -1,7 +1,7 @@
 # ruff: noqa: T201  # it reports
 """The attack suite at full length: `make attack`.
 
-Many users, a hundred thousand attempts, and every wall of every statement taken out once.
+Many users, a hundred thousand attempts, and every predicate of every statement taken out once.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from typing import Any
 from duly.core.config import Settings, load_settings
 from duly.database import embedded
 from tests.attack.answers import Difference
-from tests.attack.chunk import attempt
+from tests.attack.attack_run import AttackRun
+from tests.attack.environments import both_environments
 from tests.attack.explained import EXPLAINED
-from tests.attack.raid import Raid
+from tests.attack.predicate_removal import PATIENT_ROUNDS, ROUNDS, PredicateRemoval
+from tests.attack.predicates import mutants, sources
+from tests.attack.series import attempt
 from tests.attack.shapes import Shapes
-from tests.attack.siege import PATIENT_ROUNDS, ROUNDS, Siege
-from tests.attack.walls import mutants, sources
-from tests.attack.worlds import two_worlds
 
-_CHUNK = 50
+_SERIES = 50
 _PROCESSES = 2
 
 
@@ -43,7 +43,7 @@ class Share:
     users: int
     attempts: int
     seed: int
-    walls: bool
+    predicates: bool
 
 
 @dataclass(frozen=True)
@@ -67,39 +67,45 @@ def _settings(dsn: str) -> Settings:
 
 def work(share: Share) -> Found:
     """Run in a process of its own."""
-    if share.walls:
+    if share.predicates:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # broken on purpose, it complains
-    return asyncio.run(_mutate(share) if share.walls else _attack(share))
+    return asyncio.run(_mutate(share) if share.predicates else _attack(share))
 
 
 async def _attack(share: Share) -> Found:
     differences: list[str] = []
-    async with two_worlds(_settings(share.dsn), share.dsn) as worlds:
-        raid = Raid(worlds, share.seed)
-        await raid.settle(share.users // 2)
+    async with both_environments(_settings(share.dsn), share.dsn) as environments:
+        attack_run = AttackRun(environments, share.seed)
+        await attack_run.settle(share.users // 2)
         rng = random.Random(share.seed)
-        operations = Shapes(worlds[0].app, rng).operations
+        operations = Shapes(environments[0].app, rng).operations
         try:
-            while raid.attempts < share.attempts or raid.users < share.users:
-                intruder = await raid.intruder(rng)
+            while attack_run.attempts < share.attempts or attack_run.users < share.users:
+                attacker = await attack_run.attacker(rng)
                 for operation in rng.sample(operations, len(operations)):
-                    left = max(1, min(_CHUNK, share.attempts - raid.attempts))
-                    intruder = await attempt(raid, operation, intruder, left, f"{rng.random()}")
-            await raid.finish()
+                    left = max(1, min(_SERIES, share.attempts - attack_run.attempts))
+                    attacker = await attempt(
+                        attack_run, operation, attacker, left, f"{rng.random()}"
+                    )
+            await attack_run.finish()
         except Difference as difference:
             differences.append(str(difference))
         names = frozenset(operation.id for operation in operations)
         return Found(
-            raid.attempts, raid.users, frozenset(raid.exercised), names, tuple(differences)
+            attack_run.attempts,
+            attack_run.users,
+            frozenset(attack_run.exercised),
+            names,
+            tuple(differences),
         )
 
 
 async def _mutate(share: Share) -> Found:
     unseen, count = set(), 0
-    async with two_worlds(_settings(share.dsn), share.dsn) as worlds:
-        siege = Siege(worlds, share.seed)
+    async with both_environments(_settings(share.dsn), share.dsn) as environments:
+        removal = PredicateRemoval(environments, share.seed)
         try:
-            await siege.scout(is_thorough=True)
+            await removal.scout(is_thorough=True)
         except Difference as difference:
             return Found(differences=(str(difference),))
         for mutant in [m for source in sources() for m in mutants(source)][
@@ -107,7 +113,7 @@ async def _mutate(share: Share) -> Found:
         ]:
             count += 1
             rounds = ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
-            if await siege.survives(mutant, rounds):
+            if await removal.survives(mutant, rounds):
                 unseen.add(mutant.name)
     return Found(mutants=count, unseen=frozenset(unseen))
 
@@ -133,15 +139,15 @@ def main() -> int:
 
 
 def _report(dsn: str, options: Any) -> int:
-    def shares(*, walls: bool) -> list[Share]:
+    def shares(*, predicates: bool) -> list[Share]:
         users, attempts = -(-options.users // _PROCESSES), -(-options.attempts // _PROCESSES)
         return [
-            Share(dsn, number, users, attempts, options.seed + number, walls)
+            Share(dsn, number, users, attempts, options.seed + number, predicates)
             for number in range(_PROCESSES)
         ]
 
     started = time.monotonic()
-    found = _run(shares(walls=False))
+    found = _run(shares(predicates=False))
     operations = frozenset().union(*(item.operations for item in found))
     exercised = frozenset().union(*(item.exercised for item in found))
     differences = [text for item in found for text in item.differences]
@@ -153,11 +159,11 @@ def _report(dsn: str, options: Any) -> int:
         flush=True,
     )
     started = time.monotonic()
-    found = _run(shares(walls=True))
+    found = _run(shares(predicates=True))
     differences += [text for item in found for text in item.differences]
     unseen = frozenset().union(*(item.unseen for item in found))
     print(
-        f"walls: {sum(item.mutants for item in found)} mutants of {len(sources())} statements, "
+        f"predicates: {sum(item.mutants for item in found)} mutants of {len(sources())} statements, "
         f"seed {options.seed}: {len(unseen)} unseen, {len(EXPLAINED)} explained "
         f"({time.monotonic() - started:.0f} s)"
     )

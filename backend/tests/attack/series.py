@@ -13,28 +13,28 @@ import orjson
 
 from duly.services import operators
 from tests.attack.answers import Difference, plain, words_of
-from tests.attack.raid import Raid
+from tests.attack.attack_run import AttackRun
+from tests.attack.environments import make_tasks, new_uuid
 from tests.attack.shapes import Draft, Place
-from tests.attack.victims import Intruder, Victim
+from tests.attack.victims import Attacker, Victim
 from tests.attack.wire import Answer, Request
-from tests.attack.worlds import make_tasks, new_uuid
 from tests.support.accounts import API
 from tests.support.operations import Operation
 
 _REPLAYED = b"idempotency-replayed"
 _USES = 6
 _FRESH = 12
-"""So many attempts later the intruder gets new things."""
+"""So many attempts later the attacker gets new things."""
 
 
 async def attempt(
-    raid: Raid, operation: Operation, intruder: Intruder, count: int, seed: str
-) -> Intruder:
-    """Some attempts on one operation; gives the intruder to go on with. Raises `Difference`."""
+    attack_run: AttackRun, operation: Operation, attacker: Attacker, count: int, seed: str
+) -> Attacker:
+    """Some attempts on one operation; gives the attacker to go on with. Raises `Difference`."""
     rng = random.Random(seed)
-    chunk = Chunk(raid, operation, intruder, rng.choice(raid.victims), rng)
+    series = Series(attack_run, operation, attacker, rng.choice(attack_run.victims), rng)
     try:
-        return await chunk.run(count)
+        return await series.run(count)
     except Difference:
         raise
     except Exception as error:
@@ -42,37 +42,37 @@ async def attempt(
 
 
 @dataclass
-class Chunk:
-    """Attempts by one intruder on one victim through one operation."""
+class Series:
+    """Attempts by one attacker on one victim through one operation."""
 
-    raid: Raid
+    attack_run: AttackRun
     operation: Operation
-    intruder: Intruder
+    attacker: Attacker
     victim: Victim
     rng: random.Random
     places: dict[Place, int] = field(default_factory=dict)
 
-    async def run(self, count: int) -> Intruder:
-        self.intruder.shapes.reseed(self.rng)
-        await self.intruder.refill(self.victim, self.rng)
+    async def run(self, count: int) -> Attacker:
+        self.attacker.shapes.reseed(self.rng)
+        await self.attacker.refill(self.victim, self.rng)
         await self._use_rightly()
         for number in range(count):
             if number % _FRESH == 0:
-                await self.intruder.refill(self.victim, self.rng)
+                await self.attacker.refill(self.victim, self.rng)
             await self._attempt()
         await self._compare_lives()
         await self.check_victim()
-        return self.intruder
+        return self.attacker
 
     async def _use_rightly(self) -> None:
         """Use the operation for what it is for: one that never succeeds is not attacked."""
         declared = {item["name"].lower() for item in self.operation.spec.get("parameters", ())}
         for _ in range(_USES):
-            draft = self.intruder.shapes.draft(self.operation)
+            draft = self.attacker.shapes.draft(self.operation)
             answer = await self._both(draft, "rightly used")
             if not answer.is_success:
                 continue
-            self.raid.exercised.add(self.operation.id)
+            self.attack_run.exercised.add(self.operation.id)
             if "if-none-match" in declared:
                 await self._ask_again(draft)
             if "idempotency-key" in declared:
@@ -85,9 +85,9 @@ class Chunk:
         """With one's own tag nothing is new; the next page is one's own, too."""
         tags = [
             (await person.send(draft.addressed(person.own))).header(b"etag")
-            for person in self.intruder.both
+            for person in self.attacker.both
         ]
-        requests = [draft.addressed(person.own) for person in self.intruder.both]
+        requests = [draft.addressed(person.own) for person in self.attacker.both]
         for request, tag in zip(requests, tags, strict=True):
             request.headers["if-none-match"] = tag or ""
         answer = await self._send(requests, "with its own tag")
@@ -100,7 +100,7 @@ class Chunk:
         for step in self._path_of(draft.body, "id"):
             draft.put(("body", step), new_uuid(self.rng))
         draft.headers["idempotency-key"] = self.victim.key
-        self.intruder.taken.add(self.victim.key)
+        self.attacker.taken.add(self.victim.key)
         first = await self._both(draft, "under the victim's key")
         again = await self._both(draft, "under the victim's key, again")
         if first.is_success and (again.header(_REPLAYED) is None or again.body != first.body):
@@ -118,7 +118,7 @@ class Chunk:
 
     async def furnish(self) -> None:
         """Have some tasks in every state, so that no list is empty."""
-        for person in self.intruder.both:
+        for person in self.attacker.both:
             rng = random.Random(0)
             tasks = [
                 {"id": new_uuid(rng), "title": f"my task {n}", "is_completed": n % 2 == 1}
@@ -131,14 +131,14 @@ class Chunk:
     async def explore(self, draft: Draft) -> None:
         """A list by its switches, and what comes after its first item."""
         if self.operation.id == "list_sessions":
-            for person in self.intruder.both:  # so that there is a second page
+            for person in self.attacker.both:  # so that there is a second page
                 body = {"email": person.own["email"], "password": person.own["password"]}
                 await person.read("POST", "/auth/login", body)
         answer = await self._both(draft, "explored")
         if not answer.is_success:
             raise Difference(f"{self.operation.id}: {answer}")
-        requests = [draft.addressed(person.own) for person in self.intruder.both]
-        for request, person in zip(requests, self.intruder.both, strict=True):
+        requests = [draft.addressed(person.own) for person in self.attacker.both]
+        for request, person in zip(requests, self.attacker.both, strict=True):
             first = draft.addressed(person.own)
             first.query.append(("limit", "1"))
             cursor = orjson.loads((await person.send(first)).body)["next_cursor"]
@@ -148,27 +148,27 @@ class Chunk:
             raise Difference(f"{self.operation.id}: {answer}")
 
     async def _attempt(self) -> None:
-        draft = self.intruder.shapes.draft(self.operation)
-        places = self.intruder.shapes.places(draft)
+        draft = self.attacker.shapes.draft(self.operation)
+        places = self.attacker.shapes.places(draft)
         # The place tried least so far, so that each has its turn; those meant for ids, often.
         turns = [(self._turns(place), self.rng.random(), place) for place in places]
         place = min(turns, key=lambda item: item[:2])[2]
         value = self._loot(place)
         self.places[_kind(place)] = self.places.get(_kind(place), 0) + 1
         draft.put(place, value)
-        self.intruder.sent.add(str(value))
-        self.raid.attempts += 1
+        self.attacker.sent.add(str(value))
+        self.attack_run.attempts += 1
         answer = await self._both(draft, f"{place} = {value!r}")
         if answer.is_success:
-            self.intruder.taken.add(str(value))
+            self.attacker.taken.add(str(value))
             if await self._has_ended():
                 await self._renew()
             elif self.operation.method != "GET" and self.rng.random() < 0.5:
                 await self._both(draft, f"{place} = {value!r}, again")
-        elif answer.status >= 400 and str(value) not in self.intruder.taken:
+        elif answer.status >= 400 and str(value) not in self.attacker.taken:
             never = copy.deepcopy(draft)
             never.put(place, self._never(value))
-            person = self.intruder.here
+            person = self.attacker.here
             other = await person.send(never.addressed(person.own))
             if other != answer:
                 raise Difference(f"{self.operation.id}, {place}: {answer} is not {other}")
@@ -215,45 +215,45 @@ class Chunk:
 
     async def _both(self, draft: Draft, what: str) -> Answer:
         return await self._send(
-            [draft.addressed(person.own) for person in self.intruder.both], what
+            [draft.addressed(person.own) for person in self.attacker.both], what
         )
 
     async def _send(self, requests: Sequence[Request], what: str) -> Answer:
-        """Send it in both worlds; they must answer alike. Gives the first one's answer."""
-        self.raid.is_attacking = True
+        """Send it in both environments; they must answer alike. Gives the first one's answer."""
+        self.attack_run.is_attacking = True
         here, there = [
             await person.send(request)
-            for person, request in zip(self.intruder.both, requests, strict=True)
+            for person, request in zip(self.attacker.both, requests, strict=True)
         ]
-        self.raid.is_attacking = False
+        self.attack_run.is_attacking = False
         name = f"{self.operation.id}, {what}"
         if here.status >= 500:
             raise Difference(f"{name}: {here}")
-        if leaked := (words_of(here) & self.raid.secrets) - self.intruder.sent:
+        if leaked := (words_of(here) & self.attack_run.secrets) - self.attacker.sent:
             raise Difference(f"{name}: shows {leaked}")
         if plain(here) != plain(there):
             raise Difference(f"{name}: {plain(here)} is not {plain(there)}")
         return here
 
     async def _has_ended(self) -> bool:
-        """Whether the intruder's session has been ended, or the account."""
+        """Whether the attacker's session has been ended, or the account."""
         if self.operation.method == "GET" or "/tasks" in self.operation.path:
             return False
-        here = self.intruder.here
+        here = self.attacker.here
         headers = {"Authorization": f"Bearer {here.own['access_token']}"}
         return (await here.send(Request("GET", f"{API}/users/me", [], headers))).status == 401
 
     async def _renew(self) -> None:
         """Go on as somebody new."""
-        self.intruder = await self.raid.intruder(self.rng)
-        await self.intruder.refill(self.victim, self.rng)
+        self.attacker = await self.attack_run.attacker(self.rng)
+        await self.attacker.refill(self.victim, self.rng)
 
     async def _compare_lives(self) -> None:
-        """What came of it for the intruder is the same in both worlds."""
+        """What came of it for the attacker is the same in both environments."""
         lives = []
-        for person in self.intruder.both:
+        for person in self.attacker.both:
             export = await person.ask("GET", f"{API}/users/me/export")
-            found = await person.world.rows(
+            found = await person.environment.rows(
                 "SELECT revision, horizon, disabled_at IS NULL FROM users WHERE id = %(id)s",
                 id=UUID(person.id),
             )
@@ -269,13 +269,13 @@ class Chunk:
             raise Difference(f"{self.operation.id}: a victim's rows: {sorted(changed)}")
 
     async def disable(self) -> None:
-        """What the operator does to the intruder at the command line."""
-        self.raid.is_attacking = True
-        for person in self.intruder.both:
-            context = person.world.app.state.context
+        """What the operator does to the attacker at the command line."""
+        self.attack_run.is_attacking = True
+        for person in self.attacker.both:
+            context = person.environment.app.state.context
             await operators.disable_user(context, person.own["email"])
             await operators.enable_user(context, person.own["email"])
-        self.raid.is_attacking = False
+        self.attack_run.is_attacking = False
         await self.check_victim()
 
 

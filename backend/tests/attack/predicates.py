@@ -1,4 +1,4 @@
-"""The walls of the service: each place where a statement names its owner, and the same without."""
+"""The predicates of the service: each place where a statement names its owner, and the same without."""
 
 import importlib.util
 import inspect
@@ -49,11 +49,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A statement with one wall taken out: the `number`th of it."""
+    """A statement with one predicate taken out: the `number`th of it."""
 
     source: Source
     number: int
-    wall: str
+    predicate: str
     sql: bytes
 
     @property
@@ -158,7 +158,7 @@ def _run_again(name: str) -> Any:
 
 
 def mutants(source: Source) -> Iterator[Mutant]:
-    """The statement without each of its walls in turn: a predicate that holds for all, or a row
+    """The statement without each of its predicates in turn: a predicate that holds for all, or a row
     that is given to somebody else.
     """
     sql = source.sql.decode()

@@ -1,4 +1,4 @@
-"""Two worlds, alike but for the victims: what an intruder sees must be the same in both.
+"""Two environments, alike but for the victims: what an attacker sees must be the same in both.
 
 Each is an application on a database of its own. In the first there are victims, in the second
 nobody ever heard of them, so that whatever id of a victim is sent does not exist there.
@@ -42,7 +42,7 @@ BUDGETS: dict[str, Any] = {
 
 
 @dataclass
-class World:
+class Environment:
     """One application and its database."""
 
     app: FastAPI
@@ -83,10 +83,12 @@ async def database(dsn: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def two_worlds(settings: Settings, dsn: str) -> AsyncIterator[tuple[World, World]]:
-    """The world with victims, and the one without."""
+async def both_environments(
+    settings: Settings, dsn: str
+) -> AsyncIterator[tuple[Environment, Environment]]:
+    """The environment with victims, and the one without."""
     async with AsyncExitStack() as stack:
-        worlds = []
+        environments = []
         for _ in range(2):
             own = await stack.enter_async_context(database(dsn))
             url = type(settings.database_url)(own) if settings.database_url else None
@@ -94,15 +96,15 @@ async def two_worlds(settings: Settings, dsn: str) -> AsyncIterator[tuple[World,
             await stack.enter_async_context(app.router.lifespan_context(app))
             connection = await psycopg.AsyncConnection.connect(own, autocommit=True)
             await stack.enter_async_context(connection)
-            worlds.append(World(app, own, connection))
-        yield worlds[0], worlds[1]
+            environments.append(Environment(app, own, connection))
+        yield environments[0], environments[1]
 
 
 @dataclass
 class Person:
-    """Somebody in one world. `own` is what they can send of themselves, by its kind."""
+    """Somebody in one environment. `own` is what they can send of themselves, by its kind."""
 
-    world: World
+    environment: Environment
     address: str
     own: dict[str, Any] = field(default_factory=dict)
 
@@ -112,7 +114,7 @@ class Person:
 
     async def send(self, request: Request) -> Answer:
         """Send a request, and remember what it gives of one's own."""
-        answer = await call(self.world.app, request, self.address)
+        answer = await call(self.environment.app, request, self.address)
         if answer.is_success and b'"refresh_token"' in answer.body:
             self.remember(orjson.loads(answer.body))
         elif answer.is_success and request.method == "PATCH" and b'"email"' in answer.body:
@@ -150,10 +152,10 @@ def _decode(segment: str) -> bytes:
     return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
-async def join(world: World, rng: random.Random) -> Person:
+async def join(environment: Environment, rng: random.Random) -> Person:
     """Somebody new."""
     address = f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}"
-    person = Person(world, address)
+    person = Person(environment, address)
     person.own["password"] = PASSWORD
     email = f"{rng.getrandbits(64):016x}@example.com"
     await person.read("POST", "/auth/register", {"email": email, "password": PASSWORD})
@@ -192,9 +194,9 @@ _STORED = sql.SQL(" UNION ALL ").join(
 )
 
 
-async def stored(world: World, users: list[str], sessions: list[str]) -> list[Any]:
+async def stored(environment: Environment, users: list[str], sessions: list[str]) -> list[Any]:
     """Every row of some users, as it lies in the database."""
-    return await world.rows(
+    return await environment.rows(
         _STORED,
         users=[UUID(user) for user in users],
         sessions=[UUID(session) for session in sessions],
