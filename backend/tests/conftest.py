@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.basetemp is None:
         # By default it is below a directory that pytest makes private again in each run.
-        temporary = Path(tempfile.mkdtemp(prefix="duly-pytest-", dir=_memory()))
+        temporary = Path(tempfile.mkdtemp(prefix="duly-", dir=_memory()))
         temporary.chmod(0o711)
         _stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         config.option.basetemp = temporary / "tests"
