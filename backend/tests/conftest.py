@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -61,7 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     migrations.upgrade(dsn)
     os.environ[_DSN] = dsn
     _stack.callback(os.environ.pop, _DSN)
-    if not getattr(config.option, "cov_source", None):  # it traces only what it sees started
+    # Coverage traces only what it sees started; elsewhere than on Linux, a fork is not safe.
+    if sys.platform == "linux" and not getattr(config.option, "cov_source", None):
         _stack.enter_context(launcher.launching())
 
 
