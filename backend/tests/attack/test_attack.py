@@ -26,7 +26,7 @@ async def environments(
 
 
 @pytest.mark.parametrize("part", range(_PARTS))
-async def test_nothing_that_an_attacker_sends_reaches_a_victim(
+async def test_attempts_of_an_attacker_never_reach_a_victim(
     environments: tuple[Environment, Environment], part: int
 ) -> None:
     attack_run = AttackRun(environments, seed=part)

@@ -75,7 +75,7 @@ def mutant_of(name: str) -> Mutant:
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-async def test_the_suite_goes_red_without_a_predicate_and_is_green_with_all(
+async def test_attack_suite_detects_each_removed_owner_predicate(
     removal: PredicateRemoval, name: str
 ) -> None:
     source = source_of(name)
@@ -224,7 +224,7 @@ async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_chec
 
 
 @pytest.mark.parametrize("name", EXPLAINED)
-def test_a_predicate_that_falls_unseen_has_another_behind_it(name: str) -> None:
+def test_undetected_removal_is_covered_by_another_predicate(name: str) -> None:
     reason = EXPLAINED[name]
 
     assert reason.remains in mutant_of(name).sql.decode()

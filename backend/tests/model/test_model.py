@@ -8,7 +8,7 @@ from tests.model.modelling import run
 from tests.model.service import service
 
 
-def test_two_users_live_in_the_states_that_the_model_says(settings: Settings) -> None:
+def test_random_histories_of_two_users_match_the_model(settings: Settings) -> None:
     seed = random.randrange(2**32)
     with service(settings.model_copy(update=UNLIMITED)) as running:
         steps = run(running, seed, examples=6, length=50)
