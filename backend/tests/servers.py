@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import psutil
 
-SECRET = "0f6a41ce2b7d9853" * 4
+SECRET = "0f6a41ce2b7d9853c4e1907fa82b36d5710c9be4f3628da5e07b14c98d52f6a3"
 _START = 30.0
 _STOP = 40.0
 

@@ -63,6 +63,28 @@ def test_the_help_lists_what_there_is(command: tuple[str, ...], names: list[str]
     assert [name for name in names if not re.search(rf"(?<!\w){name}\b", shown)] == []
 
 
+def test_flags_have_no_value_in_the_help() -> None:
+    shown = " ".join(duly("restored", "--help").stdout.split())
+
+    assert "--end-sessions Also end every session of every user." in shown
+    assert "<bool>" not in shown
+
+
+@pytest.mark.parametrize("command", [("restored",), ("user", "list")], ids=" ".join)
+def test_command_on_an_outdated_or_missing_schema_fails_as_serve_does(
+    dsn: str, commanded: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    advice = "run `duly migrate` or set DULY_MIGRATE_AT_START=true"
+    with fresh_database(dsn) as database:
+        commanded.setenv("DATABASE_URL", database)
+        commanded.setenv("DULY_PORT", free_port())
+        for fault in ("missing", "out of date"):
+            line = duly(*command).line
+            assert line == f"duly: the database schema is {fault}; {advice}"
+            assert duly("serve").line == line
+            migrations.upgrade(database, "0001")
+
+
 def test_unknown_command_is_a_usage_error() -> None:
     assert duly("launch").status == 2
 
@@ -341,11 +363,12 @@ def test_a_wrong_setting_fails_in_one_line_that_names_it(tmp_path: Path) -> None
     assert line.startswith("duly: DULY_PORT: ")
 
 
+@pytest.mark.parametrize("value", ["0", "two", "1.5", ""])
 def test_an_option_with_a_wrong_value_fails_in_one_line_that_names_the_setting(
-    tmp_path: Path,
+    tmp_path: Path, value: str
 ) -> None:
     line = the_line(
-        run("serve", "--workers", "0", "--port", free_port(), data_dir=tmp_path / "data")
+        run("serve", "--workers", value, "--port", free_port(), data_dir=tmp_path / "data")
     )
 
     assert line.startswith("duly: DULY_WORKERS: ")

@@ -55,8 +55,7 @@ def test_a_data_directory_in_use(given: pytest.MonkeyPatch, data_dir: Path) -> N
     with embedded.running(data_dir):
         line = refused(given)
 
-    assert str(data_dir) in line
-    assert "in use" in line
+    assert f"another Duly instance is using {data_dir}" in line
 
 
 def test_a_port_that_is_taken(data_dir: Path) -> None:

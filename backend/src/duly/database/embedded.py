@@ -95,6 +95,7 @@ def opened(data_dir: Path) -> Iterator["Server"]:
             yield server
         finally:
             server.stop()
+            server.remove_socket_directory()
 
 
 class Server:
@@ -127,7 +128,8 @@ class Server:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise StartupError(
-                    f"{self._data_dir} is in use by another Duly; stop it or set DULY_DATA_DIR"
+                    f"another Duly instance is using {self._data_dir}; stop it or set "
+                    "DULY_DATA_DIR"
                 ) from None
             yield
 
@@ -196,6 +198,13 @@ class Server:
         self._process.kill()
         self._process.wait()
         self.cluster.stop_leftovers()
+
+    def remove_socket_directory(self) -> None:
+        """Remove the socket's directory if it is outside of the data directory, and empty."""
+        directory = _socket_dir(self._data_dir)
+        if directory.parent != self._data_dir:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
 
     def _launch(self) -> None:
         account = self.cluster.account

@@ -55,10 +55,11 @@ def downgrade(dsn: str, revision: str = "base") -> None:
 
 def check(dsn: str) -> None:
     """Raise `StartupError` unless the schema is the one that this version needs."""
-    if not is_current(dsn):
+    found = _revision_of(dsn)
+    if found != _head():
+        fault = "out of date" if found else "missing"
         raise StartupError(
-            "the database schema is out of date; run `duly migrate` "
-            "or set DULY_MIGRATE_AT_START=true"
+            f"the database schema is {fault}; run `duly migrate` or set DULY_MIGRATE_AT_START=true"
         )
 
 
@@ -67,8 +68,16 @@ def is_current(dsn: str) -> bool:
 
     Raises `StartupError` if it is a newer one.
     """
+    return _revision_of(dsn) == _head()
+
+
+def _revision_of(dsn: str) -> str | None:
     with connected(dsn) as connection:
-        return _check_known(connection) == _script().get_current_head()
+        return _check_known(connection)
+
+
+def _head() -> str | None:
+    return _script().get_current_head()
 
 
 def _check_known(connection: Connection) -> str | None:
@@ -79,7 +88,7 @@ def _check_known(connection: Connection) -> str | None:
     if found is not None and found not in known:
         raise StartupError(
             f"the database schema has revision {found}, which is newer than Duly "
-            f"{version('duly')}: the newest revision it knows is {_script().get_current_head()}; "
+            f"{version('duly')}: the newest revision it knows is {_head()}; "
             "start the release of Duly that migrated the database, or restore a backup made "
             "before that"
         )
