@@ -22,7 +22,7 @@ DOCUMENTS = {
 }
 """In the order in which a reader meets them, with how many examples there are at least."""
 
-TAGS = {"", "console", "http", "js", "json", "sh", "sql", "toml", "yaml"}
+TAGS = {"", "console", "http", "js", "json", "mermaid", "sh", "sql", "toml", "yaml"}
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def owned(statement: ClauseElement) -> OwnedStatement:
 
 
 def across_users(statement: ClauseElement) -> CrossUserStatement:
-    """Compile a statement that may cross users: sign-in by e-mail, maintenance, the operator."""
+    """Compile a statement that may cross users: sign-in by email, maintenance, the operator."""
     return CrossUserStatement(*_compile(statement, PGDialect_psycopg()))
 
 

@@ -162,7 +162,7 @@ class Hub:
                 return
         finally:
             self._is_listening = False
-        log.warning("events.polling", reason="nothing is heard: set DATABASE_DIRECT_URL")
+        log.warning("events.polling", reason="no notifications received; set DATABASE_DIRECT_URL")
         await asyncio.sleep(_DEAF_PAUSE)
 
     async def _hear(self, connection: AsyncConnection[Any]) -> bool:

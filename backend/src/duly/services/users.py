@@ -71,7 +71,7 @@ async def read(scope: UserScope) -> Row:
 
 
 async def patch(context: Context, caller: Caller, body: UserPatch, client: Client) -> Row:
-    """Change the caller's account. A new e-mail needs the password.
+    """Change the caller's account. A new email needs the password.
 
     Raises `ValidationFailed` without it, and `EmailTaken`.
     """
