@@ -145,7 +145,7 @@ def openapi(
     try:
         output.write_text(schema)
     except OSError as error:
-        raise StartupError(f"can't write to {output}: {error.strerror}") from None
+        raise StartupError(f"cannot write to {output}: {error.strerror}") from None
 
 
 @users.command("create")
@@ -256,7 +256,7 @@ def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
 def _database(settings: Settings) -> Iterator[None]:
     """Keep the database of the settings running for the block, and name it on standard error.
 
-    Raises `StartupError` if there is none, it can't be reached, or its schema is not current.
+    Raises `StartupError` if there is none, it cannot be reached, or its schema is not current.
     """
     _require_database(settings)
     print(f"Database: {_name(settings)}", file=sys.stderr)

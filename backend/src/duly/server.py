@@ -51,8 +51,8 @@ _KILLED = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight and return.
 
-    Raises `StartupError` if the port is taken, the database can't be reached or started, or its
-    schema is not current; and later, if the embedded database or a worker can't be restarted.
+    Raises `StartupError` if the port is taken, the database cannot be reached or started, or its
+    schema is not current; and later, if the embedded database or a worker cannot be restarted.
     """
     _check_address(settings)
     with contextlib.ExitStack() as stack:
@@ -274,11 +274,11 @@ def _check_address(settings: Settings) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror as error:
-        raise StartupError(f"DULY_HOST: can't listen on {place}: {error.strerror}") from None
+        raise StartupError(f"DULY_HOST: cannot listen on {place}: {error.strerror}") from None
     except OSError as error:
         taken = "it is in use; stop the program that listens there, or set DULY_PORT"
         reason = taken if error.errno == errno.EADDRINUSE else error.strerror
-        raise StartupError(f"can't listen on {place}: {reason}") from None
+        raise StartupError(f"cannot listen on {place}: {reason}") from None
 
 
 def _announce(settings: Settings) -> None:

@@ -124,14 +124,14 @@ def test_unknown_setting_is_warned_of_with_the_one_most_like_it(
 def test_env_file_that_is_not_utf8_fails_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"DULY_PORT=\xff\n")
 
-    assert "can't read .env: it must be text in UTF-8" in duly("openapi").line
+    assert "cannot read .env: it must be text in UTF-8" in duly("openapi").line
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everywhere")
 def test_env_file_without_read_permission_fails_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").touch(mode=0o000)
 
-    assert "can't read .env: Permission denied" in duly("openapi").line
+    assert "cannot read .env: Permission denied" in duly("openapi").line
 
 
 # Database URLs that libpq would misread
@@ -245,7 +245,7 @@ def test_migrating_a_database_that_can_not_be_reached_fails_in_one_line(
 ) -> None:
     commanded.setenv("DATABASE_URL", NOWHERE)
 
-    assert "can't be reached" in duly("migrate").line
+    assert "cannot be reached" in duly("migrate").line
 
 
 def test_migrating_a_database_without_the_right_to_fails_in_one_line(
@@ -329,7 +329,7 @@ def test_command_without_a_database_is_refused_and_creates_none(
 def test_unreadable_data_directory_is_not_taken_for_a_missing_one(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o000)
 
-    assert "can't read" in duly("user", "list").line
+    assert "cannot read" in duly("user", "list").line
 
 
 def test_commands_name_the_embedded_database_and_share_it_with_a_server(

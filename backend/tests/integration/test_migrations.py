@@ -266,7 +266,7 @@ def newest() -> str:
 @pytest.mark.parametrize("work", [migrations.upgrade, migrations.downgrade, migrations.is_current])
 def test_a_database_that_can_not_be_reached_is_one_line(work: object) -> None:
     assert callable(work)
-    with pytest.raises(StartupError, match=r"^the database can't be reached: [^\n]+$"):
+    with pytest.raises(StartupError, match=r"^the database cannot be reached: [^\n]+$"):
         work("postgresql:///duly?host=/nonexistent")
 
 

@@ -110,7 +110,7 @@ def test_a_database_that_can_not_be_reached(given: pytest.MonkeyPatch) -> None:
 
     line = refused(given, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
 
-    assert "the database can't be reached" in line
+    assert "the database cannot be reached" in line
     assert "hunter2" not in line
 
 

@@ -93,7 +93,7 @@ async def replace_task(
 ) -> Response:
     """Replace a task.
 
-    Fields that are absent are set to their defaults.
+    Missing fields are set to their defaults.
     """
     return _one(await tasks.replace(scope, task_id, body, versions))
 
@@ -103,7 +103,7 @@ async def update_task(
 ) -> Response:
     """Change a task.
 
-    The body is a JSON merge patch (RFC 7396): absent fields stay, null clears.
+    The body is a JSON merge patch (RFC 7396): missing fields are unchanged, null clears.
     """
     return _one(await tasks.patch(scope, task_id, body, versions))
 

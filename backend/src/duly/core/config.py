@@ -294,9 +294,9 @@ def load_settings(**overrides: object) -> Settings:
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
     except OSError as error:
-        raise StartupError(f"can't read {_ENV_FILE}: {error.strerror}") from None
+        raise StartupError(f"cannot read {_ENV_FILE}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise StartupError(f"can't read {_ENV_FILE}: it must be text in UTF-8") from None
+        raise StartupError(f"cannot read {_ENV_FILE}: it must be text in UTF-8") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0])

@@ -74,7 +74,7 @@ class Unauthenticated(DulyError):
 
 
 class Forbidden(DulyError):
-    """The user in the path is not the caller."""
+    """The user in the path is not the authenticated user."""
 
     status = 403
     code = "FORBIDDEN"
@@ -82,7 +82,7 @@ class Forbidden(DulyError):
 
 
 class RegistrationClosed(DulyError):
-    """The operator lets nobody register."""
+    """The operator has closed registration."""
 
     status = 403
     code = "REGISTRATION_CLOSED"
@@ -90,7 +90,7 @@ class RegistrationClosed(DulyError):
 
 
 class QuotaExceeded(DulyError):
-    """The caller has as many of these as the operator allows."""
+    """The caller has reached a quota."""
 
     status = 403
     code = "QUOTA_EXCEEDED"

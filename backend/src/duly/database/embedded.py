@@ -58,7 +58,7 @@ def exists(data_dir: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise StartupError(f"can't read {data_dir.absolute()}: {error.strerror}") from None
+        raise StartupError(f"cannot read {data_dir.absolute()}: {error.strerror}") from None
     return True
 
 
@@ -122,7 +122,7 @@ class Server:
                 account.let_pass(directory)
             lock = (self._data_dir / "lock").open("a+b")
         except OSError as error:
-            raise StartupError(f"can't write to {self._data_dir}: {error.strerror}") from None
+            raise StartupError(f"cannot write to {self._data_dir}: {error.strerror}") from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -150,7 +150,7 @@ class Server:
             if self.cluster.stop_leftovers():
                 log.warning("database.leftover_stopped", path=str(self.cluster.directory))
         except OSError as error:
-            raise StartupError(f"the embedded database can't start: {error}") from None
+            raise StartupError(f"the embedded database cannot start: {error}") from None
         self.start_again(lambda: False)
         self._create_database()
 
@@ -163,7 +163,7 @@ class Server:
             self.cluster.stop_leftovers()
             self._launch()
         except OSError as error:
-            raise StartupError(f"the embedded database can't start: {error}") from None
+            raise StartupError(f"the embedded database cannot start: {error}") from None
         deadline, pause = time.monotonic() + _START_TIMEOUT, 0.02
         while not is_cancelled():
             if self.status is not None:
@@ -251,7 +251,7 @@ class Server:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         except psycopg.Error as error:
             raise StartupError(
-                f"can't create the database in {self.cluster.directory}: {first_line(error)}"
+                f"cannot create the database in {self.cluster.directory}: {first_line(error)}"
             ) from None
 
     def _reason(self) -> str:

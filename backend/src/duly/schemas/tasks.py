@@ -33,7 +33,7 @@ class TaskRead(ResponseBody):
     completed_at: Instant | None
     created_at: Instant
     updated_at: Instant
-    version: Annotated[int, Field(description="Grows with each change.", examples=[1])]
+    version: Annotated[int, Field(description="Increases with each change.", examples=[1])]
 
 
 class TaskPage(Page[TaskRead]):
@@ -41,7 +41,7 @@ class TaskPage(Page[TaskRead]):
 
 
 class TaskReplace(RequestBody):
-    """A whole task. Absent fields are set to their defaults."""
+    """A whole task. Missing fields are set to their defaults."""
 
     title: Annotated[Title, Field(examples=["Buy milk"])]
     description: Annotated[Description | None, Field(examples=["Two litres"])] = None
@@ -55,7 +55,7 @@ class TaskCreate(TaskReplace):
 
 
 class TaskPatch(RequestBody):
-    """Changes to a task, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
+    """Changes to a task, as a JSON merge patch (RFC 7396): null clears a field."""
 
     # Factories give defaults that the schema does not show: absent is not the same as default.
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])

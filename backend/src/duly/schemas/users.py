@@ -47,7 +47,7 @@ class UserRead(ResponseBody):
 
 
 class UserPatch(RequestBody):
-    """Changes to an account: absent fields stay. A new email requires `current_password`."""
+    """Changes to an account. Missing fields are left unchanged. A new email requires `current_password`."""
 
     # Factories give defaults that the schema does not show: absent is not the same as default.
     name: Name | None = Field(default_factory=lambda: None, examples=["Ada"])

@@ -30,7 +30,7 @@ class Upgrade:
 def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
 
-    Raises `StartupError` if the database can't be reached, has a schema that this version does not
+    Raises `StartupError` if the database cannot be reached, has a schema that this version does not
     know, or rejects a statement.
     """
     with connected(dsn) as connection:
@@ -115,7 +115,7 @@ def connected(dsn: str) -> Iterator[Connection]:
         cause = getattr(error, "orig", error)
         reason = str(cause).strip().splitlines()[0]
         is_away = isinstance(cause, psycopg.OperationalError)
-        fault = "can't be reached" if is_away else "refuses the schema"
+        fault = "cannot be reached" if is_away else "rejected the schema change"
         raise StartupError(f"the database {fault}: {reason}") from None
 
 
