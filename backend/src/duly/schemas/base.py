@@ -75,7 +75,7 @@ _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 class Text:
     """Marks a `str` as text of so many characters, counted once it is cleaned.
 
-    It is trimmed and normalised to NFC. Control characters, NUL and lone surrogates are refused,
+    It is trimmed and normalized to NFC. Control characters, NUL and lone surrogates are refused,
     except line breaks and tabs where it may have several lines. Text that must not be empty needs
     a visible character.
     """
