@@ -1,4 +1,4 @@
-"""What routes depend on: the application's context, the client, and who is signed in."""
+"""The dependencies of endpoints: the application's context, the client, the caller."""
 
 from functools import lru_cache
 from typing import Annotated
@@ -21,13 +21,13 @@ from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
 
 QUERY_FAULTS = "duly.query_faults"
-"""Where the scope holds what is wrong with the query."""
+"""The key in the scope for the errors of the query."""
 
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
 
 async def get_context(request: Request) -> services.Context:
-    """The running application's parts."""
+    """Return the parts of the running application."""
     context: services.Context = request.app.state.context
     return context
 
@@ -36,7 +36,7 @@ Context = Annotated[services.Context, Depends(get_context)]
 
 
 async def get_client(request: Request, context: Context) -> services.Client:
-    """Where the request comes from."""
+    """Return the client of the request."""
     peer = request.client.host if request.client else "unknown"
     # One header in several lines is one list; some proxies write a line of their own.
     forwarded_for = ",".join(request.headers.getlist("x-forwarded-for"))
@@ -50,7 +50,7 @@ async def get_client(request: Request, context: Context) -> services.Client:
 
 @lru_cache(maxsize=256)
 def _warn_of_proxy(address: str) -> None:
-    """Log, once per address, that a trusted proxy has named no client."""
+    """Log, once per address, that a trusted proxy did not report a client."""
     log.warning(
         "proxy.no_client",
         address=address,
@@ -65,7 +65,7 @@ Client = Annotated[services.Client, Depends(get_client)]
 async def get_caller(
     request: Request, context: Context, token: Annotated[str | None, Depends(_bearer)]
 ) -> services.Caller:
-    """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
+    """Return the caller. Raise `Unauthenticated`, or `RateLimited` over the rate limit."""
     if token is None:
         raise Unauthenticated
     try:
@@ -98,7 +98,7 @@ async def check_path_user(
     scope: Scope,
     user_id: Annotated[str, Path(description="The caller's id, or `me`.", examples=["me"])],
 ) -> None:
-    """Refuse a path that names another user. Raises `Forbidden`."""
+    """Raise `Forbidden` if the path names another user."""
     if user_id != "me" and user_id.lower() != str(scope.user_id):
         raise Forbidden
 

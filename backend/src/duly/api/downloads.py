@@ -1,4 +1,4 @@
-"""An export over HTTP: complete, or visibly broken off."""
+"""An export over HTTP: complete, or visibly cut off."""
 
 import asyncio
 

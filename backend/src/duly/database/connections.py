@@ -44,7 +44,7 @@ class Connection(AsyncConnection[Row]):
         self.idle_since = 0.0
         self._input = select.poll()
         self._input.register(self.pgconn.socket, select.POLLIN)
-        # Notifications that a pooler passes on would pile up: psycopg keeps them for a reader.
+        # Notifications passed on by a pooler would accumulate: psycopg stores them for a reader.
         self.add_notify_handler(lambda _: None)
 
     @property
@@ -63,7 +63,7 @@ class Connection(AsyncConnection[Row]):
         return self.pgconn.transaction_status == _IDLE
 
     def finish(self) -> None:
-        """Close the connection at once; the server rolls back what was not committed."""
+        """Close the connection at once; the server rolls back uncommitted changes."""
         self.pgconn.finish()
 
 
@@ -134,7 +134,7 @@ class Connections:
         return await self._wait(deadline)
 
     def give_back(self, connection: Connection) -> None:
-        """Hand a connection to who waits longest, or keep it, or close it if it is unfit."""
+        """Give a connection to the longest-waiting caller, keep it, or close it if it is unusable."""
         self._in_use -= 1
         if (
             self._loop is None
@@ -148,7 +148,7 @@ class Connections:
             self._offer(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Close a connection instead of giving it back."""
+        """Close a connection instead of returning it to the pool."""
         self._in_use -= 1
         connection.finish()
         self._connect_one()
@@ -206,7 +206,7 @@ class Connections:
             self._connect_one()
 
     async def _connect(self) -> None:
-        """Open one connection; try again for as long as somebody waits."""
+        """Open one connection; retry while a caller is waiting."""
         for pause in chain(_RETRY_PAUSES, repeat(_RETRY_PAUSES[-1])):
             try:
                 connection = await self._open_connection()
@@ -243,7 +243,7 @@ class Connections:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Close what is too old, and what has been idle for long; one connection stays."""
+        """Close connections that are too old or idle for too long; keep one."""
         assert self._loop is not None
         now = self._loop.time()
         kept = []

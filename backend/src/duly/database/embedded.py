@@ -44,7 +44,7 @@ the pipe open for as long as it runs.
 
 
 def embedded_dsn(data_dir: Path) -> str:
-    """Where the embedded server of `data_dir` listens, whether or not it runs."""
+    """Return the DSN of the embedded server of `data_dir`, whether or not it is running."""
     return (
         f"postgresql:///{_DATABASE}?user={ROLE}&host={quote(str(_socket_dir(data_dir)), safe='')}"
     )

@@ -1,4 +1,4 @@
-"""The connection pool: one round trip a statement, through any pooler, and clear failures."""
+"""The connection pool: one round trip per statement, behind any pooler, with clear errors."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ class Pool:
         self._stoppers: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Start connecting, in the background: a database that is down is no reason to fail."""
+        """Start connecting in the background, so that a database that is down is not an error."""
         self.connections.open()
 
     async def close(self) -> None:
@@ -67,7 +67,7 @@ class Pool:
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
-        """Several statements that stand or fall together, committed when the block ends."""
+        """Run the statements of the block in one transaction, committed at its end."""
         async with self._use(timeout) as use:
             transaction = Transaction(use)
             async with use.block(b"BEGIN", b"COMMIT", b"ROLLBACK"):
@@ -76,7 +76,7 @@ class Pool:
             self.note_change(user_id)
 
     def note_change(self, user_id: UUID) -> None:
-        """Tell `on_change` of a committed change."""
+        """Report a committed change to `on_change`."""
         self.on_change(user_id)
 
     def _use(self, timeout: float | None = None) -> "_Use":
@@ -117,7 +117,7 @@ class Transaction:
         self.changed |= part.changed
 
     def note_change(self, user_id: UUID) -> None:
-        """Remember a change, to be told of once it is committed."""
+        """Record a change, to be reported once it is committed."""
         self.changed.add(user_id)
 
 

@@ -1,4 +1,4 @@
-"""Tables, one noun a file. Importing this package registers them all."""
+"""Tables, one resource type per file. Importing this package registers them all."""
 
 from sqlmodel import SQLModel
 

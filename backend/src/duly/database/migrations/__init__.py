@@ -1,4 +1,4 @@
-"""The schema's history, and how to bring a database to any point of it."""
+"""The migrations of the schema, and how to apply them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _OLDEST_SERVER = (15,)
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """What an upgrade did. `before` is None for an empty database."""
+    """The revisions before and after an upgrade. `before` is None for an empty database."""
 
     before: str | None
     after: str
