@@ -233,7 +233,7 @@ def _name(settings: Settings, *, is_direct: bool = False) -> str:
 
 
 def _require_database(settings: Settings) -> None:
-    """Raise `StartupError` if the data directory holds no database: only `serve` creates one."""
+    """Raise `StartupError` if the data directory has no database: only `serve` creates one."""
     if settings.is_embedded and not embedded.exists(settings.data_dir):
         raise StartupError(
             f"there is no database in {_name(settings)}: change to the directory where Duly runs, "
@@ -243,7 +243,7 @@ def _require_database(settings: Settings) -> None:
 
 @contextmanager
 def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
-    """Run the embedded database for the block, unless a server runs it already."""
+    """Run the embedded database for the block, unless a server already runs it."""
     if embedded.is_running(settings.data_dir):
         dsn = embedded.embedded_dsn(settings.data_dir)
         yield dsn, migrations.upgrade(dsn)
@@ -254,7 +254,7 @@ def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[None]:
-    """Keep the database of the settings running for the block, and name it on standard error.
+    """Keep the database running for the block, and print its name on standard error.
 
     Raises `StartupError` if there is none, it cannot be reached, or its schema is not current.
     """

@@ -112,12 +112,12 @@ class Settings(BaseSettings):
         20, ge=1, le=10_000, description="open event streams per user and worker"
     )
     login_account_limit: str = Field(
-        "10/minute", description="failed sign-ins for an account from one address"
+        "10/minute", description="failed sign-ins to an account from one address"
     )
     login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
     login_total_limit: str = Field(
         "1000/day",
-        description="failed sign-ins for an account from all addresses that it has not been used from",
+        description="failed sign-ins to an account over all addresses except those it was used from",
     )
     register_limit: str = Field("30/minute", description="registrations from an address")
     refresh_limit: str = Field("60/minute", description="refreshes of a session")
@@ -214,7 +214,7 @@ class Settings(BaseSettings):
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database is the one that Duly runs itself."""
+        """Whether Duly runs the database itself."""
         return self.database_url is None
 
 

@@ -45,7 +45,7 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token that this service issued. Only the database knows whether it is still valid."""
+    """A refresh token that this service issued; the database decides whether it is still valid."""
 
     token: str
     user_id: UUID
@@ -165,7 +165,10 @@ class Keyring:
         return _encode(_tag(self._keys[0].cursor, user_id.bytes + body) + body)
 
     def open_cursor(self, user_id: UUID, cursor: str) -> list[Any]:
-        """Verify a cursor and return its content. Raise `InvalidToken` if it is altered or another's."""
+        """Verify a cursor and return its content.
+
+        Raise `InvalidToken` if it was altered or belongs to another user.
+        """
         raw = _decode(cursor)
         tag, body = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
         for key in self._keys:

@@ -31,7 +31,7 @@ class RequestBody(BaseModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe defaults in words: generators treat a field with a `default` as always present."""
+        """Describe defaults in text: generators treat a field with a `default` as required."""
         described = handler(schema)
         for field in handler.resolve_ref_schema(described).get("properties", {}).values():
             if (default := field.pop("default", None)) is not None:
@@ -41,7 +41,7 @@ class RequestBody(BaseModel):
 
 
 class ResponseBody(BaseModel):
-    """A body that the service sends. Rows are encoded as they are; tests hold them to this."""
+    """A body that the service sends. Rows are encoded directly; tests compare them with this."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,7 +50,7 @@ class ResponseBody(BaseModel):
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
-# What shows nothing by itself: white space and control characters, Unicode's
+# Characters that are invisible: white space and control characters, Unicode's
 # Default_Ignorable_Code_Point (zero-width and bidirectional marks, fillers, variation selectors,
 # tags), annotation and hieroglyph controls, and the blank braille pattern.
 _INVISIBLE = (
@@ -73,10 +73,10 @@ _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Marks a `str` as text of so many characters, counted once it is cleaned.
+    """Marks a `str` as text with a minimum and maximum length, counted after cleaning.
 
-    It is trimmed and normalized to NFC. Control characters, NUL and lone surrogates are refused,
-    except line breaks and tabs where it may have several lines. Text that must not be empty needs
+    It is trimmed and normalized to NFC. Control characters, NUL and lone surrogates are rejected,
+    except line breaks and tabs in text of several lines. Text that must not be empty needs
     a visible character.
     """
 
@@ -105,7 +105,7 @@ class Text:
         return _LINE_PATTERN if self.minimum else _OPTIONAL_LINE_PATTERN
 
     def clean(self, value: str) -> str:
-        """The text as it is stored. Raises `ValueError`."""
+        """Return the text as it is stored. Raise `ValueError` if it is invalid."""
         text = value.strip(" \t\r\n")
         if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
             raise ValueError("Must not contain control characters")
@@ -123,11 +123,11 @@ class Text:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a reader would see anything: more than white space and invisible characters."""
+    """Whether a text contains a visible character."""
     return _HAS_VISIBLE.search(text) is not None
 
 
-# A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
+# An opaque value that is compared and never shown: a token or a cursor.
 Opaque = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 
 Token = Annotated[
@@ -135,7 +135,7 @@ Token = Annotated[
     Field(
         min_length=1,
         max_length=4096,
-        # Told, not checked: its seal is.
+        # Documented, not checked: the signature is checked instead.
         json_schema_extra={"format": "token", "pattern": r"^[A-Za-z0-9_-]+$"},
     ),
 ]
@@ -156,7 +156,7 @@ def _check_boolean(value: object) -> object:
     return value
 
 
-# In a URL all is text: these take the one spelling that JSON has, not 1_0, 1.0, yes or on.
-# Limits stand before IN_DIGITS, or OpenAPI does not show them.
+# In a URL everything is text: accept only the spelling of JSON, not 1_0, 1.0, yes or on.
+# Put limits before IN_DIGITS, or OpenAPI does not show them.
 IN_DIGITS = BeforeValidator(_check_integer)
 QueryBool = Annotated[bool, BeforeValidator(_check_boolean)]

@@ -111,9 +111,9 @@ class Batch(RequestBody):
 
 
 class TaskResult(TaskRead):
-    """The task after an operation; of its texts, only those that the operation has set."""
+    """The task after an operation; with only those texts that the operation set."""
 
-    # Factories give defaults that the schema does not show: absent is not the same as default.
+    # A factory sets a default that the schema does not show: missing differs from the default.
     title: str = Field(default_factory=str, examples=["Buy milk"])
     description: str | None = Field(default_factory=lambda: None)
 

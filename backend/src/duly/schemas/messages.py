@@ -1,4 +1,4 @@
-"""Messages for invalid input, by pydantic's error type: pydantic's own describe Python, or quote."""
+"""Messages for invalid input, by Pydantic's error type. Its own describe Python or quote input."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ _SIMPLE = {
     "uuid_type": "Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
 }
 
-# With the limits that pydantic names in the error's context. None of them is input.
+# With the limits in the context of Pydantic's error, which never contains input.
 _WITH_LIMITS = {
     "enum": "Must be one of: {expected}",
     "greater_than_equal": "Must be {ge} or more",
@@ -44,7 +44,7 @@ _WITH_LIMITS = {
 
 
 def message_of(error: Mapping[str, Any]) -> str:
-    """Return the message for one of pydantic's errors. It never repeats input."""
+    """Return the message for an error of Pydantic. It never repeats input."""
     kind = error["type"]
     if kind == "value_error":  # raised by a validator of Duly, with a message of Duly
         return str(error["msg"]).removeprefix("Value error, ")
@@ -63,5 +63,5 @@ def message_of(error: Mapping[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
-    """A limit as text: `'a', 'b' or 'c'` becomes `a, b, c`."""
+    """Return a limit as text: `'a', 'b' or 'c'` becomes `a, b, c`."""
     return str(value).replace("' or '", "', '").replace("'", "")

@@ -1,4 +1,4 @@
-"""Bodies about sync."""
+"""Bodies of sync and events."""
 
 from typing import Annotated, Literal
 

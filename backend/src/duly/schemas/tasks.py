@@ -1,4 +1,4 @@
-"""Bodies and queries about tasks."""
+"""Bodies and queries of tasks."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -57,7 +57,7 @@ class TaskCreate(TaskReplace):
 class TaskPatch(RequestBody):
     """Changes to a task, as a JSON merge patch (RFC 7396): null clears a field."""
 
-    # Factories give defaults that the schema does not show: absent is not the same as default.
+    # A factory sets a default that the schema does not show: missing differs from the default.
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])
     description: Description | None = Field(default_factory=lambda: None)
     is_completed: StrictBool = Field(default_factory=bool)
