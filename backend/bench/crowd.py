@@ -25,8 +25,8 @@ import httpx
 
 from bench.readers import Reader, create, open_stream, sign_up
 from duly.database import embedded, migrations
-from tests.accounts import API
-from tests.servers import Server, serving
+from tests.support.accounts import API
+from tests.support.servers import Server, serving
 
 
 def time_requests(url: str, token: str, seconds: float) -> list[float]:

@@ -28,8 +28,8 @@ import psutil
 from bench import crowd
 from bench.readers import Reader, create, open_stream, sign_up
 from duly.database import embedded, migrations
-from tests.accounts import API
-from tests.servers import Server, serving
+from tests.support.accounts import API
+from tests.support.servers import Server, serving
 
 USERS = 50
 

@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 
 from bench.live import API, bearer, database, live, new_person, percentiles, wire
-from bench.rude import memory, others
-from tests.raw_http import connected, head
-from tests.servers import Server
+from bench.misbehaving_clients import memory, others
+from tests.support.raw_http import connected, head
+from tests.support.servers import Server
 
 PATH = f"{API}/users/me/export"
 EXPORTERS = 20

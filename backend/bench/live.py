@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from duly.database import embedded, migrations
-from tests.servers import Server, serving
+from tests.support.servers import Server, serving
 
 API = "/api/v1"
 PASSWORD = "a bench's passphrase"
@@ -67,6 +67,12 @@ class Wire:
     ) -> Answer:
         """Send a request and read its answer."""
         content = b"" if body is None else orjson.dumps(body)
+        return await self.ask_raw(method, path, content, headers)
+
+    async def ask_raw(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request whose body is encoded already, and read its answer."""
         lines = [f"{method} {path} HTTP/1.1", "Host: duly", f"Content-Length: {len(content)}"]
         lines += ["Content-Type: application/json"] if content else []
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]

@@ -5,7 +5,7 @@ import time
 
 import httpx
 
-from tests.accounts import API
+from tests.support.accounts import API
 
 
 class Reader(asyncio.Protocol):

@@ -8,8 +8,8 @@ import argparse
 import asyncio
 
 from bench.live import API, Wire, bearer, database, live, new_person, percentiles, wire
-from tests.database import execute
-from tests.servers import Server
+from tests.support.direct_sql import execute
+from tests.support.servers import Server
 
 OWN_TASKS = 10_000
 OWN_MATCHES = 20
@@ -23,12 +23,12 @@ async def create(connection: Wire, headers: dict[str, str], count: int, word: st
         operations = [
             {
                 "op": "create",
-                "task": {"title": f"Buy {word} {number}", "description": "two litres"},
+                "data": {"title": f"Buy {word} {number}", "description": "two litres"},
             }
             for number in range(first, min(first + PER_BATCH, count))
         ]
         batch = {"operations": operations}
-        answer = await connection.ask("POST", f"{API}/tasks/batch", batch, headers)
+        answer = await connection.ask("POST", f"{API}/batch", batch, headers)
         assert answer.status == 200, answer
 
 

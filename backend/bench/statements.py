@@ -25,7 +25,7 @@ VALUES = {"number": 1, "text": "x"}
 
 async def measure(dsn: str, *, prepared: bool) -> dict[str, float]:
     """Return the microseconds of each way to run the statement."""
-    pool = Pool(dsn, size=1, timeout=5, prepared=prepared)
+    pool = Pool(dsn, size=1, timeout=5, prepared="on" if prepared else "off")
     await pool.open()
     driver = await psycopg.AsyncConnection.connect(
         dsn, autocommit=True, prepare_threshold=5 if prepared else None, row_factory=dict_row

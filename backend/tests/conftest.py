@@ -1,9 +1,11 @@
 """One embedded PostgreSQL for the whole run, the application as it ships, and users to use it."""
 
+import gc
 import os
 import random
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -18,12 +20,28 @@ from pydantic import SecretStr
 from duly.core.config import Settings, load_settings
 from duly.database import embedded, migrations
 from duly.main import create_app
-from tests.accounts import Account, register
-from tests.instances import client_at
-from tests.pooler import pooled
+from tests.support import launcher
+from tests.support.accounts import Account, register
+from tests.support.databases import do_without_fsync
+from tests.support.instances import client_at
+from tests.support.pooler import pooled
+
+gc.disable()  # until all tests are collected
 
 _DSN = "DULY_TEST_DSN"
+_ROOM = 4 * 2**30
 _stack = ExitStack()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the long runs; without them, tests run in their short form."""
+    group = parser.getgroup("duly", "the length of long runs")
+    group.addoption("--clients", type=int, help="that hang up mid-query")
+    group.addoption("--histories", type=int, help="of three devices, while workers are killed")
+    group.addoption("--rounds", type=int, help="of races")
+    group.addoption("--seconds", type=float, help="after which no history is begun")
+    group.addoption("--seed", type=int, help="of what is drawn at random")
+    group.addoption("--share", type=float, help="of the hostile inputs")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,19 +51,42 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if config.option.basetemp is None:
         # By default it is below a directory that pytest makes private again in each run.
-        temporary = Path(tempfile.mkdtemp(prefix="duly-pytest-"))
+        temporary = Path(tempfile.mkdtemp(prefix="duly-", dir=_memory()))
         temporary.chmod(0o711)
         _stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         config.option.basetemp = temporary / "tests"
-    data_dir = Path(tempfile.mkdtemp(prefix="duly-test-"))
+    data_dir = Path(tempfile.mkdtemp(prefix="duly-test-", dir=_memory()))
     _stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
     dsn = _stack.enter_context(embedded.running(data_dir))
+    do_without_fsync(dsn)
     migrations.upgrade(dsn)
     os.environ[_DSN] = dsn
     _stack.callback(os.environ.pop, _DSN)
+    # Coverage traces only what it sees started; elsewhere than on Linux, a fork is not safe.
+    if sys.platform == "linux" and not getattr(config.option, "cov_source", None):
+        _stack.enter_context(launcher.launching())
+
+
+def _memory() -> Path | None:
+    """A directory in memory, if there is room: tests create some hundred databases."""
+    place = Path("/dev/shm")
+    has_room = place.is_dir() and shutil.disk_usage(place).free >= _ROOM
+    return place if has_room and os.access(place, os.W_OK) else None
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from what the tests are made of, which is never garbage."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # Hypothesis looks at what refers to what, and may be imported only now
 
 
 def pytest_unconfigure() -> None:
+    launcher.close()
     _stack.close()
 
 
@@ -93,6 +134,13 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app
+
+
+@pytest.fixture(scope="session")
+def run_seed(pytestconfig: pytest.Config) -> int:
+    """The seed of what a test draws at random."""
+    given: int | None = pytestconfig.getoption("seed")
+    return random.randrange(2**32) if given is None else given
 
 
 @pytest.fixture

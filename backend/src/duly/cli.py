@@ -29,16 +29,17 @@ commands = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: Typer's panels show flags as `--flag <bool>`
 )
-users = typer.Typer(help="Manage accounts.", no_args_is_help=True)
+users = typer.Typer(help="Manage accounts.", no_args_is_help=True, rich_markup_mode=None)
 commands.add_typer(users, name="user")
 
 Result = TypeVar("Result")
-Email = Annotated[str, typer.Argument(help="The address that the account signs in with.")]
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]
 
 
 def main() -> None:
-    """Run the command line. An error that the operator can fix is one line, and status 1."""
+    """Run the command line. Report an error that the operator can fix in one line; exit with 1."""
     try:
         commands()
     except (StartupError, DulyError) as error:
@@ -70,17 +71,26 @@ def options(
 
 @commands.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Server processes.")] = None,
+    # Text, so that the settings check it: Typer's own messages describe Python.
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="Address to listen on.")] = None,
+    port: Annotated[str | None, typer.Option(metavar="PORT", help="Port to listen on.")] = None,
+    workers: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Number of worker processes.")
+    ] = None,
 ) -> None:
-    """Serve the API until SIGTERM or Ctrl-C. Example: duly serve --port 8080 --workers 4"""
+    """Serve the API until SIGTERM or Ctrl-C.
+
+    Example: duly serve --port 8080 --workers 4
+    """
     server.serve(_settings(host=host, port=port, workers=workers))
 
 
 @commands.command()
 def migrate() -> None:
-    """Bring the database to the newest schema. Example: duly migrate"""
+    """Bring the database to the newest schema.
+
+    Example: duly migrate
+    """
     settings = _settings()
     _require_database(settings)
     if settings.is_embedded:
@@ -101,26 +111,32 @@ def restored(
     *,
     end_sessions: Annotated[
         bool,
-        typer.Option("--end-sessions", help="Also end all sessions of all users."),
+        typer.Option("--end-sessions", help="Also end every session of every user."),
     ] = False,
 ) -> None:
     """Run after restoring a backup. Invalidates all sync tokens, so every device does a full sync.
 
-    A backup also brings back sessions that have ended since. End them: duly restored --end-sessions
+    A backup also revives sessions that ended after it was taken. --end-sessions ends them again.
 
-    Example: duly restored
+    Example: duly restored --end-sessions
     """
     ended = _with_context(lambda context: operators.note_restore(context, end_sessions))
     print("Every device will do a full sync.")
     if end_sessions:
-        print(f"Ended {ended} sessions: everybody signs in again.")
+        print(f"Ended {ended} sessions: every user must sign in again.")
 
 
 @commands.command()
 def openapi(
-    output: Annotated[Path | None, typer.Argument(help="A file; standard output if none.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Where to write it; standard output by default."),
+    ] = None,
 ) -> None:
-    """Write the OpenAPI schema as YAML. Example: duly openapi docs/openapi.yaml"""
+    """Write the OpenAPI schema as YAML.
+
+    Example: duly openapi docs/openapi.yaml
+    """
     app = create_app(_settings())
     schema = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=100)
     if output is None:
@@ -129,13 +145,13 @@ def openapi(
     try:
         output.write_text(schema)
     except OSError as error:
-        raise StartupError(f"can't write to {output}: {error.strerror}") from None
+        raise StartupError(f"cannot write to {output}: {error.strerror}") from None
 
 
 @users.command("create")
 def create_user(
     email: Email,
-    name: Annotated[str | None, typer.Option(help="The name to show.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The user's name.")] = None,
 ) -> None:
     """Create an account. Prompts for the password, or reads it from standard input.
 
@@ -150,7 +166,9 @@ def create_user(
 
 @users.command("set-password")
 def set_password(email: Email) -> None:
-    """Set a new password and end all sessions. Prompts for it, or reads it from standard input.
+    """Set a new password and end all sessions of the account.
+
+    Prompts for the password, or reads it from standard input.
 
     Example: duly user set-password ada@example.com
     """
@@ -164,7 +182,10 @@ def set_password(email: Email) -> None:
 
 @users.command("list")
 def list_users() -> None:
-    """List all accounts. Example: duly user list"""
+    """List all accounts.
+
+    Example: duly user list
+    """
 
     async def show(context: Context) -> None:
         async for user in operators.list_users(context):
@@ -176,14 +197,20 @@ def list_users() -> None:
 
 @users.command("disable")
 def disable_user(email: Email) -> None:
-    """Keep an account from signing in and end its sessions. Example: duly user disable a@b.org"""
+    """Disable sign-in for an account and end its sessions.
+
+    Example: duly user disable ada@example.com
+    """
     _with_context(lambda context: operators.disable_user(context, email))
     print(f"disabled {email}")
 
 
 @users.command("enable")
 def enable_user(email: Email) -> None:
-    """Let a disabled account sign in again. Example: duly user enable ada@example.com"""
+    """Let a disabled account sign in again.
+
+    Example: duly user enable ada@example.com
+    """
     _with_context(lambda context: operators.enable_user(context, email))
     print(f"enabled {email}")
 
@@ -206,7 +233,7 @@ def _name(settings: Settings, *, is_direct: bool = False) -> str:
 
 
 def _require_database(settings: Settings) -> None:
-    """Raise `StartupError` if the data directory holds no database: only `serve` creates one."""
+    """Raise `StartupError` if the data directory has no database: only `serve` creates one."""
     if settings.is_embedded and not embedded.exists(settings.data_dir):
         raise StartupError(
             f"there is no database in {_name(settings)}: change to the directory where Duly runs, "
@@ -216,7 +243,7 @@ def _require_database(settings: Settings) -> None:
 
 @contextmanager
 def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
-    """Run the embedded database for the block, unless a server runs it already."""
+    """Run the embedded database for the block, unless a server already runs it."""
     if embedded.is_running(settings.data_dir):
         dsn = embedded.embedded_dsn(settings.data_dir)
         yield dsn, migrations.upgrade(dsn)
@@ -227,19 +254,18 @@ def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[None]:
-    """Keep the database of the settings running for the block, and name it on standard error.
+    """Keep the database running for the block, and print its name on standard error.
 
-    Raises `StartupError` if there is none, it can't be reached, or its schema is out of date.
+    Raises `StartupError` if there is none, it cannot be reached, or its schema is not current.
     """
     _require_database(settings)
     print(f"Database: {_name(settings)}", file=sys.stderr)
     if settings.is_embedded:
         with _running(settings):
             yield
-    elif migrations.is_current(dsn_of(settings)):
-        yield
     else:
-        raise StartupError("the database schema is out of date; run `duly migrate`")
+        migrations.check(dsn_of(settings))
+        yield
 
 
 def _with_context(work: Callable[[Context], Awaitable[Result]]) -> Result:

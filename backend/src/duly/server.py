@@ -34,11 +34,11 @@ from duly.utils.processes import describe_exit
 
 _HEADER_TIMEOUT_MS = 8_000
 _STALL_TIMEOUT_MS = 10_000
-"""For so long a client may take nothing of what is sent to it."""
+"""How long a client may go without reading any of its response."""
 
 _DRAIN_SECONDS = 30
 _BUFFER_BYTES = 32_768
-"""What a connection may keep in memory of either direction; all headers must fit in."""
+"""The buffer of a connection in each direction. Larger headers may be rejected."""
 
 _BACKLOG = 2048
 
@@ -49,11 +49,10 @@ _KILLED = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in flight and return.
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight and return.
 
-    Raises `StartupError` if the port is taken, the database can't be reached or started, or its
-    schema is not the one that this version needs; and later, if the embedded database or a worker
-    can't be started again.
+    Raises `StartupError` if the port is taken, the database cannot be reached or started, or its
+    schema is not current; and later, if the embedded database or a worker cannot be restarted.
     """
     _check_address(settings)
     with contextlib.ExitStack() as stack:
@@ -82,9 +81,9 @@ def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> embedd
 
 
 class _Pipes:
-    """What connects the supervisor with its workers. Nobody waits for a process that was killed.
+    """The pipes between the supervisor and its workers; neither waits for a process that died.
 
-    `stop` ends when the supervisor stops or dies. Each worker reports through `ready`.
+    `stop` is closed when the supervisor stops or dies. Each worker reports through `ready`.
     """
 
     def __init__(self) -> None:
@@ -104,8 +103,8 @@ class _Pipes:
 class _Server(MPServer):
     """Granian with a supervisor of our own: it replaces workers for as long as they can start.
 
-    Granian's gives up when a worker dies twice within 5.5 seconds. What this class and `_work` use
-    of Granian beyond its public API is listed in tests/unit/test_granian.py.
+    Granian's own gives up when a worker dies twice within 5.5 seconds. tests/unit/test_granian.py
+    lists the private parts of Granian that this class and `_work` use.
     """
 
     def __init__(self, pipes: _Pipes, **options: Any) -> None:
@@ -160,7 +159,7 @@ class _Server(MPServer):
             self._ready.discard(worker.pid)
             return
         self._early_deaths += 1
-        # That somebody kills a worker does not show that workers cannot start.
+        # A worker that was killed from outside says nothing about whether workers can start.
         if worker.exitcode is not None and -worker.exitcode not in _KILLED:
             self._failed_starts += 1
         if self._failed_starts >= _MAX_FAILED_STARTS:
@@ -197,20 +196,20 @@ def _granian(settings: Settings, pipes: _Pipes) -> _Server:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of Granian's says more than `worker.died`."""
+    """Whether a log record of Granian adds information to `worker.died`."""
     return not record.getMessage().startswith("Unexpected exit from worker")
 
 
 def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -> None:
-    """Be a worker of Granian's, on a socket that gives up on clients who do not read.
+    """Run a Granian worker on a socket that drops clients that do not read.
 
-    Granian and hyper would wait for them for ever, with the answer in memory.
+    Granian and hyper would keep their responses in memory and wait for them forever.
     """
     (spec, _), _ = place
     if sys.platform == "linux" and spec is not None:
         holder = spec.build()
         with socket.socket(fileno=os.dup(holder.get_fd())) as listener:
-            # What it accepts inherits this.
+            # Accepted connections inherit this.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALL_TIMEOUT_MS)
         place = (None, holder), None
     worker = MPServer._spawn_asgi_lifespan_worker  # noqa: SLF001  # what it would start itself
@@ -228,8 +227,8 @@ def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
 
     app = create_app(settings, on_ready=note_ready)
     threading.Thread(target=_follow, args=(app, pipes, supervisor, is_ready), daemon=True).start()
-    # What exists now is never freed. The garbage collector searched it again and again, which held
-    # requests up for 0.2 seconds under a thousand streams (`make bench-events`).
+    # Startup objects are never freed. Scanning them repeatedly made the garbage collector delay
+    # requests by 0.2 seconds under a thousand streams (`make bench-events`).
     gc.collect()
     gc.freeze()
     return app
@@ -264,7 +263,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 def _check_address(settings: Settings) -> None:
-    """Granian's workers share a port; so would, unnoticed, another server of ours."""
+    """Raise `StartupError` if the address is taken: Granian's workers would share it silently."""
     place = f"{settings.host}:{settings.port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -275,15 +274,15 @@ def _check_address(settings: Settings) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror as error:
-        raise StartupError(f"DULY_HOST: can't listen on {place}: {error.strerror}") from None
+        raise StartupError(f"DULY_HOST: cannot listen on {place}: {error.strerror}") from None
     except OSError as error:
-        taken = "it is in use: stop what listens there, or set DULY_PORT"
+        taken = "it is in use; stop the program that listens there, or set DULY_PORT"
         reason = taken if error.errno == errno.EADDRINUSE else error.strerror
-        raise StartupError(f"can't listen on {place}: {reason}") from None
+        raise StartupError(f"cannot listen on {place}: {reason}") from None
 
 
 def _announce(settings: Settings) -> None:
-    """Say what a person needs to know, once the port answers."""
+    """Print the addresses and the data directory once the port accepts connections."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # compared, not bound
     while True:
         with contextlib.suppress(OSError), socket.create_connection((host, settings.port), 1):
@@ -291,4 +290,4 @@ def _announce(settings: Settings) -> None:
         time.sleep(0.05)
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     data = str(settings.data_dir.absolute()) if settings.is_embedded else "in DATABASE_URL"
-    print(f"Duly serves at  {url}\nDocs are at     {url}/docs\nData lies       {data}", flush=True)
+    print(f"Listening on  {url}\nAPI docs      {url}/docs\nData          {data}", flush=True)

@@ -1,11 +1,11 @@
-"""What an answer is, apart from what no two worlds make alike."""
+"""What an answer is, apart from what no two environments make alike."""
 
 import re
 from typing import Any
 
 from tests.attack.wire import Answer
 
-# What is made anew by each world: times, ids, sealed tokens, and what is derived from them.
+# What is made anew by each environment: times, ids, sealed tokens, and what is derived from them.
 _MADE = re.compile(
     rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
     rb"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
@@ -20,7 +20,7 @@ class Difference(Exception):
 
 
 def plain(answer: Answer) -> tuple[Any, ...]:
-    """An answer without what is made anew by each world; an error whole."""
+    """An answer without what is made anew by each environment; an error whole."""
     if answer.status >= 400:
         return answer.status, answer.headers, answer.body
     headers = [

@@ -1,7 +1,7 @@
-"""Walls that stand before a second one: without them, nobody comes further.
+"""Owner predicates that stand before a second one: without them, nobody comes further.
 
-Each is told with the predicate that remains, and with what makes it enough; `test_walls.py` checks
-both. The long run fails for a wall that falls unseen and is not here, and for one that is here but
+Each is told with the predicate that remains, and with what makes it enough; `test_predicate_removal.py` checks
+both. The long run fails for a predicate that falls unseen and is not here, and for one that is here but
 does not fall unseen.
 """
 
@@ -9,7 +9,6 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 import pytest
@@ -18,6 +17,7 @@ from duly.core.security import InvalidToken, Keyring, hash_password
 from duly.models import Session, UserEmail
 from duly.schemas.auth import Credentials, Registration
 from duly.schemas.tasks import TaskSort
+from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
 from duly.utils.tables import table_of
@@ -25,11 +25,16 @@ from duly.utils.tables import table_of
 
 @dataclass(frozen=True)
 class Reason:
-    """`remains` is in the statement still, and `check` shows that it is enough."""
+    """`remains` is in the statement still, and `check` shows that it is enough.
+
+    Where only a request can show it, `test` names the test of `test_predicate_removal.py` that sends it, with
+    the predicate and without.
+    """
 
     because: str
     remains: str
-    check: Callable[[], None]
+    check: Callable[[], None] | None = None
+    test: str | None = None
 
 
 def _no_two_hashes_are_alike() -> None:
@@ -54,12 +59,6 @@ def _no_token_names_anothers_session() -> None:
 def _session_ids_are_new() -> None:
     assert new_id() != new_id()
     assert not {"id", "session_id"} & {*Registration.model_fields, *Credentials.model_fields}
-
-
-def _a_test_of_its_own_goes_red(name: str) -> None:
-    from tests.attack import test_walls
-
-    assert callable(getattr(test_walls, name))
 
 
 def _a_search_meets_no_word_of_another_user() -> None:
@@ -89,11 +88,11 @@ def _text(raw: bytes) -> str:
 
 _LEASED = (
     "the lease's expiry, to the microsecond, was read from the caller's own row; a test of its own "
-    "shows that another user's lease with the same expiry stays, and goes without the wall"
+    "shows that another user's lease with the same expiry stays, and goes without the predicate"
 )
 _DELETED = (
     "no export runs while the attackers delete their accounts; a test of its own shows that the "
-    "lease of another user stays, and goes without the wall"
+    "lease of another user stays, and goes without the predicate"
 )
 _SALTED = "the row must have the hash that was read of the caller's account; each has its own salt"
 _SEALED = "both the user and the session are read from a token that is sealed with our key"
@@ -106,10 +105,10 @@ def _searched_pages() -> Iterator[str]:
         TaskSort, (None, True, False), flags, flags, flags
     ):
         page = (
-            f"task_lists._page({sort} completed={completed} searched=True resumed={resumed} "
-            f"counted={counted} trashed={trashed})"
+            f"services.tasks._page({sort} is_completed={completed} is_searched=True "
+            f"is_resumed={resumed} is_counted={counted} is_trashed={trashed})"
         )
-        yield from (f"{page}#0", f"{page}#2") if counted else (f"{page}#1",)
+        yield f"{page}#0" if counted else f"{page}#1"
 
 
 _SEARCHED = Reason(
@@ -120,62 +119,81 @@ _SEARCHED = Reason(
 
 EXPLAINED = {
     **dict.fromkeys(_searched_pages(), _SEARCHED),
-    "sync._PAGE#3": Reason(
-        "it picks which of the caller's own tombstones are told; that the things of others have "
-        "no say in it, a test of its own shows, with the wall and without",
-        "tombstones.user_id = %(user_id)s",
-        partial(_a_test_of_its_own_goes_red, "test_a_deletion_is_told_whoever_else_has_the_id"),
-    ),
-    "revisions._FIND_ACTIVE#0": Reason(
-        "it says whether the caller's own account is active, when nothing was found to change; a "
-        "test of its own shows, with the predicate and without, that no other account counts",
-        "users.disabled_at IS NULL",
-        partial(
-            _a_test_of_its_own_goes_red,
-            "test_write_of_a_disabled_user_is_rejected_whoever_else_is_active",
+    **dict.fromkeys(
+        (f"services.sync._PAGE#{number}" for number, _ in enumerate(RESOURCE_TYPES, start=3)),
+        Reason(
+            "it picks which of the caller's own tombstones are told; that the things of others "
+            "have no say in it, a test of its own shows, with the predicate and without",
+            "tombstones.user_id = %(user_id)s",
+            test="test_a_deletion_is_told_whoever_else_has_the_id",
         ),
     ),
+    **dict.fromkeys(
+        (
+            "records.changes.trashing(task).lookup#1",
+            "records.changes.restoring(task).lookup#1",
+            "records.changes.erasing(task).lookup#1",
+            "records.changes.erasing(label).lookup#1",
+            "records.creation._lookup(task)#1",
+            "records.creation._lookup(label)#1",
+            "services.tasks.COMPLETE.lookup#1",
+            "services.tasks.REOPEN.lookup#1",
+        ),
+        Reason(
+            "it says whether the caller's own account is active; a test of its own shows that, "
+            "without it, the statement that locks the account says the same",
+            "users.disabled_at IS NULL",
+            test="test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well",
+        ),
+    ),
+    "records.commands.LOCK#0": Reason(
+        "it locks the row of the caller; a test of its own shows, with the predicate and without, "
+        "that a batch does not wait for other users",
+        "users.disabled_at IS NULL",
+        test="test_batch_waits_for_no_other_user",
+    ),
     **{
-        f"{name}#0": Reason(
-            because,
-            remains,
-            partial(_a_test_of_its_own_goes_red, "test_lease_of_another_user_is_untouched"),
-        )
+        f"{name}#0": Reason(because, remains, test="test_lease_of_another_user_is_untouched")
         for name, because, remains in (
-            ("exports._RENEW", _LEASED, "export_leases.expires_at = %(mine)s"),
-            ("exports._RELEASE", _LEASED, "export_leases.expires_at = %(mine)s"),
-            ("users._DELETE_LEASE", _DELETED, "DELETE FROM export_leases"),
+            ("services.exports._RENEW", _LEASED, "export_leases.expires_at = %(mine)s"),
+            ("services.exports._RELEASE", _LEASED, "export_leases.expires_at = %(mine)s"),
+            ("services.users._DELETE_LEASE", _DELETED, "DELETE FROM export_leases"),
         )
     },
-    "auth._SET_PASSWORD#0": Reason(
+    "services.auth._SET_PASSWORD#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),
-    "auth._REHASH#0": Reason(
+    "services.auth._REHASH#0": Reason(
         _SALTED, "users.password_hash = %(old_hash)s", _no_two_hashes_are_alike
     ),
-    "sessions._ADMIT#0": Reason(
+    "services.sessions._ADMIT#0": Reason(
         _SALTED, "users.password_hash = %(password_hash)s", _no_two_hashes_are_alike
     ),
-    "sessions._OPEN#0": Reason(
+    "services.sessions._OPEN#0": Reason(
         "it picks which of the user's own sessions are beyond the limit; a test of its own shows, "
         "with the predicate and without, that the sessions of others do not count",
         "sessions.id = beyond.id",
-        partial(_a_test_of_its_own_goes_red, "test_session_limit_counts_own_sessions_only"),
+        test="test_session_limit_counts_own_sessions_only",
     ),
-    "sessions._OPEN#1": Reason(
+    "services.sessions._OPEN#1": Reason(
         "the ids are those of the user's own sessions, and nobody but us chooses a session's id",
         "sessions.id = beyond.id",
         _session_ids_are_new,
     ),
-    "sessions._ROTATE#0": Reason(
+    "services.sessions._ROTATE#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
     ),
-    "sessions._END_REUSED#0": Reason(
+    "services.sessions._END_REUSED#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
     ),
-    "users._DROP_EMAIL#0": Reason(
+    "services.users._DROP_EMAIL#0": Reason(
         "the address is the one of the caller's own row, and no two rows have the same",
         "user_emails.email_key = %(email_key)s",
         _an_address_is_in_one_row,
     ),
 }
+
+
+def shown_by(test: str) -> list[str]:
+    """The mutants that a test of `test_predicate_removal.py` has to tell from the statement."""
+    return [name for name, reason in EXPLAINED.items() if reason.test == test]

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from tests.attack.wire import Request
-from tests.operations import Operation, operations_of
+from tests.support.operations import Operation, operations_of
 
 # Where a client that hopes for a hole would put an id that nobody asked for.
 EXTRA_FIELDS = ("user_id", "owner_id", "id", "task_id", "version", "revision", "user", "sub")
@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """Stands for something of the sender's, which is not the same in both worlds."""
+    """Stands for something of the sender's, which is not the same in both environments."""
 
     kind: str
 
@@ -102,17 +102,17 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("path", "user_id"): Own("user_id"),
     ("header", "last-event-id"): Own("sync_token"),
 }
-_ABSENT = {"ref", "if_match", "client_id", "client_secret", "scope"}
+_ABSENT = {"if_match", "client_id", "client_secret", "scope"}
 
 
 class Shapes:
-    """Makes valid drafts of every operation; `own_tasks` are ids of tasks that the sender has."""
+    """Makes valid drafts of every operation; `own_ids` are ids that the sender has, by type."""
 
     def __init__(self, app: FastAPI, rng: random.Random) -> None:
         self.operations = operations_of(app)
         self._components = app.openapi()["components"]["schemas"]
         self._rng = rng
-        self.own_tasks: list[str] = []
+        self.own_ids: dict[str, list[str]] = {}
 
     def reseed(self, rng: random.Random) -> None:
         """Draw from `rng` from now on."""
@@ -128,7 +128,7 @@ class Shapes:
                 draft.path[name] = self.value(parameter["schema"], name, where)
             elif where == "query" and self._rng.random() < 0.3:
                 draft.query[name] = self.value(parameter["schema"], name, where)
-        if draft.query.get("cursor") and operation.id == "list_sessions":
+        if draft.query.get("cursor") and "/tasks" not in operation.path:
             del draft.query["cursor"]  # one's own is of tasks; `explore` reads the next page
         elif draft.query.get("cursor"):
             draft.query = {"cursor": draft.query["cursor"]}  # it goes with its own list alone
@@ -190,8 +190,13 @@ class Shapes:
             else:
                 return schema
 
-    def value(self, schema: dict[str, Any], name: str, owner: str, *, is_new: bool = False) -> Any:
-        """A valid value of a schema; `owner` is the title of the object that it belongs to."""
+    def value(
+        self, schema: dict[str, Any], name: str, owner: str, *, of: str | None = None
+    ) -> Any:
+        """A valid value of a schema; `owner` is the title of the object that it belongs to.
+
+        An id is `of` a resource type, or a new one.
+        """
         schema = self._plain(schema)
         made: Any = _MEANINGS.get((owner, name), schema.get("const"))
         if made is None and "enum" in schema:
@@ -210,7 +215,7 @@ class Shapes:
                 low = schema.get("minimum", 0)
                 made = self._rng.randint(low, min(schema.get("maximum", 20), low + 20))
             case _:
-                made = self._text(schema, name, is_new=is_new)
+                made = self._text(schema, name, of or name.removesuffix("_id"))
         return made
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -222,21 +227,22 @@ class Shapes:
             odds = {"uuid": 0.8, "password": 1.0}.get(plain.get("format", ""), 0.5)
             is_wanted = self._rng.random() < odds
             if name in required or (is_wanted and name not in _ABSENT):
-                title = schema.get("title", "")
-                # An id beside a title names what is to be made.
-                made[name] = self.value(item, name, title, is_new="title" in properties)
+                of = properties.get("type", {}).get("const")
+                made[name] = self.value(item, name, schema.get("title", ""), of=of)
         return made
 
-    def _text(self, schema: dict[str, Any], name: str, *, is_new: bool) -> Any:
+    def _text(self, schema: dict[str, Any], name: str, of: str) -> Any:
         number = self._rng.getrandbits(48)
         match schema.get("format"):
             case "uuid":
                 fresh = str(UUID(int=self._rng.getrandbits(128), version=4))
-                return fresh if is_new or not self.own_tasks else self._rng.choice(self.own_tasks)
+                return self._rng.choice(self.own_ids.get(of) or [fresh])
             case "password":
                 return Own("password")
         if name == "email":
             return f"{number:012x}@example.com"
+        if name == "color":
+            return f"#{number % 2**24:06x}"
         if name == "timezone":
             return "Europe/Rome"
         return "password" if name == "grant_type" else f"task {number:x}"

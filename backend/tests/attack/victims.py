@@ -6,19 +6,30 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from tests.accounts import API
+from duly.records.types import ResourceType
+from duly.services.resource_types import RESOURCE_TYPES
+from tests.attack.environments import (
+    PASSWORD,
+    Environment,
+    Person,
+    join,
+    new_uuid,
+    run_batch,
+    stored,
+)
 from tests.attack.shapes import Shapes
-from tests.attack.worlds import PASSWORD, Person, World, join, make_tasks, new_uuid, stored
+from tests.support.accounts import API
+from tests.support.resources import body_for, create_of, delete_of
 
 
 @dataclass
 class Victim:
-    """`ids`, `texts` and `tags` are what intruders try; `secrets` is what they must never see."""
+    """`ids`, `texts` and `tags` are what attackers try; `secrets` is what they must never see."""
 
     person: Person
     ids: list[str] = field(default_factory=list)
-    states: dict[str, list[str]] = field(default_factory=dict)
-    tasks: list[str] = field(default_factory=list)
+    states: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    resources: dict[str, list[str]] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     spent: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
@@ -34,52 +45,69 @@ class Victim:
         self.export = (await self.person.ask("GET", f"{API}/users/me/export")).body
 
     async def stored(self) -> list[Any]:
-        return await stored(self.person.world, [self.person.id], self.sessions)
+        return await stored(self.person.environment, [self.person.id], self.sessions)
 
 
-async def settle_victim(world: World, rng: random.Random) -> Victim:
+async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
     """A victim with tasks in every state, sessions, cursors, tokens and used keys."""
-    person = await join(world, rng)
+    person = await join(environment, rng)
     victim = Victim(person, key=f"key-{rng.getrandbits(64):x}")
     mark, bait = f"prey{rng.getrandbits(64):016x}", f"bait{rng.getrandbits(64):016x}"
-    ids = [new_uuid(rng) for _ in range(10)]
-    await make_tasks(
-        person,
-        [
-            {
-                "id": task_id,
-                # Before and after whatever the intruder has, in any order.
-                "title": f"{'zz' if number % 4 > 1 else 'aa'} {mark} {number}",
-                "description": f"{bait} task",
-                "is_completed": number % 2 == 1,
-            }
-            for number, task_id in enumerate(ids)
-        ],
-    )
-    for task_id in ids[4:8]:
-        await person.ask("DELETE", f"{API}/tasks/{task_id}")
-    for task_id in ids[8:]:
-        await person.ask("DELETE", f"{API}/tasks/{task_id}?permanent=true")
+    ids = [await _own_some(victim, kind, rng, mark, bait) for kind in RESOURCE_TYPES]
     for path in ("/tasks", f"/users/{person.id}/tasks"):
         body = {"title": mark, "id": new_uuid(rng)}
         await person.read("POST", path, body, **{"Idempotency-Key": victim.key})
-        operation = {"op": "create", "task": {"title": mark, "id": new_uuid(rng)}}
-        batch = {"operations": [operation]}
-        await person.read("POST", f"{path}/batch", batch, **{"Idempotency-Key": victim.key})
+    for kind in RESOURCE_TYPES:
+        create = create_of(kind, {**body_for(kind, mark), "id": new_uuid(rng)})
+        batch = {"operations": [create]}
+        key = f"{victim.key}-{kind.name}" if kind is not RESOURCE_TYPES[0] else victim.key
+        await person.read("POST", "/batch", batch, **{"Idempotency-Key": key})
     await _collect(victim)
-    victim.ids += [person.id, *victim.sessions, *ids]
-    victim.tasks = [ids[number] for number in (8, 9, 0, 1, 4, 5, 2, 3, 6, 7)]
-    victim.states = {
-        "open": ids[0:4:2],
-        "done": ids[1:4:2],
-        "open trashed": ids[4:8:2],
-        "done trashed": ids[5:8:2],
-        "gone": ids[8:],
-    }
+    every_id = [one for some in ids for one in some]
+    victim.ids += [person.id, *victim.sessions, *every_id]
     victim.texts += [bait, victim.key, *victim.spent, *victim.ids]
-    victim.secrets = {mark, person.own["email"], person.id, *victim.sessions, *victim.texts, *ids}
+    victim.secrets = {
+        mark,
+        person.own["email"],
+        person.id,
+        *victim.sessions,
+        *victim.texts,
+        *every_id,
+    }
     await victim.settle()
     return victim
+
+
+async def _own_some(
+    victim: Victim, kind: ResourceType, rng: random.Random, mark: str, bait: str
+) -> list[str]:
+    """Have resources of a type in every state; return their ids. The last have no double."""
+    person = victim.person
+    ids = [new_uuid(rng) for _ in range(13)]
+    creates = []
+    for number, resource_id in enumerate(ids):
+        # Before and after whatever the intruder has, in any order.
+        text = f"{'zz' if number % 4 > 1 else 'aa'} {mark} {number}"
+        body = {**body_for(kind, text, is_odd=number % 2 == 1), "id": resource_id}
+        if kind.name == "task":
+            body["description"] = f"{bait} task"
+        creates.append(create_of(kind, body))
+    await run_batch(person, creates)
+    if kind.has_trash:
+        await run_batch(person, [delete_of(kind, one) for one in ids[4:8]])
+    for resource_id in ids[8:10]:
+        query = "?permanent=true" if kind.has_trash else ""
+        await person.ask("DELETE", f"{API}/{kind.plural}/{resource_id}{query}")
+    victim.resources[kind.name] = [
+        ids[number] for number in (8, 10, 0, 11, 1, 4, 5, 12, 9, 2, 3, 6, 7)
+    ]
+    victim.states[kind.name] = {
+        "even": ids[0:4:2],
+        "odd": ids[1:4:2],
+        **({"even trashed": ids[4:8:2], "odd trashed": ids[5:8:2]} if kind.has_trash else {}),
+        "gone": ids[8:10],
+    }
+    return ids
 
 
 async def _collect(victim: Victim) -> None:
@@ -96,7 +124,7 @@ async def _collect(victim: Victim) -> None:
     items = (await person.read("GET", "/tasks"))["items"]
     victim.tags += [f'"{item["version"]}"' for item in items[:3]]
     for is_kept in (True, False):
-        guest = Person(person.world, person.address, {**person.own})
+        guest = Person(person.environment, person.address, {**person.own})
         body = {"email": person.own["email"], "password": PASSWORD}
         await guest.read("POST", "/auth/login", body)
         victim.sessions.append(guest.own["session_id"])
@@ -120,18 +148,18 @@ def _spoilt(token: str) -> list[str]:
     return made
 
 
-async def settle_intruder(
-    worlds: tuple[World, World], shapes: Shapes, rng: random.Random
-) -> "Intruder":
-    """The same intruder in both worlds."""
+async def settle_attacker(
+    environments: tuple[Environment, Environment], shapes: Shapes, rng: random.Random
+) -> "Attacker":
+    """The same attacker in both environments."""
     seed = rng.getrandbits(64)
-    here, there = [await join(world, random.Random(seed)) for world in worlds]
-    return Intruder(here, there, shapes)
+    here, there = [await join(environment, random.Random(seed)) for environment in environments]
+    return Attacker(here, there, shapes)
 
 
 @dataclass
-class Intruder:
-    """Somebody who lives the same life in both worlds, `here` with victims, `there` without.
+class Attacker:
+    """Somebody who lives the same life in both environments, `here` with victims, `there` without.
 
     They have `sent` what is a victim's, and have `taken` some of it for names of their own things.
     """
@@ -147,37 +175,59 @@ class Intruder:
         return self.here, self.there
 
     async def refill(self, victim: Victim, rng: random.Random) -> None:
-        """Have tasks as new, some of them the very doubles of the victim's: ids, states and all."""
-        doubles = {state: rng.choice(ids) for state, ids in victim.states.items()}
-        own = [new_uuid(rng), new_uuid(rng)]
-        tasks: list[dict[str, Any]] = [
-            {
-                "id": task_id,
-                "title": f"task of mine {state}",
-                "description": f"task {rng.random()}",
-                "is_completed": state.startswith("done"),
-            }
-            for state, task_id in [*doubles.items(), *zip("ab", own, strict=True)]
-        ]
-        trashed = [task_id for state, task_id in doubles.items() if state.endswith("trashed")]
-        ids = [task["id"] for task in tasks]
-        operations = [
-            *({"op": "create", "task": task} for task in tasks),
-            *({"op": "delete", "id": task_id} for task_id in trashed),
-        ]
+        """Have resources as new, some the very doubles of the victim's: ids, states and all."""
+        own = {kind.name: self._double(victim, kind, rng) for kind in RESOURCE_TYPES}
         # In the middle of a first sync, or after one long ago.
         is_late = rng.random() < 0.5
+        ids = [body["id"] for bodies in own.values() for body in bodies.values()]
         self.sent.update(ids)
         self.taken.update(ids)
         for person in self.both:
-            forget = "DELETE FROM {} WHERE user_id = %(user_id)s AND id = ANY(%(ids)s)"
-            for table in ("tasks", "tombstones"):
-                await person.world.rows(
-                    forget.format(table), user_id=UUID(person.id), ids=list(map(UUID, ids))
-                )
-            await person.read("POST", "/tasks/batch", {"operations": operations})
+            await _forget(person, ids)
+            for kind in RESOURCE_TYPES:
+                bodies = own[kind.name]
+                await run_batch(person, [create_of(kind, body) for body in bodies.values()])
+                trashed = [body["id"] for state, body in bodies.items() if "trashed" in state]
+                if trashed:
+                    await run_batch(person, [delete_of(kind, one) for one in trashed])
             page = await person.read("GET", "/tasks?limit=1")
             changes = await person.read("GET", "/sync?limit=1")
             person.own["cursor"] = page["next_cursor"]
             person.own["sync_token"] = person.own["first_token"] if is_late else changes["token"]
-        self.shapes.own_tasks = ids
+        self.shapes.own_ids = {
+            name: [body["id"] for body in bodies.values()] for name, bodies in own.items()
+        }
+
+    def _double(
+        self, victim: Victim, kind: ResourceType, rng: random.Random
+    ) -> dict[str, dict[str, Any]]:
+        """Bodies by state: one like the victim's in each state, and two of their own."""
+        doubles = {state: rng.choice(ids) for state, ids in victim.states[kind.name].items()}
+        return {
+            state: {
+                **body_for(kind, f"{kind.name} of mine {state}", is_odd=state.startswith("odd")),
+                "id": resource_id,
+            }
+            for state, resource_id in [
+                *doubles.items(),
+                ("a", new_uuid(rng)),
+                ("b", new_uuid(rng)),
+            ]
+        }
+
+
+async def _forget(person: Person, ids: list[str]) -> None:
+    """Delete resources of the person, so that not even sync knows of them."""
+    for kind in RESOURCE_TYPES:
+        forget = (
+            f"WITH gone AS (DELETE FROM {kind.table.name} WHERE user_id = %(user_id)s "
+            "AND id = ANY(%(ids)s) RETURNING 1) "
+            f"UPDATE users SET {kind.counter.name} = {kind.counter.name} "
+            "- (SELECT count(*) FROM gone) WHERE id = %(user_id)s"
+        )
+        await person.environment.rows(forget, user_id=UUID(person.id), ids=list(map(UUID, ids)))
+    await person.environment.rows(
+        "DELETE FROM tombstones WHERE user_id = %(user_id)s AND id = ANY(%(ids)s)",
+        user_id=UUID(person.id),
+        ids=list(map(UUID, ids)),
+    )

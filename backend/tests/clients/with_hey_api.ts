@@ -3,7 +3,7 @@ import {
   createTask,
   listTasks,
   register,
-  runTaskBatch,
+  runBatch,
   syncChanges,
   updateTask,
   type Batch,
@@ -51,14 +51,16 @@ export async function useIt(baseUrl: string, email: string, password: string): P
   }
   await pull();
 
+  const bread = crypto.randomUUID();
   const batch: Batch = {
     operations: [
-      { op: "create", task: { title: "Buy bread" }, ref: "bread" },
-      { op: "complete", ref: "bread" },
-      { op: "delete", id: created.data.id, if_match: patched.data.version },
+      { op: "create", type: "task", data: { id: bread, title: "Buy bread" } },
+      { op: "complete", type: "task", id: bread },
+      { op: "delete", type: "task", id: created.data.id, if_match: patched.data.version },
+      { op: "create", type: "label", data: { name: "errand" } },
     ],
   };
-  const applied = await runTaskBatch({ body: batch });
+  const applied = await runBatch({ body: batch });
   if (!applied.data) throw new Error(explain(applied.error));
 
   await pull();
@@ -69,6 +71,7 @@ export async function useIt(baseUrl: string, email: string, password: string): P
 }
 
 function apply(titles: Map<string, string>, change: Change): void {
+  if (change.type !== "task") return;
   switch (change.op) {
     case "upsert":
       titles.set(change.id, change.data.title);
@@ -83,7 +86,7 @@ function apply(titles: Map<string, string>, change: Change): void {
 }
 
 // @ts-expect-error: a change has its data only once it is known to be no deletion
-export const careless = (change: Change): string => change.data.title;
+export const careless = (change: Change): string => change.type === "task" ? change.data.title : "";
 
 // @ts-expect-error: the title is required
 export const untitled: TaskCreate = { description: "Two litres" };

@@ -45,14 +45,16 @@ export async function useIt(baseUrl: string, email: string, password: string): P
   }
   await pull();
 
+  const bread = crypto.randomUUID();
   const batch: Schemas["Batch"] = {
     operations: [
-      { op: "create", task: { title: "Buy bread" }, ref: "bread" },
-      { op: "complete", ref: "bread" },
-      { op: "delete", id: created.data.id, if_match: patched.data.version },
+      { op: "create", type: "task", data: { id: bread, title: "Buy bread" } },
+      { op: "complete", type: "task", id: bread },
+      { op: "delete", type: "task", id: created.data.id, if_match: patched.data.version },
+      { op: "create", type: "label", data: { name: "errand" } },
     ],
   };
-  const applied = await client.POST("/api/v1/tasks/batch", { body: batch, headers });
+  const applied = await client.POST("/api/v1/batch", { body: batch, headers });
   if (applied.error) throw new Error(explain(applied.error));
 
   await pull();
@@ -63,6 +65,7 @@ export async function useIt(baseUrl: string, email: string, password: string): P
 }
 
 function apply(titles: Map<string, string>, change: Schemas["Change"]): void {
+  if (change.type !== "task") return;
   switch (change.op) {
     case "upsert":
       titles.set(change.id, change.data.title);
@@ -77,7 +80,7 @@ function apply(titles: Map<string, string>, change: Schemas["Change"]): void {
 }
 
 // @ts-expect-error: a change has its data only once it is known to be no deletion
-export const careless = (change: Schemas["Change"]): string => change.data.title;
+export const careless = (change: Schemas["Change"]): string => change.type === "task" ? change.data.title : "";
 
 // @ts-expect-error: the title is required
 export const untitled: Schemas["TaskCreate"] = { description: "Two litres" };

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from tests.accounts import API, Account, register
-from tests.database import execute
-from tests.factories import RegistrationFactory, TaskFactory
-from tests.operations import operations_of
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute
+from tests.support.factories import RegistrationFactory, TaskFactory
+from tests.support.operations import operations_of
 
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")
 
@@ -80,10 +80,20 @@ async def test_every_answer_is_what_its_route_declares(
         answers[f"reopen_{noun}"] = await user.post(f"{path}/reopen")
         answers[f"delete_{noun}"] = await user.delete(path)
         answers[f"restore_{noun}"] = await user.post(f"{path}/restore")
-        missing = {"op": "complete", "id": str(uuid4())}
-        operations = [{"op": "create", "task": TaskFactory()}, missing]
-        batch = await user.post(f"{prefix}/batch", {"operations": operations})
-        answers[f"run_{noun}_batch"] = batch
+    label = answers["create_label"] = await user.post("/labels", {"name": "errand"})
+    path = f"/labels/{label.json()['id']}"
+    answers["get_label"] = await user.get(path)
+    answers["replace_label"] = await user.put(path, {"name": "home", "color": "#4f46e5"})
+    answers["update_label"] = await user.patch(path, {"color": None})
+    answers["list_labels"] = await user.get("/labels?limit=1&include_total=true")
+    missing = {"op": "complete", "type": "task", "id": str(uuid4())}
+    operations = [
+        {"op": "create", "type": "task", "data": TaskFactory()},
+        {"op": "create", "type": "label", "data": {"name": "urgent"}},
+        missing,
+    ]
+    answers["run_batch"] = await user.post("/batch", {"operations": operations})
+    answers["delete_label"] = await user.delete(path)
     answers["sync_changes"] = await user.get("/sync")
 
     answers["list_sessions"] = await user.get("/auth/sessions")

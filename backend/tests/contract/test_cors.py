@@ -8,8 +8,8 @@ import pytest
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import error_code
-from tests.instances import captured_logs, client_at
+from tests.support.accounts import error_code
+from tests.support.instances import captured_logs, client_at
 
 ORIGIN = "https://app.example"
 

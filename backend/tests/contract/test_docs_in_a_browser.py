@@ -13,10 +13,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import presence_of_element_located
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.accounts import API
-from tests.browsers import chromium
-from tests.factories import RegistrationFactory, TaskFactory
-from tests.servers import serving
+from tests.support.accounts import API
+from tests.support.browsers import chromium
+from tests.support.factories import RegistrationFactory, TaskFactory
+from tests.support.servers import serving
 
 _PATIENCE = 20.0
 _VIOLATIONS = """

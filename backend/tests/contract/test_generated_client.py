@@ -14,7 +14,7 @@ from textwrap import dedent
 import httpx
 import pytest
 
-from tests.factories import RegistrationFactory, TaskFactory
+from tests.support.factories import RegistrationFactory, TaskFactory
 
 BACKEND = Path(__file__).parents[2]
 GENERATOR = BACKEND / ".venv-generator" / "bin"

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.accounts import Account, error_code
-from tests.operations import operations_of
+from tests.support.accounts import Account, error_code
+from tests.support.operations import operations_of
 
 VARYING = {"x-request-id", "ratelimit"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import Account, register
+from tests.support.accounts import Account, register
 
 
 async def test_every_answer_forbids_guessing_its_type_and_keeping_it(

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from duly import cli
 from duly.core import errors
 from duly.schemas.errors import ErrorEnvelope
-from tests.operations import Operation, operations_of, whole_schema
+from tests.support.operations import Operation, operations_of, whole_schema
 
 WRITTEN = Path(__file__).parents[3] / "docs" / "openapi.yaml"
 
@@ -41,7 +41,13 @@ OPERATIONS = {
     "complete_task": "POST /api/v1/tasks/{task_id}/complete",
     "reopen_task": "POST /api/v1/tasks/{task_id}/reopen",
     "restore_task": "POST /api/v1/tasks/{task_id}/restore",
-    "run_task_batch": "POST /api/v1/tasks/batch",
+    "create_label": "POST /api/v1/labels",
+    "list_labels": "GET /api/v1/labels",
+    "get_label": "GET /api/v1/labels/{label_id}",
+    "replace_label": "PUT /api/v1/labels/{label_id}",
+    "update_label": "PATCH /api/v1/labels/{label_id}",
+    "delete_label": "DELETE /api/v1/labels/{label_id}",
+    "run_batch": "POST /api/v1/batch",
     "sync_changes": "GET /api/v1/sync",
     "stream_events": "GET /api/v1/events",
     "check_liveness": "GET /health/live",
@@ -58,11 +64,10 @@ ALIASES = {
     "complete_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/complete",
     "reopen_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/reopen",
     "restore_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/restore",
-    "run_user_task_batch": "POST /api/v1/users/{user_id}/tasks/batch",
 }
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 SIGN_IN = {"register", "login", "login_with_form", "refresh"}
-REPEATABLE = {"create_task", "create_user_task", "run_task_batch", "run_user_task_batch"}
+REPEATABLE = {"create_task", "create_user_task", "create_label", "run_batch"}
 CONFLICTS = {"register", "update_me", *REPEATABLE}
 SYNC = {"sync_changes", "stream_events"}
 # What can be answered without an error in more than one way.
@@ -73,6 +78,9 @@ ANSWERS = {
     "list_user_tasks": {"200", "304"},
     "get_task": {"200", "304"},
     "get_user_task": {"200", "304"},
+    "create_label": {"200", "201"},
+    "list_labels": {"200", "304"},
+    "get_label": {"200", "304"},
 }
 
 # The error table of the contract.
@@ -112,9 +120,9 @@ def expected_errors(operation: Operation) -> set[int]:
 def expected_refusals(operation: Operation) -> set[int]:
     """The statuses with which an operation answers what is well-formed."""
     statuses = set()
-    if "{task_id}" in operation.path or "{session_id}" in operation.path:
+    if re.search(r"\{(task|label|session)_id\}", operation.path):
         statuses |= {404}
-    if "{task_id}" in operation.path and operation.method != "GET":
+    if re.search(r"\{(task|label)_id\}", operation.path) and operation.method != "GET":
         statuses |= {412, 428}
     if "{user_id}" in operation.path:
         statuses |= {403}
@@ -171,7 +179,7 @@ async def test_requests_have_no_default_and_responses_have_every_field(app: Fast
         assert not [field for field, spec in fields.items() if "default" in spec], name
         if name in received and name != "ErrorDetails":
             # A batch returns only the texts that its operation has set.
-            optional = {"title", "description"} if name == "TaskResult" else set()
+            optional = {"title", "description"} if name == "ShortTask" else set()
             assert set(schema.get("required", ())) == set(fields) - optional, name
     assert "required" not in schemas["ErrorDetails"]
     assert schemas["TaskCreate"]["required"] == ["title"]
@@ -190,7 +198,7 @@ def components_of(app: FastAPI, part: str) -> set[str]:
         found.add(name)
         left |= references_in(schema["components"]["schemas"][name]) - found
     # The order of a list is neither: it is a parameter.
-    return found | ({"TaskSort"} if part == "requestBody" else set())
+    return found | ({"TaskSort", "LabelSort"} if part == "requestBody" else set())
 
 
 def references_in(value: Any) -> set[str]:
@@ -199,12 +207,12 @@ def references_in(value: Any) -> set[str]:
 
 async def test_changes_and_operations_are_discriminated_unions(app: FastAPI) -> None:
     schemas = app.openapi()["components"]["schemas"]
-    operation = schemas["Batch"]["properties"]["operations"]["items"]
 
     for union, name in (
-        (schemas["Change"], "op"),
+        (schemas["TaskChange"], "op"),
+        (schemas["LabelChange"], "op"),
         (schemas["StreamedEvent"], "event"),
-        (operation, "op"),
+        (schemas["Result"], "type"),
     ):
         assert union["discriminator"]["propertyName"] == name
         assert {item["$ref"] for item in union["oneOf"]} == set(
@@ -353,7 +361,7 @@ async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> No
     by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
 
     aliases = {name: spec for name, spec in by_id.items() if "_user_task" in name}
-    assert len(aliases) == 10
+    assert len(aliases) == 9
     for name, spec in aliases.items():
         original = by_id[name.replace("_user_", "_")]
         assert spec.get("requestBody") == original.get("requestBody")

@@ -8,7 +8,7 @@ import pytest
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.typescript import CLIENTS, MODULES, run
+from tests.support.typescript import CLIENTS, MODULES, run
 
 pytestmark = pytest.mark.skipif(
     not MODULES.exists(), reason="the npm tools are not installed: run `make test`"

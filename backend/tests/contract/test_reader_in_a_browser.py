@@ -14,10 +14,10 @@ import httpx
 import psycopg
 import pytest
 
-from tests.accounts import API
-from tests.browsers import chromium
-from tests.factories import RegistrationFactory
-from tests.servers import Server, serving
+from tests.support.accounts import API
+from tests.support.browsers import chromium
+from tests.support.factories import RegistrationFactory
+from tests.support.servers import Server, serving
 
 DOCS = Path(__file__).parents[3] / "docs" / "sync.md"
 PATIENCE = 30.0

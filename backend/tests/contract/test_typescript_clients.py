@@ -11,8 +11,8 @@ import pytest
 from duly.core.config import Settings
 from duly.core.errors import error_codes
 from duly.main import create_app
-from tests.servers import serving
-from tests.typescript import CLIENTS, MODULES, run
+from tests.support.servers import serving
+from tests.support.typescript import CLIENTS, MODULES, run
 
 pytestmark = pytest.mark.skipif(
     not MODULES.exists(), reason="the npm tools are not installed: run `make test`"

@@ -20,7 +20,7 @@ from tests.hostile.corpus import (
     VALUES,
 )
 from tests.hostile.samples import Fields, Sample, Sampler, fields_of, with_value
-from tests.operations import Operation
+from tests.support.operations import Operation
 
 _TWICE = f"{MARK}%00"
 _NUL = b'"%s\\u0000"' % MARK.encode()

@@ -16,8 +16,8 @@ from pathlib import Path
 from duly.core.config import Settings
 from duly.database import embedded, migrations
 from duly.main import create_app
-from tests.operations import whole_schema
-from tests.servers import serving
+from tests.support.operations import whole_schema
+from tests.support.servers import serving
 
 FUZZ = Path(__file__).with_name("fuzz")
 PROGRAM = Path(__file__).parents[2] / ".venv-fuzz" / "bin" / "schemathesis"

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from fastapi import FastAPI
 
-from tests.operations import Operation, operations_of
+from tests.support.operations import Operation, operations_of
 
 Fields = tuple[str | int, ...]
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -124,9 +124,13 @@ class Sampler:
 
     def _array(self, schema: dict[str, Any]) -> list[Any]:
         """One item of each kind."""
-        items = schema["items"]
-        kinds = items.get("oneOf") or items.get("anyOf") or [items]
-        return [self.value(kind, "") for kind in kinds]
+        return [self.value(kind, "") for kind in self._kinds(schema["items"])]
+
+    def _kinds(self, schema: dict[str, Any]) -> list[dict[str, Any]]:
+        if "$ref" in schema:
+            schema = self._schemas[schema["$ref"].rpartition("/")[2]]
+        kinds = schema.get("oneOf") or schema.get("anyOf")
+        return [one for kind in kinds for one in self._kinds(kind)] if kinds else [schema]
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
         names = dict(schema["properties"])
@@ -143,6 +147,8 @@ def _text(schema: dict[str, Any]) -> str:
             return str(uuid4())
         case "timezone":
             return "Europe/Rome"
+    if "pattern" in schema and "examples" in schema:
+        return str(schema["examples"][0])
     return "password" if schema.get("pattern") == "^password$" else f"t{uuid4().hex}"
 
 

@@ -3,7 +3,6 @@
 `make hostile` throws all of it; `make test` a part, another each time.
 """
 
-import os
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -12,52 +11,53 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
+from tests.hostile.attacked_account import UNLIMITED, AttackedAccount, connect
 from tests.hostile.attacks import attacks_on
-from tests.hostile.siege import UNLIMITED, Siege, connect
-from tests.instances import running
+from tests.support.instances import running
 
-SHARE = float(os.environ.get("DULY_HOSTILE_SHARE", "0.04"))
-SEED = int(os.environ.get("DULY_HOSTILE_SEED", random.randrange(2**32)))
+SHARE = 0.02
 
 
 @pytest.fixture
-async def siege(settings: Settings, dsn: str, address: str) -> AsyncIterator[Siege]:
+async def attacked(settings: Settings, dsn: str, address: str) -> AsyncIterator[AttackedAccount]:
     unlimited = settings.model_copy(update=UNLIMITED)
     async with running(unlimited, address) as client, await connect(dsn) as connection:
         transport = client._transport
         assert isinstance(transport, httpx.ASGITransport)
-        siege = Siege(transport.app, client, connection)
-        await siege.begin()
-        yield siege
+        attacked = AttackedAccount(transport.app, client, connection)
+        await attacked.begin()
+        yield attacked
 
 
-async def test_every_operation_can_be_exercised(siege: Siege) -> None:
+async def test_every_operation_can_be_exercised(attacked: AttackedAccount) -> None:
     """What no good request is known for is not attacked either: then this fails, not silently."""
-    for operation in siege.sampler.operations:
-        await siege.begin()
-        answer = await siege.send(siege.sampler_of(operation).sample(operation))
+    for operation in attacked.sampler.operations:
+        await attacked.begin()
+        answer = await attacked.send(attacked.sampler_of(operation).sample(operation))
         assert answer.status < 400, (operation.id, answer)
 
 
-async def test_every_place_is_attacked(siege: Siege) -> None:
-    for operation in siege.sampler.operations:
-        places = {attack.place for attack in attacks_on(siege.sampler_of(operation), operation)}
+async def test_every_place_is_attacked(attacked: AttackedAccount) -> None:
+    for operation in attacked.sampler.operations:
+        places = {attack.place for attack in attacks_on(attacked.sampler_of(operation), operation)}
         for item in operation.spec.get("parameters", ()):
             assert f"{item['in']}.{item['name']}" in places
         assert ("body" in places, "header.authorization" in places) == (True, True)
         if operation.body_type is not None:
-            names = siege.sampler.body(operation)
+            names = attacked.sampler.body(operation)
             assert {f"body.{name}" for name in names} <= places
 
 
-async def test_no_operation_is_impressed(siege: Siege) -> None:
-    rng = random.Random(SEED)
+async def test_no_operation_is_impressed(
+    attacked: AttackedAccount, run_seed: int, pytestconfig: pytest.Config
+) -> None:
+    rng, share = random.Random(run_seed), pytestconfig.getoption("share") or SHARE
     sent = 0
-    for operation in siege.sampler.operations:
-        await siege.begin()
-        for attack in attacks_on(siege.sampler_of(operation), operation):
-            if rng.random() < SHARE:
-                await siege.strike(attack)
+    for operation in attacked.sampler.operations:
+        await attacked.begin()
+        for attack in attacks_on(attacked.sampler_of(operation), operation):
+            if rng.random() < share:
+                await attacked.strike(attack)
                 sent += 1
     assert sent > 0
-    sys.stderr.write(f"{sent} attacks, seed {SEED}\n")
+    sys.stderr.write(f"{sent} attacks, seed {run_seed}\n")

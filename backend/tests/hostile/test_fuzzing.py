@@ -8,8 +8,8 @@ import pytest
 from duly.core.config import Settings
 from duly.main import create_app
 from tests.hostile.fuzzing import PROGRAM, UNLIMITED, fuzz
-from tests.operations import operations_of
-from tests.servers import serving
+from tests.support.operations import operations_of
+from tests.support.servers import serving
 
 _FEW = 8
 # One that makes a thing and one that reads it, so that there is a state to go through.

@@ -11,11 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from duly.schemas.base import RequestBody
 from duly.schemas.messages import message_of
-from tests.accounts import Account, error_code
+from tests.hostile.attacked_account import PLACEHOLDERS, is_plain
 from tests.hostile.attacks import attacks_on
 from tests.hostile.corpus import JSON, TEXTS
 from tests.hostile.samples import Sampler
-from tests.hostile.siege import PLACEHOLDERS, is_plain
+from tests.support.accounts import Account, error_code
 
 # The error types that the corpus must provoke.
 TYPES = {
@@ -114,15 +114,18 @@ async def test_every_message_is_plain(app: FastAPI) -> None:
             "body.id: Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
         ),
         ("POST", "/tasks", {"title": "t", "colour": 1}, "body.colour: Unknown field"),
-        ("POST", "/tasks/batch", {"operations": []}, "body.operations: Must not be empty"),
-        ("POST", "/tasks/batch", {"operations": {}}, "body.operations: Must be an array"),
+        ("POST", "/batch", {"operations": []}, "body.operations: Must not be empty"),
+        ("POST", "/batch", {"operations": {}}, "body.operations: Must be an array"),
         (
             "POST",
-            "/tasks/batch",
-            {"operations": [{"op": "burn"}]},
-            "body.operations.0: Must have op set to one of: create, update, delete, complete, reopen",
+            "/batch",
+            {"operations": [{"op": "burn", "type": "task"}]},
+            (
+                "body.operations.0.task: Must have op set to one of: "
+                "create, update, delete, complete, reopen, restore"
+            ),
         ),
-        ("POST", "/tasks/batch", {"operations": [{}]}, "body.operations.0: Must have op"),
+        ("POST", "/batch", {"operations": [{}]}, "body.operations.0: Must have type"),
         ("GET", "/tasks?limit=0", None, "query.limit: Must be 1 or more"),
         ("GET", "/tasks?limit=1001", None, "query.limit: Must be 100 or less"),
         ("GET", "/tasks?limit=x", None, "query.limit: Must be a whole number in digits"),

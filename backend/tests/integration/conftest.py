@@ -9,8 +9,8 @@ import pytest
 
 from duly.core.config import Settings
 from duly.services import hub
-from tests.instances import running
-from tests.workers import Worker, worker_settings
+from tests.support.instances import running
+from tests.support.workers import Worker, worker_settings
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute, holding_account, somebody_waits_for
+from duly.services.resource_types import RESOURCE_TYPES
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
+from tests.support.resources import body_for
 
 
 async def delete(account: Account, **fields: Any) -> httpx.Response:
@@ -42,6 +44,8 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
 
 async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None:
     erased, trashed = await alice.create_task(), await alice.create_task()
+    for kind in RESOURCE_TYPES:
+        await alice.post(f"/{kind.plural}", body_for(kind, "kept"))
     await alice.delete(f"/tasks/{erased['id']}?permanent=true")
     await alice.delete(f"/tasks/{trashed['id']}")
     await alice.post("/tasks", {"title": "t"}, headers={"Idempotency-Key": "k"})

@@ -6,12 +6,13 @@ from uuid import uuid4
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.recorder import recording
+from duly.database.pool import Transaction
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.recorder import recording
 
 Operation = dict[str, Any]
-CREATE: Operation = {"op": "create", "task": {"title": "new"}}
+CREATE: Operation = {"op": "create", "type": "task", "data": {"title": "new"}}
 
 
 async def run(
@@ -19,14 +20,14 @@ async def run(
 ) -> list[dict[str, Any]]:
     """The results of a batch that is applied."""
     body = {"operations": operations, "atomic": atomic}
-    response = await account.post("/tasks/batch", body)
+    response = await account.post("/batch", body)
     assert response.status_code == 200, response.text
     assert response.json()["applied"] is True
     results = response.json()["results"]
     assert len(results) == len(operations)
     for result in results:
         assert (result["error"] is None) == (result["status"] < 400)
-        assert (result["task"] is None) == (result["status"] not in {200, 201})
+        assert (result["data"] is None) == (result["status"] not in {200, 201})
     return list(results)
 
 
@@ -59,14 +60,14 @@ async def test_every_operation_does_as_its_route_does(alice: Account) -> None:
     results = await run(
         alice,
         CREATE,
-        {"op": "update", **this, "changes": {"title": "new", "description": None}},
-        {"op": "complete", **this},
-        {"op": "reopen", **this},
-        {"op": "delete", **this},
+        {"op": "update", "type": "task", **this, "data": {"title": "new", "description": None}},
+        {"op": "complete", "type": "task", **this},
+        {"op": "reopen", "type": "task", **this},
+        {"op": "delete", "type": "task", **this},
     )
 
     assert statuses(results) == [201, 200, 200, 200, 204]
-    created, updated, completed, reopened, _ = (result["task"] for result in results)
+    created, updated, completed, reopened, _ = (result["data"] for result in results)
     assert (await alice.get(f"/tasks/{created['id']}")).json() == created
     assert (updated["title"], updated["description"]) == ("new", None)
     assert completed["is_completed"] is True
@@ -82,12 +83,18 @@ async def test_one_that_fails_fails_alone(alice: Account) -> None:
 
     results = await run(
         alice,
-        {"op": "complete", "id": str(uuid4())},
-        {"op": "create", "task": {"title": "other", "id": task["id"]}},
-        {"op": "update", "id": task["id"], "if_match": 9, "changes": {"title": "lost"}},
-        {"op": "delete", "id": task["id"], "if_match": 1},
-        {"op": "reopen", "id": task["id"]},
-        {"op": "create", "task": {"title": "other", "id": task["id"]}},
+        {"op": "complete", "type": "task", "id": str(uuid4())},
+        {"op": "create", "type": "task", "data": {"title": "other", "id": task["id"]}},
+        {
+            "op": "update",
+            "type": "task",
+            "id": task["id"],
+            "if_match": 9,
+            "data": {"title": "lost"},
+        },
+        {"op": "delete", "type": "task", "id": task["id"], "if_match": 1},
+        {"op": "reopen", "type": "task", "id": task["id"]},
+        {"op": "create", "type": "task", "data": {"title": "other", "id": task["id"]}},
         CREATE,
     )
 
@@ -102,71 +109,94 @@ async def test_one_that_fails_fails_alone(alice: Account) -> None:
         None,
     ]
     # Only what changed something took a number.
-    assert results[-1]["task"]["version"] == 3
+    assert results[-1]["data"]["version"] == 3
 
 
-async def test_a_later_operation_can_name_what_an_earlier_one_creates(alice: Account) -> None:
-    mine = str(uuid4())
+async def test_later_operation_can_name_what_an_earlier_one_creates(alice: Account) -> None:
+    milk, bread = str(uuid4()), str(uuid4())
     results = await run(
         alice,
-        {"op": "create", "ref": "milk", "task": {"title": "milk"}},
-        {"op": "create", "ref": "own", "task": {"title": "own", "id": mine}},
-        {"op": "complete", "ref": "milk"},
-        {"op": "update", "ref": "own", "changes": {"title": "bread"}},
-        {"op": "complete", "id": mine},
-        {"op": "delete", "ref": "milk"},
-        {"op": "reopen", "ref": "milk"},
+        {"op": "create", "type": "task", "data": {"title": "milk", "id": milk}},
+        {"op": "create", "type": "task", "data": {"title": "rye", "id": bread}},
+        {"op": "complete", "type": "task", "id": milk},
+        {"op": "update", "type": "task", "id": bread, "data": {"title": "bread"}},
+        {"op": "complete", "type": "task", "id": bread},
+        {"op": "delete", "type": "task", "id": milk},
+        {"op": "reopen", "type": "task", "id": milk},
+        {"op": "restore", "type": "task", "id": milk},
+        {"op": "delete", "type": "task", "id": milk, "data": {"permanent": True}},
+        {"op": "restore", "type": "task", "id": milk},
     )
 
-    assert statuses(results) == [201, 201, 200, 200, 200, 204, 404]
-    assert results[2]["task"]["id"] == results[0]["task"]["id"]
+    assert statuses(results) == [201, 201, 200, 200, 200, 204, 404, 200, 204, 404]
+    assert results[7]["data"]["is_completed"] is True
     [left] = (await alice.get("/tasks")).json()["items"]
-    assert (left["id"], left["title"], left["is_completed"]) == (mine, "bread", True)
-    assert left == {**results[1]["task"], **results[3]["task"], **results[4]["task"]}
+    assert (left["id"], left["title"], left["is_completed"]) == (bread, "bread", True)
+    assert left == {**results[1]["data"], **results[3]["data"], **results[4]["data"]}
 
 
-async def test_a_ref_to_what_could_not_be_created_finds_nothing(alice: Account) -> None:
-    taken = await alice.create_task()
-
+async def test_operations_on_all_resource_types_share_one_batch(alice: Account) -> None:
+    label, task = str(uuid4()), str(uuid4())
     results = await run(
         alice,
-        {"op": "create", "ref": "x", "task": {"title": "t", "id": taken["id"]}},
-        {"op": "complete", "ref": "x"},
+        {"op": "create", "type": "label", "data": {"name": "errand", "id": label}},
+        {"op": "create", "type": "task", "data": {"title": "milk", "id": task}},
+        {"op": "update", "type": "label", "id": label, "data": {"color": "#4f46e5"}},
+        {"op": "complete", "type": "task", "id": label},
+        {"op": "delete", "type": "label", "id": task},
+        {"op": "delete", "type": "label", "id": label},
     )
 
-    assert statuses(results) == [409, 404]
+    assert statuses(results) == [201, 201, 200, 404, 404, 204]
+    assert [result["type"] for result in results] == ["label", "task", "label", "task"] + [
+        "label"
+    ] * 2
+    assert results[2]["data"] == {
+        **results[0]["data"],
+        "color": "#4f46e5",
+        "version": 3,
+        "updated_at": results[2]["data"]["updated_at"],
+    }
+    assert (await alice.get("/labels")).json()["items"] == []
 
 
-async def test_a_ref_names_what_the_same_create_made_before(alice: Account) -> None:
-    create = {"op": "create", "ref": "x", "task": {"title": "t", "id": str(uuid4())}}
-    [first] = await run(alice, create)
+async def test_quota_that_a_later_deletion_frees_is_still_reached(
+    settings: Settings, alice: Account
+) -> None:
+    async with recording(settings.model_copy(update={"max_tasks": 1}), alice) as (there, _):
+        task = await there.create_task()
+        results = await run(
+            there,
+            CREATE,
+            {"op": "delete", "type": "task", "id": task["id"], "data": {"permanent": True}},
+            CREATE,
+            CREATE,
+        )
 
-    results = await run(alice, create, {"op": "complete", "ref": "x"})
-
-    assert statuses(results) == [200, 200]
-    assert results[0]["task"] == without_texts(first["task"])
-    assert results[1]["task"]["id"] == first["task"]["id"]
+    assert statuses(results) == [403, 204, 201, 403]
 
 
 async def test_a_version_may_be_one_that_the_batch_itself_makes(alice: Account) -> None:
     task = await alice.create_task()
-    this = {"op": "update", "id": task["id"]}
+    this = {"op": "update", "type": "task", "id": task["id"]}
 
     results = await run(
         alice,
-        {**this, "if_match": 1, "changes": {"title": "a"}},
-        {**this, "if_match": 1, "changes": {"title": "b"}},
-        {**this, "if_match": 2, "changes": {"title": "c"}},
+        {**this, "if_match": 1, "data": {"title": "a"}},
+        {**this, "if_match": 1, "data": {"title": "b"}},
+        {**this, "if_match": 2, "data": {"title": "c"}},
     )
 
     assert statuses(results) == [200, 412, 200]
-    assert results[2]["task"]["title"] == "c"
+    assert results[2]["data"]["title"] == "c"
 
 
 async def test_an_atomic_batch_is_done_whole(alice: Account) -> None:
     task = await alice.create_task()
 
-    results = await run(alice, CREATE, {"op": "complete", "id": task["id"]}, atomic=True)
+    results = await run(
+        alice, CREATE, {"op": "complete", "type": "task", "id": task["id"]}, atomic=True
+    )
 
     assert statuses(results) == [201, 200]
     assert len((await alice.get("/tasks")).json()["items"]) == 2
@@ -180,23 +210,23 @@ async def test_an_atomic_batch_that_fails_leaves_nothing(
     before = await stored(dsn, alice)
     operations = [
         CREATE,
-        {"op": "delete", "id": task["id"]},
-        {"op": "complete", "id": str(uuid4())},
-        {"op": "complete", "id": task["id"]},
+        {"op": "delete", "type": "task", "id": task["id"]},
+        {"op": "complete", "type": "task", "id": str(uuid4())},
+        {"op": "complete", "type": "task", "id": task["id"]},
     ]
     body = {"operations": operations, "atomic": True}
     headers = {"Idempotency-Key": "k"} if has_key else {}
 
-    response = await alice.post("/tasks/batch", body, headers=headers)
+    response = await alice.post("/batch", body, headers=headers)
 
     assert (response.status_code, response.json()["applied"]) == (200, False)
     results = response.json()["results"]
     assert statuses(results) == [424, 424, 404, 404]
     assert codes(results)[:2] == ["BATCH_NOT_APPLIED"] * 2
-    assert all(result["task"] is None for result in results)
+    assert all(result["data"] is None for result in results)
     assert await stored(dsn, alice) == before
     if has_key:
-        again = await alice.post("/tasks/batch", body, headers=headers)
+        again = await alice.post("/batch", body, headers=headers)
         assert again.headers["idempotency-replayed"] == "true"
         assert again.content == response.content
 
@@ -207,24 +237,24 @@ async def test_a_batch_that_changes_nothing_takes_no_revision(alice: Account, ds
 
     results = await run(
         alice,
-        {"op": "reopen", "id": task["id"]},
-        {"op": "update", "id": task["id"], "changes": {}},
-        {"op": "delete", "id": str(uuid4())},
+        {"op": "reopen", "type": "task", "id": task["id"]},
+        {"op": "update", "type": "task", "id": task["id"], "data": {}},
+        {"op": "delete", "type": "task", "id": str(uuid4())},
     )
 
     assert statuses(results) == [200, 200, 404]
-    assert results[0]["task"] == results[1]["task"] == without_texts(task)
+    assert results[0]["data"] == results[1]["data"] == without_texts(task)
     assert await stored(dsn, alice) == before
 
 
 @pytest.mark.parametrize(
     ("operation", "texts"),
     [
-        ({"op": "update", "changes": {"title": "new"}}, {"title": "new"}),
-        ({"op": "update", "changes": {"description": None}}, {"description": None}),
-        ({"op": "update", "changes": {"is_completed": True}}, {}),
-        ({"op": "complete"}, {}),
-        ({"op": "reopen"}, {}),
+        ({"op": "update", "type": "task", "data": {"title": "new"}}, {"title": "new"}),
+        ({"op": "update", "type": "task", "data": {"description": None}}, {"description": None}),
+        ({"op": "update", "type": "task", "data": {"is_completed": True}}, {}),
+        ({"op": "complete", "type": "task"}, {}),
+        ({"op": "reopen", "type": "task"}, {}),
     ],
 )
 async def test_result_has_only_the_texts_that_its_operation_has_set(
@@ -235,7 +265,7 @@ async def test_result_has_only_the_texts_that_its_operation_has_set(
     [result] = await run(alice, {**operation, "id": task["id"]})
 
     stored_task = (await alice.get(f"/tasks/{task['id']}")).json()
-    assert result["task"] == {**without_texts(stored_task), **texts}
+    assert result["data"] == {**without_texts(stored_task), **texts}
 
 
 OTHER = str(uuid4())
@@ -246,47 +276,64 @@ OTHER = str(uuid4())
     [
         ([], "body.operations"),
         ([CREATE] * 101, "body.operations"),
-        ([{**CREATE, "op": "replace"}], "body.operations.0"),
-        ([CREATE, {"op": "create"}], "body.operations.1.create.task"),
-        ([{"op": "create", "task": {"title": ""}}], "body.operations.0.create.task.title"),
-        ([{"op": "complete"}], "body.operations.0.complete"),
-        ([{"op": "complete", "id": OTHER, "ref": "x"}], "body.operations.0.complete"),
-        ([{"op": "complete", "id": "x"}], "body.operations.0.complete.id"),
+        ([{**CREATE, "op": "replace"}], "body.operations.0.task"),
+        ([CREATE, {"op": "create", "type": "task"}], "body.operations.1.task.create.data"),
         (
-            [{"op": "complete", "id": OTHER, "if_match": "1"}],
-            "body.operations.0.complete.if_match",
+            [{"op": "create", "type": "task", "data": {"title": ""}}],
+            "body.operations.0.task.create.data.title",
         ),
-        ([{"op": "delete", "id": OTHER, "permanent": True}], "body.operations.0.delete.permanent"),
-        ([{"op": "update", "id": OTHER}], "body.operations.0.update.changes"),
-        ([{"op": "complete", "ref": "x"}], "body"),
-        ([{"op": "complete", "ref": "x"}, {**CREATE, "ref": "x"}], "body"),
-        ([{**CREATE, "ref": "x"}] * 2, "body"),
-        ([{**CREATE, "ref": "x y"}], "body.operations.0.create.ref"),
+        ([{"op": "complete", "type": "task"}], "body.operations.0.task.complete.id"),
+        ([{"op": "complete", "id": OTHER}], "body.operations.0"),
+        ([{"op": "complete", "type": "user", "id": OTHER}], "body.operations.0"),
+        ([{"op": "complete", "type": "label", "id": OTHER}], "body.operations.0.label"),
+        ([{"op": "complete", "type": "task", "id": "x"}], "body.operations.0.task.complete.id"),
+        (
+            [{"op": "complete", "type": "task", "id": OTHER, "if_match": "1"}],
+            "body.operations.0.task.complete.if_match",
+        ),
+        (
+            [{"op": "delete", "type": "task", "id": OTHER, "permanent": True}],
+            "body.operations.0.task.delete.permanent",
+        ),
+        ([{"op": "update", "type": "task", "id": OTHER}], "body.operations.0.task.update.data"),
+        ([{**CREATE, "ref": "x"}], "body.operations.0.task.create.ref"),
     ],
 )
 async def test_a_batch_that_makes_no_sense_is_refused_whole(
     alice: Account, operations: list[Operation], path: str
 ) -> None:
-    response = await alice.post("/tasks/batch", {"operations": operations})
+    response = await alice.post("/batch", {"operations": operations})
 
     assert error_code(response) == "VALIDATION_ERROR"
     assert path in [field["path"] for field in response.json()["error"]["details"]["fields"]]
     assert (await alice.get("/tasks")).json()["items"] == []
 
 
-async def test_a_hundred_operations_cost_no_more_statements_than_one(
-    settings: Settings, alice: Account
+async def test_hundred_operations_take_as_many_round_trips_as_one(
+    alice: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = []
-    async with recording(settings, alice) as (there, sent):
-        for size in (1, 100):
-            ids = [str(uuid4()) for _ in range(size)]
-            creates = [{"op": "create", "task": {"title": "t", "id": one}} for one in ids]
-            changes = [{"op": "complete", "id": one} for one in ids]
-            for operations in (creates, changes):
-                sent.clear()
-                assert max(statuses(await run(there, *operations))) <= 201
-                counts.append(len(sent))
+    trips = 0
 
-    assert counts[:2] == counts[2:]
-    assert max(counts) <= 4
+    def counted(method: Any) -> Any:
+        async def count(*args: Any) -> Any:
+            nonlocal trips
+            trips += 1
+            return await method(*args)
+
+        return count
+
+    for name in ("fetch", "fetch_many"):
+        monkeypatch.setattr(Transaction, name, counted(getattr(Transaction, name)))
+    counts = []
+    for size in (1, 100):
+        ids = [str(uuid4()) for _ in range(size)]
+        for operations in (
+            [{"op": "create", "type": "task", "data": {"title": "t", "id": one}} for one in ids],
+            [{"op": "complete", "type": "task", "id": one} for one in ids],
+            [{"op": "complete", "type": "task", "id": one} for one in ids],  # changes nothing
+        ):
+            trips = 0
+            assert max(statuses(await run(alice, *operations))) <= 201
+            counts.append(trips)
+
+    assert counts == [1, 1, 2] * 2

@@ -17,9 +17,9 @@ from duly.core.config import load_settings
 from duly.database import embedded, migrations
 from duly.database.names import name_of
 from duly.main import create_app
-from tests.command_line import duly
-from tests.databases import fresh_database
-from tests.programs import free_port, run, the_line
+from tests.support.command_line import duly
+from tests.support.databases import fresh_database
+from tests.support.programs import free_port, run, the_line
 
 pytestmark = pytest.mark.usefixtures("commanded")
 NOWHERE = "postgresql:///duly?host=/nonexistent"
@@ -63,6 +63,28 @@ def test_the_help_lists_what_there_is(command: tuple[str, ...], names: list[str]
     assert [name for name in names if not re.search(rf"(?<!\w){name}\b", shown)] == []
 
 
+def test_flags_have_no_value_in_the_help() -> None:
+    shown = " ".join(duly("restored", "--help").stdout.split())
+
+    assert "--end-sessions Also end every session of every user." in shown
+    assert "<bool>" not in shown
+
+
+@pytest.mark.parametrize("command", [("restored",), ("user", "list")], ids=" ".join)
+def test_command_on_an_outdated_or_missing_schema_fails_as_serve_does(
+    dsn: str, commanded: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    advice = "run `duly migrate` or set DULY_MIGRATE_AT_START=true"
+    with fresh_database(dsn) as database:
+        commanded.setenv("DATABASE_URL", database)
+        commanded.setenv("DULY_PORT", free_port())
+        for fault in ("missing", "out of date"):
+            line = duly(*command).line
+            assert line == f"duly: the database schema is {fault}; {advice}"
+            assert duly("serve").line == line
+            migrations.upgrade(database, "0001")
+
+
 def test_unknown_command_is_a_usage_error() -> None:
     assert duly("launch").status == 2
 
@@ -102,14 +124,14 @@ def test_unknown_setting_is_warned_of_with_the_one_most_like_it(
 def test_env_file_that_is_not_utf8_fails_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"DULY_PORT=\xff\n")
 
-    assert "can't read .env: it must be text in UTF-8" in duly("openapi").line
+    assert "cannot read .env: it must be text in UTF-8" in duly("openapi").line
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everywhere")
 def test_env_file_without_read_permission_fails_in_one_line(tmp_path: Path) -> None:
     (tmp_path / ".env").touch(mode=0o000)
 
-    assert "can't read .env: Permission denied" in duly("openapi").line
+    assert "cannot read .env: Permission denied" in duly("openapi").line
 
 
 # Database URLs that libpq would misread
@@ -163,7 +185,9 @@ def test_unencoded_password_is_refused_without_printing_any_of_it(
         "@127.0.0.1:1/frotz?channel_binding=maybe",
     ],
 )
-@pytest.mark.parametrize("command", [("serve",), ("migrate",), ("user", "list")], ids=str)
+@pytest.mark.parametrize(
+    "command", [("serve",), ("migrate",), ("restored",), ("user", "list")], ids=str
+)
 def test_failed_connection_does_not_print_the_password(
     commanded: pytest.MonkeyPatch, command: tuple[str, ...], rest: str
 ) -> None:
@@ -223,7 +247,7 @@ def test_migrating_a_database_that_can_not_be_reached_fails_in_one_line(
 ) -> None:
     commanded.setenv("DATABASE_URL", NOWHERE)
 
-    assert "can't be reached" in duly("migrate").line
+    assert "cannot be reached" in duly("migrate").line
 
 
 def test_migrating_a_database_without_the_right_to_fails_in_one_line(
@@ -307,7 +331,7 @@ def test_command_without_a_database_is_refused_and_creates_none(
 def test_unreadable_data_directory_is_not_taken_for_a_missing_one(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o000)
 
-    assert "can't read" in duly("user", "list").line
+    assert "cannot read" in duly("user", "list").line
 
 
 def test_commands_name_the_embedded_database_and_share_it_with_a_server(
@@ -341,11 +365,12 @@ def test_a_wrong_setting_fails_in_one_line_that_names_it(tmp_path: Path) -> None
     assert line.startswith("duly: DULY_PORT: ")
 
 
+@pytest.mark.parametrize("value", ["0", "two", "1.5", ""])
 def test_an_option_with_a_wrong_value_fails_in_one_line_that_names_the_setting(
-    tmp_path: Path,
+    tmp_path: Path, value: str
 ) -> None:
     line = the_line(
-        run("serve", "--workers", "0", "--port", free_port(), data_dir=tmp_path / "data")
+        run("serve", "--workers", value, "--port", free_port(), data_dir=tmp_path / "data")
     )
 
     assert line.startswith("duly: DULY_WORKERS: ")

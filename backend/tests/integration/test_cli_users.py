@@ -9,8 +9,8 @@ import pytest
 
 from duly.database.names import name_of
 from duly.services import revocations
-from tests.accounts import API
-from tests.command_line import Ended, duly
+from tests.support.accounts import API
+from tests.support.command_line import Ended, duly
 
 pytestmark = pytest.mark.usefixtures("commanded")
 PASSWORD = "correct horse battery"

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
-from duly.services import task_lists
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.instances import sweep_all
-from tests.recorder import recording
+from duly.records import pages
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import sweep_all
+from tests.support.recorder import recording
 
 QUERIES: list[dict[str, Any]] = [
     {},
@@ -113,7 +113,7 @@ async def test_each_list_has_a_tag_of_its_own(alice: Account) -> None:
 async def test_any_change_changes_the_tag_of_every_list(alice: Account) -> None:
     task = await alice.create_task()
     path = f"/tasks/{task['id']}"
-    batch = {"operations": [{"op": "create", "task": {"title": "t"}}]}
+    batch = {"operations": [{"op": "create", "type": "task", "data": {"title": "t"}}]}
     steps: list[tuple[str, str, dict[str, Any] | None]] = [
         ("POST", "/tasks", {"title": "t"}),
         ("PATCH", path, {"title": "t"}),
@@ -123,7 +123,7 @@ async def test_any_change_changes_the_tag_of_every_list(alice: Account) -> None:
         ("DELETE", path, None),
         ("POST", f"{path}/restore", None),
         ("DELETE", f"{path}?permanent=true", None),
-        ("POST", "/tasks/batch", batch),
+        ("POST", "/batch", batch),
     ]
     tags = [(await alice.get("/tasks")).headers["etag"]]
 
@@ -140,17 +140,20 @@ async def test_what_changes_nothing_keeps_the_tag(alice: Account, bob: Account) 
     task = await alice.create_task()
     path = f"/tasks/{task['id']}"
     tag = (await alice.get("/tasks")).headers["etag"]
-    fail = {"op": "create", "task": {"title": "t", "id": task["id"]}}
-    atomic = {"operations": [{"op": "complete", "id": task["id"]}, fail], "atomic": True}
-    needless = {"operations": [{"op": "reopen", "id": task["id"]}, fail]}
+    fail = {"op": "create", "type": "task", "data": {"title": "t", "id": task["id"]}}
+    atomic = {
+        "operations": [{"op": "complete", "type": "task", "id": task["id"]}, fail],
+        "atomic": True,
+    }
+    needless = {"operations": [{"op": "reopen", "type": "task", "id": task["id"]}, fail]}
 
     await alice.patch(path, {})
     await alice.patch(path, {"title": "t"}, headers={"If-Match": '"99"'})
     await alice.post(f"{path}/reopen")
     await alice.post(f"{path}/restore")
     await alice.post("/tasks", {"title": "", "id": task["id"]})
-    await alice.post("/tasks/batch", atomic)
-    await alice.post("/tasks/batch", needless)
+    await alice.post("/batch", atomic)
+    await alice.post("/batch", needless)
     await bob.create_task()
 
     assert (await alice.get("/tasks", **if_none_match(tag))).status_code == 304
@@ -182,11 +185,11 @@ async def test_polling_an_unchanged_list_is_one_look_up(
         answer = await there.get("/tasks?q=a&include_total=true", **if_none_match(tag))
 
     assert answer.status_code == 304
-    assert sent == [task_lists._READ_STATE.sql]
+    assert sent == [pages._READ_STATE.sql]
 
 
 async def test_that_look_up_is_one_by_the_primary_key(alice: Account, dsn: str) -> None:
-    query = task_lists._READ_STATE.sql
+    query = pages._READ_STATE.sql
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         # With so few rows, reading them all is as good.
         await connection.execute("SET enable_seqscan = off")

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from duly.api import sync as routes
-from tests.accounts import Account, error_code, register
-from tests.copies import Copy, sync, told
-from tests.database import execute
-from tests.streams import Stream, stream_of, until
-from tests.workers import Worker, hub_of
+from tests.support.accounts import Account, error_code, register
+from tests.support.direct_sql import execute
+from tests.support.streams import Stream, stream_of, until
+from tests.support.sync_copies import Copy, sync, told
+from tests.support.workers import Worker, hub_of
 
 
 @pytest.fixture
@@ -186,14 +186,14 @@ async def test_every_kind_of_write_is_announced(
     stream = await streams.enter_async_context(stream_of(worker.app, alice.headers))
     await stream.ready()
     await until(lambda: worker.hub._is_listening)
-    batch = {"operations": [{"op": "complete", "id": task_id}]}
+    batch = {"operations": [{"op": "complete", "type": "task", "id": task_id}]}
 
     for method, place, body in [
         ("PATCH", path, {"title": "changed"}),
         ("PUT", path, {"title": "replaced"}),
         ("POST", f"{path}/complete", None),
         ("POST", f"{path}/reopen", None),
-        ("POST", "/tasks/batch", batch),
+        ("POST", "/batch", batch),
         ("DELETE", path, None),
         ("POST", f"{path}/restore", None),
         ("DELETE", f"{path}?permanent=true", None),

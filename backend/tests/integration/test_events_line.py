@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import Account, register
-from tests.database import execute
-from tests.instances import running
-from tests.pooler import pooled
-from tests.streams import stream_of, until
-from tests.workers import Worker, hub_of, worker_settings
+from duly.services import hub
+from tests.support.accounts import Account, register
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
+from tests.support.streams import stream_of, until
+from tests.support.workers import Worker, hub_of, worker_settings
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +112,9 @@ async def test_a_failed_announcement_is_made_again(
         await until(lambda: mine._is_listening)
         heard: list[str] = []
         monkeypatch.setattr(mine, "_take", heard.append)
-        door, mine._door = mine._door, None  # type: ignore[assignment]
-        mine.note_change(UUID(alice.id))
-        await asyncio.sleep(0.1)
-        mine._door = door
+        with monkeypatch.context() as patch:
+            patch.setattr(hub, "_NOTIFY", None)
+            mine.note_change(UUID(alice.id))
+            await asyncio.sleep(0.1)
 
         await until(lambda: any(UUID(alice.id).hex in payload for payload in heard))

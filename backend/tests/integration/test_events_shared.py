@@ -16,13 +16,13 @@ from duly.database.pool import Pool
 from duly.database.scope import UserScope
 from duly.services import feeds, sync
 from duly.services.feeds import Feed, Page
-from tests.accounts import Account, error_code
-from tests.copies import Copy
-from tests.database import execute
-from tests.instances import running
-from tests.pooler import pooled
-from tests.streams import PATIENCE, Stream, stream_of, until
-from tests.workers import hub_of, worker_settings
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
+from tests.support.streams import PATIENCE, Stream, stream_of, until
+from tests.support.sync_copies import Copy
+from tests.support.workers import hub_of, worker_settings
 
 MANY = 100
 
@@ -181,8 +181,11 @@ async def test_streams_that_are_behind_read_larger_pages(
 ) -> None:
     copy = Copy()
     await copy.pull(alice)
-    operations = [{"op": "create", "task": {"title": f"task {number}"}} for number in range(100)]
-    await alice.post("/tasks/batch", {"operations": operations})
+    operations = [
+        {"op": "create", "type": "task", "data": {"title": f"task {number}"}}
+        for number in range(100)
+    ]
+    await alice.post("/batch", {"operations": operations})
     queries = Queries(app, monkeypatch)
 
     async with stream_of(app, alice.headers, token=copy.token or "") as stream:
@@ -296,8 +299,11 @@ async def test_pages_of_large_changes_are_bounded_and_lead_on(
     alice: Account, scope: UserScope
 ) -> None:
     start = await sync.read_position(scope)
-    operations = [{"op": "create", "task": {"title": f"task {number}"}} for number in range(60)]
-    await alice.post("/tasks/batch", {"operations": operations})
+    operations = [
+        {"op": "create", "type": "task", "data": {"title": f"task {number}"}}
+        for number in range(60)
+    ]
+    await alice.post("/batch", {"operations": operations})
 
     def large(step: sync.Step) -> bytes:
         return encoded(step).rstrip() + b" " * 9_000 + b"\n"

@@ -5,8 +5,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code
-from tests.database import execute
+from tests.support.accounts import API, Account, error_code
+from tests.support.direct_sql import execute
 
 
 async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Account) -> None:
@@ -18,13 +18,13 @@ async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Accoun
 
     assert response.status_code == 200
     export = response.json()
-    assert set(export) == {"user", "sessions", "tasks", "trash"}
+    assert set(export) == {"user", "sessions", "tasks", "labels", "trash"}
     assert export["user"] == (await alice.get("/users/me")).json()
     assert export["sessions"] == (await alice.get("/auth/sessions")).json()["items"]
     by_id = {task["id"]: task for task in export["tasks"]}
     assert len(export["tasks"]) == 3
     assert by_id == {task["id"]: task for task in [done, *tasks[1:]]}
-    assert export["trash"] == []
+    assert export["trash"] == export["labels"] == []
 
 
 async def test_an_export_of_nothing_is_complete(alice: Account) -> None:

@@ -18,16 +18,15 @@ from pydantic import SecretStr
 from duly.api import middleware
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
-from duly.database import migrations
 from duly.database.scope import _SNAPSHOT
-from duly.database.statements import USER_ID
-from duly.services import exports, nouns, tombstones
+from duly.records.changes import erasing
+from duly.records.export import _page
+from duly.services import exports, tasks
 from duly.services.context import Caller
-from duly.services.tasks import _EXPORT
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute, somebody_waits_for
-from tests.databases import fresh_database
-from tests.instances import captured_logs, running
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute, somebody_waits_for
+from tests.support.instances import captured_logs, running
 
 
 async def fill(dsn: str, account: Account, count: int, description: str = "") -> None:
@@ -189,11 +188,11 @@ async def test_export_that_gets_no_turn_is_unavailable(
 async def test_export_changes_nothing_in_its_snapshot(app: FastAPI, alice: Account) -> None:
     task = await alice.create_task()
     scope = app.state.context.across_users.user(UUID(alice.id))
-    erase = tombstones.erase(nouns.TASKS, nouns.TASKS.table.c.user_id == USER_ID)
+    erase = erasing(tasks.TYPE).of(UUID(task["id"]), None)
 
     with pytest.raises(ServiceUnavailable) as refused:
         async with scope.snapshot(timeout=5) as snapshot:
-            await snapshot.one(erase)
+            await snapshot.one(erase.statement, **erase.params)
 
     assert isinstance(refused.value.__cause__, ReadOnlySqlTransaction)
     assert (await alice.get(f"/tasks/{task['id']}")).status_code == 200
@@ -222,8 +221,7 @@ async def test_export_without_space_for_its_file_is_unavailable(
 
 @pytest.fixture
 def own_dsn(dsn: str) -> Iterator[str]:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         yield own
 
 
@@ -256,8 +254,9 @@ async def test_export_reads_an_index_before_there_are_statistics(
     async with await psycopg.AsyncConnection.connect(own_dsn) as connection:
         for setting in _SNAPSHOT:
             await connection.execute(setting)
-        explain = b"EXPLAIN " + _EXPORT.sql
-        rows = await connection.execute(explain, {**_EXPORT.constants, **params})
+        statement = _page(tasks.TYPE)
+        explain = b"EXPLAIN " + statement.sql
+        rows = await connection.execute(explain, {**statement.constants, **params})
         plan = "\n".join(row[0] for row in await rows.fetchall())
 
     assert "pk_tasks" in plan

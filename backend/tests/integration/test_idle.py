@@ -8,18 +8,16 @@ import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.database import migrations
 from duly.services import maintenance
-from tests.database import execute
-from tests.databases import fresh_database
-from tests.instances import running
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute
+from tests.support.instances import running
 
 
 @pytest.fixture
 def own_dsn(dsn: str) -> Iterator[str]:
     """A database that nobody else sweeps."""
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         yield own
 
 

@@ -6,8 +6,8 @@ import psycopg
 from fastapi import FastAPI
 
 from duly.services.maintenance import sweep
-from tests.accounts import Account
-from tests.instances import sweep_all
+from tests.support.accounts import Account
+from tests.support.instances import sweep_all
 
 
 async def test_expired_sessions_and_revocations_are_swept(

@@ -19,7 +19,7 @@ from duly.database import migrations
 from duly.models import metadata
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
-from tests.databases import fresh_database, schema_of
+from tests.support.databases import fresh_database, schema_of
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def newest() -> str:
 @pytest.mark.parametrize("work", [migrations.upgrade, migrations.downgrade, migrations.is_current])
 def test_a_database_that_can_not_be_reached_is_one_line(work: object) -> None:
     assert callable(work)
-    with pytest.raises(StartupError, match=r"^the database can't be reached: [^\n]+$"):
+    with pytest.raises(StartupError, match=r"^the database cannot be reached: [^\n]+$"):
         work("postgresql:///duly?host=/nonexistent")
 
 

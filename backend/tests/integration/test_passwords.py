@@ -9,10 +9,10 @@ import pytest
 
 from duly.core.config import Settings
 from duly.core.security import hash_password
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute, holding_account, somebody_waits_for
-from tests.factories import RegistrationFactory
-from tests.instances import running
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import running
 
 NEW = "a brand-new passphrase"
 

@@ -14,10 +14,12 @@ from pydantic import SecretStr
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database import connections
+from duly.database.connections import Prepared
 from duly.database.pool import Pool
-from tests.accounts import Account, register
-from tests.database import execute
-from tests.instances import running
+from tests.support.accounts import Account, register
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
 
 PID = b"SELECT pg_backend_pid() AS pid"
 SLEEP = b"SELECT pg_sleep(60) AS tired"
@@ -309,9 +311,9 @@ async def test_unavailable_says_when_to_try_again() -> None:
     assert ServiceUnavailable().headers["Retry-After"]
 
 
-@pytest.mark.parametrize(("prepared", "count"), [(False, 0), (True, 1)])
-async def test_statements_are_prepared_on_the_server_only_where_the_setting_says_so(
-    dsn: str, pools: AsyncExitStack, prepared: bool, count: int
+@pytest.mark.parametrize(("prepared", "count"), [("off", 0), ("on", 1), ("auto", 1)])
+async def test_statements_are_prepared_on_direct_connections_as_the_setting_says(
+    dsn: str, pools: AsyncExitStack, prepared: Prepared, count: int
 ) -> None:
     pool = await open_pool(pools, dsn, prepared=prepared)
 
@@ -323,9 +325,26 @@ async def test_statements_are_prepared_on_the_server_only_where_the_setting_says
     assert await pool.fetch(found, {}) == [{"count": count}]
 
 
-@pytest.mark.parametrize("prepared", [False, True])
+async def test_statements_are_not_prepared_behind_a_pooler(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    with pooled(dsn, size=2) as through:
+        pool = await open_pool(pools, through, prepared="auto")
+        await asyncio.gather(*(pool.fetch(b"SELECT pg_sleep(0.05)", {}) for _ in range(4)))
+
+        for number in range(40):
+            (row,) = await pool.fetch(b"SELECT %(number)s::int AS pooled", {"number": number})
+            assert row == {"pooled": number}
+
+        found = b"SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%AS pooled'"
+        for _ in range(4):
+            assert await pool.fetch(found, {}) == [{"count": 0}]
+        await pool.close()
+
+
+@pytest.mark.parametrize("prepared", ["off", "on"])
 async def test_the_application_works_with_and_without_prepared_statements(
-    settings: Settings, address: str, prepared: bool
+    settings: Settings, address: str, prepared: Prepared
 ) -> None:
     async with running(settings, address, prepared_statements=prepared) as client:
         alice = await register(client)

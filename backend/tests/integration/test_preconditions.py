@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.instances import running
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import running
 
 # Every change of one task: method, what follows its path, body.
 Write = tuple[str, str, dict[str, Any] | None]
@@ -192,29 +192,29 @@ async def test_what_changes_no_task_needs_no_if_match(strict: Account) -> None:
 
 
 async def test_in_a_batch_each_operation_must_name_a_version(strict: Account) -> None:
-    task = await strict.create_task()
+    task, new = await strict.create_task(), str(uuid4())
     operations = [
-        {"op": "complete", "id": task["id"]},
-        {"op": "complete", "id": str(uuid4())},
-        {"op": "complete", "id": task["id"], "if_match": 1},
-        {"op": "create", "ref": "new", "task": {"title": "t"}},
-        {"op": "delete", "ref": "new"},
+        {"op": "complete", "type": "task", "id": task["id"]},
+        {"op": "complete", "type": "task", "id": str(uuid4())},
+        {"op": "complete", "type": "task", "id": task["id"], "if_match": 1},
+        {"op": "create", "type": "task", "data": {"id": new, "title": "t"}},
+        {"op": "delete", "type": "task", "id": new},
     ]
 
-    answer = await strict.post("/tasks/batch", {"operations": operations})
+    answer = await strict.post("/batch", {"operations": operations})
 
     statuses = [result["status"] for result in answer.json()["results"]]
     assert statuses == [428, 428, 200, 201, 204]
 
 
-async def test_a_ref_to_a_task_that_was_there_already_needs_a_version_too(strict: Account) -> None:
+async def test_in_a_batch_a_repeated_create_does_not_make_its_task_new(strict: Account) -> None:
     body = {"id": str(uuid4()), "title": "there"}
     task = (await strict.post("/tasks", body)).json()
-    create = {"op": "create", "ref": "it", "task": body}
-    change = {"op": "update", "ref": "it", "changes": {"title": "unseen"}}
+    create = {"op": "create", "type": "task", "data": body}
+    change = {"op": "update", "type": "task", "id": body["id"], "data": {"title": "unseen"}}
 
     answer = await strict.post(
-        "/tasks/batch", {"operations": [create, change, {**change, "if_match": 1}]}
+        "/batch", {"operations": [create, change, {**change, "if_match": 1}]}
     )
 
     statuses = [result["status"] for result in answer.json()["results"]]

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code
-from tests.database import execute, holding_account, somebody_waits_for
-from tests.factories import RegistrationFactory
+from tests.support.accounts import API, Account, error_code
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
+from tests.support.factories import RegistrationFactory
 
 USER_FIELDS = {"id", "email", "name", "timezone", "created_at", "updated_at"}
 

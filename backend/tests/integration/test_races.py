@@ -8,9 +8,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.accounts import Account
-from tests.database import execute, somebody_waits_for
-from tests.factories import TaskFactory
+from tests.support.accounts import Account
+from tests.support.direct_sql import execute, somebody_waits_for
+from tests.support.factories import TaskFactory
 
 Pair = tuple[Account, Account]
 WRITERS = 8
@@ -47,6 +47,8 @@ async def check(pair: Pair, dsn: str, rounds: int) -> None:
 
     assert {answer.status_code for answer in answers} <= {200, 412}
     won = [answer.json() for answer in answers if answer.status_code == 200]
+    # A success makes each other writer fail once at most, so not all can fail.
+    assert len(won) >= rounds
     now = (await pair[0].get(f"/tasks/{task['id']}")).json()
     # Each success is one step of the version, and of the user's revision.
     assert sorted(one["version"] for one in won) == list(range(before + 1, before + len(won) + 1))
@@ -57,7 +59,7 @@ async def check(pair: Pair, dsn: str, rounds: int) -> None:
 
 
 async def test_as_many_succeed_as_there_are_versions(pair: Pair, dsn: str) -> None:
-    await check(pair, dsn, rounds=15)
+    await check(pair, dsn, rounds=8)
 
 
 @pytest.mark.long
@@ -119,6 +121,9 @@ async def test_trashing_and_restoring_at_once_each_count_once(pair: Pair, dsn: s
     restored = {answer.json()["version"] for answer in answers if answer.status_code == 200} - {
         task["version"]
     }
+    # The first deletion finds the task there, and each restoration that counts follows one.
+    assert trashed >= 1
+    assert trashed - len(restored) in {0, 1}
     assert await revision(dsn, pair[0]) == task["version"] + trashed + len(restored)
 
 
@@ -131,16 +136,17 @@ async def test_batches_single_writes_and_deletions_never_wait_in_a_circle(
     def batch(number: int) -> dict[str, Any]:
         chosen = dice.sample(ids, 5)
         operations: list[dict[str, Any]] = [
-            {"op": "update", "id": one, "changes": {"title": f"{number}"}} for one in chosen
+            {"op": "update", "type": "task", "id": one, "data": {"title": f"{number}"}}
+            for one in chosen
         ]
-        operations.append({"op": "create", "task": TaskFactory()})
+        operations.append({"op": "create", "type": "task", "data": TaskFactory()})
         return {"operations": operations, "atomic": number % 2 == 0}
 
     calls = []
     for number in range(40):
         account = pair[number % 2]
         key = {"Idempotency-Key": f"{number // 4}-{number}"} if number % 4 == 0 else {}
-        calls.append(account.post("/tasks/batch", batch(number), headers=key))
+        calls.append(account.post("/batch", batch(number), headers=key))
         calls.append(account.patch(f"/tasks/{dice.choice(ids)}", {"title": "single"}))
         calls.append(account.post(f"/tasks/{dice.choice(ids)}/complete"))
 
@@ -161,12 +167,12 @@ async def test_a_deletion_of_an_account_waits_behind_a_batch_and_not_around_it(
     first, middle, last = (f"{n}1936d5e-8f1c-7000-8000-000000000001" for n in "123")
     for task_id in (last, first, middle):
         await here.create_task(id=task_id)
-    operations = [{"op": "complete", "id": one} for one in (last, middle, first)]
+    operations = [{"op": "complete", "type": "task", "id": one} for one in (last, middle, first)]
 
     async with await psycopg.AsyncConnection.connect(dsn) as connection:
         query = "SELECT FROM tasks WHERE user_id = %s AND id = %s FOR UPDATE"
         await connection.execute(query, [here.id, middle])
-        batch = asyncio.create_task(there.post("/tasks/batch", {"operations": operations}))
+        batch = asyncio.create_task(there.post("/batch", {"operations": operations}))
         await somebody_waits_for(connection)
         body = {"current_password": here.password}
         deletion = asyncio.create_task(here.delete("/users/me", json=body))
@@ -185,23 +191,29 @@ async def test_an_account_is_deleted_while_batches_change_all_that_it_has(
     ids = [f"{n:02x}936d5e-8f1c-7000-8000-000000000001" for n in (7, 3, 9, 1, 8, 2)]
     for task_id in ids:
         await here.create_task(id=task_id)
-    operations = [{"op": "update", "id": one, "changes": {"title": "t"}} for one in ids]
+    operations = [
+        {"op": "update", "type": "task", "id": one, "data": {"title": "t"}} for one in ids
+    ]
     body = {"operations": operations}
+
+    has_begun = asyncio.Event()
 
     async def batches(number: int) -> set[int]:
         statuses = set()
         for step in range(6):
             key = {"Idempotency-Key": f"{number}.{step}"} if has_key else {}
-            answer = await there.post("/tasks/batch", body, headers=key)
+            answer = await there.post("/batch", body, headers=key)
             statuses.add(answer.status_code)
+            has_begun.set()
         return statuses
 
     writing = [asyncio.create_task(batches(number)) for number in range(6)]
-    await asyncio.sleep(0.02)
+    await has_begun.wait()
     deleted = await here.delete("/users/me", json={"current_password": here.password})
     statuses = set().union(*await asyncio.gather(*writing))
 
     assert deleted.status_code == 204
+    assert 200 in statuses
     assert statuses <= {200, 401}
     for table in ("tasks", "tombstones", "idempotency_keys"):
         query = f"SELECT count(*) FROM {table} WHERE user_id = %s"

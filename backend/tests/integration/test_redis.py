@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.services import counters
-from tests.accounts import API, Account, register
-from tests.instances import captured_logs, running
-from tests.servers import serving
+from tests.support.accounts import API, Account, register
+from tests.support.instances import captured_logs, running
+from tests.support.servers import serving
 
 
 def free_port() -> int:

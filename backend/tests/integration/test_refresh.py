@@ -15,9 +15,9 @@ from limits import parse
 from duly.core.config import Settings
 from duly.models.sessions import MAX_SPENT
 from duly.services import operators
-from tests.accounts import API, Account, error_code
-from tests.database import age, execute
-from tests.instances import captured_logs, running
+from tests.support.accounts import API, Account, error_code
+from tests.support.direct_sql import age, execute
+from tests.support.instances import captured_logs, running
 
 REPLAY_WINDOW = 10
 

@@ -9,10 +9,10 @@ import pytest
 
 from duly.core.config import Settings
 from duly.services import operators
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute
-from tests.factories import RegistrationFactory
-from tests.instances import running
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.direct_sql import execute
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import running
 
 USER_FIELDS = {"id", "email", "name", "timezone", "created_at", "updated_at"}
 

@@ -3,27 +3,27 @@
 import asyncio
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.database import embedded, migrations
+from duly.database import embedded
 from duly.services import revocations
-from tests.accounts import error_code, register
-from tests.copies import Copy
-from tests.database import execute
-from tests.databases import fresh_database
-from tests.instances import running
-from tests.servers import SECRET
-from tests.streams import stream_of
+from tests.support import launcher
+from tests.support.accounts import error_code, register
+from tests.support.databases import fresh_database, migrated_database
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.programs import DULY
+from tests.support.servers import SECRET
+from tests.support.streams import stream_of
+from tests.support.sync_copies import Copy
 
 
 async def test_the_operators_word_ends_all_tokens(settings: Settings, dsn: str) -> None:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
             app = client._transport.app  # type: ignore[attr-defined]
             account = await register(client)
@@ -47,16 +47,14 @@ async def test_the_operators_word_ends_all_tokens(settings: Settings, dsn: str) 
 
 
 def run(dsn: str, *arguments: str) -> None:
-    program = Path(sys.executable).with_name("duly")
     environment = {**os.environ, "DATABASE_URL": dsn, "DULY_SECRET_KEY": SECRET}
-    subprocess.run([program, *arguments], env=environment, check=True, capture_output=True)
+    launcher.run([DULY, *arguments], env=environment).check_returncode()
 
 
 async def test_a_version_from_after_the_backup_is_not_given_to_another(
     settings: Settings, dsn: str
 ) -> None:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
             account = await register(client)
             task = await account.create_task()
@@ -81,8 +79,7 @@ async def test_end_sessions_ends_those_that_a_backup_revives(
     settings: Settings, dsn: str, tmp_path: Path
 ) -> None:
     dump = str(tmp_path / "duly.dump")
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
             gone, stayed = await register(client), await register(client)
             postgres("pg_dump", "-Fc", "--file", dump, own)

@@ -12,17 +12,16 @@ import psycopg
 import pytest
 
 from duly.core.config import Settings
-from duly.database import migrations
 from duly.database.pool import Pool, Row
 from duly.database.scope import AcrossUsers
 from duly.services import revocations
 from duly.services.revocations import Revocations
 from duly.services.sessions import REVOCATION_LIFETIME
-from tests.accounts import Account
-from tests.database import execute
-from tests.databases import fresh_database
-from tests.instances import running
-from tests.pooler import pooled
+from tests.support.accounts import Account
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.pooler import pooled
 
 MANY = 100_000
 ADD = "INSERT INTO revoked_sessions VALUES (%s, now() + interval '1 hour')"
@@ -67,8 +66,7 @@ Start = Callable[[], Worker]
 @pytest.fixture(params=["direct", "pooled"])
 def place(request: pytest.FixtureRequest, dsn: str) -> Iterator[tuple[str, str]]:
     """A database whose list nobody else uses: the way to it, and the way past any pooler."""
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         if request.param == "direct":
             yield own, own
         else:
@@ -175,8 +173,7 @@ async def test_list_of_another_server_is_read_whole(
 
 
 async def test_first_read_of_100_000_rows_is_in_pages_between_which_others_run(dsn: str) -> None:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         await execute(
             own,
             "INSERT INTO revoked_sessions SELECT gen_random_uuid(), now() + interval '1 hour' "

@@ -8,9 +8,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import API, Account, register
-from tests.database import execute
-from tests.instances import client_at, running
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute
+from tests.support.instances import client_at, running
 
 LIMIT = 3
 
@@ -97,7 +97,7 @@ async def test_two_hundred_sign_ins_at_once_on_two_instances_leave_no_more_than_
     request: pytest.FixtureRequest, settings: Settings, dsn: str, way: str
 ) -> None:
     place = dsn if way == "direct" else request.getfixturevalue("through_pooler")
-    changes = {"database_url": SecretStr(place), "max_sessions": LIMIT}
+    changes = {"database_url": SecretStr(place), "max_sessions": LIMIT, "database_timeout": 60.0}
     apps = [create_app(settings.model_copy(update=changes)) for _ in range(2)]
     one, other = apps
     async with one.router.lifespan_context(one), other.router.lifespan_context(other):

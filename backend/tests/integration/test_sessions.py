@@ -8,9 +8,9 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import operators
-from tests.accounts import API, Account, error_code
-from tests.database import age
-from tests.instances import client_at, running
+from tests.support.accounts import API, Account, error_code
+from tests.support.direct_sql import age
+from tests.support.instances import client_at, running
 
 SESSION_FIELDS = {"id", "user_agent", "created_at", "last_used_at", "expires_at", "is_current"}
 

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from duly.services import operators
-from tests.accounts import API, Account, error_code, register
-from tests.factories import RegistrationFactory
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.factories import RegistrationFactory
 
 SignIn = Callable[[httpx.AsyncClient, str, str], Awaitable[httpx.Response]]
 

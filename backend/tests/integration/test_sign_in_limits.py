@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from tests.accounts import API, Account, register
-from tests.database import execute
-from tests.factories import RegistrationFactory
-from tests.instances import client_at, running
 from tests.integration.test_throttling import assert_throttled, login, statuses
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import client_at, running
 
 
 async def fail_from(

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from duly.services import idempotency
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.factories import TaskFactory
-from tests.instances import sweep_all
-from tests.quotas import counted, quota_of, stored_bytes
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.factories import TaskFactory
+from tests.support.instances import sweep_all
+from tests.support.quotas import counted, quota_of, stored_bytes
 
 LONG = "é" * 20_000
 MULTIPLE = 8
@@ -40,11 +40,11 @@ async def fill(dsn: str, account: Account, count: int) -> list[str]:
 @pytest.mark.parametrize(
     "operation",
     [
-        {"op": "complete"},  # changes nothing
-        {"op": "update", "changes": {}},  # changes nothing
-        {"op": "reopen"},
-        {"op": "update", "changes": {"title": "t"}},
-        {"op": "delete"},
+        {"op": "complete", "type": "task"},  # changes nothing
+        {"op": "update", "type": "task", "data": {}},  # changes nothing
+        {"op": "reopen", "type": "task"},
+        {"op": "update", "type": "task", "data": {"title": "t"}},
+        {"op": "delete", "type": "task"},
     ],
     ids=str,
 )
@@ -56,7 +56,7 @@ async def test_keyed_batches_store_a_small_multiple_of_their_requests(
     sent = 0
 
     for _ in range(5):
-        answer = await alice.post("/tasks/batch", body, **key())
+        answer = await alice.post("/batch", body, **key())
         assert answer.status_code == 200
         sent += len(json.dumps(body))
 
@@ -67,11 +67,11 @@ async def test_repeated_creates_in_keyed_batches_store_a_small_multiple_of_their
     alice: Account, dsn: str
 ) -> None:
     task = await alice.create_task(id=str(uuid4()), title="t", description=None)
-    create = {"op": "create", "task": {"id": task["id"], "title": "t"}}
+    create = {"op": "create", "type": "task", "data": {"id": task["id"], "title": "t"}}
     await alice.patch(f"/tasks/{task['id']}", {"description": LONG})
     body = {"operations": [create] * 100}
 
-    answer = await alice.post("/tasks/batch", body, **key())
+    answer = await alice.post("/batch", body, **key())
 
     assert {result["status"] for result in answer.json()["results"]} == {200}
     assert 0 < await stored_bytes(dsn, alice.id) < MULTIPLE * len(json.dumps(body))
@@ -172,9 +172,12 @@ async def test_expired_keys_free_what_they_stored(
 async def test_refused_batch_leaves_its_key_unused(
     alice: Account, dsn: str, small_store: int
 ) -> None:
-    same, body = key(), {"operations": [{"op": "create", "task": TaskFactory()}] * 20}
+    same, body = (
+        key(),
+        {"operations": [{"op": "create", "type": "task", "data": TaskFactory()}] * 20},
+    )
 
-    refused = await alice.post("/tasks/batch", body, **same)
+    refused = await alice.post("/batch", body, **same)
 
     assert quota_of(refused.json()["error"]) == {
         "limit": small_store,

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.accounts import Account, error_code
-from tests.copies import Copy, make, stored_tasks, sync, synced, told
-from tests.database import execute
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.sync_copies import Copy, make, stored_tasks, sync, synced, told
 
 INVALID = (400, "VALIDATION_ERROR")
 
@@ -114,14 +114,15 @@ async def test_changes_come_in_pages_too(alice: Account) -> None:
 async def test_a_batch_is_told_thing_by_thing(alice: Account) -> None:
     (old,) = await make(alice, 1)
     copy = await synced(alice)
+    made, gone = str(uuid4()), str(uuid4())
     operations: list[dict[str, Any]] = [
-        {"op": "create", "task": {"title": "made"}, "ref": "made"},
-        {"op": "complete", "ref": "made"},
-        {"op": "create", "task": {"title": "made and gone"}, "ref": "gone"},
-        {"op": "delete", "ref": "gone"},
-        {"op": "delete", "id": old},
+        {"op": "create", "type": "task", "data": {"title": "made", "id": made}},
+        {"op": "complete", "type": "task", "id": made},
+        {"op": "create", "type": "task", "data": {"title": "made and gone", "id": gone}},
+        {"op": "delete", "type": "task", "id": gone},
+        {"op": "delete", "type": "task", "id": old},
     ]
-    await alice.post("/tasks/batch", {"operations": operations})
+    await alice.post("/batch", {"operations": operations})
 
     (answer,) = await copy.pull(alice)
 

@@ -12,13 +12,13 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.services.sync import unseal
-from tests.accounts import Account, register
-from tests.copies import Copy, stored_tasks
-from tests.instances import running
-from tests.pooler import pooled
+from tests.support.accounts import Account, register
+from tests.support.instances import running
+from tests.support.pooler import pooled
+from tests.support.sync_copies import Copy, stored_tasks
 
 WRITERS = 6
-WRITES = 30
+WRITES = 15
 
 
 @pytest.fixture(scope="module", params=["direct", "pooled"])
@@ -63,8 +63,11 @@ async def write(account: Account, seed: int) -> None:
             continue
         if way == "batch":
             ids = [str(uuid4()) for _ in range(5)]
-            operations = [{"op": "create", "task": {"title": "b", "id": name}} for name in ids]
-            answer = await account.post("/tasks/batch", {"operations": operations})
+            operations = [
+                {"op": "create", "type": "task", "data": {"title": "b", "id": name}}
+                for name in ids
+            ]
+            answer = await account.post("/batch", {"operations": operations})
             mine += ids
         elif way == "patch":
             answer = await account.patch(f"/tasks/{chance.choice(mine)}", {"title": f"{number}"})

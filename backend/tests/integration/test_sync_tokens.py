@@ -6,10 +6,10 @@ import pytest
 from fastapi import FastAPI
 
 from duly.services.sync import Position, seal
-from tests.accounts import Account, error_code
-from tests.copies import make, sync, synced, told
-from tests.database import execute
-from tests.instances import sweep_all
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import sweep_all
+from tests.support.sync_copies import make, sync, synced, told
 
 
 async def refused(account: Account, token: str) -> tuple[int, str]:

@@ -5,15 +5,14 @@ from uuid import uuid4
 
 import pytest
 
-from tests.accounts import API, Account, error_code
-from tests.factories import TaskFactory
+from tests.support.accounts import API, Account, error_code
+from tests.support.factories import TaskFactory
 
 # Every route of a list or of one task: what to call and with what body.
 ON_THE_LIST: list[tuple[str, dict[str, Any] | None]] = [
     ("GET", None),
     ("POST", {"title": "new"}),
 ]
-A_BATCH = {"operations": [{"op": "create", "task": {"title": "new"}}]}
 ON_A_TASK: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "", None),
     ("PUT", "", {"title": "new"}),
@@ -64,10 +63,6 @@ async def test_all_routes_do_as_the_shorter_ones_do(alice: Account, spelling: st
 
     restored = await alice.post(f"{path}/restore")
     assert (restored.status_code, restored.json()["title"]) == (200, "Buy bread")
-    operations = [{"op": "update", "id": task["id"], "changes": {"title": "Buy rolls"}}]
-    batch = await alice.post(f"{tasks}/batch", {"operations": operations})
-    assert [result["status"] for result in batch.json()["results"]] == [200]
-    assert (await alice.get(f"/tasks/{task['id']}")).json()["title"] == "Buy rolls"
 
 
 async def test_a_cursor_of_one_spelling_leads_on_in_another(alice: Account, spelling: str) -> None:
@@ -121,7 +116,6 @@ async def test_any_other_user_in_the_path_is_forbidden_and_nothing_changes(
     tasks = f"/users/{other_user}/tasks"
 
     answers = [await bob.request(method, tasks, json=body) for method, body in ON_THE_LIST]
-    answers.append(await bob.post(f"{tasks}/batch", A_BATCH))
     for task_id in (hers["id"], his["id"], str(uuid4()), "not-an-id"):
         answers += [
             await bob.request(method, f"{tasks}/{task_id}{verb}", json=body)

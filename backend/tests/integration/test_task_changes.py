@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.factories import TaskFactory
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.factories import TaskFactory
 
 
 async def count_tasks(dsn: str, owner: Account) -> int:

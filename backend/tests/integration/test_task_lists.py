@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 Task = dict[str, Any]
 

@@ -1,10 +1,11 @@
 """Finding tasks by their words."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 
 async def find(owner: Account, q: str) -> list[str]:
@@ -205,8 +206,8 @@ async def test_a_changed_task_is_found_by_its_present_words(
     task = await alice.create_task(title="milk", description="oat")
 
     if is_batch:
-        operation = {"op": "update", "id": task["id"], "changes": change}
-        response = await alice.post("/tasks/batch", {"operations": [operation]})
+        operation = {"op": "update", "type": "task", "id": task["id"], "data": change}
+        response = await alice.post("/batch", {"operations": [operation]})
         assert response.json()["results"][0]["status"] == 200
     else:
         response = await alice.patch(f"/tasks/{task['id']}", change)
@@ -216,14 +217,19 @@ async def test_a_changed_task_is_found_by_its_present_words(
 
 
 async def test_tasks_of_a_batch_are_found(alice: Account) -> None:
+    one = str(uuid4())
     operations = [
-        {"op": "create", "ref": "a", "task": {"title": "milk", "description": "oat"}},
-        {"op": "create", "task": {"title": "bread"}},
-        {"op": "complete", "ref": "a"},
-        {"op": "update", "ref": "a", "changes": {"title": "rye"}},
+        {
+            "op": "create",
+            "type": "task",
+            "data": {"id": one, "title": "milk", "description": "oat"},
+        },
+        {"op": "create", "type": "task", "data": {"title": "bread"}},
+        {"op": "complete", "type": "task", "id": one},
+        {"op": "update", "type": "task", "id": one, "data": {"title": "rye"}},
     ]
 
-    await alice.post("/tasks/batch", {"operations": operations})
+    await alice.post("/batch", {"operations": operations})
 
     assert [await find(alice, q) for q in ("bread", "rye", "oat", "milk")] == [
         ["bread"],

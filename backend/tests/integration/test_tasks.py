@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 # RFC 3339 in UTC, to the microsecond where there is one.
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z")
@@ -35,7 +35,15 @@ async def test_a_task_of_another_user_is_not_found(alice: Account, bob: Account)
 async def test_invisible_title_is_rejected(alice: Account) -> None:
     task = (await alice.post("/tasks", {"title": "Buy milk"})).json()
 
-    for title in ("\u200b", "\ufeff\ufeff", "\u202e\u200f", "\u2800", "\u3164", "\U000e0020"):
+    for title in (
+        "\u200b",
+        "\ufeff\ufeff",
+        "\u202e\u200f",
+        "\u2800",
+        "\u3164",
+        "\U000e0020",
+        "\uffff",
+    ):
         for response in (
             await alice.post("/tasks", {"title": title}),
             await alice.patch(f"/tasks/{task['id']}", {"title": title}),

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.services import operators
-from tests.accounts import API, Account, error_code, register
-from tests.factories import RegistrationFactory
-from tests.instances import client_at, running
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import client_at, running
 
 WRONG = "not the password"
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.instances import sweep_all
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.instances import sweep_all
 
 
 @pytest.fixture(params=["/tasks", "/users/me/tasks"], ids=["tasks", "alias"])

@@ -5,7 +5,7 @@ import json
 from hypothesis import strategies as st
 
 from tests.model.machine import PICKS, PREFIXES, USERS, Machine, rule
-from tests.model.worlds import Body
+from tests.model.states import Body
 
 QUERIES = st.fixed_dictionaries(
     {"limit": st.integers(1, 5)},
@@ -28,16 +28,16 @@ class ListRules(Machine):
 
     @rule(user=USERS, pick=PICKS, query=QUERIES, prefix=PREFIXES)
     def list_all_pages(self, user: int, pick: int, query: Body, prefix: str) -> None:
-        world = self.worlds[user]
-        session, path = self.session_of(world, pick), self.path(world, prefix)
-        expected = [task.id for task in world.listed(query)]
+        state = self.states[user]
+        session, path = self.session_of(state, pick), self.path(state, prefix)
+        expected = [task.id for task in state.listed(query)]
         found: list[str] = []
         cursor = None
         while True:
-            page = self.expect(world, session, "GET", path, 200, query={**query, "cursor": cursor})
+            page = self.expect(state, session, "GET", path, 200, query={**query, "cursor": cursor})
             assert page["total"] == (len(expected) if query.get("include_total") else None)
             for item in page["items"]:
-                self.same(world, world.tasks[item["id"]], item)
+                self.same(state, state.tasks[item["id"]], item)
             found += [item["id"] for item in page["items"]]
             cursor = page["next_cursor"]
             assert (cursor is None) == (len(found) >= len(expected))
@@ -47,11 +47,11 @@ class ListRules(Machine):
 
     @rule(user=USERS, pick=PICKS, query=QUERIES, offset=st.integers(0, 4))
     def list_one_page(self, user: int, pick: int, query: Body, offset: int) -> None:
-        world = self.worlds[user]
-        session = self.session_of(world, pick)
+        state = self.states[user]
+        session = self.session_of(state, pick)
         asked = {**query, "offset": offset}
-        answer = self.call(world, session, "GET", "/tasks", query=asked)
-        expected = [task.id for task in world.listed(query)][offset : offset + query["limit"]]
+        answer = self.call(state, session, "GET", "/tasks", query=asked)
+        expected = [task.id for task in state.listed(query)][offset : offset + query["limit"]]
         assert [item["id"] for item in json.loads(answer.body)["items"]] == expected
         headers = {"If-None-Match": answer.headers["etag"]}
-        self.expect(world, session, "GET", "/tasks", 304, query=asked, headers=headers)
+        self.expect(state, session, "GET", "/tasks", 304, query=asked, headers=headers)

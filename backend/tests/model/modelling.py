@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from duly.core.config import load_settings
 from duly.database import embedded, migrations
-from tests.hostile.siege import UNLIMITED
+from tests.hostile.attacked_account import UNLIMITED
 from tests.model.accounts import AccountRules
 from tests.model.lists import ListRules
 from tests.model.service import Service, service

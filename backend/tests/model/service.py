@@ -12,8 +12,8 @@ import uvloop
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import API
-from tests.hostile.siege import Answer, deliver
+from tests.hostile.attacked_account import Answer, deliver
+from tests.support.accounts import API
 
 _ADDRESS = "203.0.113.8"
 

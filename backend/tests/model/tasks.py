@@ -19,7 +19,7 @@ from tests.model.machine import (
     rule,
 )
 from tests.model.playing import play
-from tests.model.worlds import Body, Match, cleaned
+from tests.model.states import Body, Match, cleaned
 
 PLAIN = st.sampled_from(WORDS)
 CHANGES = st.fixed_dictionaries(
@@ -28,13 +28,12 @@ CHANGES = st.fixed_dictionaries(
 NEW = st.fixed_dictionaries(
     {"title": PLAIN, "description": st.none() | PLAIN, "is_completed": st.booleans()}
 )
-REFS = st.sampled_from(["a", "b"])
 OPERATIONS = st.lists(
     st.one_of(
         st.tuples(st.just("create"), NEW, st.booleans() | st.none(), PICKS),
-        st.tuples(st.just("update"), CHANGES, st.none() | REFS, PICKS),
+        st.tuples(st.just("update"), CHANGES, st.booleans(), PICKS),
         st.tuples(
-            st.sampled_from(["delete", "complete", "reopen"]), st.none(), st.none() | REFS, PICKS
+            st.sampled_from(["delete", "complete", "reopen"]), st.none(), st.booleans(), PICKS
         ),
     ),
     min_size=1,
@@ -66,15 +65,15 @@ class TaskRules(Machine):
         key: str | None,
         prefix: str,
     ) -> None:
-        world = self.worlds[user]
+        state = self.states[user]
         body: Body = {"title": title, "description": description, "is_completed": is_completed}
         if own_id != "none":
             body["id"] = str(uuid4()) if own_id == "new" else self.an_id(user, pick)
         answer = self.call(
-            world,
-            self.session_of(world, pick),
+            state,
+            self.session_of(state, pick),
             "POST",
-            self.path(world, prefix),
+            self.path(state, prefix),
             body=body,
             headers={"Idempotency-Key": key},
         )
@@ -86,14 +85,14 @@ class TaskRules(Machine):
             body.get("id"),
         ]
         route = "create" if prefix == "/tasks" else "create under user"
-        if self.replayed(world, route, key, content, answer):
+        if self.replayed(state, route, key, content, answer):
             return
-        made = self.judge(answer, lambda: world.create(body, told.get("id")))
+        made = self.judge(answer, lambda: state.create(body, told.get("id")))
         if made is not None:
             task, is_new = made
             assert answer.status == (201 if is_new else 200)
             assert answer.headers["etag"] == f'"{task.version}"'
-            self.same(world, task, told)
+            self.same(state, task, told)
             self.ids.append(task.id)
 
     @rule(
@@ -125,7 +124,7 @@ class TaskRules(Machine):
             "",
             matches,
             body,
-            lambda world, task_id: world.change(world.find(task_id, matches), body),
+            lambda state, task_id: state.change(state.find(task_id, matches), body),
         )
 
     @rule(
@@ -144,8 +143,8 @@ class TaskRules(Machine):
             action,
             matches,
             None,
-            lambda world, task_id: world.turn(
-                world.find(task_id, matches), is_completed=action == "complete"
+            lambda state, task_id: state.turn(
+                state.find(task_id, matches), is_completed=action == "complete"
             ),
         )
 
@@ -159,7 +158,7 @@ class TaskRules(Machine):
             "",
             matches,
             None,
-            lambda world, task_id: world.trash(world.find(task_id, matches)),
+            lambda state, task_id: state.trash(state.find(task_id, matches)),
         )
 
     @rule(user=USERS, pick=PICKS, matches=MATCHES, prefix=PREFIXES)
@@ -172,7 +171,7 @@ class TaskRules(Machine):
             "restore",
             matches,
             None,
-            lambda world, task_id: world.restore(task_id, matches),
+            lambda state, task_id: state.restore(task_id, matches),
         )
 
     @rule(user=USERS, pick=PICKS, matches=MATCHES, prefix=PREFIXES)
@@ -185,7 +184,7 @@ class TaskRules(Machine):
             "",
             matches,
             None,
-            lambda world, task_id: world.erase(task_id, matches),
+            lambda state, task_id: state.erase(task_id, matches),
             {"permanent": True},
         )
 
@@ -202,33 +201,33 @@ class TaskRules(Machine):
         query: Body | None = None,
     ) -> None:
         """A request about one task."""
-        world = self.worlds[user]
+        state = self.states[user]
         task_id = self.an_id(user, pick, from_trash=action == "restore")
-        task = world.tasks.get(task_id)
+        task = state.tasks.get(task_id)
         answer = self.call(
-            world,
-            self.session_of(world, pick),
+            state,
+            self.session_of(state, pick),
             method,
-            self.path(world, prefix, task_id, action),
+            self.path(state, prefix, task_id, action),
             body=body,
             query=query,
             headers={"If-Match": matches.header(task.version if task else 1)},
         )
 
-        if self.judge(answer, lambda: (model(world, task_id), "done")) and method != "DELETE":
-            assert answer.headers["etag"] == f'"{world.tasks[task_id].version}"'
-            self.same(world, world.tasks[task_id], json.loads(answer.body))
+        if self.judge(answer, lambda: (model(state, task_id), "done")) and method != "DELETE":
+            assert answer.headers["etag"] == f'"{state.tasks[task_id].version}"'
+            self.same(state, state.tasks[task_id], json.loads(answer.body))
 
     @rule(user=USERS, pick=PICKS, prefix=PREFIXES)
     def read(self, user: int, pick: int, prefix: str) -> None:
-        world, task_id = self.worlds[user], self.an_id(user, pick)
-        session, path = self.session_of(world, pick), self.path(world, prefix, task_id)
-        answer = self.call(world, session, "GET", path)
-        task = self.judge(answer, lambda: world.find(task_id, Match(None)))
+        state, task_id = self.states[user], self.an_id(user, pick)
+        session, path = self.session_of(state, pick), self.path(state, prefix, task_id)
+        answer = self.call(state, session, "GET", path)
+        task = self.judge(answer, lambda: state.find(task_id, Match(None)))
         if task is not None:
-            self.same(world, task, json.loads(answer.body))
+            self.same(state, task, json.loads(answer.body))
             headers = {"If-None-Match": answer.headers["etag"]}
-            self.expect(world, session, "GET", path, 304, headers=headers)
+            self.expect(state, session, "GET", path, 304, headers=headers)
 
     @rule(
         user=USERS,
@@ -236,7 +235,6 @@ class TaskRules(Machine):
         operations=OPERATIONS,
         atomic=st.booleans(),
         key=KEYS,
-        prefix=PREFIXES,
     )
     def batch(
         self,
@@ -245,55 +243,52 @@ class TaskRules(Machine):
         operations: list[Any],
         atomic: bool,
         key: str | None,
-        prefix: str,
     ) -> None:
-        world = self.worlds[user]
+        state = self.states[user]
         body = {"operations": self._operations(user, operations), "atomic": atomic}
         answer = self.call(
-            world,
-            self.session_of(world, pick),
+            state,
+            self.session_of(state, pick),
             "POST",
-            self.path(world, prefix, "batch"),
+            "/batch",
             body=body,
             headers={"Idempotency-Key": key},
         )
-        route = "batch" if prefix == "/tasks" else "batch under user"
-        if self.replayed(world, route, key, body, answer):
+        if self.replayed(state, "batch", key, body, answer):
             return
         assert answer.status == 200, (body, answer)
         told = json.loads(answer.body)
-        draft, expected = play(world, body, told["results"])
+        draft, expected = play(state, body, told["results"])
         assert told["applied"] == (draft is not None)
         for result, item in zip(expected, told["results"], strict=True):
             code = item["error"] and item["error"]["code"]
             assert (item["status"], code) == (result.status, result.code), (body, told)
             shown = result.task or {}
-            assert {name: (item["task"] or {}).get(name) for name in shown} == shown
-            assert ("title" in (item["task"] or {})) == ("title" in shown)
-            assert ("description" in (item["task"] or {})) == ("description" in shown)
-            assert (item["task"] is None) == (result.task is None)
+            assert {name: (item["data"] or {}).get(name) for name in shown} == shown
+            assert ("title" in (item["data"] or {})) == ("title" in shown)
+            assert ("description" in (item["data"] or {})) == ("description" in shown)
+            assert (item["data"] is None) == (result.task is None)
         if draft is not None:
-            world.tasks, world.revision = draft.tasks, draft.revision
-            self.ids += world.tasks
+            state.tasks, state.revision = draft.tasks, draft.revision
+            self.ids += state.tasks
 
     def _operations(self, user: int, drawn: list[Any]) -> list[Body]:
-        """Operations of a batch; a ref is used once to make, and only after that."""
+        """Operations of a batch; some act on what earlier ones create."""
         made: list[str] = []
         operations: list[Body] = []
         for op, content, how, pick in drawn:
+            operation: Body = {"op": op, "type": "task"}
             if op == "create":
-                operation: Body = {"op": op, "task": dict(content)}
+                operation["data"] = dict(content)
                 if how is not None:
-                    operation["task"]["id"] = str(uuid4()) if how else self.an_id(user, pick)
-                if pick % 2 and len(made) < 2:
-                    made.append("ab"[len(made)])
-                    operation["ref"] = made[-1]
+                    task_id = str(uuid4()) if how else self.an_id(user, pick)
+                    operation["data"]["id"] = task_id
+                    made.append(task_id)
             else:
-                named = {"ref": how} if how in made else {"id": self.an_id(user, pick)}
-                operation = {"op": op, **named}
+                operation["id"] = made[-1] if made and how else self.an_id(user, pick)
                 if op == "update":
-                    operation["changes"] = dict(content)
-                task = self.worlds[user].tasks.get(operation.get("id", ""))
+                    operation["data"] = dict(content)
+                task = self.states[user].tasks.get(operation["id"])
                 if task and pick % 3 == 0:
                     operation["if_match"] = task.version - pick % 2
             operations.append(operation)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Server, serving
+from tests.support.servers import Server, serving
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
-from tests.accounts import API, Account
+from tests.support.accounts import API, Account
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -58,11 +58,11 @@ class Crowd:
     def _request(self, person: Account) -> bytes:
         title = f"{person.id} {self.rng.getrandbits(40):x}"
         task_id = f"{self.rng.getrandbits(128):032x}"
-        create = {"op": "create", "task": {"title": title}}
+        create = {"op": "create", "type": "task", "data": {"title": title}}
         calls: list[tuple[str, str, Any]] = [
             ("POST", "/tasks", {"title": title}),
             ("POST", "/tasks", {"title": title, "id": task_id}),
-            ("POST", "/tasks/batch", {"operations": [create] * 5}),
+            ("POST", "/batch", {"operations": [create] * 5}),
             ("GET", "/tasks?include_total=true&q=task", None),
             ("GET", "/users/me/export", None),
             ("GET", "/sync", None),

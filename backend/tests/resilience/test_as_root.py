@@ -12,7 +12,7 @@ import pytest
 
 from duly.core.errors import StartupError
 from duly.database import embedded
-from tests.programs import free_port, processes_of, run, serving, the_line
+from tests.support.programs import free_port, processes_of, run, serving, the_line
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root only")
 

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,18 +16,23 @@ import pytest
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database.pool import Pool
-from tests.accounts import API, Account
+from tests.attack.environments import both_environments, database, join
 from tests.attack.wire import Request, call
-from tests.attack.worlds import database, join, two_worlds
-from tests.database import execute
-from tests.pooler import pooled
 from tests.resilience.hangups import Crowd, crowd_of
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account
+from tests.support.direct_sql import execute
+from tests.support.pooler import pooled
+from tests.support.servers import Server, serving
 
-HANG_UPS = int(os.environ.get("DULY_CHAOS_CLIENTS", "150"))
+HANG_UPS = 60
 WORKERS = 2
 POOL_SIZE = 4
 SLOTS = WORKERS * POOL_SIZE
+
+
+@pytest.fixture
+def hang_ups(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("clients") or HANG_UPS)
 
 
 @pytest.fixture
@@ -110,30 +114,34 @@ _MANY = httpx.Limits(max_connections=200, max_keepalive_connections=0)
 
 
 @pytest.mark.parametrize("route", ["direct", "pooled"])
-async def test_whoever_hangs_up_mid_query_harms_nobody(own_dsn: str, route: str) -> None:
+async def test_whoever_hangs_up_mid_query_harms_nobody(
+    own_dsn: str, route: str, hang_ups: int
+) -> None:
     with served(own_dsn, route) as server:
         crowd = await crowd_of(server.url, 12, seed=1)
         over = asyncio.Event()
-        honest = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(4)]
+        honest = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(2)]
 
-        await crowd.hang_up(HANG_UPS, longest=0.02)
+        await crowd.hang_up(hang_ups, longest=0.02)
         over.set()
         await asyncio.gather(*honest)
 
-        assert crowd.hung_up == HANG_UPS
+        assert crowd.hung_up == hang_ups
         assert crowd.answered > 0
         await assert_unharmed(own_dsn, crowd)
 
 
 @pytest.mark.parametrize("route", ["direct", "pooled"])
-async def test_queries_that_are_given_up_harm_nobody(own_dsn: str, route: str) -> None:
+async def test_queries_that_are_given_up_harm_nobody(
+    own_dsn: str, route: str, hang_ups: int
+) -> None:
     with served(own_dsn, route, DULY_DATABASE_TIMEOUT="1") as server:
         crowd = await crowd_of(server.url, 12, seed=2)
         over = asyncio.Event()
-        others = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(4)]
+        others = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(2)]
         others.append(asyncio.create_task(crowd.get_in_the_way(own_dsn, over)))
 
-        await crowd.hang_up(HANG_UPS, longest=0.02)
+        await crowd.hang_up(hang_ups, longest=0.02)
         await asyncio.wait_for(crowd.has_waited.wait(), 60)
         over.set()
         await asyncio.gather(*others)
@@ -177,15 +185,15 @@ async def test_a_statement_that_is_given_up_leaves_its_connection_clean(own_dsn:
 async def test_a_stream_that_is_left_mid_query_gives_its_connection_back(
     settings: Settings, dsn: str
 ) -> None:
-    async with two_worlds(settings, dsn) as (world, _):
-        person = await join(world, random.Random(0))
+    async with both_environments(settings, dsn) as (environment, _):
+        person = await join(environment, random.Random(0))
         headers = {"Authorization": f"Bearer {person.own['access_token']}"}
-        connections = world.app.state.context.pool.connections
+        connections = environment.app.state.context.pool.connections
         before = {*connections._idle}
 
         for _ in range(40):
             answer = await call(
-                world.app, Request("GET", f"{API}/events", [], headers), "10.0.0.1"
+                environment.app, Request("GET", f"{API}/events", [], headers), "10.0.0.1"
             )
             assert answer.body.startswith(b"id: ")
 

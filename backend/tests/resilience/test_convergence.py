@@ -5,7 +5,6 @@ against a real server behind PgBouncer, whose workers are killed meanwhile.
 """
 
 import asyncio
-import os
 import random
 import threading
 import time
@@ -20,22 +19,22 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from duly.core.config import Settings
-from tests.accounts import register
-from tests.histories import DEVICES, HISTORIES, Step, play, sessions_of
-from tests.instances import client_at, running
-from tests.pooler import pooled
-from tests.servers import Server, serving
-from tests.streams import Stream, server_stream, stream_of
+from tests.support.accounts import register
+from tests.support.device_histories import DEVICES, HISTORIES, Step, play, sessions_of
+from tests.support.instances import client_at, running
+from tests.support.pooler import pooled
+from tests.support.servers import Server, serving
+from tests.support.streams import Stream, server_stream, stream_of
 
-SEED = int(os.environ.get("CONVERGE_SEED", random.randrange(2**32)))
 SHORT = 30
-LONG = int(os.environ.get("CONVERGE_HISTORIES", "0"))
-SECONDS = float(os.environ.get("CONVERGE_SECONDS", "900"))
+LONG = 2_000
+SECONDS = 900.0
 AT_ONCE = 10
 KILL_EVERY = 7.0
 """Seconds; a worker that dies twice within 5.5 is taken for one that can't start."""
 
-checked = settings(
+examples = partial(
+    settings,
     deadline=None,
     database=None,
     print_blob=True,
@@ -43,17 +42,10 @@ checked = settings(
 )
 
 
-@settings(checked, max_examples=SHORT)
-@seed(SEED)
-@given(history=HISTORIES)
-def play_here(play_one: object, history: list[Step]) -> None:
-    play_one(history)  # type: ignore[operator]
-
-
 # The application draws random numbers in its own thread, while Hypothesis draws a history.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-def test_devices_converge(settings: Settings) -> None:
-    print(f"CONVERGE_SEED={SEED}")  # noqa: T201
+def test_devices_converge(settings: Settings, run_seed: int) -> None:
+    print(f"seed {run_seed}")  # noqa: T201
     with start_blocking_portal("asyncio") as portal:
         started = running(settings, "10.0.0.4", rate_limit="off")
         with portal.wrap_async_context_manager(started) as client:
@@ -70,58 +62,64 @@ def test_devices_converge(settings: Settings) -> None:
                     account = await register(own)
                     await play(sessions_of(account, [own] * DEVICES), open_stream, history)
 
-            play_here(partial(portal.call, play_one))
+            @seed(run_seed)
+            @examples(max_examples=SHORT)
+            @given(history=HISTORIES)
+            def play_here(history: list[Step]) -> None:
+                portal.call(play_one, history)
+
+            play_here()
 
 
-if LONG:
+@pytest.mark.long
+def test_devices_converge_while_workers_die(
+    dsn: str, run_seed: int, pytestconfig: pytest.Config
+) -> None:
+    count = pytestconfig.getoption("histories") or LONG
+    seconds = pytestconfig.getoption("seconds") or SECONDS
+    print(f"\nseed {run_seed}", flush=True)  # noqa: T201
+    with pooled(dsn) as through, serving(through, DATABASE_DIRECT_URL=dsn) as server:
+        began, played = time.monotonic(), 0
 
-    @settings(checked, max_examples=-(-LONG // AT_ONCE), phases=[Phase.generate])
-    @seed(SEED)
-    @given(histories=st.lists(HISTORIES, min_size=AT_ONCE, max_size=AT_ONCE))
-    def play_there(play_all: object, histories: list[list[Step]]) -> None:
-        play_all(histories)  # type: ignore[operator]
+        async def play_one(history: list[Step]) -> None:
+            async with AsyncExitStack() as stack:
+                clients = [
+                    await stack.enter_async_context(
+                        httpx.AsyncClient(base_url=server.url, timeout=30)
+                    )
+                    for _ in range(DEVICES)
+                ]
+                while True:
+                    try:
+                        account = await register(clients[0])
+                        break
+                    except (httpx.HTTPError, AssertionError):
+                        await asyncio.sleep(0.1)
 
-    def test_devices_converge_while_workers_die(dsn: str) -> None:
-        print(f"\nCONVERGE_SEED={SEED}", flush=True)  # noqa: T201
-        with pooled(dsn) as through, serving(through, DATABASE_DIRECT_URL=dsn) as server:
-            began, played = time.monotonic(), 0
+                def open_stream(
+                    headers: dict[str, str], token: str
+                ) -> AbstractAsyncContextManager[Stream]:
+                    return server_stream(server.url, {**headers, "Last-Event-ID": token})
 
-            async def play_one(history: list[Step]) -> None:
-                async with AsyncExitStack() as stack:
-                    clients = [
-                        await stack.enter_async_context(
-                            httpx.AsyncClient(base_url=server.url, timeout=30)
-                        )
-                        for _ in range(DEVICES)
-                    ]
-                    while True:
-                        try:
-                            account = await register(clients[0])
-                            break
-                        except (httpx.HTTPError, AssertionError):
-                            await asyncio.sleep(0.1)
+                await play(sessions_of(account, clients), open_stream, history, at_once=True)
 
-                    def open_stream(
-                        headers: dict[str, str], token: str
-                    ) -> AbstractAsyncContextManager[Stream]:
-                        return server_stream(server.url, {**headers, "Last-Event-ID": token})
+        @seed(run_seed)
+        @examples(max_examples=-(-count // AT_ONCE), phases=[Phase.generate])
+        @given(histories=st.lists(HISTORIES, min_size=AT_ONCE, max_size=AT_ONCE))
+        def play_there(histories: list[list[Step]]) -> None:
+            nonlocal played
+            if time.monotonic() < began + seconds:
 
-                    await play(sessions_of(account, clients), open_stream, history, at_once=True)
+                async def run() -> None:
+                    await asyncio.gather(*map(play_one, histories))
 
-            def play_all(histories: list[list[Step]]) -> None:
-                nonlocal played
-                if time.monotonic() < began + SECONDS:
+                asyncio.run(run())
+                played += len(histories)
 
-                    async def run() -> None:
-                        await asyncio.gather(*map(play_one, histories))
-
-                    asyncio.run(run())
-                    played += len(histories)
-
-            with killing(server) as killed:
-                play_there(play_all)
-            took = time.monotonic() - began
-            print(f"{played} histories in {took:.0f} s, {len(killed)} workers killed", flush=True)  # noqa: T201
+        with killing(server) as killed:
+            play_there()
+        took = time.monotonic() - began
+        print(f"{played} histories in {took:.0f} s, {len(killed)} workers killed", flush=True)  # noqa: T201
 
 
 @contextmanager

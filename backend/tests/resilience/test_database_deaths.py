@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from duly.database.embedded import embedded_dsn
-from tests.programs import PATIENCE, Server, processes_of, serving, until
+from tests.support.programs import PATIENCE, Server, processes_of, serving, until
 
 _numbers = count()
 

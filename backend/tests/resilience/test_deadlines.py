@@ -6,7 +6,6 @@
 import asyncio
 import gc
 import math
-import os
 import random
 import signal
 import socket
@@ -36,14 +35,14 @@ from duly.database import embedded
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.services.revocations import MAX_AGE, Revocations
-from tests.accounts import Account, register
-from tests.attack.worlds import database
-from tests.database import execute, holding_account
-from tests.databases import fresh_database
-from tests.instances import running
-from tests.pooler import pooled
+from tests.attack.environments import database
+from tests.support.accounts import Account, register
+from tests.support.databases import fresh_database
+from tests.support.direct_sql import execute, holding_account
+from tests.support.instances import running
+from tests.support.pooler import pooled
 
-ROUNDS = int(os.environ.get("DULY_DEADLINE_ROUNDS", "8"))
+ROUNDS = 8
 SIZE = 4
 CALLERS = 40
 LIMIT = 0.2
@@ -115,7 +114,7 @@ async def until_it_serves(pool: Pool) -> None:
 
 
 async def test_statement_at_the_edge_of_its_deadline_does_not_outlive_it(
-    own_dsn: str, route: str
+    own_dsn: str, route: str, pytestconfig: pytest.Config
 ) -> None:
     rng = random.Random(8)
     late: list[float] = []
@@ -142,7 +141,7 @@ async def test_statement_at_the_edge_of_its_deadline_does_not_outlive_it(
             if time.monotonic() - began > LIMIT + LATE:
                 late.append(time.monotonic() - began)
 
-        for _ in range(ROUNDS):
+        for _ in range(pytestconfig.getoption("rounds") or ROUNDS):
             async with await psycopg.AsyncConnection.connect(own_dsn) as holder:
                 await holder.execute("SELECT FROM counters FOR UPDATE")
                 calls = [

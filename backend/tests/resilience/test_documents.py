@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import ROOT, blocks_of, examples_of, play
-from tests.programs import Server, environment, serving
+from tests.support import launcher
+from tests.support.documents import ROOT, blocks_of, examples_of, play
+from tests.support.programs import DULY, Server, environment, serving
 
 DOCUMENTS = {
     "README.md": 1,
@@ -22,7 +22,7 @@ DOCUMENTS = {
 }
 """In the order in which a reader meets them, with how many examples there are at least."""
 
-TAGS = {"", "console", "http", "js", "json", "sh", "sql", "toml", "yaml"}
+TAGS = {"", "console", "http", "js", "json", "mermaid", "sh", "sql", "toml", "yaml"}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def directory() -> Iterator[Path]:
         path = Path(parent)
         path.chmod(0o755)
         (path / "backend").symlink_to(ROOT / "backend")
+        (path / "bin").mkdir()
         yield path
 
 
@@ -44,7 +45,9 @@ def server(directory: Path) -> Iterator[Server]:
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_print_what_is_shown(server: Server, directory: Path, document: str) -> None:
-    own = environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    launcher.write_command(directory / "bin" / "duly", DULY)
+    path = f"{directory / 'bin'}:{DULY.parent}:{os.environ['PATH']}"
+    own = environment(PATH=path, **launcher.way())
 
     differences = play(examples_of(document), server.url, directory, own)
 

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.servers import Server, serving
-from tests.streams import PATIENCE, server_stream
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.servers import Server, serving
+from tests.support.streams import PATIENCE, server_stream
 
 LIMIT = 3
 
@@ -81,9 +81,11 @@ async def end_sessions(account: Account, _: list[socket.socket]) -> None:
 
 async def stall(account: Account, _: list[socket.socket]) -> None:
     """Write more than the kernel buffers, to readers that take nothing."""
-    operations = [{"op": "create", "task": {"title": "x", "description": "x" * 9_000}}] * 100
+    operations = [
+        {"op": "create", "type": "task", "data": {"title": "x", "description": "x" * 9_000}}
+    ] * 100
     for _batch in range(8):
-        response = await account.post("/tasks/batch", {"operations": operations})
+        response = await account.post("/batch", {"operations": operations})
         assert response.status_code == 200
     await asyncio.sleep(10)
 

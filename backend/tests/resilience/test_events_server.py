@@ -9,10 +9,10 @@ import httpx
 import psutil
 import pytest
 
-from tests.accounts import API, Account, error_code, register
-from tests.copies import Copy, sync
-from tests.servers import Server, serving
-from tests.streams import Stream, server_stream, until
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.servers import Server, serving
+from tests.support.streams import Stream, server_stream, until
+from tests.support.sync_copies import Copy, sync
 
 
 @pytest.fixture
@@ -125,9 +125,13 @@ async def test_a_reader_that_stops_reading_costs_no_memory(server: Server, ada: 
         async def write(batches: int) -> int:
             for _ in range(batches):
                 operations = [
-                    {"op": "create", "task": {"title": "large", "description": "x" * 9_000}}
+                    {
+                        "op": "create",
+                        "type": "task",
+                        "data": {"title": "large", "description": "x" * 9_000},
+                    }
                 ] * 100
-                answer = await ada.post("/tasks/batch", {"operations": operations})
+                answer = await ada.post("/batch", {"operations": operations})
                 assert answer.status_code == 200
             return int(worker.memory_info().rss)
 

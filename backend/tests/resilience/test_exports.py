@@ -11,13 +11,12 @@ import httpx
 import psycopg
 import pytest
 
-from duly.database import migrations
-from tests.accounts import API, Account, error_code, register
-from tests.database import execute
-from tests.databases import fresh_database
-from tests.pooler import pooled
-from tests.raw_http import head
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.databases import migrated_database
+from tests.support.direct_sql import execute
+from tests.support.pooler import pooled
+from tests.support.raw_http import head
+from tests.support.servers import Server, serving
 
 LIMIT = 15.0
 """Seconds, far less than the 60 that an export may read for, and than the 90 of its lease."""
@@ -75,8 +74,7 @@ async def exporting(server: Server, account: Account) -> AsyncIterator[Export]:
 
 @pytest.fixture(scope="module")
 def own_dsn(dsn: str) -> Iterator[str]:
-    with fresh_database(dsn) as own:
-        migrations.upgrade(own)
+    with migrated_database(dsn) as own:
         yield own
 
 
@@ -148,7 +146,7 @@ async def test_client_that_hangs_up_ends_its_export(
     server: Server, dora: Account, own_dsn: str
 ) -> None:
     logged = len(server.log.read_text())
-    for _ in range(5):
+    for _ in range(3):
         async with exporting(server, dora) as export:
             await export.begin()
             assert export.length > TASKS * 20_000
@@ -156,7 +154,7 @@ async def test_client_that_hangs_up_ends_its_export(
         await until_none_runs(own_dsn, dora)
 
     assert (await dora.get(PATH)).status_code == 200
-    assert events(server, logged) == ["export.client_disconnected"] * 5
+    assert events(server, logged) == ["export.client_disconnected"] * 3
 
 
 async def test_client_that_hangs_up_while_the_database_is_read_ends_its_export(
@@ -212,7 +210,7 @@ async def test_slow_reader_holds_no_transaction_and_gets_all_of_it(
 
 async def test_exports_one_after_the_other_are_all_whole(server: Server, dora: Account) -> None:
     for account in (dora, await register(dora.client)):
-        for _ in range(10):
+        for _ in range(4):
             async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
                 answer = await replace(account, client=client).get(PATH)
                 assert answer.status_code == 200, answer.text

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from duly.database.embedded import embedded_dsn
-from tests.programs import free_port, processes_of, run, serving, the_line, until
+from tests.support.programs import free_port, processes_of, run, serving, the_line, until
 
 NO_SPACE = "No space left on device"
 MEBIBYTE = 2**20

@@ -4,9 +4,9 @@ import asyncio
 
 import httpx
 
-from tests.accounts import register
-from tests.raw_http import connected, head
-from tests.servers import serving
+from tests.support.accounts import register
+from tests.support.raw_http import connected, head
+from tests.support.servers import serving
 
 
 async def test_head_leaves_the_connection_usable_and_ends_streams(dsn: str) -> None:

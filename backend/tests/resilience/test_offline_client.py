@@ -3,15 +3,15 @@
 import os
 import sqlite3
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.database import execute
-from tests.servers import Server
+from tests.support import launcher
+from tests.support.direct_sql import execute
+from tests.support.servers import Server
 
 SCRIPT = Path(__file__).parents[3] / "examples" / "offline_client.py"
 
@@ -27,13 +27,10 @@ class Device:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, SCRIPT, "--file", self.file, *arguments],
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return launcher.run(
+            [SCRIPT, "--file", self.file, *arguments],
             env={**os.environ, "DULY_PASSWORD": "a password of no one else"},
-            capture_output=True,
-            text=True,
-            check=False,
         )
 
     @property

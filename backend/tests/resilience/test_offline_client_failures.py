@@ -11,9 +11,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.accounts import API
 from tests.resilience.test_offline_client import Device
-from tests.servers import Server
+from tests.support.accounts import API
+from tests.support.servers import Server
 
 PASSWORD = "a password of no one else"
 
@@ -86,6 +86,47 @@ def test_tasks_added_before_the_first_sign_in_go_to_its_account(
     device.run("sync")
 
     assert titles_on(server, ada) == ["early"]
+
+
+def test_registering_a_registered_email_says_to_log_in(
+    server: Server, device: Device, tmp_path: Path
+) -> None:
+    ada = email()
+    Device(tmp_path / "laptop").run("login", ada, "--server", server.url, "--register")
+
+    line = the_line(device, "login", ada, "--server", server.url, "--register")
+
+    assert "already registered. Log in without --register" in line
+
+
+# The ids that it shows and accepts
+
+
+def test_ids_of_tasks_created_by_the_server_in_the_same_minute_are_told_apart(
+    server: Server, device: Device
+) -> None:
+    ada = email()
+    device.run("login", ada, "--server", server.url, "--register")
+    body = {"email": ada, "password": PASSWORD}
+    session = httpx.post(f"{server.url}{API}/auth/login", json=body).json()
+    headers = {"Authorization": f"Bearer {session['access_token']}"}
+    ids = []
+    for title in ("one", "two"):
+        made = httpx.post(f"{server.url}{API}/tasks", headers=headers, json={"title": title})
+        ids.append(made.json()["id"])
+    device.run("sync")
+    assert ids[0][:8] == ids[1][:8]
+
+    assert device.id_of("one") == ids[0][-8:]
+    device.run("done", device.id_of("one"))
+    device.run("edit", ids[1][-8:].upper(), "second")
+
+    assert device.tasks == {"one": "done", "second": "open"}
+    line = the_line(device, "rm", ids[0][:8])
+    assert line == f"Ambiguous: choose one of these ids: {ids[0]}, {ids[1]}"
+    assert "begins or ends with 'feedbeef'" in the_line(device, "rm", "feedbeef")
+    device.run("rm", ids[0])
+    assert device.tasks == {"second": "open"}
 
 
 # The address

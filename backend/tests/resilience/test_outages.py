@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from duly.database import embedded, migrations
-from tests.programs import until
-from tests.servers import serving
+from tests.support.programs import until
+from tests.support.servers import serving
 
 
 @pytest.mark.long

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import API, Account, register
-from tests.database import execute, holding_account, somebody_waits_for
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, register
+from tests.support.direct_sql import execute, holding_account, somebody_waits_for
+from tests.support.servers import Server, serving
 
 
 @pytest.fixture(scope="module", params=["direct", "pooled"])
@@ -58,14 +58,18 @@ async def count(dsn: str, account: Account) -> int:
     return int(number)
 
 
-@pytest.mark.parametrize("path", ["/tasks", "/tasks/batch"])
+@pytest.mark.parametrize("path", ["/tasks", "/batch"])
 async def test_a_client_that_dies_before_the_answer_and_retries_makes_one_task(
     server: Server, ada: Account, dsn: str, path: str
 ) -> None:
-    for number in range(1, 16):
+    for number in range(1, 7):
         headers = {"Idempotency-Key": uuid4().hex}
         task = {"title": f"{number}"}
-        body = {"operations": [{"op": "create", "task": task}]} if "batch" in path else task
+        body = (
+            {"operations": [{"op": "create", "type": "task", "data": task}]}
+            if "batch" in path
+            else task
+        )
         await asyncio.to_thread(send_and_die, server, ada, path, body, headers)
 
         answers = [await ada.post(path, body, headers=headers) for _ in "12"]
@@ -78,7 +82,7 @@ async def test_a_client_that_dies_before_the_answer_and_retries_makes_one_task(
 async def test_so_it_is_with_an_id_of_the_clients_own(
     server: Server, ada: Account, dsn: str
 ) -> None:
-    for number in range(1, 16):
+    for number in range(1, 7):
         body = {"title": f"{number}", "id": str(uuid4())}
         await asyncio.to_thread(send_and_die, server, ada, "/tasks", body, {})
 

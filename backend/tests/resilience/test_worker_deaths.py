@@ -9,9 +9,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.programs import PATIENCE, until
-from tests.programs import serving as serving_embedded
-from tests.servers import SECRET, Server, serving
+from tests.support.programs import PATIENCE, until
+from tests.support.programs import serving as serving_embedded
+from tests.support.servers import SECRET, Server, serving
 
 
 def answers(server: Server) -> bool:

@@ -10,10 +10,10 @@ import pytest
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import API, Account, error_code, register
-from tests.factories import RegistrationFactory
-from tests.instances import captured_logs, client_at
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.factories import RegistrationFactory
+from tests.support.instances import captured_logs, client_at
+from tests.support.servers import Server, serving
 
 TRUSTED, UNTRUSTED = "127.0.0.1", "127.0.0.2"
 LIMIT = 5

@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import psycopg
@@ -15,9 +14,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.core.logging import configure_logging
-from duly.database import migrations
-from tests.accounts import API, register
-from tests.instances import captured_logs, running
+from tests.support.accounts import API, register
+from tests.support.databases import migrated_database
+from tests.support.instances import captured_logs, running
 
 SECRET = "Vertraulich"
 ADDRESS = "198.51.100.8"
@@ -26,22 +25,10 @@ ADDRESS = "198.51.100.8"
 @pytest.fixture(scope="module")
 def flawed(dsn: str) -> Iterator[str]:
     """A database of its own that refuses what the service takes: a defect, as it were."""
-    name = f"flawed_{uuid4().hex}"
-    own = make_url(dsn, name)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    migrations.upgrade(own)
-    with psycopg.connect(own, autocommit=True) as connection:
-        connection.execute("ALTER TABLE tasks ADD CHECK (title NOT LIKE 'Vertraulich%')")
-    yield own
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-def make_url(dsn: str, database: str) -> str:
-    """The URL of another database on the same server."""
-    base, _, query = dsn.partition("?")
-    return f"{base.rpartition('/')[0]}/{database}?{query}"
+    with migrated_database(dsn) as own:
+        with psycopg.connect(own, autocommit=True) as connection:
+            connection.execute("ALTER TABLE tasks ADD CHECK (title NOT LIKE 'Vertraulich%')")
+        yield own
 
 
 @asynccontextmanager
@@ -68,7 +55,7 @@ async def test_a_defect_is_logged_in_full_but_for_the_values(
     assert response.headers["x-request-id"] in text
     # What kind of error it was, and where, line by line.
     assert "CheckViolation" in text
-    assert "services/tasks.py" in text
+    assert "records/commands.py" in text
     assert SECRET.lower() not in text.lower()
     assert account.session["access_token"] not in text
 

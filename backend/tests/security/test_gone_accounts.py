@@ -4,9 +4,9 @@ import pytest
 from fastapi import FastAPI
 
 from duly.services import operators
-from tests.accounts import Account, error_code
-from tests.database import execute
-from tests.operations import Operation, operations_of
+from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
+from tests.support.operations import Operation, operations_of
 
 
 def private(app: FastAPI) -> list[Operation]:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.accounts import Account, error_code
+from tests.support.accounts import Account, error_code
 
 # Every route of one task, with bodies good and bad.
 CALLS: list[tuple[str, str, dict[str, Any]]] = [
@@ -83,10 +83,10 @@ async def test_in_a_batch_a_strangers_task_and_none_are_the_same_answer(
     hers = await alice.create_task()
     answers = []
     for task_id in (hers["id"], str(uuid4())):
-        operation = {"op": verb, "id": task_id, "if_match": version}
+        operation = {"op": verb, "type": "task", "id": task_id, "if_match": version}
         if verb == "update":
-            operation["changes"] = {"title": "taken over"}
-        answers.append(await bob.post("/tasks/batch", {"operations": [operation]}))
+            operation["data"] = {"title": "taken over"}
+        answers.append(await bob.post("/batch", {"operations": [operation]}))
 
     assert seen(answers[0]) == seen(answers[1])
     assert [result["status"] for result in answers[0].json()["results"]] == [404]

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.main import create_app
-from tests.accounts import API, Account, error_code, register
-from tests.instances import client_at
-from tests.servers import Server, serving
+from tests.support.accounts import API, Account, error_code, register
+from tests.support.instances import client_at
+from tests.support.servers import Server, serving
 
 OLD, NEW, OLDER = (secrets.token_hex(32) for _ in range(3))
 

@@ -12,7 +12,7 @@ import pytest
 from duly.core.config import Settings
 from duly.main import create_app
 from duly.utils.printable import printable
-from tests.instances import captured_logs, client_at
+from tests.support.instances import captured_logs, client_at
 
 PROXY, OTHER = "10.0.0.1", "203.0.113.7"
 

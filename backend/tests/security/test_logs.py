@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from tests.accounts import API, Account
-from tests.database import age
-from tests.instances import captured_logs, running
+from tests.support.accounts import API, Account
+from tests.support.direct_sql import age
+from tests.support.instances import captured_logs, running
 
 SECRET = "Vertraulich"
 """Stands in all text that is sent, in one form or another."""

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.core.security import Keyring
-from tests.accounts import API, Account, error_code
-from tests.forgery import decode, encode
-from tests.instances import running
+from tests.support.accounts import API, Account, error_code
+from tests.support.forgery import decode, encode
+from tests.support.instances import running
 
 
 def flip(token: str, position: int) -> str:

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from duly.database.statements import USER_ID, OwnedStatement, UnscopedStatement, owned
-from tests.ownership import ME, sessions, tasks, users
-from tests.people import STORED, People, two_people
+from tests.support.ownership import ME, sessions, tasks, users
+from tests.support.two_users import STORED, People, two_people
 
 Source = tuple[Any, Any]
 """A table, or an alias of one, and its owner column."""

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from duly.database.statements import UnscopedStatement, owned
 from duly.utils.identifiers import new_id
-from tests.ownership import MINE, Build, each, new_task, tasks
+from tests.support.ownership import MINE, Build, each, new_task, tasks
 
 
 @each(

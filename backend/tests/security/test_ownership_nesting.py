@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
 
 from duly.database.statements import USER_ID, UnscopedStatement, owned
-from tests.ownership import (
+from tests.support.ownership import (
     ME,
     MINE,
     MY_SESSION,

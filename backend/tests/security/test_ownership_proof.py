@@ -32,7 +32,7 @@ from sqlmodel import select as sqlmodel_select
 
 from duly.database.statements import USER_ID, UnscopedStatement, owned
 from duly.models.base import OWNER, owner_column
-from tests.ownership import (
+from tests.support.ownership import (
     ME,
     MINE,
     MY_SESSION,

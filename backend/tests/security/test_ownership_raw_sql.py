@@ -32,7 +32,7 @@ from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import UserDefinedType
 
 from duly.database.statements import USER_ID, Statement, UnscopedStatement, across_users, owned
-from tests.ownership import MINE, Build, each, renaming, tasks, user_emails
+from tests.support.ownership import MINE, Build, each, renaming, tasks, user_emails
 
 EVIL = "(SELECT title FROM tasks LIMIT 1)"
 tied = select(tasks.c.id).where(MINE)

@@ -21,7 +21,7 @@ from sqlmodel import select as sqlmodel_select
 
 from duly.database.statements import USER_ID, owned
 from duly.utils.identifiers import new_id
-from tests.ownership import (
+from tests.support.ownership import (
     ME,
     MINE,
     MY_SESSION,
@@ -34,7 +34,7 @@ from tests.ownership import (
     tasks,
     users,
 )
-from tests.people import People, two_people
+from tests.support.two_users import People, two_people
 
 other = tasks.alias("other")
 tied = select(tasks.c.id, tasks.c.user_id).where(MINE)

@@ -11,7 +11,7 @@ from duly.database.statements import USER_ID, UnscopedStatement, owned
 from duly.models import Installation, RevokedSession
 from duly.models.base import owner_column, shared_access
 from duly.utils.tables import table_of
-from tests.ownership import MINE, MY_SESSION, Build, each, renaming, sessions, tasks
+from tests.support.ownership import MINE, MY_SESSION, Build, each, renaming, sessions, tasks
 
 installations = table_of(Installation)
 revoked = table_of(RevokedSession)

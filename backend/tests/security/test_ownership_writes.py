@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from duly.database.statements import USER_ID, UnscopedStatement, owned
-from tests.ownership import (
+from tests.support.ownership import (
     ME,
     MINE,
     MY_SESSION,

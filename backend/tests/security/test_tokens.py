@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.core.security import Keyring
-from tests.accounts import API, Account, error_code
-from tests.forgery import ABSENT, Forger, assert_refused, decode, present
-from tests.instances import running
+from tests.support.accounts import API, Account, error_code
+from tests.support.forgery import ABSENT, Forger, assert_refused, decode, present
+from tests.support.instances import running
 
 
 @pytest.fixture

@@ -41,7 +41,10 @@ def test_values_that_compose_sets_are_valid_and_fit_each_other(
     service: dict[str, Any], clean_environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     clean_environment.chdir(tmp_path)
-    given = {"POSTGRES_PASSWORD": "0123456789abcdef", "DULY_SECRET_KEY": "0f6a41ce2b7d9853" * 4}
+    given = {
+        "POSTGRES_PASSWORD": "0123456789abcdef",
+        "DULY_SECRET_KEY": "0f6a41ce2b7d9853c4e1907fa82b36d5710c9be4f3628da5e07b14c98d52f6a3",
+    }
     for name, value in service["environment"].items():
         filled = re.sub(r"\$\{(\w+)[^}]*\}", lambda match: given[match[1]], value)
         clean_environment.setenv(name, filled)

@@ -1,11 +1,13 @@
-"""Settings: what they default to, what stops the start, and how `.env.example` lists them."""
+"""Settings: their defaults, which values are rejected, and where the documents list them."""
 
+import re
+import secrets
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from duly.core.config import Settings, environment_name, load_settings
+from duly.core.config import Settings, check_secret, environment_name, load_settings
 from duly.core.errors import StartupError
 from duly.services.counters import open_storage
 
@@ -158,6 +160,54 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_the_setting(
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("DULY_PORT", "abc", "must be a whole number from 1 to 65535"),
+        ("DULY_PORT", "65536", "must be a whole number from 1 to 65535"),
+        ("DULY_WORKERS", "1.5", "must be a whole number from 1 to 64"),
+        ("DULY_DATABASE_TIMEOUT", "nan", "must be a number greater than 0 and at most 60"),
+        ("DULY_DATABASE_TIMEOUT", "soon", "must be a number greater than 0 and at most 60"),
+        ("DULY_MIGRATE_AT_START", "perhaps", "must be true or false"),
+        ("DULY_LOG_LEVEL", "loud", "must be debug, info, warning or error"),
+        ("DULY_REGISTRATION", "ajar", "must be open or closed"),
+        ("DULY_RATE_LIMIT", "x", "must be a number per second, minute, hour or day, such as 600/"),
+        ("DULY_TRUSTED_PROXIES", "proxy", "must be comma-separated IP addresses or networks"),
+        (
+            "DULY_CORS_ORIGINS",
+            "a.example",
+            "must be comma-separated origins of the form scheme://",
+        ),
+        (
+            "DULY_SECRET_KEY",
+            "hunter2",
+            "must not be shorter than 32 bytes; create one with `openssl",
+        ),
+        ("DULY_SECRET_KEY", "ab12" * 8, "must not be easy to guess, such as a repeated or "),
+        ("DATABASE_URL", "mysql://hunter2@db", "must start with postgresql://"),
+    ],
+)
+def test_wrong_value_is_reported_with_the_values_that_are_allowed(
+    elsewhere: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    line = refusal(elsewhere, **{name: value})
+
+    assert line.startswith(f"{name}: {reason}")
+    assert value not in line.removeprefix(name)
+
+
+@pytest.mark.parametrize("name", list(map(environment_name, Settings.model_fields)))
+def test_rejection_never_repeats_the_value_or_quotes_pydantic(
+    elsewhere: pytest.MonkeyPatch, name: str
+) -> None:
+    if name in {"DULY_DATA_DIR", "DULY_HOST"}:
+        pytest.skip("any text is valid")
+
+    line = refusal(elsewhere, **{name: "xyzzy plugh"})
+
+    assert not re.search(r"xyzzy|plugh|[Ii]nput|validation", line)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "memory",
@@ -238,6 +288,13 @@ def test_a_database_is_taken_verbatim(elsewhere: pytest.MonkeyPatch, dsn: str) -
         "09D25E094FAA6CA2556C818166B7A9563B93F7099F6F0F4CAA6CF63B88E8D3E7",
         "super-secret-jwt-token-with-at-least-32-characters-long",
         "a-string-secret-at-least-256-bits-long",
+        "0123456789abcdef0123456789abcdef",
+        "0123456789abcdef" * 4,
+        "fedcba9876543210fedcba98765432100",
+        "abcdefghijklmnopqrstuvwxyz012345",
+        "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6",
+        "correct-horse-battery-" * 2,
+        "aaaaaaaabbbbbbbbccccccccddddddddeeeeffff",
     ],
 )
 @pytest.mark.parametrize("name", ["DULY_SECRET_KEY", "DULY_PREVIOUS_SECRET_KEYS"])
@@ -248,6 +305,12 @@ def test_a_short_or_well_known_secret_is_refused(
 
     assert line.startswith(f"{name}: ")
     assert secret not in line
+
+
+def test_random_secrets_are_accepted() -> None:
+    for _ in range(2_000):
+        check_secret(secrets.token_hex(16))
+        check_secret(secrets.token_urlsafe(24))
 
 
 def test_the_length_of_a_secret_is_counted_in_bytes(elsewhere: pytest.MonkeyPatch) -> None:
@@ -337,3 +400,10 @@ def test_the_example_sets_nothing_until_a_line_is_uncommented() -> None:
     lines = (ROOT / ".env.example").read_text().splitlines()
 
     assert all(not line or line.startswith("#") for line in lines)
+
+
+def test_documentation_lists_the_same_settings_descriptions_and_defaults() -> None:
+    text = (ROOT.parent / "docs" / "deployment.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*)`|\u2013) \| (.*) \|$", text, re.MULTILINE)
+
+    assert rows == [(name, value, comment) for name, (comment, value) in listed().items()]

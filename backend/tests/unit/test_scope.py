@@ -8,10 +8,17 @@ from sqlalchemy import Uuid, bindparam, func, insert, literal, select, update
 
 from duly.core.errors import ServiceUnavailable
 from duly.database.scope import AcrossUsers, UserScope
-from duly.database.statements import USER_ID, CrossUserStatement, Statement, across_users, owned
+from duly.database.statements import (
+    USER_ID,
+    CrossUserStatement,
+    Statement,
+    across_users,
+    owned,
+    owned_change,
+)
 from duly.utils.identifiers import new_id
-from tests.ownership import ME, MINE, STRANGER, new_task, renaming, tasks, users
-from tests.people import People, two_people
+from tests.support.ownership import ME, MINE, STRANGER, new_task, renaming, tasks, users
+from tests.support.two_users import People, two_people
 
 MY_TITLES = owned(select(tasks.c.title).where(MINE))
 RENAME = owned(renaming(MINE).returning(tasks.c.id))
@@ -174,10 +181,12 @@ async def test_a_transaction_in_a_transaction_is_a_part_of_it(people: People) ->
     assert await titles(people) == before
 
 
-async def test_only_changes_that_are_kept_are_told_of(people: People) -> None:
+async def test_only_changes_that_are_kept_are_told_of(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[Any] = []
-    people.pool.on_change = told.append
-    counted = owned(update(users).where(ME).values(revision=1).returning(users.c.id))
+    monkeypatch.setattr(people.pool, "_on_change", told.append)
+    counted = owned_change(update(users).where(ME).values(revision=1).returning(users.c.id))
 
     async def fail(scope: UserScope) -> None:
         async with scope.transaction() as part:

@@ -66,7 +66,7 @@ def test_unwritable_data_directory_stops_the_start(settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\n", b"short", b"a" * 64, b"changeme-" * 8, b"\xff" * 64, GOOD[:31].encode()],
+    [b"", b"\n", b"hunter2", b"a" * 64, b"changeme-" * 8, b"\xff" * 64, GOOD[:31].encode()],
     ids=["empty", "blank", "short", "one_letter", "placeholder", "binary", "31_bytes"],
 )
 def test_stored_key_that_could_be_guessed_stops_the_start(

@@ -153,6 +153,8 @@ INVISIBLE = [
     *map(chr, (0x2003, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x202A, 0x202E, 0x2060)),
     *map(chr, (0x2066, 0x2069, 0x206F, 0x2800, 0x3000, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0)),
     *map(chr, (0xFFF9, 0x13430, 0x1BCA0, 0x1D173, 0xE0001, 0xE0020, 0xE007F, 0xE0100)),
+    # Private use, noncharacters and a filler.
+    *map(chr, (0xE000, 0xF8FF, 0xF0000, 0x10FFFD, 0xFDD0, 0xFFFE, 0xFFFF, 0x1FFFE, 0x16FE4)),
 ]
 
 
@@ -167,7 +169,19 @@ def test_text_of_invisible_characters_only_is_rejected(char: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [".", "\u0301", "\u00b7", "\u0600", "-", "\U0001f600", "\ufffd", "\u3007", "_"],
+    [
+        ".",
+        "\u0301",
+        "\u00b7",
+        "\u0600",
+        "-",
+        "\U0001f600",
+        "\ufffd",
+        "\u3007",
+        "_",
+        "\U0001fae8",
+        "\ue000a",
+    ],
     ids=ascii,
 )
 def test_text_of_one_visible_character_is_accepted(text: str) -> None:

@@ -176,3 +176,28 @@ async def test_turn_of_a_holder_that_fails_goes_to_the_next() -> None:
     with pytest.raises(LookupError):
         await fail()
     await (await queue.enter("x/a"))
+
+
+async def test_lane_in_which_others_wait_rests_after_a_turn() -> None:
+    turns = FairTurns(2, WIDE, rest=0.5)
+    await turns.acquire("x", "flood")
+    waiting = asyncio.create_task(turns.acquire("x", "flood"))
+    await asyncio.sleep(0.1)
+
+    turns.release("x", "flood")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await turns.acquire("y", "other")  # no other lane rests with it
+
+    await asyncio.wait_for(waiting, 5)
+    turns.release("x", "flood")
+    turns.release("y", "other")
+    assert not turns._running
+
+
+async def test_lane_in_which_nobody_waits_does_not_rest() -> None:
+    turns = FairTurns(1, WIDE, rest=1000)
+    for _ in range(3):
+        await asyncio.wait_for(turns.acquire("x", "calm"), 5)
+        await asyncio.sleep(0.01)
+        turns.release("x", "calm")

@@ -1,5 +1,6 @@
-"""What routes depend on: the application's context, the client, and who is signed in."""
+"""The dependencies of endpoints: the application's context, the client, the caller."""
 
+from contextlib import ExitStack
 from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
@@ -9,25 +10,32 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import AfterValidator, Field
 
-from duly.api.middleware import BUDGET
-from duly.core.errors import Forbidden, PreconditionRequired, Unauthenticated
+from duly.api.middleware import BUDGET, TURN
+from duly.core.errors import Forbidden, PreconditionRequired, RateLimited, Unauthenticated
 from duly.core.logging import bind_user, log
-from duly.core.security import InvalidToken
+from duly.core.security import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
+from duly.records.changes import Versions
 from duly.services import context as services
-from duly.services.tasks import Versions
 from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
+from duly.utils.turns import Crowded
 
 QUERY_FAULTS = "duly.query_faults"
-"""Where the scope holds what is wrong with the query."""
+"""The key in the scope for the errors of the query."""
+
+_CLAIMS = "duly.claims"
+"""Where the scope holds the claims of a request that has been admitted."""
+
+_RETRY_AFTER = 1
+_LARGE_BODY = 64 * 1024
 
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
 
 async def get_context(request: Request) -> services.Context:
-    """The running application's parts."""
+    """Return the parts of the running application."""
     context: services.Context = request.app.state.context
     return context
 
@@ -36,7 +44,7 @@ Context = Annotated[services.Context, Depends(get_context)]
 
 
 async def get_client(request: Request, context: Context) -> services.Client:
-    """Where the request comes from."""
+    """Return the client of the request."""
     peer = request.client.host if request.client else "unknown"
     # One header in several lines is one list; some proxies write a line of their own.
     forwarded_for = ",".join(request.headers.getlist("x-forwarded-for"))
@@ -50,7 +58,7 @@ async def get_client(request: Request, context: Context) -> services.Client:
 
 @lru_cache(maxsize=256)
 def _warn_of_proxy(address: str) -> None:
-    """Log, once per address, that a trusted proxy has named no client."""
+    """Log, once per address, that a trusted proxy did not report a client."""
     log.warning(
         "proxy.no_client",
         address=address,
@@ -62,20 +70,52 @@ def _warn_of_proxy(address: str) -> None:
 Client = Annotated[services.Client, Depends(get_client)]
 
 
-async def get_caller(
-    request: Request, context: Context, token: Annotated[str | None, Depends(_bearer)]
-) -> services.Caller:
-    """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
+def _read_claims(request: Request, token: str | None) -> AccessClaims:
     if token is None:
         raise Unauthenticated
+    context: services.Context = request.app.state.context
     try:
-        claims = context.keyring.read_access(token)
+        return context.keyring.read_access(token)
     except InvalidToken:
         raise Unauthenticated from None
+
+
+async def check_token(request: Request) -> AccessClaims:
+    """Check the access token, without a look at its session. Raise `Unauthenticated`."""
+    return _read_claims(request, await _bearer(request))
+
+
+async def admit(request: Request, claims: AccessClaims, *, length: int = 0) -> None:
+    """Admit a request once its body of `length` bytes has arrived, and before that is parsed.
+
+    Wait until few others of the same user run. Raise `Unauthenticated` if the session has ended,
+    and `RateLimited` over the general budget or if too many requests of the user wait.
+    """
+    context: services.Context = request.app.state.context
     if await context.revocations.includes(claims.session_id):
         raise Unauthenticated
     bind_user(claims.user_id)
     request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
+    context.stranger_shares.note(claims.user_id)
+    ends = ExitStack()
+    request.scope[TURN] = ends.close
+    try:
+        if length > _LARGE_BODY:
+            ends.callback(await context.large_shares.acquire(claims.user_id))
+        ends.callback(await context.shares.acquire(claims.user_id))
+    except Crowded:
+        raise RateLimited(_RETRY_AFTER) from None
+    request.scope[_CLAIMS] = claims
+
+
+async def get_caller(
+    request: Request, context: Context, token: Annotated[str | None, Depends(_bearer)]
+) -> services.Caller:
+    """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
+    claims = request.scope.get(_CLAIMS)
+    if claims is None:
+        claims = _read_claims(request, token)
+        await admit(request, claims)
     if faults := request.scope.get(QUERY_FAULTS):
         raise RequestValidationError(faults)
     return services.Caller(
@@ -98,7 +138,7 @@ async def check_path_user(
     scope: Scope,
     user_id: Annotated[str, Path(description="The caller's id, or `me`.", examples=["me"])],
 ) -> None:
-    """Refuse a path that names another user. Raises `Forbidden`."""
+    """Raise `Forbidden` if the path names another user."""
     if user_id != "me" and user_id.lower() != str(scope.user_id):
         raise Forbidden
 
@@ -121,7 +161,7 @@ async def get_versions(
         _EntityTags | None,
         Header(
             alias="If-Match",
-            description="Change the task only if this is its current version.",
+            description="Change the resource only if this is its current version.",
             examples=['"1"'],
         ),
     ] = None,
@@ -155,5 +195,4 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-TaskId = Annotated[UUID, Path(description="The task's id.")]
 SessionId = Annotated[UUID, Path(description="The session's id.")]

@@ -1,4 +1,4 @@
-"""Interactive documentation at `/docs`. Its files come from this server: no other is asked."""
+"""Interactive documentation at `/docs`. All its files come from this server."""
 
 import re
 from base64 import b64encode
@@ -14,16 +14,16 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 class _WholeFiles(StaticFiles):
-    """Files that are sent whole: a bad `Range` would get an answer outside of the envelope."""
+    """Files without `Range` support, whose errors would not use the envelope."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send a file; whoever asks for a part may be sent the whole (RFC 9110, 14.2)."""
+        """Send the whole file, which RFC 9110 (14.2) allows for a request with `Range`."""
         headers = [header for header in scope["headers"] if header[0] != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve Swagger UI, under a policy that lets it load and call nothing but this server."""
+    """Serve Swagger UI, with a policy that allows it to load and call only this server."""
     assets = _WholeFiles(packages=[("fastapi_swagger", "resources")])
     app.mount(_ASSETS, assets, name="docs_assets")
     html = bytes(

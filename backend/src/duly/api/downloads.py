@@ -1,10 +1,11 @@
-"""An export over HTTP: complete, or visibly broken off."""
+"""An export over HTTP: complete, or visibly cut off."""
 
 import asyncio
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
+from duly.api.middleware import TURN
 from duly.core.logging import log
 from duly.services import exports
 from duly.services.context import Caller, Context
@@ -28,8 +29,9 @@ class Download(Response):
         self._context, self._caller = context, caller
         self._is_complete = False
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Prepare and send the export. Raises as `exports.prepared` does."""
+        scope[TURN]()  # exports have turns of their own, and are long
         gone = asyncio.Event()
         work = asyncio.create_task(self._work(send, gone))
         disconnection = asyncio.create_task(_disconnected(receive))

@@ -1,4 +1,4 @@
-"""From exceptions to the error envelope."""
+"""Convert exceptions to the error envelope."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ def _methods_at(request: Request) -> str:
     for route in request.app.routes:
         match, _ = route.matches({**request.scope, "method": "?", "root_path": root})
         if match is not Match.NONE:
-            # A mount has no methods of its own: the only one holds files.
+            # A mount declares no methods; the only one serves files.
             methods |= getattr(route, "methods", None) or {"GET"}
     if "GET" in methods:
         methods.add("HEAD")

@@ -1,4 +1,4 @@
-"""What every request goes through: an id, limits on its body, safe headers, one log line."""
+"""The middleware of every request: request ID, body limits, safe headers, errors, log line."""
 
 import asyncio
 import contextlib
@@ -27,21 +27,25 @@ from duly.core.errors import (
     ValidationFailed,
 )
 from duly.core.logging import bind_address, bind_request, log
-from duly.utils.addresses import Network, is_trusted, source_address
+from duly.utils.addresses import Network, client_address, is_trusted, source_address
 from duly.utils.once import FirstTimes
 from duly.utils.printable import printable
+from duly.utils.turns import Crowded
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT = 8.0
-"""Seconds within which a body must have arrived."""
+"""Seconds within which a body must arrive."""
 
 _LINGER = 2.0
-"""Seconds for which the rest of a body that nobody wants is taken and dropped."""
+"""Seconds for which the rest of a rejected body is read and discarded."""
 
 BUDGET = "duly.budget"
-"""Where the scope holds what is left of the caller's budget."""
+"""The key in the scope for the caller's remaining rate limit."""
 
-# Fields of which several lines are read as one.
+TURN = "duly.turn"
+"""The key in the scope for what ends the caller's turn, once the response begins."""
+
+# Headers of which several lines are read as one list.
 _JOINED = {
     b"authorization",
     b"content-type",
@@ -51,7 +55,7 @@ _JOINED = {
     b"last-event-id",
 }
 _HSTS = "max-age=31536000"
-# Python reads no number of thousands of digits, were they all zeros.
+# Python rejects numbers of thousands of digits, even if they are all zeros.
 _LENGTH = re.compile(r"0*([0-9]{1,7})")
 # RFC 3986: a registered name or an address, in brackets for IPv6, and a port.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{0,5})?")
@@ -59,7 +63,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class _CORS(CORSMiddleware):
-    """It comes before all else, so that a page can read every error; preflights end here."""
+    """The outermost layer, so that pages can read every error. It also responds to preflights."""
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         super().__init__(
@@ -90,14 +94,14 @@ class _CORS(CORSMiddleware):
         self._rejected = FirstTimes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; without any origin, only preflights are of interest."""
+        """Handle one request. If no origin is allowed, only preflights need handling."""
         if self.allow_origins or scope.get("method") == "OPTIONS":
             await super().__call__(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Return the response to a preflight, a rejection in the form of every error."""
+        """Return the response to a preflight; a rejection uses the error envelope."""
         answer = super().preflight_response(request_headers)
         if answer.status_code != HTTPStatus.OK:
             refusal = error_response(self._rejection(request_headers["origin"]))
@@ -126,12 +130,12 @@ def _request_id(headers: Headers) -> str:
 
 
 def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
-    """Let pages of `origins` call the API from a browser; by default none may."""
+    """Allow pages of `origins` to call the API from a browser; by default none may."""
     app.add_middleware(_CORS, origins=origins)
 
 
 class RequestMiddleware:
-    """The outermost layer of the application. Nothing that it lets through ends in a traceback."""
+    """The outermost layer of the application. It converts every exception into a response."""
 
     def __init__(
         self,
@@ -153,7 +157,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         _join_repeated(scope)
-        exchange = _Exchange(scope, receive, send, is_secure=self._is_secure(scope))
+        exchange = _Exchange(scope, receive, send, self._trusted_proxies)
         time_budget.start(self._database_timeout)
         bind_request(exchange.request_id)
         self._bind_address(scope)
@@ -163,22 +167,16 @@ class RequestMiddleware:
             await exchange.run(self._app)
         except DulyError as error:
             await exchange.fail(error)
-        except Exception:  # noqa: BLE001  # the last resort: a defect is logged and told as 500
+        except Exception:  # noqa: BLE001  # the last resort: a bug is logged, and the response is 500
             log.exception("request.failed")
             await exchange.fail(InternalError())
         finally:
+            exchange.end_turn()
             exchange.log()
         await exchange.linger()
 
-    def _is_secure(self, scope: Scope) -> bool:
-        """Whether the client speaks TLS, to us or to a proxy of ours."""
-        if scope["scheme"] == "https":
-            return True
-        forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
-        return forwarded == "https" and is_trusted(_peer(scope), self._trusted_proxies)
-
     def _bind_address(self, scope: Scope) -> None:
-        """Name the client's address in the lines of this request, if it may be logged.
+        """Add the client's address to the log lines of this request, if the settings allow it.
 
         A proxy that is not configured is logged: all its clients share one rate limit.
         """
@@ -197,14 +195,22 @@ class RequestMiddleware:
             )
 
 
+def _is_secure(scope: Scope, trusted_proxies: Sequence[Network]) -> bool:
+    """Whether the client speaks TLS, to us or to a proxy of ours."""
+    if scope["scheme"] == "https":
+        return True
+    forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
+    return forwarded == "https" and is_trusted(_peer(scope), trusted_proxies)
+
+
 def _peer(scope: Scope) -> str:
     return str(scope["client"][0]) if scope.get("client") else "unknown"
 
 
 def _join_repeated(scope: Scope) -> None:
-    """Make one list of a field that comes in several lines (RFC 9110, 5.3).
+    """Combine a header of several lines into one list (RFC 9110, 5.3).
 
-    Where the field is no list, that makes a value that is refused: none of the lines wins.
+    If the header accepts only one value, the list is invalid and is rejected: no line wins.
     """
     names = [name for name, _ in scope["headers"] if name in _JOINED]
     for name in {name for name in names if names.count(name) > 1}:
@@ -216,11 +222,14 @@ def _join_repeated(scope: Scope) -> None:
 class _Exchange:
     """One request and its response. HEAD runs as GET, up to the headers of the response."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, is_secure: bool) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, trusted_proxies: Sequence[Network]
+    ) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._method = scope["method"]
         self._after_headers: CancelScope | None = None
-        self._is_secure = is_secure
+        self._trusted_proxies = trusted_proxies
+        self._is_secure = _is_secure(scope, trusted_proxies)
         self._headers = Headers(scope=scope)
         self.request_id = _request_id(self._headers)
         self._started_at = time.perf_counter()
@@ -232,9 +241,9 @@ class _Exchange:
         self._status = 0
 
     def check_target(self) -> None:
-        """Refuse a request that another server may take for a different host or path."""
+        """Reject a request that another server may interpret as a different host or path."""
         given = self._headers.getlist("host")
-        hosts = [host for host in given if host]  # Granian adds an empty one where there is none
+        hosts = [host for host in given if host]  # Granian adds an empty one if there is none
         # HTTP/1.0 has no Host; health checks of load balancers still use it. Granian calls it "1".
         is_needed = self._scope["http_version"] not in {"1", "1.0"}
         if len(given) > 1 or (is_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):
@@ -256,10 +265,10 @@ class _Exchange:
         self._after_headers = None
 
     def check_framing(self) -> None:
-        """Refuse a body that is too long, or that another reader may see end somewhere else."""
+        """Reject a body that is too long, or whose end another server may see elsewhere."""
         codings = [coding.lower() for coding in self._headers.getlist("transfer-encoding")]
-        # Granian has dropped a Content-Length beside it by now, and closes the connection after
-        # the answer; other servers pass both on.
+        # Granian has already dropped a Content-Length next to it, and closes the connection after
+        # the response; other servers pass both on.
         if codings and (codings != ["chunked"] or "content-length" in self._headers):
             raise ValidationFailed(
                 "Send either Content-Length or Transfer-Encoding: chunked, and no other coding."
@@ -269,7 +278,7 @@ class _Exchange:
             raise PayloadTooLarge
 
     async def receive(self) -> Message:
-        """The next piece of the body, while it keeps to the limits."""
+        """Return the next piece of the body. Raise an error if it exceeds a limit."""
         if self._status or not self._has_more:
             # There is no body, or it has been read: the client's disconnection is awaited.
             return await self._receive()
@@ -279,10 +288,10 @@ class _Exchange:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            self._has_more = False  # it has been waited for long enough
+            self._has_more = False  # its time is over
             raise RequestTimeout from None
         if message["type"] == "http.disconnect":
-            # Gone, or with chunks that are none: to the server it is the same.
+            # The client disconnected or sent invalid chunks: the server does not distinguish them.
             raise ValidationFailed.of("body", "The request body is incomplete", "body_incomplete")
         self._has_more = message.get("more_body", False)
         self._received += len(message.get("body", b""))
@@ -291,10 +300,12 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send, with the headers that every response has."""
+        """Send a message, with the headers of every response."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            await self._pace()
             time_budget.lift()
+            self.end_turn()
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
@@ -312,13 +323,35 @@ class _Exchange:
             await self._send(message)
 
     async def fail(self, error: DulyError) -> None:
-        """Answer with an error, unless an answer is under way: that one can only break off."""
+        """Send an error, unless a response has begun, which can only be cut off."""
         if not self._status:
             await error_response(error)(self._scope, self._receive, self.send)
 
+    async def _pace(self) -> None:
+        """Delay the response to a stranger whose address has had many, while others are active.
+
+        Not a successful sign-in, which waits in a queue of its own.
+        """
+        is_sign_in = self._method == "POST" and self._status < HTTPStatus.BAD_REQUEST
+        context = getattr(self._scope["app"].state, "context", None)
+        if TURN in self._scope or is_sign_in or context is None:
+            return
+        shares = context.stranger_shares
+        forwarded = ",".join(self._headers.getlist("x-forwarded-for"))
+        with contextlib.suppress(Crowded):
+            end = await shares.acquire(
+                client_address(_peer(self._scope), forwarded, self._trusted_proxies)
+            )
+            end()
+
+    def end_turn(self) -> None:
+        """Let the next request of the same user begin."""
+        if end := self._scope.get(TURN):
+            end()
+
     async def linger(self) -> None:
-        """Drop what is left of the body: to close upon it would reset the connection, and with it
-        the answer for a client that is still sending.
+        """Discard the rest of the body. Closing the connection before would reset it, and a client
+        that is still sending would not receive the response.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LINGER):

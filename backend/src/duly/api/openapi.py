@@ -23,6 +23,8 @@ _TAGS = [
     {"name": "health", "description": "Checks for load balancers and containers."},
     {"name": "sync", "description": "Keep a copy of your tasks up to date."},
     {"name": "tasks", "description": "Create, list, change, complete and delete tasks."},
+    {"name": "labels", "description": "Create, list, change and delete labels."},
+    {"name": "batch", "description": "Apply many operations in one request."},
     {"name": "users", "description": "Read, change, export and delete your account."},
 ]
 

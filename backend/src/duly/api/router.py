@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from starlette.routing import BaseRoute
 
-from duly.api import auth, health, sync, tasks, users
+from duly.api import auth, batches, health, labels, sync, tasks, users
 from duly.api.deps import check_path_user
 from duly.api.responses import DESCRIPTIONS, REQUEST_ID, codes_of, document_errors
 from duly.api.routing import JSONRoute
@@ -40,6 +40,7 @@ from duly.core.errors import (
 from duly.schemas.auth import SessionPage
 from duly.schemas.batches import BatchResult
 from duly.schemas.health import Health
+from duly.schemas.labels import LabelPage, LabelRead
 from duly.schemas.sync import ChangePage, StreamedEvent
 from duly.schemas.tasks import TaskPage, TaskRead
 from duly.schemas.users import SessionTokens, UserExport, UserRead
@@ -73,13 +74,14 @@ _WRITE: Errors = (*_FIND, PreconditionFailed, PreconditionRequired)
 _BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, QuotaExceeded, *_BODY)
 _CREATE: Errors = (*_BATCH, IdTaken)
 
-_ETAG = {"ETag": "For If-Match and If-None-Match. A task's is its version."}
+_ETAG = {"ETag": "For If-Match and If-None-Match. That of a resource is its version."}
 _REPLAYED = {
     "Idempotency-Replayed": "`true` if this is the stored response of an earlier request."
 }
 _SOMETIMES = {"Idempotency-Replayed"}
-_LOCATED = {"Location": "The path of the task.", **_ETAG, **_REPLAYED}
-_SAME = "The same request created this task before, with this id."
+_LOCATED = {"Location": "The path of the resource.", **_ETAG, **_REPLAYED}
+_SAME = "The same request created this resource before, with this id."
+_UNMODIFIED = {304: DESCRIPTIONS[304]}
 
 
 AUTH = [
@@ -122,11 +124,8 @@ USERS = [
 ]
 TASKS = [
     Route("POST", "", tasks.create_task, TaskRead, 201, _CREATE, _LOCATED, {200: _SAME}),
-    Route("GET", "", tasks.list_tasks, TaskPage, 200, _SIGNED_IN, _ETAG, {304: DESCRIPTIONS[304]}),
-    Route("POST", "/batch", tasks.run_task_batch, BatchResult, 200, _BATCH, _REPLAYED),
-    Route(
-        "GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, {304: DESCRIPTIONS[304]}
-    ),
+    Route("GET", "", tasks.list_tasks, TaskPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
+    Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, _UNMODIFIED),
     Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
     Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
     Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, _WRITE),
@@ -134,6 +133,15 @@ TASKS = [
     Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200, _WRITE, _ETAG),
     Route("POST", "/{task_id}/restore", tasks.restore_task, TaskRead, 200, _WRITE, _ETAG),
 ]
+LABELS = [
+    Route("POST", "", labels.create_label, LabelRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route("GET", "", labels.list_labels, LabelPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
+    Route("GET", "/{label_id}", labels.get_label, LabelRead, 200, _FIND, _ETAG, _UNMODIFIED),
+    Route("PUT", "/{label_id}", labels.replace_label, LabelRead, 200, (*_WRITE, *_BODY), _ETAG),
+    Route("PATCH", "/{label_id}", labels.update_label, LabelRead, 200, (*_WRITE, *_BODY), _ETAG),
+    Route("DELETE", "/{label_id}", labels.delete_label, None, 204, _WRITE),
+]
+BATCH = [Route("POST", "/batch", batches.run_batch, BatchResult, 200, _BATCH, _REPLAYED)]
 SYNC = [
     Route("GET", "/sync", sync.sync_changes, ChangePage, 200, (*_SIGNED_IN, SyncTokenExpired)),
     Route(
@@ -159,6 +167,8 @@ def _routes() -> list[BaseRoute]:
     _add(router, USERS, API_PREFIX, "users")
     _add(router, TASKS, f"{API_PREFIX}/tasks", "tasks")
     _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", alias=True)
+    _add(router, LABELS, f"{API_PREFIX}/labels", "labels")
+    _add(router, BATCH, API_PREFIX, "batch")
     _add(router, SYNC, API_PREFIX, "sync")
     _add(router, HEALTH, "", "health")
     return router.routes

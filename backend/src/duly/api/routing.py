@@ -11,23 +11,19 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Header, Path
 from fastapi.routing import APIRoute
-from starlette.routing import Match
-from starlette.types import Scope
 
-from duly.api.deps import QUERY_FAULTS, get_caller
+from duly.api.deps import QUERY_FAULTS, admit, check_token, get_caller
 from duly.core.errors import UnsupportedMediaType
-from duly.utils.encoding import RepeatedMember, TooManyMembers, decode
+from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = ("application/json",)
 _JSON_ERRORS = {
     RepeatedMember: "json_repeated_member",
     TooManyMembers: "json_too_many_members",
+    TooManyValues: "json_too_many_values",
 }
 _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
-
-_NO_IDS = {"batch"}
-"""Parts of paths that stand where ids do, but name an operation."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -45,13 +41,6 @@ class JSONRequest(Request):
 class JSONRoute(APIRoute):
     """Refuses bodies that are not RFC 8259 JSON in UTF-8: NaN, lone surrogates, a BOM."""
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether this route is meant: `PUT /tasks/batch` is 405, not a task with a bad id."""
-        match, found = super().matches(scope)
-        if _NO_IDS & set(found.get("path_params", {}).values()):
-            return Match.NONE, {}
-        return match, found
-
     def get_route_handler(self) -> Handler:
         """The handler, given a body that has been parsed."""
         handler = super().get_route_handler()
@@ -64,8 +53,11 @@ class JSONRoute(APIRoute):
                 _check_query(request, known, is_open=is_open)
             if not has_json:
                 return await handler(request)
+            claims = None if is_open else await check_token(request)
             parsed = JSONRequest(request.scope, request.receive)
             body = await parsed.body()
+            if claims is not None:
+                await admit(request, claims, length=len(body))
             if body:
                 _check_media_type(request)
                 parsed.parsed = _parse(body)

@@ -23,7 +23,7 @@ _LINE_END = "\n"
 
 _HEARTBEAT = 15
 _SEND_TIMEOUT = 10.0
-"""Seconds after which a reader that takes nothing is dropped."""
+"""Seconds after which a client that reads nothing is disconnected."""
 
 
 async def sync_changes(

@@ -3,8 +3,9 @@
 import difflib
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
@@ -15,13 +16,15 @@ from duly.core.errors import StartupError
 from duly.utils.dsn import HOW_TO_ENCODE, is_readable
 
 _PREFIX = "DULY_"
+_HOW_TO_CREATE = "create one with `openssl rand -hex 32`"
 _ENV_FILE = ".env"
 
 MIN_SECRET_BYTES = 32
 MAX_ACCESS_TOKEN_MINUTES = 60
 _MIN_DISTINCT = 8
+_MAX_STRIDE = 4
 
-# Keys that stand in tutorials, and words that mark a key nobody has changed.
+# Keys from tutorials, and words that mark a key that nobody has replaced.
 _WELL_KNOWN_SECRETS = frozenset(
     {
         "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
@@ -36,7 +39,7 @@ _RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
 
 
 class Settings(BaseSettings):
-    """All that an operator can set. Each field's `description` is its line in `.env.example`."""
+    """All settings. `.env.example` and docs/deployment.md list them with their descriptions."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
@@ -45,90 +48,97 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None,
         validation_alias="DATABASE_URL",
-        description="PostgreSQL 15 or newer; the embedded one in DULY_DATA_DIR when unset",
+        description="URL of PostgreSQL 15 or newer; if unset, an embedded one runs in DULY_DATA_DIR",
     )
     database_direct_url: SecretStr | None = Field(
         None,
         validation_alias="DATABASE_DIRECT_URL",
-        description="a way past the pooler, for migrations",
+        description="direct connection (no pooler), for migrations and LISTEN",
     )
     secret_key: SecretStr | None = Field(
         None,
-        description=f"signs tokens, {MIN_SECRET_BYTES} bytes or more; required with DATABASE_URL",
+        description=f"key that signs tokens, at least {MIN_SECRET_BYTES} bytes; required with DATABASE_URL",
     )
     previous_secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="former keys, comma-separated, whose tokens are still accepted"
+        (), description="comma-separated earlier keys whose tokens are still accepted"
     )
-    data_dir: Path = Field(Path("duly_data"), description="where the embedded database lives")
-    host: str = Field("127.0.0.1", description="the address to listen on")
-    port: int = Field(8000, ge=1, le=65535, description="the port to listen on")
-    workers: int = Field(1, ge=1, le=64, description="server processes")
+    data_dir: Path = Field(Path("duly_data"), description="directory of the embedded database")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="port to listen on")
+    workers: int = Field(1, ge=1, le=64, description="number of worker processes")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error"
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="json, console, or auto: console on a terminal, else json"
+        "auto", description="json, console, or auto (console on a terminal, otherwise json)"
     )
     log_addresses: bool = Field(
-        True, description="whether log lines hold the addresses of clients"
+        True, description="whether log lines include clients' network addresses"
     )
     migrate_at_start: bool = Field(
-        False, description="bring the database of DATABASE_URL to the newest schema at start"
+        False, description="migrate the database of DATABASE_URL at start"
     )
-    pool_size: int = Field(10, ge=1, le=200, description="database connections a worker")
+    pool_size: int = Field(10, ge=1, le=200, description="database connections per worker")
     database_timeout: float = Field(
         5.0,
         gt=0,
         le=60,
-        description="seconds of database time for one request; when they are over, the response is 503",
+        description="database timeout of a request in seconds; when it expires, the response is 503",
     )
-    prepared_statements: bool = Field(
-        False, description="server-side prepared statements; only without a transaction pooler"
+    prepared_statements: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="auto, on or off: prepare statements on the server; auto: unless pooled",
     )
     registration: Literal["open", "closed"] = Field(
-        "open", description="whether anybody may register: open or closed"
+        "open", description="open or closed: whether new users can register themselves"
     )
     access_token_minutes: int = Field(
-        15, ge=1, le=MAX_ACCESS_TOKEN_MINUTES, description="life of an access token"
+        15, ge=1, le=MAX_ACCESS_TOKEN_MINUTES, description="lifetime of an access token in minutes"
     )
-    refresh_token_days: int = Field(30, ge=1, le=365, description="life of an unused session")
+    refresh_token_days: int = Field(
+        30, ge=1, le=365, description="days until an unused session expires"
+    )
     max_sessions: int = Field(
-        100, ge=1, le=10_000, description="sessions per user; a new one ends the oldest"
+        100,
+        ge=1,
+        le=10_000,
+        description="sessions per user; a new one beyond it ends the least recently used",
     )
-    bcrypt_cost: int = Field(12, ge=4, le=16, description="work factor of password hashes")
+    bcrypt_cost: int = Field(12, ge=4, le=16, description="bcrypt work factor of password hashes")
     password_threads: int = Field(
         2, ge=1, le=16, description="threads per worker that hash passwords"
     )
-    rate_limit: str = Field("600/minute", description="each user's general budget, or off")
+    rate_limit: str = Field("600/minute", description="requests of a user, or off")
     max_streams: int = Field(
         20, ge=1, le=10_000, description="open event streams per user and worker"
     )
     login_account_limit: str = Field(
-        "10/minute", description="failed sign-ins for an account from one address"
+        "10/minute", description="failed sign-ins to an account from one address"
     )
     login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
     login_total_limit: str = Field(
         "1000/day",
-        description="failed sign-ins for an account from all addresses but those it is used from",
+        description="failed sign-ins to an account over all addresses except those it was used from",
     )
     register_limit: str = Field("30/minute", description="registrations from an address")
     refresh_limit: str = Field("60/minute", description="refreshes of a session")
     rate_limit_storage: SecretStr = Field(
         SecretStr("memory"),
-        description="memory, each worker its own, or redis://… for one that all workers share",
+        description="memory (each worker counts by itself) or redis://… (all workers share the counts)",
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         (),
-        description="proxy addresses, comma-separated, whose X-Forwarded-* headers are trusted",
+        description="comma-separated proxy addresses or networks whose X-Forwarded-* headers are trusted",
     )
     max_tasks: int = Field(
-        100_000, ge=1, le=10_000_000, description="tasks per user, the trash included"
+        100_000, ge=1, le=10_000_000, description="tasks per user, including those in the trash"
     )
+    max_labels: int = Field(1_000, ge=1, le=1_000_000, description="labels per user")
     require_if_match: bool = Field(
-        False, description="refuse to change a task without If-Match, with 428"
+        False, description="reject changes of a resource without If-Match, with 428"
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="origins whose pages may call the API, comma-separated; none by default"
+        (), description="comma-separated origins whose pages may call the API; none by default"
     )
 
     @field_validator("cors_origins", "previous_secret_keys", "trusted_proxies", mode="before")
@@ -143,8 +153,8 @@ class Settings(BaseSettings):
     def _check_storage(cls, storage: SecretStr) -> SecretStr:
         if not _is_storage(storage.get_secret_value()):
             raise ValueError(
-                "it must be memory or the URL of a Redis, such as redis://host:6379/0; "
-                f"percent-encode a password in it, as this command does: {HOW_TO_ENCODE}"
+                "must be memory or the URL of a Redis, such as redis://host:6379/0; "
+                f"percent-encode its password with this command: {HOW_TO_ENCODE}"
             )
         return storage
 
@@ -155,8 +165,8 @@ class Settings(BaseSettings):
         listed = tuple(origin.removesuffix("/").lower() for origin in origins)
         if not all(re.fullmatch(r"https?://[^/\s*?#@]+", origin) for origin in listed):
             raise ValueError(
-                "each origin must be scheme://host[:port], such as https://app.example.org; "
-                "paths and wildcards are not supported"
+                "must be comma-separated origins of the form scheme://host[:port], such as "
+                "https://app.example.org; paths and wildcards are not supported"
             )
         return listed
 
@@ -166,11 +176,11 @@ class Settings(BaseSettings):
         if dsn is not None and not dsn.get_secret_value().startswith(
             ("postgresql://", "postgres://")
         ):
-            raise ValueError("it must start with postgresql://")
+            raise ValueError("must start with postgresql://")
         if dsn is not None and not is_readable(dsn.get_secret_value()):
             raise ValueError(
-                "it can't be read as postgresql://user:password@host:port/database?option=value; "
-                f"percent-encode the password, as this command does: {HOW_TO_ENCODE}"
+                "must have the form postgresql://user:password@host:port/database?option=value; "
+                f"percent-encode the password with this command: {HOW_TO_ENCODE}"
             )
         return dsn
 
@@ -180,7 +190,10 @@ class Settings(BaseSettings):
         cls, value: SecretStr | tuple[SecretStr, ...] | None
     ) -> SecretStr | tuple[SecretStr, ...] | None:
         for secret in value if isinstance(value, tuple) else filter(None, [value]):
-            check_secret(secret.get_secret_value())
+            try:
+                check_secret(secret.get_secret_value())
+            except ValueError as error:
+                raise ValueError(f"must not be {error}; {_HOW_TO_CREATE}") from None
         return value
 
     @field_validator(
@@ -196,11 +209,14 @@ class Settings(BaseSettings):
         field_name = getattr(info, "field_name", "")
         if _RATE.fullmatch(rate) or (rate == "off" and field_name == "rate_limit"):
             return rate
-        raise ValueError("it must look like 600/minute (second, minute, hour or day)")
+        off = ", or off" if field_name == "rate_limit" else ""
+        raise ValueError(
+            f"must be a number per second, minute, hour or day, such as 600/minute{off}"
+        )
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the database is the one that Duly runs itself."""
+        """Whether Duly runs the database itself."""
         return self.database_url is None
 
 
@@ -220,27 +236,43 @@ def _is_storage(uri: str) -> bool:
 
 
 def check_secret(secret: str) -> None:
-    """Raise `ValueError` for a signing key that is short, well known, or easily guessed."""
+    """Raise `ValueError` for a signing key that is short, well known, or easy to guess."""
     if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes long")
-    if (
-        secret.lower() in _WELL_KNOWN_SECRETS
-        or _PLACEHOLDER.search(secret)
-        or len(set(secret)) < _MIN_DISTINCT
-    ):
-        raise ValueError("well known or easily guessed; create one with openssl rand -hex 32")
+        raise ValueError(f"shorter than {MIN_SECRET_BYTES} bytes")
+    if secret.lower() in _WELL_KNOWN_SECRETS or _PLACEHOLDER.search(secret):
+        raise ValueError("well known or a placeholder")
+    if len(set(secret)) < _MIN_DISTINCT or _is_repeated(secret) or _is_sequential(secret):
+        raise ValueError("easy to guess, such as a repeated or sequential pattern")
+
+
+def _is_repeated(text: str) -> bool:
+    """Whether the text is a shorter one, repeated; the last time perhaps only in part."""
+    return any(text[period:] == text[:-period] for period in range(1, len(text) // 2 + 1))
+
+
+def _is_sequential(text: str) -> bool:
+    """Whether most characters continue a sequence such as 0123 or, with a stride of 2, a1b2c3."""
+    codes = [ord(character) for character in text]
+    return any(
+        2 * sum(a + c == 2 * b for a, b, c in _triples(codes, stride)) > len(codes)
+        for stride in range(1, _MAX_STRIDE + 1)
+    )
+
+
+def _triples(codes: list[int], stride: int) -> Iterator[tuple[int, int, int]]:
+    return zip(codes, codes[stride:], codes[2 * stride :], strict=False)
 
 
 def environment_name(field: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     alias = Settings.model_fields[field].validation_alias
     return alias if isinstance(alias, str) else f"{_PREFIX}{field.upper()}"
 
 
 def unknown_settings() -> dict[str, str | None]:
-    """The names that begin as settings do but are not, each with the setting most like it.
+    """Return the `DULY_…` names that are not settings, each with the most similar setting.
 
-    They are ignored, and often mistyped.
+    They are ignored, and are often typing errors.
     """
     known = {environment_name(field) for field in Settings.model_fields}
     given = {name.upper() for name in (*os.environ, *dotenv_values(_ENV_FILE))}
@@ -252,9 +284,9 @@ def unknown_settings() -> dict[str, str | None]:
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read the settings; `overrides` are those that the command line gives.
+    """Read the settings. `overrides` come from the command line.
 
-    Raises `StartupError` with one line that names the setting at fault.
+    Raises `StartupError` with one line that names the invalid setting and what it may be.
     """
     given = {
         environment_name(name) if name.startswith("database_") else name: value
@@ -264,21 +296,41 @@ def load_settings(**overrides: object) -> Settings:
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
     except OSError as error:
-        raise StartupError(f"can't read {_ENV_FILE}: {error.strerror}") from None
+        raise StartupError(f"cannot read {_ENV_FILE}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise StartupError(f"can't read {_ENV_FILE}: it must be text in UTF-8") from None
+        raise StartupError(f"cannot read {_ENV_FILE}: it must be text in UTF-8") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        place = str(first["loc"][0]) if first["loc"] else "settings"
-        name = environment_name(place) if place in Settings.model_fields else place
-        raise StartupError(f"{name}: {_reason(first['msg'])}") from None
+        field = str(first["loc"][0])
+        field = next((n for n in Settings.model_fields if environment_name(n) == field), field)
+        raise StartupError(f"{environment_name(field)}: {_reason(field, first)}") from None
     if not settings.is_embedded and settings.secret_key is None:
-        raise StartupError(
-            "DULY_SECRET_KEY: it is required with DATABASE_URL; make one with openssl rand -hex 32"
-        )
+        raise StartupError(f"DULY_SECRET_KEY: required with DATABASE_URL; {_HOW_TO_CREATE}")
     return settings
 
 
-def _reason(message: str) -> str:
-    text = message.removeprefix("Value error, ").strip()
-    return text[0].lower() + text[1:]
+def _reason(field: str, error: Mapping[str, Any]) -> str:
+    """Return what a setting must be. Pydantic's own messages describe Python."""
+    if error["type"] == "value_error" and field != "trusted_proxies":  # a validator of this module
+        return str(error["msg"]).removeprefix("Value error, ")
+    return f"must be {_allowed(field)}"
+
+
+def _allowed(field: str) -> str:
+    """Return a description of the values that a setting accepts."""
+    info = Settings.model_fields[field]
+    if field == "trusted_proxies":
+        return "comma-separated IP addresses or networks, such as 127.0.0.1 or 10.0.0.0/24"
+    if info.annotation is bool:
+        return "true or false"
+    if choices := get_args(info.annotation):
+        return f"{', '.join(choices[:-1])} or {choices[-1]}"
+    limits = {
+        name: getattr(limit, name)
+        for limit in info.metadata
+        for name in ("ge", "gt", "le")
+        if hasattr(limit, name)
+    }
+    if info.annotation is int:
+        return f"a whole number from {limits['ge']} to {limits['le']}"
+    return f"a number greater than {limits['gt']} and at most {limits['le']}"

@@ -74,7 +74,7 @@ class Unauthenticated(DulyError):
 
 
 class Forbidden(DulyError):
-    """The user in the path is not the caller."""
+    """The user in the path is not the authenticated user."""
 
     status = 403
     code = "FORBIDDEN"
@@ -82,7 +82,7 @@ class Forbidden(DulyError):
 
 
 class RegistrationClosed(DulyError):
-    """The operator lets nobody register."""
+    """The operator has closed registration."""
 
     status = 403
     code = "REGISTRATION_CLOSED"
@@ -90,7 +90,7 @@ class RegistrationClosed(DulyError):
 
 
 class QuotaExceeded(DulyError):
-    """The caller has as many of these as the operator allows."""
+    """The caller has reached a quota."""
 
     status = 403
     code = "QUOTA_EXCEEDED"
@@ -121,7 +121,10 @@ class IdTaken(DulyError):
 
     status = 409
     code = "ID_TAKEN"
-    message = "You already have a task with this id; it may be in the trash."
+    message = "You already have a resource with this id; it may be in the trash."
+
+    def __init__(self, kind: str = "resource") -> None:
+        super().__init__(f"You already have a {kind} with this id; it may be in the trash.")
 
 
 class IdempotencyInFlight(DulyError):
@@ -153,7 +156,10 @@ class PreconditionFailed(DulyError):
 
     status = 412
     code = "PRECONDITION_FAILED"
-    message = "The task's current version does not match If-Match."
+    message = "The resource's current version does not match If-Match."
+
+    def __init__(self, kind: str = "resource") -> None:
+        super().__init__(f"The {kind}'s current version does not match If-Match.")
 
 
 class PreconditionRequired(DulyError):

@@ -1,7 +1,7 @@
-"""Structured logs: one JSON object a line, or columns for a person at a terminal.
+"""Structured logs: one JSON object per line, or columns on a terminal.
 
-No secret, token, email address or request body is logged. The lines of a request hold the
-client's network address, unless `DULY_LOG_ADDRESSES` is false, and the path of a 404.
+No secret, token, email address or request body is logged. The lines of a request include
+the client's network address, unless `DULY_LOG_ADDRESSES` is false, and the path of a 404.
 """
 
 import logging
@@ -18,7 +18,7 @@ log: Any = structlog.get_logger("duly")
 
 
 def configure_logging(level: str, log_format: str) -> None:
-    """Send all logs, those of libraries included, to standard error."""
+    """Send all logs, including those of libraries, to standard error."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -52,30 +52,30 @@ def configure_logging(level: str, log_format: str) -> None:
 
 
 def log_unknown_settings(names: Mapping[str, str | None]) -> None:
-    """Warn of each name that is not a setting, with the setting that may be meant."""
+    """Log a warning for each name that is not a setting, with the most similar setting."""
     for name, similar in names.items():
         hint = f"did you mean {similar}?" if similar else "see .env.example"
         log.warning("settings.unknown", name=name, hint=f"{name} is not a setting; {hint}")
 
 
 def bind_request(request_id: str) -> None:
-    """Name the request in all further lines of this task."""
+    """Add the request ID to all further lines of this task."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
 def bind_address(address: str) -> None:
-    """Name the client's address in all further lines of this request."""
+    """Add the client's address to all further lines of this request."""
     structlog.contextvars.bind_contextvars(address=address)
 
 
 def bind_user(user_id: UUID) -> None:
-    """Name the user in all further lines of this request."""
+    """Add the user's ID to all further lines of this request."""
     structlog.contextvars.bind_contextvars(user_id=str(user_id))
 
 
 def _describe_error(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Put the traceback of an exception into its line."""
+    """Add the traceback of an exception to its line."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()
@@ -87,9 +87,9 @@ def _describe_error(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trace(error: BaseException) -> str:
-    """The kinds of error and the places in the code, without messages: those quote what was sent.
+    """Return the traceback and the error types without the messages, which may quote input.
 
-    PostgreSQL's, for one, show the whole row that broke a constraint.
+    PostgreSQL's messages, for example, show the whole row that violated a constraint.
     """
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = "" if cause is None else f"{_trace(cause)}\n\nand then\n\n"

@@ -31,12 +31,12 @@ _LAST_SECOND = 2**33
 
 
 class InvalidToken(Exception):
-    """A token that this service did not issue, or that is no longer good."""
+    """A token that this service did not issue, or that is no longer valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """Whom an access token speaks for, and in which session. Times are Unix seconds."""
+    """The user and the session of an access token. Times are Unix seconds."""
 
     user_id: UUID
     session_id: UUID
@@ -45,7 +45,7 @@ class AccessClaims:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token that this service did issue; whether it is still good, the database knows."""
+    """A refresh token that this service issued; the database decides whether it is still valid."""
 
     token: str
     user_id: UUID
@@ -53,7 +53,7 @@ class RefreshToken:
 
     @property
     def digest(self) -> bytes:
-        """What is stored in place of the token."""
+        """The hash that is stored instead of the token."""
         return hashlib.sha256(self.token.encode()).digest()
 
 
@@ -79,14 +79,14 @@ class _Key:
 
 
 class Keyring:
-    """Issues tokens with the current secret, accepts those of former ones, too."""
+    """Issues tokens with the current secret, and also accepts those of earlier ones."""
 
     def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
         self._keys = [_Key(secret) for secret in (current, *previous)]
         self._by_header = {key.header_segment: key for key in self._keys}
 
     def issue_access(self, user_id: UUID, session_id: UUID, lifetime: int) -> str:
-        """Sign a JWT access token (RFC 9068) that is good for `lifetime` seconds."""
+        """Sign a JWT access token (RFC 9068) that is valid for `lifetime` seconds."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -102,8 +102,8 @@ class Keyring:
 
     def read_access(self, token: str) -> AccessClaims:
         """Check an access token in full. Raises `InvalidToken`."""
-        # Only the very headers that we write are read: no other algorithm, type, key reference
-        # or extension comes as far as a parser.
+        # Only the exact headers that Duly writes are accepted: no other algorithm, type, key
+        # reference or extension reaches a parser.
         key = self._by_header.get(token.partition(".")[0])
         if key is None or len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken
@@ -117,13 +117,13 @@ class Keyring:
             raise InvalidToken from None
 
     def issue_refresh(self, user_id: UUID, session_id: UUID) -> RefreshToken:
-        """Make the first refresh token of a session."""
+        """Create the first refresh token of a session."""
         return _seal_refresh(
             self._keys[0], user_id, session_id, secrets.token_bytes(_SECRET_BYTES)
         )
 
     def read_refresh(self, token: str) -> RefreshToken:
-        """Tell whose token this is. Raises `InvalidToken` for one that was never issued."""
+        """Return the user and session of a token. Raise `InvalidToken` if it was never issued."""
         raw = _decode(token)
         if len(raw) != 32 + _SECRET_BYTES + _TAG_BYTES:
             raise InvalidToken
@@ -133,9 +133,9 @@ class Keyring:
         return RefreshToken(token, UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]))
 
     def successors(self, token: RefreshToken) -> list[RefreshToken]:
-        """What `token` is exchanged for: the same each time, so that racing clients agree.
+        """Return the successors of a token, always the same, so that concurrent clients agree.
 
-        The first is by the current key; the others are what a former key would have given.
+        The first is signed with the current key, the others with the earlier keys.
         """
         return [
             _seal_refresh(
@@ -148,24 +148,27 @@ class Keyring:
         ]
 
     def fingerprint(self, text: str) -> str:
-        """A name for `text` that logs can hold: the same each time, and no way back."""
+        """Return a keyed digest of `text` for logs: always the same, and not reversible."""
         return hmac.digest(self._keys[0].fingerprint, text.encode(), "sha256")[:6].hex()
 
     def address_digests(self, user_id: UUID, address: str) -> list[bytes]:
-        """Digests to store in place of an address that `user_id` has signed in from.
+        """Return the digests to store instead of an address from which `user_id` has signed in.
 
-        The first is by the current key; the others are by former keys.
+        The first uses the current key, the others the earlier keys.
         """
         text = user_id.bytes + address.encode()
         return [_tag(key.address, text) for key in self._keys]
 
     def seal_cursor(self, user_id: UUID, content: Sequence[Any]) -> str:
-        """Make an opaque cursor that only `user_id` can use."""
+        """Create an opaque cursor that only `user_id` can use."""
         body = orjson.dumps(content)
         return _encode(_tag(self._keys[0].cursor, user_id.bytes + body) + body)
 
     def open_cursor(self, user_id: UUID, cursor: str) -> list[Any]:
-        """Read a cursor back. Raises `InvalidToken` for another's, or one tampered with."""
+        """Verify a cursor and return its content.
+
+        Raise `InvalidToken` if it was altered or belongs to another user.
+        """
         raw = _decode(cursor)
         tag, body = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
         for key in self._keys:
@@ -176,12 +179,12 @@ class Keyring:
 
 
 def hash_password(password: str, cost: int) -> str:
-    """Hash a password with bcrypt over SHA-384, so that all of its characters count."""
+    """Hash a password with bcrypt over SHA-384, so that all its characters count."""
     return bcrypt.hashpw(_digest_of(password), bcrypt.gensalt(cost)).decode()
 
 
 def verify_password(password: str, hashed: str) -> bool:
-    """Check a password. False, not an error, where `hashed` is malformed."""
+    """Check a password. Return False if `hashed` is malformed."""
     try:
         return bcrypt.checkpw(_digest_of(password), hashed.encode())
     except ValueError:
@@ -190,17 +193,17 @@ def verify_password(password: str, hashed: str) -> bool:
 
 @lru_cache(maxsize=16)
 def decoy_hash(cost: int) -> str:
-    """A hash that no password fits, to spend the same work on an unknown account."""
+    """A hash that no password matches, so that an unknown account costs the same work."""
     return hash_password(secrets.token_urlsafe(48), cost)
 
 
 def needs_rehash(hashed: str, cost: int) -> bool:
-    """Whether a stored hash was made with another work factor than is now set."""
+    """Whether a stored hash has another work factor than the setting."""
     return not hashed.startswith(f"$2b${cost:02d}$")
 
 
 def _digest_of(password: str) -> bytes:
-    # NFKC, as NIST SP 800-63B advises: the same characters typed on another keyboard fit.
+    # NFKC, as NIST SP 800-63B advises: the same characters match however a keyboard encodes them.
     text = unicodedata.normalize("NFKC", password).encode()
     return base64.b64encode(hashlib.sha384(text).digest())
 

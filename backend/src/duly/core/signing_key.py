@@ -23,7 +23,9 @@ def signing_secret(settings: Settings) -> str:
         secret = path.read_text().strip()
         check_secret(secret)
     except OSError as error:
-        raise StartupError(f"cannot keep a signing key in {path}: {error.strerror}") from None
+        raise StartupError(
+            f"cannot read or create the signing key {path}: {error.strerror}"
+        ) from None
     except ValueError as error:  # UnicodeDecodeError included
         reason = "not text" if isinstance(error, UnicodeError) else error
         raise StartupError(
@@ -34,7 +36,7 @@ def signing_secret(settings: Settings) -> str:
 
 
 def _create(path: Path) -> None:
-    """Write a new key to disk, then link it to `path`: nobody ever reads half a key."""
+    """Write a new key to disk, then link it to `path`, so that a partial key is never read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}")
     draft.unlink(missing_ok=True)

@@ -65,7 +65,7 @@ class Account:
             directory.chmod(mode | stat.S_IXOTH)
 
     def make_private(self, directory: Path) -> None:
-        """Create `directory`, or take it over, for this account alone."""
+        """Create `directory`, or take it over, and make it private to this account."""
         directory.mkdir(mode=0o700, exist_ok=True)
         # In a directory that others can write to, one that existed before may be a trap.
         found = directory.lstat()

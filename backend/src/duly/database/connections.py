@@ -11,7 +11,7 @@ import random
 import select
 from collections import OrderedDict
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg import AsyncConnection
@@ -21,6 +21,9 @@ from psycopg.rows import dict_row
 from duly.database.failures import NoConnection, summary
 
 Row = dict[str, Any]
+
+Prepared = Literal["auto", "on", "off"]
+"""Where statements are prepared on the server: on direct connections, everywhere, or nowhere."""
 
 _IDLE = TransactionStatus.IDLE
 _LIFETIME = 3600.0
@@ -33,6 +36,9 @@ _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
 _NOTICE_CLIENTS = b"SET client_connection_check_interval = '1s'"
+_WHICH_PROCESS = b"SELECT pg_backend_pid() AS pid"
+_PREPARE_THRESHOLD = 5
+"""Executions of a statement until it is prepared."""
 
 
 class Connection(AsyncConnection[Row]):
@@ -44,7 +50,7 @@ class Connection(AsyncConnection[Row]):
         self.idle_since = 0.0
         self._input = select.poll()
         self._input.register(self.pgconn.socket, select.POLLIN)
-        # Notifications that a pooler passes on would pile up: psycopg keeps them for a reader.
+        # Notifications passed on by a pooler would accumulate: psycopg stores them for a reader.
         self.add_notify_handler(lambda _: None)
 
     @property
@@ -63,21 +69,41 @@ class Connection(AsyncConnection[Row]):
         return self.pgconn.transaction_status == _IDLE
 
     def finish(self) -> None:
-        """Close the connection at once; the server rolls back what was not committed."""
+        """Close the connection at once; the server rolls back uncommitted changes."""
         self.pgconn.finish()
+
+
+async def _notice_clients(connection: Connection) -> None:
+    try:
+        await connection.execute(_NOTICE_CLIENTS)
+    except psycopg.Error:
+        # Not every server has the parameter on every platform.
+        if not connection.is_idle:
+            raise
+
+
+async def _is_direct(connection: Connection) -> bool:
+    """Whether the server's process is the one that the connection was made to.
+
+    A pooler in between names a process of its own making, and may run each transaction in another
+    process, which does not know what the last one has prepared.
+    """
+    row = await (await connection.execute(_WHICH_PROCESS)).fetchone()
+    return row is not None and row["pid"] == connection.info.backend_pid
 
 
 class Connections:
     """Up to `size` connections to `dsn`."""
 
-    def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool) -> None:
+    def __init__(self, dsn: str, *, size: int, timeout: float, prepared: Prepared) -> None:
         self._dsn = dsn
         self._size = size
+        self._prepared = prepared
         self._options: dict[str, Any] = {
             "autocommit": True,
             "row_factory": dict_row,
             # None: parse, bind and execute go out as one message, safe behind any pooler.
-            "prepare_threshold": 5 if prepared else None,
+            "prepare_threshold": None,
             "connect_timeout": min(10, max(2, round(timeout))),
         }
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -134,7 +160,7 @@ class Connections:
         return await self._wait(deadline)
 
     def give_back(self, connection: Connection) -> None:
-        """Hand a connection to who waits longest, or keep it, or close it if it is unfit."""
+        """Give a connection to the longest-waiting caller, keep it, or close it if it is unusable."""
         self._in_use -= 1
         if (
             self._loop is None
@@ -148,7 +174,7 @@ class Connections:
             self._offer(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Close a connection instead of giving it back."""
+        """Close a connection instead of returning it to the pool."""
         self._in_use -= 1
         connection.finish()
         self._connect_one()
@@ -206,7 +232,7 @@ class Connections:
             self._connect_one()
 
     async def _connect(self) -> None:
-        """Open one connection; try again for as long as somebody waits."""
+        """Open one connection; retry while a caller is waiting."""
         for pause in chain(_RETRY_PAUSES, repeat(_RETRY_PAUSES[-1])):
             try:
                 connection = await self._open_connection()
@@ -224,12 +250,11 @@ class Connections:
         connection = await Connection.connect(self._dsn, **self._options)
         try:
             async with asyncio.timeout(self._options["connect_timeout"]):
-                await connection.execute(_NOTICE_CLIENTS)
-        except psycopg.Error:
-            # Not every server has the parameter on every platform.
-            if not connection.is_idle:
-                connection.finish()
-                raise
+                await _notice_clients(connection)
+                if self._prepared == "on" or (
+                    self._prepared == "auto" and await _is_direct(connection)
+                ):
+                    connection.prepare_threshold = _PREPARE_THRESHOLD
         except BaseException:
             connection.finish()
             raise
@@ -243,7 +268,7 @@ class Connections:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Close what is too old, and what has been idle for long; one connection stays."""
+        """Close connections that are too old or idle for too long; keep one."""
         assert self._loop is not None
         now = self._loop.time()
         kept = []

@@ -44,7 +44,7 @@ the pipe open for as long as it runs.
 
 
 def embedded_dsn(data_dir: Path) -> str:
-    """Where the embedded server of `data_dir` listens, whether or not it runs."""
+    """Return the DSN of the embedded server of `data_dir`, whether or not it is running."""
     return (
         f"postgresql:///{_DATABASE}?user={ROLE}&host={quote(str(_socket_dir(data_dir)), safe='')}"
     )
@@ -58,7 +58,7 @@ def exists(data_dir: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise StartupError(f"can't read {data_dir.absolute()}: {error.strerror}") from None
+        raise StartupError(f"cannot read {data_dir.absolute()}: {error.strerror}") from None
     return True
 
 
@@ -95,6 +95,7 @@ def opened(data_dir: Path) -> Iterator["Server"]:
             yield server
         finally:
             server.stop()
+            server.remove_socket_directory()
 
 
 class Server:
@@ -121,13 +122,14 @@ class Server:
                 account.let_pass(directory)
             lock = (self._data_dir / "lock").open("a+b")
         except OSError as error:
-            raise StartupError(f"can't write to {self._data_dir}: {error.strerror}") from None
+            raise StartupError(f"cannot write to {self._data_dir}: {error.strerror}") from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise StartupError(
-                    f"{self._data_dir} is in use by another Duly; stop it or set DULY_DATA_DIR"
+                    f"another Duly instance is using {self._data_dir}; stop it or set "
+                    "DULY_DATA_DIR"
                 ) from None
             yield
 
@@ -148,7 +150,7 @@ class Server:
             if self.cluster.stop_leftovers():
                 log.warning("database.leftover_stopped", path=str(self.cluster.directory))
         except OSError as error:
-            raise StartupError(f"the embedded database can't start: {error}") from None
+            raise StartupError(f"the embedded database cannot start: {error}") from None
         self.start_again(lambda: False)
         self._create_database()
 
@@ -161,7 +163,7 @@ class Server:
             self.cluster.stop_leftovers()
             self._launch()
         except OSError as error:
-            raise StartupError(f"the embedded database can't start: {error}") from None
+            raise StartupError(f"the embedded database cannot start: {error}") from None
         deadline, pause = time.monotonic() + _START_TIMEOUT, 0.02
         while not is_cancelled():
             if self.status is not None:
@@ -196,6 +198,13 @@ class Server:
         self._process.kill()
         self._process.wait()
         self.cluster.stop_leftovers()
+
+    def remove_socket_directory(self) -> None:
+        """Remove the socket's directory if it is outside of the data directory, and empty."""
+        directory = _socket_dir(self._data_dir)
+        if directory.parent != self._data_dir:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
 
     def _launch(self) -> None:
         account = self.cluster.account
@@ -242,7 +251,7 @@ class Server:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         except psycopg.Error as error:
             raise StartupError(
-                f"can't create the database in {self.cluster.directory}: {first_line(error)}"
+                f"cannot create the database in {self.cluster.directory}: {first_line(error)}"
             ) from None
 
     def _reason(self) -> str:

@@ -1,9 +1,9 @@
-"""The connection pool: one round trip a statement, through any pooler, and clear failures."""
+"""The connection pool: one round trip per statement, behind any pooler, with clear errors."""
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from duly.core import time_budget
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
-from duly.database.connections import Connection, Connections, Row
+from duly.database.connections import Connection, Connections, Prepared, Row
 from duly.database.failures import is_unavailable, summary
 
 __all__ = ["Pool", "Row", "Transaction"]
@@ -40,17 +40,25 @@ class Pool:
     second, its connection is closed, and whether it was committed remains open.
     """
 
-    def __init__(self, dsn: str, *, size: int, timeout: float, prepared: bool = False) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        size: int,
+        timeout: float,
+        prepared: Prepared = "auto",
+        on_change: Callable[[UUID], None] = lambda _: None,
+    ) -> None:
+        """`on_change` is called with the user of each change that has been committed."""
         self._timeout = timeout
         self.used = 0
         """How often a connection was asked for."""
-        self.on_change: Callable[[UUID], None] = lambda _: None
-        """Called with the user of each change that has been committed."""
+        self._on_change = on_change
         self.connections = Connections(dsn, size=size, timeout=timeout, prepared=prepared)
         self._stoppers: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Start connecting, in the background: a database that is down is no reason to fail."""
+        """Start connecting in the background, so that a database that is down is not an error."""
         self.connections.open()
 
     async def close(self) -> None:
@@ -65,9 +73,16 @@ class Pool:
         async with self._use() as use:
             return await _fetch(use.connection, sql, params)
 
+    async def fetch_many(
+        self, calls: Sequence[tuple[bytes, Mapping[str, Any]]]
+    ) -> list[list[Row]]:
+        """Run statements in order, sent together, in a transaction; return the rows of each."""
+        async with self.transaction() as transaction:
+            return await transaction.fetch_many(calls)
+
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
-        """Several statements that stand or fall together, committed when the block ends."""
+        """Run the statements of the block in one transaction, committed at its end."""
         async with self._use(timeout) as use:
             transaction = Transaction(use)
             async with use.block(b"BEGIN", b"COMMIT", b"ROLLBACK"):
@@ -76,8 +91,8 @@ class Pool:
             self.note_change(user_id)
 
     def note_change(self, user_id: UUID) -> None:
-        """Tell `on_change` of a committed change."""
-        self.on_change(user_id)
+        """Report a committed change."""
+        self._on_change(user_id)
 
     def _use(self, timeout: float | None = None) -> "_Use":
         self.used += 1
@@ -99,6 +114,15 @@ class Transaction:
         self._use.check()
         return await _fetch(self._use.connection, sql, params)
 
+    async def fetch_many(
+        self, calls: Sequence[tuple[bytes, Mapping[str, Any]]]
+    ) -> list[list[Row]]:
+        """Run statements in order, sent together; return the rows of each."""
+        self._use.check()
+        async with self._use.connection.pipeline():
+            cursors = [await _execute(self._use.connection, *call) for call in calls]
+        return [await _rows_of(cursor) for cursor in cursors]
+
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """Cancel what runs in the block after `seconds`, as if the time of the whole were over.
 
@@ -117,7 +141,7 @@ class Transaction:
         self.changed |= part.changed
 
     def note_change(self, user_id: UUID) -> None:
-        """Remember a change, to be told of once it is committed."""
+        """Record a change, to be reported once it is committed."""
         self.changed.add(user_id)
 
 
@@ -275,7 +299,17 @@ def _cut(connection: Connection) -> None:
 
 
 async def _fetch(connection: Connection, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+    return await _rows_of(await _execute(connection, sql, params))
+
+
+async def _execute(
+    connection: Connection, sql: bytes, params: Mapping[str, Any]
+) -> psycopg.AsyncCursor[Row]:
     cursor = connection.cursor()
     await cursor.execute(sql, params)
+    return cursor
+
+
+async def _rows_of(cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
     result = cursor.pgresult
     return await cursor.fetchall() if result and result.status == _TUPLES else []

@@ -1,8 +1,8 @@
-"""The doors to rows: `UserScope` for those of one user, `AcrossUsers` for what must cross users."""
+"""How rows are reached: `UserScope` for those of one user, `AcrossUsers` for what crosses users."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from duly.database.pool import Row, Transaction
@@ -15,10 +15,29 @@ _SNAPSHOT = (
 )
 
 
+Call = tuple[OwnedStatement, Mapping[str, Any]]
+"""A statement and its parameters, without `user_id`."""
+
+
+class Found(NamedTuple):
+    """A row in two parts: what a response shows, and facts about it that none ever shows.
+
+    Facts are the columns whose labels begin with an underscore, named without it. `resource` is
+    None if the row has no id: facts come alone then.
+    """
+
+    resource: Row | None
+    facts: Row
+
+
 class _Runner(Protocol):
     """What runs statements: the pool, or an open transaction."""
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]: ...
+
+    async def fetch_many(
+        self, calls: Sequence[tuple[bytes, Mapping[str, Any]]]
+    ) -> list[list[Row]]: ...
 
     def note_change(self, user_id: UUID) -> None: ...
 
@@ -28,7 +47,7 @@ class _Runner(Protocol):
 
 
 class UserScope:
-    """The only door to owned rows: it runs proven statements, for one user.
+    """The only way to owned rows: it runs statements whose ownership was checked, for one user.
 
     It supplies `user_id` itself; a caller that passes another gets a `TypeError`.
     """
@@ -48,6 +67,29 @@ class UserScope:
         rows = await self.all(statement, **params)
         return rows[0] if rows else None
 
+    async def many(self, calls: Sequence[Call], /) -> list[list[Row]]:
+        """Run statements in order, sent together, in a transaction; return the rows of each."""
+        if not calls:
+            return []
+        complete = [
+            _complete(statement, OwnedStatement, self.user_id, params)
+            for statement, params in calls
+        ]
+        sent = [statement.sql for statement, _ in calls]
+        results = await self._runner.fetch_many(list(zip(sent, complete, strict=True)))
+        for (statement, _), rows in zip(calls, results, strict=True):
+            _note_change(self._runner, statement, self.user_id, rows)
+        return results
+
+    async def find_all(self, statement: OwnedStatement, /, **params: Any) -> list[Found]:
+        """Run a statement whose rows have facts, and return them all."""
+        return list(map(split, await self.all(statement, **params)))
+
+    async def find(self, statement: OwnedStatement, /, **params: Any) -> Found | None:
+        """Run a statement whose rows have facts, and return the first, or None."""
+        row = await self.one(statement, **params)
+        return None if row is None else split(row)
+
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator["UserScope"]:
         """A scope of the same user whose statements stand or fall together.
@@ -57,6 +99,11 @@ class UserScope:
         """
         async with self._runner.transaction(timeout) as transaction:
             yield UserScope(transaction, self.user_id)
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether statements run here are committed together, later."""
+        return isinstance(self._runner, Transaction)
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """Cancel what runs in the block after `seconds`; it then raises `QueryCanceled`.
@@ -80,7 +127,7 @@ class UserScope:
 
 
 class AcrossUsers:
-    """The other door: statements that were not proven to stay with one owner."""
+    """The cross-user scope: it runs statements whose ownership was not checked."""
 
     __slots__ = ("_runner",)
 
@@ -102,9 +149,16 @@ class AcrossUsers:
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator["AcrossUsers"]:
-        """A door of the same kind whose statements stand or fall together, as above."""
+        """A scope of the same kind whose statements stand or fall together, as above."""
         async with self._runner.transaction(timeout) as transaction:
             yield AcrossUsers(transaction)
+
+
+def split(row: Row) -> Found:
+    """Set the facts of a row apart."""
+    resource = {name: value for name, value in row.items() if name[0] != "_"}
+    facts = {name[1:]: value for name, value in row.items() if name[0] == "_"}
+    return Found(None if resource["id"] is None else resource, facts)
 
 
 async def _run(
@@ -112,15 +166,28 @@ async def _run(
     statement: Statement,
     kind: type[Statement],
     user_id: UUID | None,
-    params: dict[str, Any],
+    params: Mapping[str, Any],
 ) -> list[Row]:
+    complete = _complete(statement, kind, user_id, params)
+    rows = await runner.fetch(statement.sql, complete)
+    _note_change(runner, statement, user_id, rows)
+    return rows
+
+
+def _complete(
+    statement: Statement, kind: type[Statement], user_id: UUID | None, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return all parameters of a statement that this scope may run."""
     if type(statement) is not kind:
-        raise TypeError(f"this door takes {kind.__name__}, not {type(statement).__name__}")
+        raise TypeError(f"this scope runs {kind.__name__}, not {type(statement).__name__}")
     if "user_id" in params:
-        raise TypeError("user_id is the scope's to give")
-    if user_id is not None:
-        params["user_id"] = user_id
-    rows = await runner.fetch(statement.sql, {**statement.constants, **params})
+        raise TypeError("the scope supplies user_id itself")
+    owner = {} if user_id is None else {"user_id": user_id}
+    return {**statement.constants, **params, **owner}
+
+
+def _note_change(
+    runner: _Runner, statement: Statement, user_id: UUID | None, rows: list[Row]
+) -> None:
     if statement.is_change and rows and user_id is not None:
         runner.note_change(user_id)
-    return rows

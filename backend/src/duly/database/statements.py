@@ -59,7 +59,7 @@ class UnscopedStatement(Exception):
 class Statement:
     """SQL as psycopg takes it, with the values of the parameters that callers do not give.
 
-    `is_change` tells that it advances its user's revision, if it gives any row.
+    `is_change` says that it advances its user's revision if it returns any row.
     """
 
     sql: bytes
@@ -81,28 +81,40 @@ class CrossUserStatement(Statement):
 
 def owned(statement: ClauseElement) -> OwnedStatement:
     """Compile a statement that stays with one owner. Raises `UnscopedStatement` otherwise."""
-    if not isinstance(statement, (SelectBase, Insert, Update, Delete)):
-        raise UnscopedStatement(f"{type(statement).__name__} is not a statement over rows")
-    return OwnedStatement(*_compile(statement, _OWNED_DIALECT))
+    return _owned(statement, is_change=False)
+
+
+def owned_change(statement: ClauseElement) -> OwnedStatement:
+    """Compile one that also advances its user's revision if it returns a row: streams are woken."""
+    return _owned(statement, is_change=True)
 
 
 def across_users(statement: ClauseElement) -> CrossUserStatement:
-    """Compile a statement that may cross users: sign-in by e-mail, maintenance, the operator."""
-    return CrossUserStatement(*_compile(statement, PGDialect_psycopg()))
+    """Compile a statement that may cross users: sign-in by email, maintenance, the operator."""
+    compiled: Any = statement.compile(dialect=PGDialect_psycopg())
+    return CrossUserStatement(compiled.string.encode(), _constants(compiled))
 
 
-def _compile(
-    statement: ClauseElement, dialect: PGDialect_psycopg
-) -> tuple[bytes, Mapping[str, Any], bool]:
-    compiled: Any = statement.compile(dialect=dialect)
+def _owned(statement: ClauseElement, *, is_change: bool) -> OwnedStatement:
+    if not isinstance(statement, (SelectBase, Insert, Update, Delete)):
+        raise UnscopedStatement(f"{type(statement).__name__} is not a statement over rows")
+    compiled: Any = statement.compile(dialect=_OWNED_DIALECT)
+    if compiled.advances_revision != is_change:
+        raise TypeError(
+            "use owned_change() for what advances a user's revision, and only for that"
+        )
+    return OwnedStatement(compiled.string.encode(), _constants(compiled), is_change)
+
+
+def _constants(compiled: Any) -> Mapping[str, Any]:
+    """Return the values of the parameters that callers do not give."""
     if compiled.post_compile_params or compiled.literal_execute_params:
         raise TypeError("a compiled statement has a fixed shape: use = ANY(:array), not IN")
-    constants = {
+    return {
         compiled.bind_names[bind]: bind.effective_value
         for bind in compiled.bind_names
         if not bind.required and bind.key != USER_ID.key
     }
-    return compiled.string.encode(), constants, getattr(compiled, "is_change", False)
 
 
 @dataclass(slots=True)
@@ -118,7 +130,7 @@ class _ProvingCompiler(PGCompiler_psycopg):
     """PostgreSQL's compiler, which follows each owned table it renders to the owner it names."""
 
     _levels: list[_Level]
-    is_change = False
+    advances_revision = False
 
     def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
         return self._proven(super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw)
@@ -131,7 +143,7 @@ class _ProvingCompiler(PGCompiler_psycopg):
             )
         self._refuse_new_owner(update_stmt.table, values)
         columns = _plain(update_stmt.table).c
-        self.is_change |= any(
+        self.advances_revision |= any(
             columns[getattr(key, "key", key)].info.get("revision") for key in values
         )
         return self._proven(super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw)

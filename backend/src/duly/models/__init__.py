@@ -1,10 +1,11 @@
-"""Tables, one noun a file. Importing this package registers them all."""
+"""Tables, one resource type per file. Importing this package registers them all."""
 
 from sqlmodel import SQLModel
 
 from duly.models.exports import ExportLease
 from duly.models.idempotency import IdempotencyKey
 from duly.models.installations import Installation
+from duly.models.labels import Label
 from duly.models.sessions import RevokedSession, Session
 from duly.models.tasks import Task
 from duly.models.tombstones import Tombstone
@@ -16,6 +17,7 @@ __all__ = [
     "ExportLease",
     "IdempotencyKey",
     "Installation",
+    "Label",
     "RevokedSession",
     "Session",
     "Task",

@@ -1,4 +1,4 @@
-"""What every table shares: naming of constraints, ownership, and columns used alike."""
+"""The parts that all tables share: constraint names, ownership, and common columns."""
 
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ REVISION = {"revision": True}
 
 
 class Owned(SQLModel):
-    """A row that belongs to one user: keyed by `(user_id, id)`, gone with its user."""
+    """A row of one user, with the key `(user_id, id)`; it is deleted with its user."""
 
     user_id: UUID = Field(
         primary_key=True,
@@ -39,18 +39,18 @@ class Owned(SQLModel):
 
 
 def owner_column(table: Table) -> Column[Any] | None:
-    """The column of `table` that names a row's owner, or None where rows have none."""
+    """Return the column of `table` that names a row's owner, or None if rows have none."""
     return next((column for column in table.columns if column.info.get("owner")), None)
 
 
 def shared_access(table: Table) -> str | None:
-    """What owned statements may do to a table without an owner: SELECT, INSERT, or nothing."""
+    """Return what owned statements may do with a table without an owner: SELECT, INSERT, or nothing."""
     access: str | None = table.info.get("owned_statements_may")
     return access
 
 
 def timestamp_field() -> Any:
-    """A `timestamptz` that is never null; the time of the insert unless given."""
+    """A `timestamptz` that is never null; by default the time of the insert."""
     return Field(
         sa_type=DateTime(timezone=True),
         sa_column_kwargs={"server_default": func.now()},
@@ -58,7 +58,7 @@ def timestamp_field() -> Any:
 
 
 def required_timestamp_field() -> Any:
-    """A `timestamptz` that every insert must give."""
+    """A `timestamptz` that every insert must set."""
     return Field(sa_type=DateTime(timezone=True))
 
 

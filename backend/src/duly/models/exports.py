@@ -10,9 +10,9 @@ from duly.models.base import OWNER, required_timestamp_field
 
 
 class ExportLease(SQLModel, table=True):
-    """Until `expires_at`, an export of this user runs, on whatever worker.
+    """An export of this user that runs on some worker, until `expires_at` at the latest.
 
-    It has no foreign key: that would lock the user's row, and whoever reads must not touch it.
+    It has no foreign key: that would lock the user's row, which an export must not do.
     """
 
     __tablename__ = "export_leases"

@@ -1,4 +1,4 @@
-"""What remains of things deleted for good, so that every device learns of it."""
+"""Records of permanently deleted resources, so that sync can report each deletion."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from duly.models.base import Owned, timestamp_field
 
 
 class Tombstone(Owned, table=True):
-    """The deletion of the thing `id` of the kind `noun`, at its user's `revision`."""
+    """The deletion of the resource `id` of the type `noun`, at its user's `revision`."""
 
     __tablename__ = "tombstones"
     __table_args__ = (

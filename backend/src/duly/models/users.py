@@ -14,10 +14,10 @@ MAX_KNOWN_ADDRESSES = 10
 class User(SQLModel, table=True):
     """One account. `revision` counts the changes of everything that it owns.
 
-    Deletions up to `horizon` are remembered no more: what was synced before it starts over.
+    Deletions up to `horizon` have been purged: an older sync token requires a full sync.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
-    `task_count` (the trash included) and `stored_response_bytes` are what quotas look at: each
-    statement that inserts or deletes such rows also changes the counter.
+    Quotas limit `stored_response_bytes` and the counts of resources (including the trash): each
+    statement that inserts or deletes such rows also updates the counter.
     """
 
     __tablename__ = "users"
@@ -50,6 +50,7 @@ class User(SQLModel, table=True):
     stored_response_bytes: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
     )
+    label_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
 
 
 class UserEmail(SQLModel, table=True):

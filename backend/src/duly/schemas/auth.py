@@ -1,4 +1,4 @@
-"""Bodies about signing in."""
+"""Bodies for accounts and sessions."""
 
 import unicodedata
 from contextlib import suppress
@@ -22,7 +22,7 @@ from duly.schemas.base import (
 )
 from duly.schemas.page import MAX_LIMIT, Page
 
-# Whether mail would arrive is not ours to say: names kept for tests and intranets sign in, too.
+# Duly does not check deliverability: domains reserved for tests and intranets are accepted.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 MIN_PASSWORD = 8
@@ -43,15 +43,15 @@ def _check_email(value: str) -> str:
 
 
 def email_key(email: str) -> str:
-    """What makes two addresses the same: the domain in Unicode, NFKC and case folding."""
-    with suppress(ValueError):  # what is no address keys no account
+    """Return the key that equal addresses share: domain in Unicode, NFKC, case folding."""
+    with suppress(ValueError):  # an invalid address has no account
         email = _check_email(email)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
 
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30,000 words: read at first use
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30,000 words, read on first use
 
     return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_PASSWORD)
 
@@ -84,7 +84,7 @@ Email = Annotated[
     ),
 ]
 Name = Annotated[str, Text(1, 255)]
-# The limits come first: what follows them takes quadratic time.
+# The limits come first: the validators after them take quadratic time.
 Password = Annotated[
     str,
     Field(

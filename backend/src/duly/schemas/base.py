@@ -31,7 +31,7 @@ class RequestBody(BaseModel):
     def __get_pydantic_json_schema__(
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe defaults in words: generators treat a field with a `default` as always present."""
+        """Describe defaults in text: generators treat a field with a `default` as required."""
         described = handler(schema)
         for field in handler.resolve_ref_schema(described).get("properties", {}).values():
             if (default := field.pop("default", None)) is not None:
@@ -40,8 +40,20 @@ class RequestBody(BaseModel):
         return described
 
 
+class PatchBody(RequestBody):
+    """A JSON merge patch (RFC 7396): absent fields stay, null clears.
+
+    Fields get their defaults from factories, which the schema does not show: absent is not the
+    same as default.
+    """
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
 class ResponseBody(BaseModel):
-    """A body that the service sends. Rows are encoded as they are; tests hold them to this."""
+    """A body that the service sends. Rows are encoded directly; tests compare them with this."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,17 +62,21 @@ class ResponseBody(BaseModel):
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
-# What shows nothing by itself: white space and control characters, Unicode's
+# Characters that are invisible: white space and control characters, Unicode's
 # Default_Ignorable_Code_Point (zero-width and bidirectional marks, fillers, variation selectors,
-# tags), annotation and hieroglyph controls, and the blank braille pattern.
+# tags), annotation and hieroglyph controls, the blank braille pattern, the Khitan filler,
+# noncharacters and private use. Unassigned characters are not: some are emoji newer than our data.
 _INVISIBLE = (
     r"\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    r"\ufff0-\ufffb"
+    r"\ufff0-\ufffb\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff"
 )
-_HAS_VISIBLE = re.compile(
-    rf"[^{_INVISIBLE}\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+_INVISIBLE_BEYOND = (
+    r"\U00013430-\U0001343f\U00016fe4\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
+    + "".join(rf"\U{plane:04x}fffe\U{plane:04x}ffff" for plane in range(1, 15))
 )
+_HAS_VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND}]")
 
 # The same for OpenAPI, in the syntax that all languages read: no control characters except white
 # space at the ends, and at least one visible character on a single line.
@@ -73,10 +89,10 @@ _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Marks a `str` as text of so many characters, counted once it is cleaned.
+    """Marks a `str` as text with a minimum and maximum length, counted after cleaning.
 
-    It is trimmed and normalised to NFC. Control characters, NUL and lone surrogates are refused,
-    except line breaks and tabs where it may have several lines. Text that must not be empty needs
+    It is trimmed and normalized to NFC. Control characters, NUL and lone surrogates are rejected,
+    except line breaks and tabs in text of several lines. Text that must not be empty needs
     a visible character.
     """
 
@@ -105,7 +121,7 @@ class Text:
         return _LINE_PATTERN if self.minimum else _OPTIONAL_LINE_PATTERN
 
     def clean(self, value: str) -> str:
-        """The text as it is stored. Raises `ValueError`."""
+        """Return the text as it is stored. Raise `ValueError` if it is invalid."""
         text = value.strip(" \t\r\n")
         if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
             raise ValueError("Must not contain control characters")
@@ -123,11 +139,11 @@ class Text:
 
 
 def is_visible(text: str) -> bool:
-    """Whether a reader would see anything: more than white space and invisible characters."""
+    """Whether a text contains a visible character."""
     return _HAS_VISIBLE.search(text) is not None
 
 
-# A value that is sent for a long time unchanged and is compared, never shown: a token, a cursor.
+# An opaque value that is compared and never shown: a token or a cursor.
 Opaque = Annotated[str, StringConstraints(min_length=1, max_length=8192)]
 
 Token = Annotated[
@@ -135,13 +151,23 @@ Token = Annotated[
     Field(
         min_length=1,
         max_length=4096,
-        # Told, not checked: its seal is.
+        # Documented, not checked: the signature is checked instead.
         json_schema_extra={"format": "token", "pattern": r"^[A-Za-z0-9_-]+$"},
     ),
 ]
 
 Id = Annotated[UUID, Field(examples=["01936d5e-8f1c-7000-8000-000000000001"])]
 Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]
+
+
+class ResourceRead(ResponseBody):
+    """What every resource has."""
+
+    id: Id
+    user_id: Id
+    created_at: Instant
+    updated_at: Instant
+    version: Annotated[int, Field(description="Increases with each change.", examples=[1])]
 
 
 def _check_integer(value: object) -> object:
@@ -156,7 +182,7 @@ def _check_boolean(value: object) -> object:
     return value
 
 
-# In a URL all is text: these take the one spelling that JSON has, not 1_0, 1.0, yes or on.
-# Limits stand before IN_DIGITS, or OpenAPI does not show them.
+# In a URL everything is text: accept only the spelling of JSON, not 1_0, 1.0, yes or on.
+# Put limits before IN_DIGITS, or OpenAPI does not show them.
 IN_DIGITS = BeforeValidator(_check_integer)
 QueryBool = Annotated[bool, BeforeValidator(_check_boolean)]

@@ -1,4 +1,4 @@
-"""Bodies about health."""
+"""Bodies of the health checks."""
 
 from typing import Literal
 

@@ -1,9 +1,9 @@
-"""Messages for invalid input, by pydantic's error type: pydantic's own describe Python, or quote."""
+"""Messages for invalid input, by Pydantic's error type. Its own describe Python or quote input."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from duly.utils.encoding import MAX_MEMBERS
+from duly.utils.encoding import MAX_MEMBERS, MAX_VALUES
 
 _SIMPLE = {
     "bool_parsing": "Must be true or false",
@@ -16,6 +16,7 @@ _SIMPLE = {
     "json_invalid": "Must be valid JSON in UTF-8",
     "json_repeated_member": "Must not repeat a member of an object",
     "json_too_many_members": f"Must have at most {MAX_MEMBERS:,} members in all its objects",
+    "json_too_many_values": f"Must have at most {MAX_VALUES:,} values in all its arrays and objects",
     "repeated_parameter": "Must be sent once",
     "list_type": "Must be an array",
     "missing": "Must be present",
@@ -27,7 +28,7 @@ _SIMPLE = {
     "uuid_type": "Must be a UUID, such as 01936d5e-8f1c-7000-8000-000000000001",
 }
 
-# With the limits that pydantic names in the error's context. None of them is input.
+# With the limits in the context of Pydantic's error, which never contains input.
 _WITH_LIMITS = {
     "enum": "Must be one of: {expected}",
     "greater_than_equal": "Must be {ge} or more",
@@ -44,7 +45,7 @@ _WITH_LIMITS = {
 
 
 def message_of(error: Mapping[str, Any]) -> str:
-    """Return the message for one of pydantic's errors. It never repeats input."""
+    """Return the message for an error of Pydantic. It never repeats input."""
     kind = error["type"]
     if kind == "value_error":  # raised by a validator of Duly, with a message of Duly
         return str(error["msg"]).removeprefix("Value error, ")
@@ -63,5 +64,5 @@ def message_of(error: Mapping[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
-    """A limit as text: `'a', 'b' or 'c'` becomes `a, b, c`."""
+    """Return a limit as text: `'a', 'b' or 'c'` becomes `a, b, c`."""
     return str(value).replace("' or '", "', '").replace("'", "")

@@ -1,36 +1,14 @@
-"""Bodies about sync."""
+"""Bodies of sync and events."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 from typing_extensions import TypeAliasType
 
-from duly.schemas.base import IN_DIGITS, Id, RequestBody, ResponseBody, Token
-from duly.schemas.tasks import TaskRead
+from duly.schemas.base import IN_DIGITS, RequestBody, ResponseBody, Token
+from duly.schemas.resource_types import Change
 
 MAX_CHANGES = 500
-
-
-class TaskUpsert(ResponseBody):
-    """A task that was created or changed, in its current state."""
-
-    type: Literal["task"]
-    id: Id
-    op: Literal["upsert"]
-    data: TaskRead
-
-
-class TaskDeletion(ResponseBody):
-    """A task that was deleted, or moved to the trash."""
-
-    type: Literal["task"]
-    id: Id
-    op: Literal["delete"]
-    data: None
-
-
-Change = TypeAliasType("Change", Annotated[TaskUpsert | TaskDeletion, Field(discriminator="op")])
-"""A resource's current state, or its deletion."""
 
 
 class ChangePage(ResponseBody):

@@ -1,39 +1,36 @@
-"""Bodies and queries about tasks."""
+"""Bodies and queries of tasks."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StrictBool, ValidationInfo, field_validator
+from typing_extensions import TypeAliasType
 
 from duly.schemas.base import (
     IN_DIGITS,
-    Id,
     Instant,
+    PatchBody,
     QueryBool,
     RequestBody,
-    ResponseBody,
+    ResourceRead,
     Text,
-    Token,
 )
-from duly.schemas.page import MAX_LIMIT, MAX_OFFSET, Page
+from duly.schemas.changes import Deletion, Upsert
+from duly.schemas.operations import Action, Create, Delete, OperationResult, Update
+from duly.schemas.page import MAX_OFFSET, ListQuery, Page
 
 Title = Annotated[str, Text(1, 255)]
 Description = Annotated[str, Text(0, 20_000, has_lines=True)]
 
 
-class TaskRead(ResponseBody):
+class TaskRead(ResourceRead):
     """A task."""
 
-    id: Id
-    user_id: Id
     title: Annotated[str, Field(examples=["Buy milk"])]
     description: str | None
     is_completed: bool
     completed_at: Instant | None
-    created_at: Instant
-    updated_at: Instant
-    version: Annotated[int, Field(description="Grows with each change.", examples=[1])]
 
 
 class TaskPage(Page[TaskRead]):
@@ -41,7 +38,7 @@ class TaskPage(Page[TaskRead]):
 
 
 class TaskReplace(RequestBody):
-    """A whole task. Absent fields are set to their defaults."""
+    """A whole task. Missing fields are set to their defaults."""
 
     title: Annotated[Title, Field(examples=["Buy milk"])]
     description: Annotated[Description | None, Field(examples=["Two litres"])] = None
@@ -54,17 +51,12 @@ class TaskCreate(TaskReplace):
     id: UUID | None = None
 
 
-class TaskPatch(RequestBody):
-    """Changes to a task, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
+class TaskPatch(PatchBody):
+    """Changes to a task, as a JSON merge patch (RFC 7396): null clears a field."""
 
-    # Factories give defaults that the schema does not show: absent is not the same as default.
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])
     description: Description | None = Field(default_factory=lambda: None)
     is_completed: StrictBool = Field(default_factory=bool)
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields that were sent."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class TaskSort(StrEnum):
@@ -78,13 +70,9 @@ class TaskSort(StrEnum):
     TITLE_DESCENDING = "-title"
 
 
-class TaskQuery(RequestBody):
+class TaskQuery(ListQuery):
     """The query of `GET /tasks`."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Tasks per page."), IN_DIGITS] = 20
-    cursor: Annotated[
-        Token | None, Field(description="`next_cursor` of the previous page of the same list.")
-    ] = None
     offset: Annotated[
         int,
         Field(ge=0, le=MAX_OFFSET, description="Tasks to skip; not with `cursor`."),
@@ -103,9 +91,6 @@ class TaskQuery(RequestBody):
     sort: Annotated[TaskSort, Field(description="The order of the list.")] = (
         TaskSort.CREATED_AT_DESCENDING
     )
-    include_total: Annotated[
-        QueryBool, Field(description="Also count the tasks of the list, on all its pages.")
-    ] = False
     trashed: Annotated[
         QueryBool, Field(description="Tasks in the trash, instead of the others.")
     ] = False
@@ -121,3 +106,50 @@ class TaskQuery(RequestBody):
         if offset and info.data.get("cursor") is not None:
             raise ValueError("Cannot be combined with cursor")
         return offset
+
+
+class TaskUpsert(Upsert[Literal["task"], TaskRead]):
+    """A task that was created or changed, in its current state."""
+
+
+class TaskDeletion(Deletion[Literal["task"]]):
+    """A task that was deleted, or moved to the trash."""
+
+
+TaskChange = TypeAliasType(
+    "TaskChange", Annotated[TaskUpsert | TaskDeletion, Field(discriminator="op")]
+)
+
+
+class CreateTask(Create[Literal["task"], TaskCreate]):
+    """Create a task."""
+
+
+class UpdateTask(Update[Literal["task"], TaskPatch]):
+    """Change a task."""
+
+
+class DeleteTask(Delete[Literal["task"]]):
+    """Move a task to the trash, or delete it permanently."""
+
+
+class TaskAction(Action[Literal["task"], Literal["complete", "reopen", "restore"]]):
+    """Complete, reopen or restore a task."""
+
+
+TaskOperation = TypeAliasType(
+    "TaskOperation",
+    Annotated[CreateTask | UpdateTask | DeleteTask | TaskAction, Field(discriminator="op")],
+)
+
+
+class ShortTask(TaskRead):
+    """A task after an operation; of its texts, only those that the operation has set."""
+
+    # Factories give defaults that the schema does not show: absent is not the same as default.
+    title: str = Field(default_factory=str, examples=["Buy milk"])
+    description: str | None = Field(default_factory=lambda: None)
+
+
+class TaskResult(OperationResult[Literal["task"], ShortTask]):
+    """The result of an operation on a task."""

@@ -1,4 +1,4 @@
-"""Bodies about accounts."""
+"""Bodies of accounts."""
 
 from functools import cache
 from typing import Annotated, Literal
@@ -8,12 +8,13 @@ from pydantic import AfterValidator, Field
 
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
+from duly.schemas.labels import LabelRead
 from duly.schemas.tasks import TaskRead
 
 
 @cache
 def _timezones() -> frozenset[str]:
-    # What the host calls its own, and the lack of one, are no zones of the database.
+    # Names for the local or for no time zone are not in the IANA database.
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
@@ -47,9 +48,9 @@ class UserRead(ResponseBody):
 
 
 class UserPatch(RequestBody):
-    """Changes to an account: absent fields stay. A new email requires `current_password`."""
+    """Changes to an account. A new email requires `current_password`."""
 
-    # Factories give defaults that the schema does not show: absent is not the same as default.
+    # A factory sets a default that the schema does not show: missing differs from the default.
     name: Name | None = Field(default_factory=lambda: None, examples=["Ada"])
     email: Email = Field(default_factory=str)
     timezone: Timezone = Field(default_factory=str)
@@ -87,4 +88,5 @@ class UserExport(ResponseBody):
     user: UserRead
     sessions: list[SessionRead]
     tasks: list[TaskRead]
+    labels: list[LabelRead]
     trash: list[TaskRead]

@@ -12,8 +12,8 @@ from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, across_users, owned
 from duly.models import User, UserEmail
 from duly.schemas.auth import email_key
-from duly.services.columns import PROFILE
 from duly.services.context import Client, Context
+from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
@@ -40,9 +40,11 @@ _INSERT = owned(
     .returning(*PROFILE)
 )
 _READ = owned(
-    select(*PROFILE, _users.c.password_hash, _users.c.known_addresses).where(
-        _users.c.id == USER_ID, _users.c.disabled_at.is_(None)
-    )
+    select(
+        *PROFILE,
+        _users.c.password_hash.label("_password_hash"),
+        _users.c.known_addresses.label("_known_addresses"),
+    ).where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
 )
 
 
@@ -82,14 +84,11 @@ class Account:
 
 async def read_account(scope: UserScope) -> Account | None:
     """The account of a scope, or None if it is deleted or disabled."""
-    row = await scope.one(_READ)
-    if row is None:
+    found = await scope.find(_READ)
+    if found is None:
         return None
-    return Account(
-        password_hash=row.pop("password_hash"),
-        known_addresses=row.pop("known_addresses"),
-        profile=row,
-    )
+    assert found.resource is not None
+    return Account(found.resource, **found.facts)
 
 
 async def confirm_password(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -22,6 +22,35 @@ from duly.services.passwords import PasswordWorkers
 from duly.services.revocations import Revocations
 from duly.services.throttle import Throttle
 from duly.utils.flights import Flights
+from duly.utils.shares import Shares, Terms
+
+_USER_TERMS = Terms(
+    at_once=4,
+    waiting=200,
+    seconds=20,
+    grace=0.005,
+    forgiven=0.2,
+    credit=0.5,
+    rest=4,
+    longest_rest=3,
+)
+"""What one user may have of a worker. Credit for half a second, since a database may be far away."""
+
+_LARGE_TERMS = replace(_USER_TERMS, at_once=1)
+"""Large bodies of one user are handled one after the other: they wait for one row anyway."""
+
+_STRANGER_TERMS = Terms(
+    at_once=16,
+    waiting=200,
+    seconds=3,
+    grace=-0.01,
+    forgiven=0.2,
+    credit=0.5,
+    rest=1,
+    longest_rest=0.01,
+)
+"""What one address may have without a user's turn: 50 responses, then 20 a second, and up to 100
+while others are active. Each counts as 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +82,12 @@ class Context:
     revocations: Revocations
     hub: Hub
     flights: Flights[Kept]
+    shares: Shares
+    """Turns of each user's requests."""
+    large_shares: Shares
+    """Turns of each user's requests with large bodies, taken before those above."""
+    stranger_shares: Shares
+    """Turns of each address's responses to requests that are not admitted as a user's."""
     export_slots: asyncio.Semaphore
     """How many exports may read at a time: a fifth of the connections."""
 
@@ -79,18 +114,19 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         signing_secret(settings),
         [secret.get_secret_value() for secret in settings.previous_secret_keys],
     )
+    hub = Hub(direct_dsn_of(settings), settings.max_streams)
     pool = Pool(
         dsn_of(settings),
         size=settings.pool_size,
         timeout=settings.database_timeout,
         prepared=settings.prepared_statements,
+        on_change=hub.note_change,
     )
     passwords = PasswordWorkers(settings.password_threads, settings.bcrypt_cost)
     await pool.open()
     door = AcrossUsers(pool)
     throttle = Throttle(settings)
-    hub = Hub(pool, direct_dsn_of(settings), settings.max_streams)
-    hub.start()
+    hub.start(door)
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         yield Context(
@@ -102,6 +138,10 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             Revocations(door),
             hub,
             Flights(),
+            # Others get connections even while all turns of one user hold one.
+            Shares(replace(_USER_TERMS, at_once=min(4, max(1, settings.pool_size // 2)))),
+            Shares(_LARGE_TERMS),
+            Shares(_STRANGER_TERMS),
             asyncio.Semaphore(max(1, settings.pool_size // 5)),
         )
     finally:

@@ -7,7 +7,7 @@ reads slowly holds no connection, and an error while reading is an ordinary erro
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,11 +18,14 @@ from sqlalchemy.dialects import postgresql
 
 from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import log
+from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import ExportLease
-from duly.services import tasks, users
+from duly.records.export import read_all
+from duly.services import users
 from duly.services.context import Caller, Context
+from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.session_lists import list_sessions
 from duly.utils.encoding import encode
 from duly.utils.tables import table_of
@@ -190,14 +193,26 @@ async def _document(caller: Caller) -> AsyncIterator[bytes]:
     user = await users.read(caller.scope)
     sessions = await list_sessions(caller)
     yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions)
-    for name, trashed in (("tasks", False), ("trash", True)):
-        yield f',"{name}":['.encode()
-        separator = b""
-        async for page in tasks.everything(caller.scope, trashed=trashed):
+    for kind in RESOURCE_TYPES:
+        async for piece in _list(kind.plural, [read_all(caller.scope, kind, trashed=False)]):
+            yield piece
+    trash = [
+        read_all(caller.scope, kind, trashed=True) for kind in RESOURCE_TYPES if kind.has_trash
+    ]
+    async for piece in _list("trash", trash):
+        yield piece
+    yield b"}"
+
+
+async def _list(name: str, parts: Sequence[AsyncIterator[list[Row]]]) -> AsyncIterator[bytes]:
+    """A member of the document: all rows of some pages."""
+    yield f',"{name}":['.encode()
+    separator = b""
+    for pages in parts:
+        async for page in pages:
             yield separator + b",".join(map(encode, page))
             separator = b","
-        yield b"]"
-    yield b"}"
+    yield b"]"
 
 
 async def _write(file: IO[bytes], piece: bytes) -> int:

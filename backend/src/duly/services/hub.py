@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,7 +19,6 @@ from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
 
 from duly.core.errors import TooManyStreams
 from duly.core.logging import log
-from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import across_users
 from duly.models import User
@@ -56,8 +56,7 @@ class Hub:
     A user has at most `max_streams` streams at once in this worker.
     """
 
-    def __init__(self, pool: Pool, listen_dsn: str, max_streams: int) -> None:
-        self._door = AcrossUsers(pool)
+    def __init__(self, listen_dsn: str, max_streams: int) -> None:
         self._listen_dsn = listen_dsn
         self._max_streams = max_streams
         self._id = uuid4().hex
@@ -69,12 +68,11 @@ class Hub:
         self._is_listening = False
         self.is_closed = False
         self._tasks: list[asyncio.Task[None]] = []
-        pool.on_change = self.note_change
 
-    def start(self) -> None:
-        """Begin to announce and to listen."""
+    def start(self, database: AcrossUsers) -> None:
+        """Start to announce changes, and to listen for those of other workers."""
         self._tasks = [
-            asyncio.create_task(forever(name, work, _RETRY_INTERVAL))
+            asyncio.create_task(forever(name, partial(work, database), _RETRY_INTERVAL))
             for name, work in {
                 "events.announce": self._announce,
                 "events.listen": self._listen,
@@ -128,7 +126,7 @@ class Hub:
         for feed in self._feeds.values():
             feed.wake()
 
-    async def _announce(self) -> None:
+    async def _announce(self, database: AcrossUsers) -> None:
         """Tell the other workers whose data changed, all changes of a moment at once."""
         await self._has_changes.wait()
         await asyncio.sleep(_GATHER)
@@ -137,13 +135,13 @@ class Hub:
         try:
             for start in range(0, len(users), _MAX_USERS):
                 some = (user.hex for user in users[start : start + _MAX_USERS])
-                await self._door.one(_NOTIFY, payload=",".join([self._id, *some]))
+                await database.one(_NOTIFY, payload=",".join([self._id, *some]))
         except Exception:
             self._changed.update(users)
             self._has_changes.set()
             raise
 
-    async def _listen(self) -> None:
+    async def _listen(self, database: AcrossUsers) -> None:
         """Hear what other workers announce, as long as there are streams here."""
         await self._has_streams.wait()
         try:
@@ -153,7 +151,7 @@ class Hub:
                 async with asyncio.timeout(_CONNECT_TIMEOUT):
                     await connection.execute(f"LISTEN {_CHANNEL}".encode())
                 while self._has_streams.is_set():
-                    if not await self._hear(connection):
+                    if not await self._hear(connection, database):
                         # A pooler keeps the server's connection: let it not listen on for nobody.
                         async with asyncio.timeout(_CONNECT_TIMEOUT):
                             await connection.execute(b"UNLISTEN *")
@@ -162,17 +160,17 @@ class Hub:
                 return
         finally:
             self._is_listening = False
-        log.warning("events.polling", reason="nothing is heard: set DATABASE_DIRECT_URL")
+        log.warning("events.polling", reason="no notifications received; set DATABASE_DIRECT_URL")
         await asyncio.sleep(_DEAF_PAUSE)
 
-    async def _hear(self, connection: AsyncConnection[Any]) -> bool:
+    async def _hear(self, connection: AsyncConnection[Any], database: AcrossUsers) -> bool:
         """Listen for a while; tells whether what we announced ourselves was heard.
 
         Behind a transaction pooler it never is, and on a line that is dead no more.
         """
         probe = _PROBE + uuid4().hex
         began = time.monotonic()
-        await self._door.one(_NOTIFY, payload=probe)
+        await database.one(_NOTIFY, payload=probe)
         is_heard = False
         while self._has_streams.is_set() and time.monotonic() < began + _PROBE_INTERVAL:
             async for notification in connection.notifies(timeout=1):
@@ -195,13 +193,13 @@ class Hub:
             for user in users:
                 self._wake(UUID(hex=user))
 
-    async def _poll(self) -> None:
+    async def _poll(self, database: AcrossUsers) -> None:
         """Look for changes while announcements are not received."""
         await self._has_streams.wait()
         await asyncio.sleep(_POLL_INTERVAL)
         if self._is_listening:
             return
-        for row in await self._door.all(_REVISIONS, ids=list(self._feeds)):
+        for row in await database.all(_REVISIONS, ids=list(self._feeds)):
             feed = self._feeds.get(row["id"])
             if feed is not None:
                 feed.note(row["revision"])

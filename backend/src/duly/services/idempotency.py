@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from psycopg.errors import ForeignKeyViolation, QueryCanceled, UniqueViolation
+from psycopg.errors import ForeignKeyViolation, QueryCanceled
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
     BigInteger,
@@ -31,13 +29,11 @@ from duly.core.errors import (
     IdempotencyInFlight,
     IdempotencyMismatch,
     QuotaExceeded,
-    ServiceUnavailable,
     Unauthenticated,
 )
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import IdempotencyKey, User
-from duly.services.revisions import check_active
 from duly.utils.encoding import encode
 from duly.utils.flights import Flights
 from duly.utils.tables import table_of
@@ -47,7 +43,6 @@ LIFETIME = timedelta(hours=24)
 # costs nothing; at the database it holds a connection, and must end before the time for that does.
 _PATIENCE = 10.0
 _PATIENCE_CONNECTED = 4.0
-_ATTEMPTS = 10
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
 """Limit of stored responses per user. At it new keys are rejected: an old one that was dropped
@@ -114,7 +109,7 @@ _STORE = _store()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """A response, to be sent once or many times."""
 
     status: int
@@ -128,11 +123,10 @@ class Kept:
     """A response, and the fingerprint of the request body that it belongs to."""
 
     fingerprint: bytes
-    answer: Answer
+    response: StoredResponse
 
 
-Work = Callable[[UserScope], Awaitable[Answer]]
-Result = TypeVar("Result")
+Work = Callable[[UserScope], Awaitable[StoredResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +148,7 @@ async def once(
     key: str,
     body: Any,
     again: Work | None = None,
-) -> Answer:
+) -> StoredResponse:
     """Do `work` in a transaction; if it was done under `key` before, return its response.
 
     A response that is far longer than `body` is not stored if `again` can read it for a repeat,
@@ -169,7 +163,7 @@ async def once(
 
     async def first() -> Kept:
         time_budget.charge(time.monotonic() - began)
-        return await started_over(partial(_first, scope, this, work))
+        return await _first(scope, this, work)
 
     try:
         # Repeats in this worker wait here, so that they hold no connection meanwhile.
@@ -181,19 +175,7 @@ async def once(
         raise Unauthenticated from None
     if kept.fingerprint != this.fingerprint:
         raise IdempotencyMismatch
-    return replace(kept.answer, is_replay=True) if is_shared else kept.answer
-
-
-async def started_over(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Do `work` again if it collides with a row inserted at the same moment.
-
-    Nothing that it did is kept then, and the next time it sees that row. Raises
-    `ServiceUnavailable` if it collides time and again.
-    """
-    for _ in range(_ATTEMPTS):
-        with suppress(UniqueViolation):
-            return await work()
-    raise ServiceUnavailable
+    return replace(kept.response, is_replay=True) if is_shared else kept.response
 
 
 async def _first(scope: UserScope, this: _Request, work: Work) -> Kept:
@@ -207,9 +189,9 @@ async def _first(scope: UserScope, this: _Request, work: Work) -> Kept:
             raise IdempotencyInFlight from None
         if claimed is None:
             return await _read(transaction, this)
-        answer = await work(transaction)
-        await _keep(transaction, this, answer, stored_before=claimed["stored_bytes"])
-    return Kept(this.fingerprint, answer)
+        response = await work(transaction)
+        await _keep(transaction, this, response, stored_before=claimed["stored_bytes"])
+    return Kept(this.fingerprint, response)
 
 
 async def _read(transaction: UserScope, this: _Request) -> Kept:
@@ -217,30 +199,29 @@ async def _read(transaction: UserScope, this: _Request) -> Kept:
     assert row is not None
     if row["body"] is None and row["fingerprint"] == this.fingerprint:
         assert this.again is not None
-        answer = await this.again(transaction)
+        response = await this.again(transaction)
     else:
-        answer = Answer(row["status"], row["headers"], row["body"])
-    return Kept(row["fingerprint"], replace(answer, is_replay=True))
+        response = StoredResponse(row["status"], row["headers"], row["body"])
+    return Kept(row["fingerprint"], replace(response, is_replay=True))
 
 
 async def _keep(
-    transaction: UserScope, this: _Request, answer: Answer, *, stored_before: int
+    transaction: UserScope, this: _Request, response: StoredResponse, *, stored_before: int
 ) -> None:
-    is_long = len(answer.body) > this.length + _EXCESS_BYTES
-    body = None if is_long and this.again is not None else answer.body
-    stored_bytes = _KEY_BYTES + len(body or b"") + len(encode(answer.headers))
+    is_long = len(response.body) > this.length + _EXCESS_BYTES
+    body = None if is_long and this.again is not None else response.body
+    stored_bytes = _KEY_BYTES + len(body or b"") + len(encode(response.headers))
     stored = await transaction.one(
         _STORE,
         id=this.id,
-        status=answer.status,
-        headers=Jsonb(answer.headers),
+        status=response.status,
+        headers=Jsonb(response.headers),
         body=body,
         stored_bytes=stored_bytes,
         growth=stored_bytes - stored_before,
         limit=MAX_STORED_BYTES,
     )
     if stored is None:
-        await check_active(transaction)
         raise QuotaExceeded(
             "stored_response_bytes",
             MAX_STORED_BYTES,

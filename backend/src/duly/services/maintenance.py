@@ -2,31 +2,27 @@
 
 import asyncio
 import random
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Interval, bindparam, delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from duly.core.logging import log
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import CrossUserStatement, across_users
-from duly.models import ExportLease, IdempotencyKey, RevokedSession, Session, Tombstone, User
-from duly.services.nouns import SYNCED
+from duly.models import ExportLease, IdempotencyKey, RevokedSession, Session, User
+from duly.records.retention import purge_tombstones, purge_trash
+from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.tables import table_of
 
 INTERVAL = 600.0
 """Seconds between two rounds of a worker, give or take a tenth."""
-
-DELETION_MEMORY = timedelta(days=30)
-"""How long the trash keeps things, and how long sync tells of what is gone."""
 
 _LOCK_NUMBER = 4_420_771_864
 _TIMEOUT = 60.0
 
 _users = table_of(User)
 _keys = table_of(IdempotencyKey)
-_tombstones = table_of(Tombstone)
 
 # Held to the end of the transaction, so it works behind a transaction pooler, too.
 _TRY_LOCK = across_users(select(func.pg_try_advisory_xact_lock(_LOCK_NUMBER).label("is_mine")))
@@ -66,55 +62,13 @@ def _expired_keys() -> CrossUserStatement:
     return across_users(select(func.coalesce(func.sum(noted.c.count), 0).label("count")))
 
 
-def _forgotten(
-    table: Any, since: Any, *, counter: Any = None, owners_first: bool = False
-) -> CrossUserStatement:
-    """Purge rows dead for over 30 days and raise each owner's purge horizon.
-
-    Sync can no longer report them: a device that synced last before the newest of them starts
-    over. `counter` is the owner's column that counts the rows. Returns the row count. Rows and
-    owners are locked in the order in which writers lock them.
-    """
-    is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=Interval())
-    deletion = delete(table).where(is_old)
-    if owners_first:
-        has_some = exists().where(table.c.user_id == _users.c.id, is_old)
-        owners = select(_users.c.id).where(has_some).with_for_update(key_share=True).cte("owners")
-        deletion = deletion.where(table.c.user_id == owners.c.id)
-    gone = deletion.returning(table.c.user_id, table.c.revision).cte("gone")
-    newest = (
-        select(
-            gone.c.user_id,
-            func.max(gone.c.revision).label("revision"),
-            func.count().label("count"),
-        )
-        .group_by(gone.c.user_id)
-        .subquery("newest")
-    )
-    noted = (
-        update(_users)
-        .where(_users.c.id == newest.c.user_id)
-        .values(
-            horizon=func.greatest(_users.c.horizon, newest.c.revision),
-            # What a list showed may be gone, so its tag must be another.
-            revision=_users.c.revision + 1,
-            **({} if counter is None else {counter.name: counter - newest.c.count}),
-        )
-        .returning(newest.c.count)
-        .cte("noted")
-    )
-    return across_users(select(func.coalesce(func.sum(noted.c.count), 0).label("count")))
-
-
 _SWEEPS = {
     "sessions": _expired(Session),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),
     "export_leases": _expired(ExportLease),
-    "tombstones": _forgotten(_tombstones, _tombstones.c.created_at, owners_first=True),
-    **{
-        noun.name: _forgotten(noun.table, noun.trashed_at, counter=noun.counter) for noun in SYNCED
-    },
+    "tombstones": purge_tombstones(),
+    **{kind.plural: purge_trash(kind) for kind in RESOURCE_TYPES if kind.has_trash},
 }
 
 

@@ -171,5 +171,5 @@ def _checked(email: str, password: str, name: str | None = None) -> Registration
 async def _find(context: Context, email: str) -> UserScope:
     scope = await find_account(context, email)
     if scope is None:
-        raise NotFound("There is no account with this e-mail address.")
+        raise NotFound("There is no account with this email address.")
     return scope

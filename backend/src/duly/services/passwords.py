@@ -19,8 +19,13 @@ Result = TypeVar("Result")
 BOUNDS = Bounds(lane=30, group=60, total=200, seconds=10)
 """How many hashes may wait per account, per address and in all, and for how long.
 
-At the default work factor a hash takes about a quarter of a second, so that a lane of one account
-and its address's other accounts are done within the ten seconds that a client commonly waits.
+At the default work factor a hash takes about a quarter of a second. An account with many waiting
+has pauses, so its last ones are refused after the ten seconds that a client commonly waits.
+"""
+
+_REST = 2.0
+"""How long an account with more sign-ins waiting pauses after each, in times of what that took: a
+flood then leaves two thirds of a core to others.
 """
 
 _RETRY_AFTER = 5
@@ -39,7 +44,7 @@ class PasswordWorkers:
 
     def __init__(self, threads: int, cost: int) -> None:
         self._cost = cost
-        self._turns = FairTurns(threads, BOUNDS)
+        self._turns = FairTurns(threads, BOUNDS, _REST)
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="password", initializer=_yield_to_requests
         )

@@ -53,10 +53,10 @@ def _page(*, resumed: bool, counted: bool) -> OwnedStatement:
         .limit(bindparam("limit", type_=Integer()))
         .subquery("page")
     )
-    counters: list[Any] = [true().label("is_there")]
+    counters: list[Any] = [true().label("_is_there")]
     if counted:
         total = select(func.count()).select_from(_sessions).where(*_LIVE).scalar_subquery()
-        counters.append(total.label("total"))
+        counters.append(total.label("_total"))
     # The counters come with every row, and with a row of their own if the page is empty.
     owner = select(*counters).where(_users.c.id == USER_ID).subquery("owner")
     return owned(
@@ -80,17 +80,16 @@ async def read_page(caller: Caller, keyring: Keyring, query: SessionQuery) -> di
     if query.cursor is not None:
         params["after_value"], params["after_id"] = _open(caller, keyring, query.cursor)
     statement = _page(resumed=query.cursor is not None, counted=query.include_total)
-    rows = await caller.scope.all(statement, **params)
-    if not rows:
+    found = await caller.scope.find_all(statement, **params)
+    if not found:
         raise Unauthenticated
-    total = rows[0].get("total")
-    items = [_without_counters(row) for row in rows if row["id"] is not None]
+    items = [one.resource for one in found if one.resource is not None]
     next_cursor = None
     if len(items) > query.limit:
         items.pop()
         mark = [*_SHAPE, items[-1]["created_at"], items[-1]["id"]]
         next_cursor = keyring.seal_cursor(caller.scope.user_id, mark)
-    return {"items": items, "next_cursor": next_cursor, "total": total}
+    return {"items": items, "next_cursor": next_cursor, "total": found[0].facts.get("total")}
 
 
 def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID]:
@@ -105,9 +104,3 @@ def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID
             "invalid_cursor",
         )
     return datetime.fromisoformat(created_at).replace(tzinfo=UTC), UUID(session_id)
-
-
-def _without_counters(row: Row) -> Row:
-    del row["is_there"]
-    row.pop("total", None)
-    return row

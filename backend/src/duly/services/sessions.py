@@ -40,8 +40,8 @@ from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import RevokedSession, Session, User
 from duly.models.sessions import MAX_SPENT
 from duly.models.users import MAX_KNOWN_ADDRESSES
-from duly.services.columns import PROFILE
 from duly.services.context import Caller, Client, Context
+from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
@@ -195,7 +195,7 @@ _ROTATE = owned(
         last_used_at=func.now(),
         expires_at=func.now() + _LIFETIME,
     )
-    .returning(_successor.label("successor_hash"), *PROFILE)
+    .returning(_successor.label("_successor_hash"), *PROFILE)
 )
 
 _END_ONE = _ending(_sessions.c.id == _SESSION_ID)
@@ -272,22 +272,23 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
         "presented": presented.digest,
         "replay_window": REPLAY_WINDOW,
     }
-    row = await scope.one(
+    found = await scope.find(
         _ROTATE,
         **this,
         successor=next(iter(successors)),
         successors=list(successors),
         lifetime=context.session_lifetime,
     )
-    if row is None:
+    if found is None:
         # A rejection for another reason (session expired, account disabled) is not a reuse.
         if await _end(context, scope, _END_REUSED, **this):
             log.warning("session.refresh_reused", session_id=str(presented.session_id))
         raise Unauthenticated(_REFUSED)
-    successor = row.pop("successor_hash")
+    successor = found.facts["successor_hash"]
+    assert found.resource is not None
     if successor is None:
         raise RateLimited(int(REPLAY_WINDOW.total_seconds()))
-    return _response(context, successors[successor], row)
+    return _response(context, successors[successor], found.resource)
 
 
 async def end_one(context: Context, caller: Caller, session_id: UUID) -> None:

@@ -1,8 +1,8 @@
-"""Sync: what changed since a token, each thing once, deletions included; for every synced noun.
+"""Sync: what changed since a token, each resource once, deletions included.
 
-A user's revisions are committed in their order, so whoever has seen revision N has seen all up to
-N. A token holds the revision seen. While everything is told for the first time it also holds the
-revision at which that began: what was deleted by then needs no telling.
+A user's revisions are committed in their order, so a client that has seen revision N has seen all
+changes up to N. A token holds the revision seen. During a full sync it also holds the revision at
+which that started: what was deleted by then need not be reported.
 """
 
 from collections.abc import Sequence
@@ -10,48 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    DateTime,
-    Integer,
-    Select,
-    Table,
-    Text,
-    bindparam,
-    case,
-    exists,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    true,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-
 from duly.core.errors import SyncTokenExpired, Unauthenticated, ValidationFailed
 from duly.core.security import InvalidToken, Keyring
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.models import Installation, Tombstone, User
-from duly.services.nouns import SYNCED, Noun
-from duly.utils.tables import table_of
+from duly.records.sync import page_statement
+from duly.services.resource_types import RESOURCE_TYPES
 
-_TIME_FORMAT = literal('YYYY-MM-DD"T"HH24:MI:SS.US"Z"', Text())
-
-_users = table_of(User)
-_tombstones = table_of(Tombstone)
-_installations = table_of(Installation)
-
-_AFTER = bindparam("after", type_=BigInteger())
-_LIMIT = bindparam("limit", type_=Integer())
-# Null on the very first page, which begins at the revision that it finds.
-_BEGUN = func.coalesce(
-    bindparam("begun", type_=BigInteger()),
-    select(_users.c.revision).where(_users.c.id == USER_ID).scalar_subquery(),
-)
+_PAGE = page_statement(RESOURCE_TYPES)
+_NO_MORE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,71 +48,6 @@ class Progress:
     position: Position
     has_more: bool
     is_full: bool
-
-
-def _of_noun(noun: Noun) -> Select[Any]:
-    """Changes of the things that are there; one in the trash counts as deleted."""
-    pairs: list[Any] = []
-    for column in noun.columns:
-        is_time = isinstance(column.type, DateTime)
-        shown = func.to_char(column, _TIME_FORMAT) if is_time else column
-        pairs += [literal(column.name, Text()), shown]
-    is_live = noun.trashed_at.is_(None)
-    data = case((is_live, func.jsonb_build_object(*pairs, type_=JSONB())), else_=null())
-    is_told = or_(is_live, noun.table.c.revision > _BEGUN)
-    return _since(noun.table, literal(noun.name, Text()), data).where(is_told)
-
-
-def _of_tombstones() -> Select[Any]:
-    """Changes of the things that are gone for good, and were not made again."""
-    data = literal(None, JSONB(none_as_null=True))
-    told = _tombstones.c.revision > _BEGUN
-    gone = [
-        or_(
-            _tombstones.c.noun != noun.name,
-            ~exists().where(noun.table.c.user_id == USER_ID, noun.table.c.id == _tombstones.c.id),
-        )
-        for noun in SYNCED
-    ]
-    return _since(_tombstones, _tombstones.c.noun, data).where(told, *gone)
-
-
-def _since(table: Table, noun: ColumnElement[Any], data: ColumnElement[Any]) -> Select[Any]:
-    return (
-        select(noun.label("type"), table.c.id, data.label("data"), table.c.revision)
-        .where(table.c.user_id == USER_ID, table.c.revision > _AFTER)
-        .order_by(table.c.revision)
-        .limit(_LIMIT)
-    )
-
-
-def _page() -> OwnedStatement:
-    """One snapshot of the user's counters and of the changes after `after`."""
-    owner = (
-        select(
-            _users.c.revision.label("newest"),
-            _users.c.horizon,
-            select(_installations.c.epoch).scalar_subquery().label("epoch"),
-        )
-        .where(_users.c.id == USER_ID)
-        .subquery("owner")
-    )
-    parts = [_of_tombstones(), *(_of_noun(noun) for noun in SYNCED)]
-    changes = (
-        union_all(*(select(part.subquery()) for part in parts))
-        .order_by("revision")
-        .limit(_LIMIT)
-        .subquery("changes")
-    )
-    return owned(
-        select(owner, changes)
-        .select_from(owner.outerjoin(changes, true()))
-        .order_by(changes.c.revision)
-    )
-
-
-_PAGE = _page()
-_NO_MORE = 2**63 - 1
 
 
 async def read_changes(scope: UserScope, position: Position | None, limit: int) -> Progress:

@@ -9,12 +9,12 @@ from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.models import ExportLease, IdempotencyKey, Task, User, UserEmail
+from duly.models import ExportLease, IdempotencyKey, User, UserEmail
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services.accounts import confirm_password, take_email
-from duly.services.columns import PROFILE
 from duly.services.context import Caller, Client, Context
+from duly.services.profiles import PROFILE
 from duly.services.sessions import end_sessions
 from duly.utils.tables import table_of
 
@@ -22,7 +22,6 @@ _DELETION_TIMEOUT = 60.0
 
 _users = table_of(User)
 _emails = table_of(UserEmail)
-_tasks = table_of(Task)
 _keys = table_of(IdempotencyKey)
 _leases = table_of(ExportLease)
 
@@ -37,17 +36,6 @@ _DROP_EMAIL = owned(
 )
 _DELETE_LEASE = owned(delete(_leases).where(_leases.c.user_id == USER_ID))
 _DELETE_KEYS = owned(delete(_keys).where(_keys.c.user_id == USER_ID))
-# In the order of ids, as batches lock them.
-_its_tasks = (
-    select(_tasks.c.id)
-    .where(_tasks.c.user_id == USER_ID)
-    .order_by(_tasks.c.id)
-    .with_for_update()
-    .cte("its_tasks")
-)
-_DELETE_TASKS = owned(
-    delete(_tasks).where(_tasks.c.user_id == USER_ID, _tasks.c.id == _its_tasks.c.id)
-)
 _DELETE = owned(delete(_users).where(_users.c.id == USER_ID))
 
 
@@ -71,7 +59,7 @@ async def read(scope: UserScope) -> Row:
 
 
 async def patch(context: Context, caller: Caller, body: UserPatch, client: Client) -> Row:
-    """Change the caller's account. A new e-mail needs the password.
+    """Change the caller's account. A new email needs the password.
 
     Raises `ValidationFailed` without it, and `EmailTaken`.
     """
@@ -116,10 +104,8 @@ async def delete_account(
     """Delete the caller's account and all its rows. Raises `ValidationFailed`."""
     verified = await confirm_password(context, caller.scope, client, body.current_password)
     async with caller.scope.transaction(timeout=_DELETION_TIMEOUT) as scope:
-        # Keys, then tasks, then their owner, as writers lock them. Then whoever signs in waits,
-        # and finds no account.
+        # Keys, then their owner, as writers lock them. The rest is deleted with the owner's row.
         await scope.all(_DELETE_KEYS)
-        await scope.all(_DELETE_TASKS)
         locked = await scope.one(_LOCK)
         if locked is None or locked["password_hash"] != verified:
             raise ValidationFailed.of(

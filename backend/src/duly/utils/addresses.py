@@ -13,14 +13,14 @@ from ipaddress import (
 
 Network = IPv4Network | IPv6Network
 
-# What one subscriber commonly holds: a budget for each of its addresses would be none.
+# The network of one subscriber: a limit for each of its addresses would have no effect.
 _IPV6_PREFIX = 64
 
 _WITH_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The address that a request comes from, as rate limits count it: a /64 network for IPv6."""
+    """Return the client's address as rate limits count it: a /64 network for IPv6."""
     address = source_address(peer, forwarded_for, trusted)
     parsed = _parse(address)
     if isinstance(parsed, IPv6Address):
@@ -29,7 +29,7 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
 
 
 def source_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
-    """The whole address that a request comes from.
+    """Return the client's full address.
 
     `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as
     proxies in `trusted` vouch for it. The result is a trusted address if no client is named.
@@ -46,7 +46,7 @@ def source_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
 
 
 def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
-    """Whether an address is that of a proxy of ours."""
+    """Whether an address belongs to a trusted proxy."""
     parsed = _parse(address)
     return parsed is not None and any(parsed in network for network in trusted)
 

@@ -1,6 +1,8 @@
 """JSON as it is sent and read: RFC 8259, times in RFC 3339 and UTC."""
 
 import json
+import re
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -20,6 +22,20 @@ class TooManyMembers(ValueError):
     """
 
 
+MAX_VALUES = 20_000
+"""Arrays, objects, and their members or elements after the first, that a text may have together."""
+
+# Atomic, so that nothing is read twice.
+_STRING_OR_VALUE = re.compile(rb'"(?>[^"\\]+|\\.)*+"|[\[{,]', re.DOTALL)
+
+
+class TooManyValues(ValueError):
+    """A JSON text has more values than any request needs.
+
+    A megabyte of empty arrays takes half a second to build.
+    """
+
+
 class RepeatedMember(ValueError):
     """A JSON object has two members of the same name, of which readers pick different ones."""
 
@@ -32,9 +48,10 @@ def encode(value: Any) -> bytes:
 def decode(text: bytes) -> Any:
     """Parse JSON strictly.
 
-    Raises `RepeatedMember`, `TooManyMembers`, and `ValueError` for anything else that is not RFC
-    8259 JSON in UTF-8.
+    Raises `RepeatedMember`, `TooManyMembers`, `TooManyValues`, and `ValueError` for anything else
+    that is not RFC 8259 JSON in UTF-8.
     """
+    _check_values(text)
     value = orjson.loads(text)
     # Each member has a colon; colons in strings may be many, so then the members are counted.
     if text.count(b":") > MAX_MEMBERS and _count_members(value) > MAX_MEMBERS:
@@ -46,6 +63,17 @@ def decode(text: bytes) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
+
+
+def _check_values(text: bytes) -> None:
+    """Raise `TooManyValues`. Only commas and brackets outside of strings count."""
+    if sum(map(text.count, (b",", b"[", b"{"))) <= MAX_VALUES:
+        return
+    # Each value has two strings at most, so it ends early.
+    tokens = islice(_STRING_OR_VALUE.finditer(text), 3 * MAX_VALUES)
+    count = sum(token[0][:1] != b'"' for token in tokens)
+    if count > MAX_VALUES:
+        raise TooManyValues
 
 
 def _count_members(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""Work that several ask for at the same time, and one does."""
+"""Work that concurrent callers share: one does it for all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -8,7 +8,7 @@ Result = TypeVar("Result")
 
 
 class Flights(Generic[Result]):
-    """What is under way, by its key; kept only as long as it is."""
+    """The work in progress, by key."""
 
     def __init__(self) -> None:
         self._flights: dict[Hashable, asyncio.Future[Result | None]] = {}
@@ -23,7 +23,7 @@ class Flights(Generic[Result]):
         """
         async with asyncio.timeout(patience):
             while (flight := self._flights.get(key)) is not None:
-                # Who gives up waiting must not end what the others wait for.
+                # A caller that stops waiting must not cancel the work of the others.
                 result = await asyncio.shield(flight)
                 if result is not None:
                     return result, True

@@ -1,4 +1,4 @@
-"""Do something the first time only, for keys that clients choose."""
+"""Act only on the first use of a key that clients choose."""
 
 import time
 
@@ -7,11 +7,11 @@ _FORGET_AFTER = 3600.0
 
 
 class FirstTimes:
-    """Which keys are new, in bounded memory.
+    """The keys seen so far, in bounded memory.
 
-    Once `_CAPACITY` keys are known, further ones are not new; all are forgotten `_FORGET_AFTER`
-    seconds after the first of them. So a flood of invented keys grows neither the memory nor the
-    log, and hides other keys for an hour at most.
+    Once `_CAPACITY` keys are known, further ones do not count as new; all are removed
+    `_FORGET_AFTER` seconds after the first of them. So a flood of invented keys grows neither the
+    memory nor the log, and hides other keys for at most an hour.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class FirstTimes:
         self._began_at = 0.0
 
     def is_new(self, key: str) -> bool:
-        """Whether a key is met for the first time; remember it."""
+        """Record a key, and return whether it is new."""
         if key in self._keys:
             return False
         if len(self._keys) >= _CAPACITY:

@@ -1,4 +1,4 @@
-"""Times as SQL gives them to us."""
+"""Times as SQL returns them."""
 
 from typing import Any
 

@@ -38,13 +38,16 @@ class FairTurns:
 
     Groups take turns, and so do the lanes of a group: however many wait in one lane, another lane
     is next. If the queue is full, the last one in the longest lane leaves it for one whose own
-    lane is shorter.
+    lane is shorter. After a turn, a lane in which others wait rests `rest` times as long as that
+    turn took, so that a full lane leaves time to everything else.
     """
 
-    def __init__(self, at_once: int, bounds: Bounds) -> None:
+    def __init__(self, at_once: int, bounds: Bounds, rest: float = 0) -> None:
         self._free = at_once
         self._bounds = bounds
-        self._running: set[tuple[Hashable, Hashable]] = set()
+        self._rest = rest
+        # The lanes that have a turn or rest, and when their turns began.
+        self._running: dict[tuple[Hashable, Hashable], float] = {}
         # Both mappings are in the order of turns; a group or lane moves to the end after its turn.
         self._groups: dict[Hashable, _Lanes] = {}
 
@@ -79,14 +82,23 @@ class FairTurns:
 
     def release(self, group: Hashable, lane: Hashable) -> None:
         """End a turn and start the next one."""
-        self._running.discard((group, lane))
         self._free += 1
         self._to_end(group, lane)
+        loop = asyncio.get_running_loop()
+        rest = self._rest * (loop.time() - self._running[group, lane])
+        if rest and self._groups.get(group, {}).get(lane):
+            loop.call_later(rest, self._end_rest, group, lane)
+        else:
+            del self._running[group, lane]
+        self._start_next()
+
+    def _end_rest(self, group: Hashable, lane: Hashable) -> None:
+        del self._running[group, lane]
         self._start_next()
 
     def _start(self, group: Hashable, lane: Hashable) -> None:
         self._free -= 1
-        self._running.add((group, lane))
+        self._running[group, lane] = asyncio.get_running_loop().time()
 
     def _start_next(self) -> None:
         while self._free and (found := self._next()):

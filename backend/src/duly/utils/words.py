@@ -8,8 +8,8 @@ word, and a search for several in a row is a search for a phrase.
 from unicodedata import category, combining, lookup, name, normalize
 
 MAX_WORD_LENGTH = 64
-MAX_WORDS = 16_000
-"""PostgreSQL stores positions up to 16,383. One character can fold into four words."""
+MAX_WORDS = 20_000
+"""As many as the longest text has characters. One character can fold into four words."""
 
 _WITHOUT_SPACES = (
     "CJK ",
@@ -35,7 +35,9 @@ _MAX_REMEMBERED = 65_536
 def words(text: str) -> list[str]:
     """Return the first `MAX_WORDS` words of `text`, each cut to `MAX_WORD_LENGTH` characters."""
     found = text.translate(_FOLDED).split(maxsplit=MAX_WORDS)
-    return [word[:MAX_WORD_LENGTH] for word in found[:MAX_WORDS]]
+    if len(found) > MAX_WORDS:
+        found.pop()  # the rest of the text
+    return [word[:MAX_WORD_LENGTH] for word in found]
 
 
 class _Folding(dict[int, str]):

@@ -7,7 +7,7 @@ to be valid are changed: what is meant to be invalid is sent as it was generated
 import os
 import unicodedata
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any
 from zoneinfo import available_timezones
@@ -58,7 +58,7 @@ def _session(action: str, email: str) -> str:
 
 
 _person = Person()
-_made: deque[str] = deque(maxlen=20)
+_made: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=20))
 _calls = 0
 
 
@@ -95,7 +95,7 @@ def before_call(_: Any, case: Any, __: dict[str, Any]) -> None:
         _fit_path(case)
     if isinstance(case.body, dict):
         _fit_passwords(case)
-        _fit_references(case.body)
+        _fit_versions(case.body)
     if isinstance(case.query, dict):
         _fit_tokens(case)
     if "Last-Event-ID" in (case.headers or {}):
@@ -103,11 +103,13 @@ def before_call(_: Any, case: Any, __: dict[str, Any]) -> None:
 
 
 def _fit_path(case: Any) -> None:
-    """Every other case is about a task that was made before, so that it gets further than 404."""
-    if "task_id" in (case.path_parameters or {}) and _made and _calls % 2:
-        case.path_parameters["task_id"] = _made[_calls % len(_made)]
-        if "If-Match" in (case.headers or {}):
-            case.headers["If-Match"] = "*"
+    """Every other case is about what was created before, so that it gets further than 404."""
+    for name in case.path_parameters or {}:
+        known = _made[name.removesuffix("_id")]
+        if known and _calls % 2:
+            case.path_parameters[name] = known[_calls % len(known)]
+            if "If-Match" in (case.headers or {}):
+                case.headers["If-Match"] = "*"
 
 
 def _fit_passwords(case: Any) -> None:
@@ -124,22 +126,11 @@ def _fit_passwords(case: Any) -> None:
         body[name] = password[:-6] + "~dU1y!"
 
 
-def _fit_references(body: dict[str, Any]) -> None:
-    """A `ref` names one task, made by an operation before."""
-    known = set()
+def _fit_versions(body: dict[str, Any]) -> None:
+    """To JSON Schema 1.0 is an integer; the contract takes whole numbers in digits only."""
     for operation in body.get("operations") or []:
         if isinstance(operation.get("if_match"), float):
-            # To JSON Schema 1.0 is an integer; the contract takes whole numbers in digits only.
             operation["if_match"] = int(operation["if_match"])
-        ref = operation.get("ref")
-        if operation.get("op") == "create":
-            if ref in known:
-                operation["ref"] = None
-                ref = None
-            known |= {ref} - {None}
-        elif ref is not None and ref not in known:
-            operation.pop("ref")
-            operation["id"] = str(uuid.uuid4())
 
 
 def _fit_tokens(case: Any) -> None:
@@ -178,8 +169,9 @@ def after_call(_: Any, case: Any, response: Any) -> None:
     _calls += 1
     if _name(case) in ENDS_SESSION and response.status_code == 204:
         _person.token = None
-    if _name(case) in {"create_task", "create_user_task"} and response.status_code == 201:
-        _made.append(str(response.json()["id"]))
+    verb, _, kind = _name(case).partition("_")
+    if verb == "create" and response.status_code == 201:
+        _made[kind.removeprefix("user_")].append(str(response.json()["id"]))
 
 
 @schemathesis.hook

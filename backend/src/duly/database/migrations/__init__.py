@@ -1,4 +1,4 @@
-"""The schema's history, and how to bring a database to any point of it."""
+"""The migrations of the schema, and how to apply them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _OLDEST_SERVER = (15,)
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """What an upgrade did. `before` is None for an empty database."""
+    """The revisions before and after an upgrade. `before` is None for an empty database."""
 
     before: str | None
     after: str
@@ -30,7 +30,7 @@ class Upgrade:
 def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
 
-    Raises `StartupError` if the database can't be reached, has a schema that this version does not
+    Raises `StartupError` if the database cannot be reached, has a schema that this version does not
     know, or rejects a statement.
     """
     with connected(dsn) as connection:
@@ -55,10 +55,11 @@ def downgrade(dsn: str, revision: str = "base") -> None:
 
 def check(dsn: str) -> None:
     """Raise `StartupError` unless the schema is the one that this version needs."""
-    if not is_current(dsn):
+    found = _revision_of(dsn)
+    if found != _head():
+        fault = "out of date" if found else "missing"
         raise StartupError(
-            "the database schema is out of date; run `duly migrate` "
-            "or set DULY_MIGRATE_AT_START=true"
+            f"the database schema is {fault}; run `duly migrate` or set DULY_MIGRATE_AT_START=true"
         )
 
 
@@ -67,8 +68,16 @@ def is_current(dsn: str) -> bool:
 
     Raises `StartupError` if it is a newer one.
     """
+    return _revision_of(dsn) == _head()
+
+
+def _revision_of(dsn: str) -> str | None:
     with connected(dsn) as connection:
-        return _check_known(connection) == _script().get_current_head()
+        return _check_known(connection)
+
+
+def _head() -> str | None:
+    return _script().get_current_head()
 
 
 def _check_known(connection: Connection) -> str | None:
@@ -79,7 +88,7 @@ def _check_known(connection: Connection) -> str | None:
     if found is not None and found not in known:
         raise StartupError(
             f"the database schema has revision {found}, which is newer than Duly "
-            f"{version('duly')}: the newest revision it knows is {_script().get_current_head()}; "
+            f"{version('duly')}: the newest revision it knows is {_head()}; "
             "start the release of Duly that migrated the database, or restore a backup made "
             "before that"
         )
@@ -106,7 +115,7 @@ def connected(dsn: str) -> Iterator[Connection]:
         cause = getattr(error, "orig", error)
         reason = str(cause).strip().splitlines()[0]
         is_away = isinstance(cause, psycopg.OperationalError)
-        fault = "can't be reached" if is_away else "refuses the schema"
+        fault = "cannot be reached" if is_away else "rejected the schema change"
         raise StartupError(f"the database {fault}: {reason}") from None
 
 

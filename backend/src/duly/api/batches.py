@@ -1,0 +1,26 @@
+"""Batches over HTTP."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import Response
+
+from duly.api.deps import Context
+from duly.api.once import Once
+from duly.schemas.batches import Batch
+from duly.services import batches
+from duly.services.idempotency import StoredResponse
+from duly.utils.encoding import encode
+
+
+async def run_batch(context: Context, body: Batch, once: Once) -> Response:
+    """Apply up to 100 operations.
+
+    Each operation has its own status. With `atomic`, either all are applied or none.
+    """
+    work = partial(batches.run, batch=body, settings=context.settings)
+    return await once.run(body, work, _render)
+
+
+def _render(result: dict[str, Any]) -> StoredResponse:
+    return StoredResponse(200, {}, encode(result))

@@ -1,0 +1,70 @@
+"""What the endpoints of all resource types share."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import Response
+
+from duly.api.responses import Encoded
+from duly.database.pool import Row
+from duly.database.scope import UserScope
+from duly.records import changes, commands, pages
+from duly.records.changes import Versions
+from duly.records.commands import Command
+from duly.records.types import ResourceType
+from duly.schemas.page import ListQuery
+from duly.utils.etags import etag, is_named
+
+
+async def change_one(scope: UserScope, command: Command[Row]) -> Response:
+    """Run a command, and return the resource."""
+    return _one(await commands.run(scope, command))
+
+
+async def delete_one(
+    scope: UserScope,
+    kind: ResourceType,
+    resource_id: UUID,
+    versions: Versions,
+    *,
+    permanent: bool = False,
+) -> Response:
+    """Delete a resource, and return nothing."""
+    deletion = changes.deleting(kind, permanent=permanent).of(resource_id, versions)
+    await commands.run(scope, deletion)
+    return Response(status_code=204)
+
+
+async def get_one(
+    scope: UserScope, kind: ResourceType, resource_id: UUID, if_none_match: str | None
+) -> Response:
+    """Return a resource, or 304 if the client has its current version."""
+    resource = await changes.read(scope, kind, resource_id)
+    if if_none_match is not None and is_named(resource["version"], if_none_match):
+        return _not_modified(resource["version"])
+    return _one(resource)
+
+
+async def get_page(
+    scope: UserScope,
+    kind: ResourceType,
+    query: ListQuery,
+    if_none_match: str | None,
+    read_page: Callable[[], Awaitable[tuple[dict[str, Any], str]]],
+) -> Response:
+    """Return what `read_page` reads, or 304 if the client has it."""
+    if if_none_match is not None:
+        tag = await pages.read_tag(scope, kind, query)
+        if is_named(tag, if_none_match):
+            return _not_modified(tag)
+    page, tag = await read_page()
+    return Encoded(page, headers={"ETag": etag(tag)})
+
+
+def _one(resource: Row) -> Response:
+    return Encoded(resource, headers={"ETag": etag(resource["version"])})
+
+
+def _not_modified(tag: Any) -> Response:
+    return Response(status_code=304, headers={"ETag": etag(tag)})

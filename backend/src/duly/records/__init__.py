@@ -1,0 +1,1 @@
+"""What every owned resource can do, written once; `services` adds the rules of each type."""

@@ -1,0 +1,238 @@
+"""Changes of one existing resource: update, trash, restore, delete permanently, and others."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy import update as sql_update
+from sqlalchemy.dialects import postgresql
+
+from duly.core.errors import NotFound, PreconditionFailed
+from duly.database.pool import Row
+from duly.database.scope import Found, UserScope
+from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.models import Tombstone
+from duly.records.commands import Command, Raced, lookup
+from duly.records.revisions import next_revision_of
+from duly.records.types import ResourceType, Values
+from duly.utils.tables import table_of
+
+Versions = Sequence[int] | None
+"""The versions that `If-Match` names; None if any version will do."""
+
+_VERSIONS = bindparam("versions", type_=ARRAY(BigInteger()))
+
+_tombstones = table_of(Tombstone)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way to change a resource."""
+
+    kind: ResourceType
+    event: str
+    statement: OwnedStatement
+    lookup: OwnedStatement
+    finds_trashed: bool = False
+    frees_quota: bool = False
+
+    def of(self, resource_id: UUID, versions: Versions, **params: Any) -> Command[Row]:
+        """The command that changes one resource, if it has one of `versions`.
+
+        It returns the resource, and leaves one that needs no change as it is. It raises `NotFound`
+        or `PreconditionFailed`.
+        """
+        params = {"id": resource_id, "versions": versions, **params}
+        finish = self._finish(versions)
+        return Command(
+            self.event, resource_id, self.statement, self.lookup, params, finish, self.frees_quota
+        )
+
+    def _finish(self, versions: Versions) -> Callable[[Row | None, Found | None], Row]:
+        def finish(row: Row | None, found: Found | None) -> Row:
+            if row is not None:
+                return row
+            resource = _existing(found, finds_trashed=self.finds_trashed)
+            _check_version(self.kind, resource, versions)
+            if found is not None and found.facts["can_change"]:
+                raise Raced
+            return resource
+
+        return finish
+
+
+def change(
+    kind: ResourceType,
+    event: str,
+    values: Values,
+    *,
+    of: ColumnElement[bool] | None = None,
+    finds_trashed: bool = False,
+) -> Change:
+    """A change that sets `values`. A resource that is not as `of` says needs no change."""
+    is_there = true() if finds_trashed else kind.is_live
+    condition = is_there if of is None else and_(is_there, of)
+    expected = (kind.is_named, condition, _has_version(kind))
+    owner = next_revision_of(kind.table, *expected)
+    always = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
+    statement = (
+        sql_update(kind.table)
+        .where(*expected)
+        .values({**always, **values(owner)})
+        .returning(*kind.shown)
+    )
+    return Change(kind, event, owned_change(statement), _lookup(kind, condition), finds_trashed)
+
+
+def update(
+    kind: ResourceType,
+    user_id: UUID,
+    resource_id: UUID,
+    sent: Mapping[str, Any],
+    versions: Versions,
+) -> Command[Row]:
+    """The command that sets the fields that were sent; without any, nothing changes.
+
+    It raises `NotFound` or `PreconditionFailed`.
+    """
+    if not sent:
+        return _unchanged(kind, resource_id, versions)
+    params: dict[str, Any] = {}
+    for name, value in sent.items():
+        params |= kind.fields[name].params(user_id, value)
+    return _setting(kind, frozenset(sent)).of(resource_id, versions, **params)
+
+
+async def read(scope: UserScope, kind: ResourceType, resource_id: UUID) -> Row:
+    """Read a resource. Raises `NotFound` if it does not exist or is in the trash."""
+    row = await scope.one(_read(kind), id=resource_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def deleting(kind: ResourceType, *, permanent: bool) -> Change:
+    """Move a resource to the trash, or delete it permanently; always so if there is no trash."""
+    return trashing(kind) if kind.has_trash and not permanent else erasing(kind)
+
+
+@cache
+def trashing(kind: ResourceType) -> Change:
+    """Move a resource to the trash. Its own fields do not change, so `updated_at` stays."""
+    return change(
+        kind,
+        f"{kind.name}.deleted",
+        lambda owner: {"trashed_at": owner.c.changed_at, "updated_at": kind.table.c.updated_at},
+    )
+
+
+@cache
+def restoring(kind: ResourceType) -> Change:
+    """Take a resource out of the trash."""
+    return change(
+        kind,
+        f"{kind.name}.restored",
+        lambda _: {"trashed_at": null(), "updated_at": kind.table.c.updated_at},
+        of=kind.is_trashed,
+        finds_trashed=True,
+    )
+
+
+@cache
+def erasing(kind: ResourceType) -> Change:
+    """Delete a resource permanently, in the trash or not, and record that for sync.
+
+    The record stays if the id is used again: sync looks for the resource first.
+    """
+    expected = (kind.is_named, _has_version(kind))
+    owner = next_revision_of(kind.table, *expected, **{kind.counter.name: kind.counter - 1})
+    gone = (
+        delete(kind.table)
+        .where(*expected, owner.c.revision.is_not(None))
+        .returning(kind.table.c.id, owner.c.revision)
+        .cte("gone")
+    )
+    insert = postgresql.insert(_tombstones).from_select(
+        ["user_id", "id", "noun", "revision"],
+        select(USER_ID, gone.c.id, literal(kind.name, Text()), gone.c.revision),
+    )
+    statement = insert.on_conflict_do_update(
+        index_elements=["user_id", "id", "noun"],
+        set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
+    ).returning(_tombstones.c.id)
+    return Change(
+        kind,
+        f"{kind.name}.erased",
+        owned_change(statement),
+        _lookup(kind, true()),
+        finds_trashed=True,
+        frees_quota=True,
+    )
+
+
+def _unchanged(kind: ResourceType, resource_id: UUID, versions: Versions) -> Command[Row]:
+    def finish(row: Row | None, found: Found | None) -> Row:
+        resource = row or _existing(found, finds_trashed=False)
+        _check_version(kind, resource, versions)
+        return resource
+
+    read, explained = _read(kind), _lookup(kind, true())
+    return Command(
+        f"{kind.name}.unchanged", resource_id, read, explained, {"id": resource_id}, finish
+    )
+
+
+@cache
+def _setting(kind: ResourceType, fields: frozenset[str]) -> Change:
+    def values(owner: CTE) -> Mapping[str, ColumnElement[Any]]:
+        columns: dict[str, ColumnElement[Any]] = {}
+        for name in sorted(fields):
+            columns |= kind.fields[name].values(owner)
+        return columns
+
+    return change(kind, f"{kind.name}.changed", values)
+
+
+@cache
+def _read(kind: ResourceType) -> OwnedStatement:
+    return owned(select(*kind.shown).where(kind.is_named, kind.is_live))
+
+
+def _lookup(kind: ResourceType, condition: ColumnElement[bool]) -> OwnedStatement:
+    return lookup(kind, is_live=kind.is_live, can_change=condition)
+
+
+def _has_version(kind: ResourceType) -> ColumnElement[bool]:
+    # Checked in the statement that writes, so a stale write changes nothing.
+    return or_(_VERSIONS.is_(None), kind.table.c.revision == any_(_VERSIONS))
+
+
+def _existing(found: Found | None, *, finds_trashed: bool) -> Row:
+    if found is None or found.resource is None:
+        raise NotFound
+    if not (found.facts["is_live"] or finds_trashed):
+        raise NotFound
+    return found.resource
+
+
+def _check_version(kind: ResourceType, resource: Row, versions: Versions) -> None:
+    if versions is not None and resource["version"] not in versions:
+        raise PreconditionFailed(kind.name)

@@ -1,0 +1,145 @@
+"""Operations on single resources: routes run one, batches many, by the same statements."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy import ColumnElement, select
+
+from duly.core.errors import DulyError, Unauthenticated
+from duly.core.logging import log
+from duly.database.pool import Row
+from duly.database.scope import Call, Found, UserScope, split
+from duly.database.statements import OwnedStatement, owned
+from duly.models import User
+from duly.records.revisions import IS_ACTIVE, LOCK
+from duly.records.types import ResourceType
+from duly.utils.tables import table_of
+
+Result = TypeVar("Result")
+
+_users = table_of(User)
+
+
+class Raced(Exception):  # a signal to run the command again, not an error
+    """Nothing explains why the statement did nothing: another write came in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[Result]):
+    """An operation on one resource, in one statement.
+
+    `statement` carries it out and returns the resource. If it returns no row, `lookup` reads what
+    explains that. `finish` gets the row, or what was found, and returns the result or raises a
+    `DulyError` or `Raced`. With `frees_quota`, creates after it may succeed that failed before it.
+    """
+
+    event: str
+    resource_id: UUID
+    statement: OwnedStatement
+    lookup: OwnedStatement
+    params: Mapping[str, Any]
+    finish: Callable[[Row | None, Found | None], Result]
+    frees_quota: bool = False
+
+
+def lookup(kind: ResourceType, **facts: ColumnElement[Any]) -> OwnedStatement:
+    """The resource with the id `ID`, if there is one, beside `facts`; no row without an account."""
+    labelled = [fact.label(f"_{name}") for name, fact in facts.items()]
+    return owned(
+        select(*kind.shown, *labelled)
+        .select_from(_users.outerjoin(kind.table, kind.is_named))
+        .where(*IS_ACTIVE)
+    )
+
+
+async def run(scope: UserScope, command: Command[Result]) -> Result:
+    """Run one command; outside of a transaction, it is committed then.
+
+    Raises what its `finish` raises, and `Unauthenticated` if the account is deleted or disabled.
+    """
+    if scope.is_transaction:
+        return await _run_locked(scope, command)
+    try:
+        row = await scope.one(command.statement, **command.params)
+        result = command.finish(row, None if row else await _look_up(scope, command))
+    except (Raced, UniqueViolation):  # the second: another request has just taken the id
+        async with scope.transaction() as transaction:
+            return await _run_locked(transaction, command)
+    _log(command, row)
+    return result
+
+
+async def run_all(transaction: UserScope, commands: Sequence[Command[Any]]) -> list[Any]:
+    """Run commands in order, in a transaction, under the lock of the owner's row.
+
+    Returns for each its result, or the `DulyError` that it raised: that one has changed nothing.
+    Raises `Unauthenticated` if the account is deleted or disabled.
+    """
+    found = await _fetch_all(transaction, commands)
+    return [_outcome(command, *one) for command, one in zip(commands, found, strict=True)]
+
+
+async def _fetch_all(
+    transaction: UserScope, commands: Sequence[Command[Any]]
+) -> list[tuple[Row | None, Found | None]]:
+    """Return for each command the row of its statement, or else what its look-up found.
+
+    All statements are sent together. Nobody else writes between them, so a look-up at the end finds
+    what its statement found, unless a command after that may have changed it: then it directly follows its statement.
+    """
+    ids = {command.resource_id for command in commands}
+    if len(ids) < len(commands) or any(command.frees_quota for command in commands):
+        calls = [
+            (statement, command.params)
+            for command in commands
+            for statement in (command.statement, command.lookup)
+        ]
+        results = await _fetch_locked(transaction, calls)
+        rows, found = results[::2], results[1::2]
+    else:
+        rows = await _fetch_locked(transaction, [(one.statement, one.params) for one in commands])
+        failed = [one for one, row in zip(commands, rows, strict=True) if not row]
+        missing = iter(await transaction.many([(one.lookup, one.params) for one in failed]))
+        found = [[] if row else next(missing) for row in rows]
+    if not all(row or one for row, one in zip(rows, found, strict=True)):
+        raise Unauthenticated
+    return [
+        (row[0], None) if row else (None, split(one[0]))
+        for row, one in zip(rows, found, strict=True)
+    ]
+
+
+async def _fetch_locked(transaction: UserScope, calls: Sequence[Call]) -> list[list[Row]]:
+    owner, *results = await transaction.many([(LOCK, {}), *calls])
+    if not owner:
+        raise Unauthenticated
+    return results
+
+
+async def _run_locked(transaction: UserScope, command: Command[Result]) -> Result:
+    [(row, found)] = await _fetch_all(transaction, [command])
+    result = command.finish(row, found)
+    _log(command, row)
+    return result
+
+
+async def _look_up(scope: UserScope, command: Command[Any]) -> Found:
+    found = await scope.find(command.lookup, **command.params)
+    if found is None:
+        raise Unauthenticated
+    return found
+
+
+def _outcome(command: Command[Any], row: Row | None, found: Found | None) -> Any:
+    try:
+        return command.finish(row, found)
+    except DulyError as error:
+        return error
+
+
+def _log(command: Command[Any], row: Row | None) -> None:
+    if row is not None and command.statement.is_change:
+        log.info(command.event, id=str(command.resource_id))

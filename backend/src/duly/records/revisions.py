@@ -1,0 +1,56 @@
+"""The revision that each change takes from its user, in the statement that makes the change.
+
+The owner's row is locked before any other row of the owner: whoever holds that lock is the only
+writer of all that the user owns, and revisions are committed in their order. The statement also
+moves the counter of the rows that it inserts or deletes, so a quota needs no look-up.
+"""
+
+from typing import Any
+
+from sqlalchemy import CTE, ColumnElement, exists, func, select, update
+
+from duly.database.statements import USER_ID, owned
+from duly.models import User
+from duly.utils.tables import table_of
+
+_users = table_of(User)
+
+IS_ACTIVE = (_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
+"""The caller's account is there and not disabled."""
+
+LOCK = owned(select(_users.c.id).where(*IS_ACTIVE).with_for_update(key_share=True))
+"""Lock the owner's row until the transaction ends. No row if the account is deleted or disabled."""
+
+
+def next_revision(*conditions: ColumnElement[Any], **counters: ColumnElement[Any]) -> CTE:
+    """`WITH owner AS (…)`: the caller's next `revision`, and `changed_at`, if `conditions` hold.
+
+    It reads the clock once it has the lock, so both are committed in their order. It returns no
+    row, so that what builds on it changes nothing, if the account is deleted or disabled.
+    `counters` are columns of the owner's row to set, by name.
+    """
+    return (
+        update(_users)
+        .where(*IS_ACTIVE, *conditions)
+        .values(revision=_users.c.revision + 1, **counters)
+        .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
+        .cte("owner")
+    )
+
+
+def next_revision_of(
+    table: Any, *conditions: ColumnElement[Any], **counters: ColumnElement[Any]
+) -> CTE:
+    """The same for a change of the row of `table` that meets `conditions`, if there is one.
+
+    That row is locked, too, once its owner's is: PostgreSQL then checks the conditions again, so a
+    write that was overtaken while it waited changes nothing and takes no revision.
+    """
+    locked = select(_users.c.id).where(*IS_ACTIVE).with_for_update(key_share=True).cte("locked")
+    target = (
+        select(table.c.id)
+        .where(exists(select(locked.c.id)), *conditions)
+        .with_for_update(key_share=True)
+        .cte("target")
+    )
+    return next_revision(exists(select(target.c.id)), **counters)

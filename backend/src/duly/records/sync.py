@@ -1,0 +1,108 @@
+"""The statement that reads what changed since a revision, for every resource type."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.models import Installation, Tombstone, User
+from duly.records.types import ResourceType
+from duly.utils.tables import table_of
+
+_TIME_FORMAT = literal('YYYY-MM-DD"T"HH24:MI:SS.US"Z"', Text())
+
+_users = table_of(User)
+_tombstones = table_of(Tombstone)
+_installations = table_of(Installation)
+
+_AFTER = bindparam("after", type_=BigInteger())
+_LIMIT = bindparam("limit", type_=Integer())
+# Null on the very first page, which begins at the revision that it finds.
+_BEGUN = func.coalesce(
+    bindparam("begun", type_=BigInteger()),
+    select(_users.c.revision).where(_users.c.id == USER_ID).scalar_subquery(),
+)
+
+
+def _of_type(kind: ResourceType) -> Select[Any]:
+    """Changes of the resources that exist; one in the trash counts as deleted."""
+    pairs: list[Any] = []
+    for column in kind.shown:
+        is_time = isinstance(column.type, DateTime)
+        shown = func.to_char(column, _TIME_FORMAT) if is_time else column
+        pairs += [literal(column.name, Text()), shown]
+    is_live = kind.is_live
+    data = case((is_live, func.jsonb_build_object(*pairs, type_=JSONB())), else_=null())
+    is_reported = or_(is_live, kind.table.c.revision > _BEGUN)
+    return _since(kind.table, literal(kind.name, Text()), data).where(is_reported)
+
+
+def _of_tombstones(kinds: Sequence[ResourceType]) -> Select[Any]:
+    """Changes of the resources that were deleted permanently and not created again."""
+    data = literal(None, JSONB(none_as_null=True))
+    is_reported = _tombstones.c.revision > _BEGUN
+    gone = [
+        or_(
+            _tombstones.c.noun != kind.name,
+            ~exists().where(kind.table.c.user_id == USER_ID, kind.table.c.id == _tombstones.c.id),
+        )
+        for kind in kinds
+    ]
+    return _since(_tombstones, _tombstones.c.noun, data).where(is_reported, *gone)
+
+
+def _since(table: Table, name: ColumnElement[Any], data: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(name.label("type"), table.c.id, data.label("data"), table.c.revision)
+        .where(table.c.user_id == USER_ID, table.c.revision > _AFTER)
+        .order_by(table.c.revision)
+        .limit(_LIMIT)
+    )
+
+
+def page_statement(kinds: Sequence[ResourceType]) -> OwnedStatement:
+    """One snapshot of the user's counters and of the changes after `:after`, at most `:limit`.
+
+    `:begun` is null on the very first page, which begins at the revision that it finds.
+    """
+    owner = (
+        select(
+            _users.c.revision.label("newest"),
+            _users.c.horizon,
+            select(_installations.c.epoch).scalar_subquery().label("epoch"),
+        )
+        .where(_users.c.id == USER_ID)
+        .subquery("owner")
+    )
+    parts = [_of_tombstones(kinds), *(_of_type(kind) for kind in kinds)]
+    changes = (
+        union_all(*(select(part.subquery()) for part in parts))
+        .order_by("revision")
+        .limit(_LIMIT)
+        .subquery("changes")
+    )
+    return owned(
+        select(owner, changes)
+        .select_from(owner.outerjoin(changes, true()))
+        .order_by(changes.c.revision)
+    )

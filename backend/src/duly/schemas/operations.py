@@ -1,0 +1,76 @@
+"""Operations of a batch on one resource, and their results."""
+
+from typing import Annotated, Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import Field, StrictBool
+
+from duly.schemas.base import RequestBody, ResponseBody
+from duly.schemas.errors import ErrorBody
+
+MAX_VERSION = 2**53 - 1
+"""The largest integer that every JSON parser reads exactly."""
+
+Type = TypeVar("Type")
+Body = TypeVar("Body")
+Verb = TypeVar("Verb")
+Data = TypeVar("Data")
+
+
+class Create(RequestBody, Generic[Type, Body]):
+    """Create a resource. Later operations name it by the `id` in `data`."""
+
+    op: Literal["create"]
+    type: Type
+    data: Body
+
+
+class _Existing(RequestBody, Generic[Type]):
+    """An operation on an existing resource."""
+
+    type: Type
+    id: UUID
+    if_match: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=0,
+            le=MAX_VERSION,
+            description="The version that the resource must have.",
+        ),
+    ] = None
+
+
+class Update(_Existing[Type], Generic[Type, Body]):
+    """Change the fields that are sent."""
+
+    op: Literal["update"]
+    data: Body
+
+
+class DeleteOptions(RequestBody):
+    """What the query of a deletion can hold."""
+
+    permanent: StrictBool = False
+
+
+class Delete(_Existing[Type], Generic[Type]):
+    """Delete a resource."""
+
+    op: Literal["delete"]
+    data: DeleteOptions = Field(default_factory=DeleteOptions)
+
+
+class Action(_Existing[Type], Generic[Type, Verb]):
+    """Do what the route of this name does."""
+
+    op: Verb
+
+
+class OperationResult(ResponseBody, Generic[Type, Data]):
+    """The result of an operation: the status and body that its own route would have returned."""
+
+    status: Annotated[int, Field(examples=[201])]
+    type: Type
+    data: Data | None
+    error: ErrorBody | None

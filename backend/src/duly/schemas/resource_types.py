@@ -1,0 +1,20 @@
+"""All resource types as clients see them. A new one joins these unions, and `users.UserExport`."""
+
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypeAliasType
+
+from duly.schemas.labels import LabelChange, LabelOperation, LabelResult
+from duly.schemas.tasks import TaskChange, TaskOperation, TaskResult
+
+Change = TypeAliasType("Change", Annotated[TaskChange | LabelChange, Field(discriminator="type")])
+"""A resource's current state, or its deletion."""
+
+Operation = TypeAliasType(
+    "Operation", Annotated[TaskOperation | LabelOperation, Field(discriminator="type")]
+)
+"""One operation of a batch."""
+
+Result = TypeAliasType("Result", Annotated[TaskResult | LabelResult, Field(discriminator="type")])
+"""The result of one operation of a batch."""

@@ -1,0 +1,50 @@
+"""Attempts by the thousand: each place of each operation, with each thing of a victim's in it.
+
+What an attacker sees where the victims live must be what is seen where nobody ever heard of them;
+an error must also be, byte for byte, the one that an id gets which never was. And after every
+series the victims' rows are as they were, down to the transactions that last touched them.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from tests.attack.answers import Difference
+from tests.attack.environments import Environment
+from tests.attack.shapes import Shapes
+from tests.attack.victims import Attacker, Victim, settle_attacker, settle_victim
+
+
+@dataclass
+class AttackRun:
+    """One run, and what it has found."""
+
+    environments: tuple[Environment, Environment]
+    seed: int
+    victims: list[Victim] = field(default_factory=list)
+    attempts: int = 0
+    is_attacking: bool = False
+    users: int = 0
+    exercised: set[str] = field(default_factory=set)
+    secrets: set[str] = field(default_factory=set)
+
+    async def settle(self, victims: int) -> None:
+        """Let people live in the first environment."""
+        rng = random.Random(f"{self.seed} victims {self.users}")
+        for _ in range(victims):
+            victim = await settle_victim(self.environments[0], rng)
+            self.victims.append(victim)
+            self.secrets |= victim.secrets
+        self.users += victims
+
+    async def attacker(self, rng: random.Random) -> Attacker:
+        """Somebody new who is up to no good."""
+        self.users += 1
+        return await settle_attacker(self.environments, Shapes(self.environments[0].app, rng), rng)
+
+    async def finish(self) -> None:
+        """All victims have what they had, and see what they saw. Raises `Difference`."""
+        for victim in self.victims:
+            before = victim.rows, victim.export
+            await victim.settle()
+            if before != (victim.rows, victim.export):
+                raise Difference("a victim's data has changed")

@@ -1,0 +1,202 @@
+"""Two environments, alike but for the victims: what an attacker sees must be the same in both.
+
+Each is an application on a database of its own. In the first there are victims, in the second
+nobody ever heard of them, so that whatever id of a victim is sent does not exist there.
+"""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+from fastapi import FastAPI
+from psycopg import sql
+
+from duly.core.config import Settings
+from duly.main import create_app
+from duly.models import metadata
+from duly.models.base import owner_column
+from tests.attack.wire import Answer, Request, call
+from tests.support.accounts import API
+from tests.support.databases import migrated_database
+
+PASSWORD = "correct horse battery 42"
+
+_UNLIMITED = "100000/second"
+BUDGETS: dict[str, Any] = {
+    "rate_limit": "off",
+    "login_account_limit": _UNLIMITED,
+    "login_address_limit": _UNLIMITED,
+    "login_total_limit": _UNLIMITED,
+    "max_sessions": 10_000,
+    "register_limit": _UNLIMITED,
+    "refresh_limit": _UNLIMITED,
+    "access_token_minutes": 60,
+    "log_level": "error",
+}
+"""Attackers in a test have no time to wait; that budgets hold is shown elsewhere."""
+
+
+@dataclass
+class Environment:
+    """One application and its database."""
+
+    app: FastAPI
+    dsn: str
+    connection: psycopg.AsyncConnection[Any]
+
+    async def rows(self, statement: sql.Composed | str, **params: Any) -> list[Any]:
+        """What is stored, asked behind the application's back."""
+        query = statement.encode() if isinstance(statement, str) else statement
+        cursor = await self.connection.execute(query, params or None)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def clear(self) -> None:
+        """Forget everybody."""
+        forget = sql.SQL("DELETE FROM {}")
+        tables = [table.name for table in metadata.sorted_tables if table.name != "installations"]
+        await self.rows(
+            sql.SQL(";").join(forget.format(sql.Identifier(name)) for name in tables[::-1])
+        )
+
+
+@asynccontextmanager
+async def database(dsn: str) -> AsyncIterator[str]:
+    """A new database on the server of `dsn`, dropped in the end; no vacuum marks its rows."""
+    with migrated_database(dsn) as own:
+        async with await psycopg.AsyncConnection.connect(own, autocommit=True) as inside:
+            # Nothing that is stored here must outlast a crash.
+            name = sql.Identifier(inside.info.dbname)
+            lazily = sql.SQL("ALTER DATABASE {} SET synchronous_commit = off")
+            await inside.execute(lazily.format(name))
+            for table in metadata.sorted_tables:
+                await inside.execute(
+                    sql.SQL("ALTER TABLE {} SET (autovacuum_enabled = false)").format(
+                        sql.Identifier(table.name)
+                    )
+                )
+        yield own
+
+
+@asynccontextmanager
+async def both_environments(
+    settings: Settings, dsn: str
+) -> AsyncIterator[tuple[Environment, Environment]]:
+    """The environment with victims, and the one without."""
+    async with AsyncExitStack() as stack:
+        environments = []
+        for _ in range(2):
+            own = await stack.enter_async_context(database(dsn))
+            url = type(settings.database_url)(own) if settings.database_url else None
+            app = create_app(settings.model_copy(update={**BUDGETS, "database_url": url}))
+            await stack.enter_async_context(app.router.lifespan_context(app))
+            connection = await psycopg.AsyncConnection.connect(own, autocommit=True)
+            await stack.enter_async_context(connection)
+            environments.append(Environment(app, own, connection))
+        yield environments[0], environments[1]
+
+
+@dataclass
+class Person:
+    """Somebody in one environment. `own` is what they can send of themselves, by its kind."""
+
+    environment: Environment
+    address: str
+    own: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return str(self.own["user_id"])
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request, and remember what it gives of one's own."""
+        answer = await call(self.environment.app, request, self.address)
+        if answer.is_success and b'"refresh_token"' in answer.body:
+            self.remember(orjson.loads(answer.body))
+        elif answer.is_success and request.method == "PATCH" and b'"email"' in answer.body:
+            self.own["email"] = orjson.loads(answer.body)["email"]
+        return answer
+
+    def remember(self, session: dict[str, Any]) -> None:
+        """Use the tokens of a new session, if it is one's own."""
+        if self.own.setdefault("user_id", session["user"]["id"]) == session["user"]["id"]:
+            claims = orjson.loads(_decode(session["access_token"].split(".")[1]))
+            self.own |= {"session_id": claims["sid"], "email": session["user"]["email"]}
+            self.own |= {name: session[name] for name in ("access_token", "refresh_token")}
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request that must succeed."""
+        headers = {"Content-Type": "application/json", **headers}
+        if "access_token" in self.own:
+            headers["Authorization"] = f"Bearer {self.own['access_token']}"
+        path, _, query = path.partition("?")
+        pairs = [(name, value) for name, _, value in (p.partition("=") for p in query.split("&"))]
+        content = None if body is None else orjson.dumps(body)
+        request = Request(method, path, pairs if query else [], headers, content)
+        answer = await self.send(request)
+        assert answer.is_success, (method, path, answer)
+        return answer
+
+    async def read(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """As above; gives the body of the answer."""
+        return orjson.loads((await self.ask(method, API + path, body, **headers)).body)
+
+
+def _decode(segment: str) -> bytes:
+    import base64
+
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
+async def join(environment: Environment, rng: random.Random) -> Person:
+    """Somebody new."""
+    address = f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(1, 255)}"
+    person = Person(environment, address)
+    person.own["password"] = PASSWORD
+    email = f"{rng.getrandbits(64):016x}@example.com"
+    await person.read("POST", "/auth/register", {"email": email, "password": PASSWORD})
+    person.own["first_token"] = (await person.read("GET", "/sync"))["token"]
+    return person
+
+
+def new_uuid(rng: random.Random) -> str:
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+async def run_batch(person: Person, operations: list[dict[str, Any]]) -> None:
+    """Apply operations that must succeed, all at once."""
+    result = await person.read("POST", "/batch", {"operations": operations})
+    assert not any(item["error"] for item in result["results"]), result
+
+
+_OWNED = [
+    (table.name, owner.name)
+    for table in metadata.sorted_tables
+    for owner in [owner_column(table)]
+    if owner is not None
+]
+
+# The transactions that last wrote and locked a row are part of it: nobody may even touch it.
+_STORED = sql.SQL(" UNION ALL ").join(
+    sql.SQL(
+        "SELECT {name} AS t, to_jsonb(r)::text, r.xmin::text, r.xmax::text "
+        "FROM {table} r WHERE r.{owner} = ANY(%(users)s)"
+    ).format(name=name, table=sql.Identifier(name), owner=sql.Identifier(owner))
+    for name, owner in [*_OWNED, ("user_emails", "user_id")]
+) + sql.SQL(
+    " UNION ALL SELECT 'revoked_sessions', to_jsonb(r)::text, r.xmin::text, '' "
+    "FROM revoked_sessions r WHERE session_id = ANY(%(sessions)s) ORDER BY 1, 2"
+)
+
+
+async def stored(environment: Environment, users: list[str], sessions: list[str]) -> list[Any]:
+    """Every row of some users, as it lies in the database."""
+    return await environment.rows(
+        _STORED,
+        users=[UUID(user) for user in users],
+        sessions=[UUID(session) for session in sessions],
+    )

@@ -1,0 +1,283 @@
+"""A suite that can't fail proves nothing: it goes red for each predicate that is taken out."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import true
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter
+
+from duly.core.config import Settings
+from duly.database import statements
+from duly.database.statements import USER_ID, UnscopedStatement
+from duly.services import exports, users
+from duly.services.resource_types import RESOURCE_TYPES
+from tests.attack.environments import Environment, both_environments
+from tests.attack.explained import EXPLAINED, shown_by
+from tests.attack.predicate_removal import PredicateRemoval, Step
+from tests.attack.predicates import Mutant, Source, broken, mutants, sources
+from tests.attack.shapes import Shapes
+from tests.support.accounts import API, Account
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.resources import body_for, delete_of
+
+_LIST = (
+    "services.tasks._page(-created_at is_completed=None is_searched={} is_resumed=False "
+    "is_counted=True is_trashed=False)"
+)
+
+# One statement of each kind, and the operation that runs it. `make attack` takes all of them.
+SAMPLE = {
+    "records.changes._read(task)": "get_task",
+    "records.changes._read(label)": "get_label",
+    "records.changes._setting(task description,is_completed,title)": "replace_task",
+    "records.changes._setting(label color,name)": "replace_label",
+    "records.changes.trashing(task)": "delete_task",
+    "records.changes.trashing(task).lookup": "delete_task",
+    "records.changes.erasing(task)": "delete_user_task",
+    "records.changes.erasing(label)": "delete_label",
+    "records.export._page(task)": "export_me",
+    "records.pages._plain(label name is_resumed=False is_counted=True)": "list_labels",
+    _LIST.format(False): "list_tasks",
+    _LIST.format(True): "list_tasks",
+    "services.sync._PAGE": "sync_changes",
+    "services.sessions._END_ONE": "end_session",
+}
+
+
+@pytest.fixture(scope="module")
+async def removal(settings: Settings, dsn: str) -> AsyncIterator[PredicateRemoval]:
+    async with both_environments(settings, dsn) as environments:
+        yield PredicateRemoval(environments)
+
+
+def steps_of(environments: tuple[Environment, Environment], source: Source) -> list[Step]:
+    """The parts of the suite that run a statement of the sample."""
+    shapes = Shapes(environments[0].app, random.Random(0))
+    operation = next(item for item in shapes.operations if item.id == SAMPLE[source.name])
+    if "is_counted" not in source.name:
+        return [Step(operation)]
+    wanted: dict[str, Any] = {"include_total": True}
+    if "is_searched=True" in source.name:
+        wanted["q"] = "task"
+    drafts = [draft for draft in shapes.combinations(operation) if draft.query == wanted]
+    return [Step(operation, draft) for draft in drafts]
+
+
+def source_of(name: str) -> Source:
+    return next(source for source in sources() if source.name == name)
+
+
+def mutant_of(name: str) -> Mutant:
+    [mutant] = [one for one in mutants(source_of(name.partition("#")[0])) if one.name == name]
+    return mutant
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+async def test_attack_suite_detects_each_removed_owner_predicate(
+    removal: PredicateRemoval, name: str
+) -> None:
+    source = source_of(name)
+    removal.assign(source.sql, steps_of(removal.environments, source))
+
+    unexplained = [mutant for mutant in mutants(source) if mutant.name not in EXPLAINED]
+    assert unexplained
+    assert [mutant.name for mutant in unexplained if await removal.survives(mutant)] == []
+    assert await removal.survives(Mutant(source, 0, "none", source.sql), rounds=1)
+
+
+@pytest.mark.parametrize("name", shown_by("test_a_deletion_is_told_whoever_else_has_the_id"))
+async def test_a_deletion_is_told_whoever_else_has_the_id(
+    alice: Account, bob: Account, name: str
+) -> None:
+    kind = RESOURCE_TYPES[int(name[-1]) - 3]
+    body = {**body_for(kind, "of one name"), "id": str(uuid4())}
+    for account in (alice, bob):
+        assert (await account.post(f"/{kind.plural}", body)).status_code == 201
+    token = (await bob.get("/sync")).json()["token"]
+    deletion = {**delete_of(kind, body["id"]), "data": {"permanent": True}}
+    await bob.post("/batch", {"operations": [deletion]})
+
+    told = (await bob.get("/sync", params={"token": token})).json()["changes"]
+    with broken(mutant_of(name)):
+        told_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
+            "changes"
+        ]
+
+    assert [(change["id"], change["op"]) for change in told] == [(body["id"], "delete")]
+    assert told_without_predicate == []
+
+
+REQUESTS = {
+    "records.creation._lookup(task)#1": ("POST", "/tasks"),
+    "records.creation._lookup(label)#1": ("POST", "/labels"),
+    "records.changes.trashing(task).lookup#1": ("DELETE", "/tasks/{}"),
+    "records.changes.restoring(task).lookup#1": ("POST", "/tasks/{}/restore"),
+    "records.changes.erasing(task).lookup#1": ("DELETE", "/tasks/{}?permanent=true"),
+    "records.changes.erasing(label).lookup#1": ("DELETE", "/labels/{}"),
+    "services.tasks.COMPLETE.lookup#1": ("POST", "/tasks/{}/complete"),
+    "services.tasks.REOPEN.lookup#1": ("POST", "/tasks/{}/reopen"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", shown_by("test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well")
+)
+async def test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well(
+    alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    assert alice.id != bob.id
+    method, path = REQUESTS[name]
+    kind = next(kind for kind in RESOURCE_TYPES if path.startswith(f"/{kind.plural}"))
+    body = body_for(kind, "too late")
+    resource = (await alice.post(f"/{kind.plural}", {**body, "id": str(uuid4())})).json()
+    if "reopen" in path:
+        await alice.post(f"/tasks/{resource['id']}/complete")
+    if "restore" in path:
+        await alice.delete(f"/tasks/{resource['id']}")
+    # No worker's list of ended sessions has this one yet.
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+
+    async def write() -> int:
+        sent = body if path == f"/{kind.plural}" else None
+        target = path.format(resource["id"])
+        return (await alice.request(method, target, json=sent)).status_code
+
+    assert await write() == 401
+    with broken(mutant_of(name)):
+        assert await write() == 401
+
+
+@pytest.mark.parametrize("name", shown_by("test_batch_waits_for_no_other_user"))
+async def test_batch_waits_for_no_other_user(
+    alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    body = {"operations": [{"op": "create", "type": "task", "data": {"title": "new"}}]}
+
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", [bob.id])
+
+        assert (await alice.post("/batch", body)).status_code == 200
+        with broken(mutant_of(name)), pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await alice.post("/batch", body)
+
+
+@pytest.mark.parametrize("name", shown_by("test_session_limit_counts_own_sessions_only"))
+async def test_session_limit_counts_own_sessions_only(
+    settings: Settings, alice: Account, bob: Account, address: str, name: str
+) -> None:
+    async with running(settings, address, max_sessions=2) as client:
+        alice.client = bob.client = client
+
+        async def is_kept() -> bool:
+            """Whether a session outlasts a sign-in of bob and another one of alice."""
+            await alice.delete("/auth/sessions")
+            first = await alice.sign_in_again()
+            await bob.sign_in_again()
+            alice.session = (await alice.sign_in_again()).session
+            body = {"refresh_token": first.session["refresh_token"]}
+            response = await client.post(f"{API}/auth/refresh", json=body)
+            return response.status_code == 200
+
+        assert await is_kept()
+        with broken(mutant_of(name)):
+            assert not await is_kept()
+
+
+@pytest.mark.parametrize("name", shown_by("test_lease_of_another_user_is_untouched"))
+async def test_lease_of_another_user_is_untouched(
+    app: FastAPI, alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    expiry = datetime(2100, 1, 1, tzinfo=UTC)
+    for account in (alice, bob):
+        await execute(dsn, "INSERT INTO export_leases VALUES (%s, %s)", account.id, expiry)
+    scope = app.state.context.across_users.user(UUID(alice.id))
+    statement = {
+        "services.exports._RENEW#0": exports._RENEW,
+        "services.exports._RELEASE#0": exports._RELEASE,
+        "services.users._DELETE_LEASE#0": users._DELETE_LEASE,
+    }[name]
+    params = {"mine": expiry} if "exports" in name else {}
+
+    async def kept() -> list[Any]:
+        query = "SELECT user_id FROM export_leases WHERE user_id = ANY(%s) AND expires_at = %s"
+        rows = await execute(dsn, query, [UUID(alice.id), UUID(bob.id)], expiry)
+        return [str(row[0]) for row in rows]
+
+    await scope.all(statement, **params)
+    assert await kept() == [bob.id]
+    with broken(mutant_of(name)):
+        await scope.all(statement, **params)
+    assert await kept() == []
+
+
+def without_owner(construct: Any) -> Any:
+    """The statement as it would be, had its author forgotten the owner."""
+
+    def forget(element: Any, **_: Any) -> Any:
+        if isinstance(element, BinaryExpression) and any(
+            isinstance(side, BindParameter) and side.key == USER_ID.key
+            for side in (element.left, element.right)
+        ):
+            return true()
+        return None
+
+    return visitors.replacement_traverse(construct, {}, forget)
+
+
+def test_statement_without_its_owner_does_not_compile() -> None:
+    guarded = [source for source in sources() if source.is_guarded]
+    assert len(guarded) > 300
+
+    for source in guarded:
+        with pytest.raises(UnscopedStatement):
+            source.compile(without_owner(source.construct))
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_check(
+    removal: PredicateRemoval, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = source_of(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            statements._ProvingCompiler,
+            "_proven",
+            lambda _, visit, statement, __, *args, **options: visit(statement, *args, **options),
+        )
+        for method in ("visit_table", "visit_join"):
+            plain = getattr(PGCompiler_psycopg, method)
+            patch.setattr(statements._ProvingCompiler, method, plain)
+        forgetful = source.compile(without_owner(source.construct))
+    assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
+    removal.assign(source.sql, steps_of(removal.environments, source))
+
+    assert not await removal.survives(Mutant(source, 0, "all", forgetful))
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_undetected_removal_is_covered_by_another_predicate(name: str) -> None:
+    reason = EXPLAINED[name]
+
+    assert reason.remains in mutant_of(name).sql.decode()
+    if reason.check is not None:
+        reason.check()
+    else:
+        assert reason.test is not None
+        assert name in names_tried_by(globals()[reason.test])
+
+
+def names_tried_by(test: Callable[..., Any]) -> list[str]:
+    """The mutants that a test runs with, each of which must change what it sees."""
+    marks: list[pytest.Mark] = getattr(test, "pytestmark", [])
+    return [name for mark in marks if mark.args[0] == "name" for name in mark.args[1]]
