@@ -124,17 +124,32 @@ async def test_owner_in_debt_has_one_turn_at_a_time_while_others_are_active(
     await second
 
 
-async def test_owner_in_debt_rests_after_a_long_turn_while_others_are_active(
+async def test_owner_in_debt_rests_before_a_waiting_turn_while_others_are_active(
     shares: Shares, clock: Clock
 ) -> None:
+    await spend(shares, clock, "a", 3)
+    shares.note("b")
     end = await shares.acquire("a")
+    waiting = await started(shares, "a")
     clock.now += 10
     shares.note("b")
     end()
 
-    next_one = await started(shares, "a")
-    assert not next_one.done()
-    await asyncio.wait_for(next_one, 5)  # after 9.5 ms
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await asyncio.wait_for(waiting, 5)  # after 9.5 ms
+
+
+async def test_owner_in_debt_without_waiting_turns_does_not_rest(
+    shares: Shares, clock: Clock
+) -> None:
+    for _ in range(5):
+        shares.note("b")
+        task = await started(shares, "a")
+        assert task.done()
+        clock.now += 10
+        shares.note("b")
+        task.result()()
 
 
 async def test_owner_in_debt_has_all_its_turns_while_nobody_else_is_active(

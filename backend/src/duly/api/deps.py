@@ -95,8 +95,9 @@ async def admit(request: Request, claims: AccessClaims, *, length: int = 0) -> N
     if await context.revocations.includes(claims.session_id):
         raise Unauthenticated
     bind_user(claims.user_id)
+    for shares in (context.stranger_shares, context.large_shares, context.shares):
+        shares.note(claims.user_id)  # also if the budget is used up
     request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
-    context.stranger_shares.note(claims.user_id)
     ends = ExitStack()
     request.scope[TURN] = ends.close
     try:

@@ -328,13 +328,13 @@ class _Exchange:
             await error_response(error)(self._scope, self._receive, self.send)
 
     async def _pace(self) -> None:
-        """Delay the response to a stranger whose address has had many, while others are active.
-
-        Not a successful sign-in, which waits in a queue of its own.
+        """Delay an error, or a response without a user, if its address has had many of them and
+        others are active. Not a successful sign-in, which waits in a queue of its own.
         """
-        is_sign_in = self._method == "POST" and self._status < HTTPStatus.BAD_REQUEST
         context = getattr(self._scope["app"].state, "context", None)
-        if TURN in self._scope or is_sign_in or context is None:
+        is_error = self._status >= HTTPStatus.BAD_REQUEST
+        is_exempt = not is_error and (TURN in self._scope or self._method == "POST")
+        if is_exempt or context is None:
             return
         shares = context.stranger_shares
         forwarded = ",".join(self._headers.getlist("x-forwarded-for"))

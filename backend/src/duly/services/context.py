@@ -28,7 +28,7 @@ _USER_TERMS = Terms(
     at_once=4,
     waiting=200,
     seconds=20,
-    grace=0.005,
+    grace=0.001,
     forgiven=0.2,
     credit=0.5,
     rest=4,
@@ -48,9 +48,10 @@ _STRANGER_TERMS = Terms(
     credit=0.5,
     rest=1,
     longest_rest=0.01,
+    rests_alone=True,
 )
-"""What one address may have without a user's turn: 50 responses, then 20 a second, and up to 100
-while others are active. Each counts as 10 ms."""
+"""What one address may have of errors and responses to strangers: 50, then 20 a second, and up to
+100 a second while others are active. Each counts as 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Context:
     large_shares: Shares
     """Turns of each user's requests with large bodies, taken before those above."""
     stranger_shares: Shares
-    """Turns of each address's responses to requests that are not admitted as a user's."""
+    """Turns of each address's errors, and of all responses to requests without a user."""
     export_slots: asyncio.Semaphore
     """How many exports may read at a time: a fifth of the connections."""
 

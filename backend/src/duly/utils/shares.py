@@ -18,8 +18,9 @@ class Terms:
     beyond `grace` seconds is debt. It is forgiven at `forgiven` seconds per second.
 
     An owner whose debt exceeds `credit` has one turn at a time if anyone else was active within
-    the last `memory` seconds, and after each it rests `rest` times as long as that turn exceeded
-    `grace`, at most `longest_rest` seconds.
+    the last `memory` seconds. If more of its turns wait, it rests after each `rest` times as long
+    as that turn exceeded `grace`, at most `longest_rest` seconds. So an owner that sends one
+    request after the other never rests.
     """
 
     at_once: int
@@ -31,6 +32,8 @@ class Terms:
     rest: float
     longest_rest: float
     memory: float = 1.0
+    rests_alone: bool = False
+    """Rest also if no more turns wait."""
 
 
 @dataclass(slots=True)
@@ -125,7 +128,8 @@ class Shares:
             began = None
             own.debt, own.debt_at = self._debt(own) + beyond, self._clock()
             rest = min(self._terms.rest * beyond, self._terms.longest_rest)
-            if rest and self._must_yield(owner, own):
+            is_pressing = bool(own.waiting) or self._terms.rests_alone
+            if rest and is_pressing and self._must_yield(owner, own):
                 asyncio.get_running_loop().call_later(rest, self._free, owner, own)
             else:
                 self._free(owner, own)
