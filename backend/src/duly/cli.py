@@ -20,8 +20,8 @@ from duly.core.logging import configure_logging, log_unknown_settings
 from duly.database import embedded, migrations
 from duly.database.names import name_of
 from duly.main import create_app
+from duly.runtime.context import Context, direct_dsn_of, dsn_of, open_context
 from duly.services import operators
-from duly.services.context import Context, direct_dsn_of, dsn_of, open_context
 
 commands = typer.Typer(
     name="duly",

@@ -15,7 +15,7 @@ from duly.api.openapi import set_schema
 from duly.api.router import add_routes
 from duly.core.config import Settings, load_settings, unknown_settings
 from duly.core.logging import configure_logging, log_unknown_settings
-from duly.services.context import open_context
+from duly.runtime.context import open_context
 
 
 def create_app(

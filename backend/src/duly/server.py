@@ -29,7 +29,7 @@ from duly.core.signing_key import signing_secret
 from duly.database import embedded, migrations
 from duly.database.supervision import kept_running
 from duly.main import create_app
-from duly.services.context import direct_dsn_of, dsn_of
+from duly.runtime.context import direct_dsn_of, dsn_of
 from duly.utils.processes import describe_exit
 
 _HEADER_TIMEOUT_MS = 8_000

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from duly.core.config import Settings
-from duly.services import hub
+from duly.runtime import hub
 from tests.support.instances import running
 from tests.support.workers import Worker, worker_settings
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from duly.database.names import name_of
-from duly.services import revocations
+from duly.runtime import revocations
 from tests.support.accounts import API
 from tests.support.command_line import Ended, duly
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from duly.core.config import Settings
-from duly.services import hub
+from duly.runtime import hub
 from tests.support.accounts import Account, register
 from tests.support.direct_sql import execute
 from tests.support.instances import running

@@ -14,8 +14,9 @@ from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable, SyncTokenExpired
 from duly.database.pool import Pool
 from duly.database.scope import UserScope
-from duly.services import feeds, sync
-from duly.services.feeds import Feed, Page
+from duly.runtime import feeds
+from duly.runtime.feeds import Feed, Page
+from duly.services import sync
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.instances import running
@@ -109,7 +110,7 @@ async def test_a_change_costs_one_query_without_announcements(
     alice: Account,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("duly.services.hub._POLL_INTERVAL", 0.1)
+    monkeypatch.setattr("duly.runtime.hub._POLL_INTERVAL", 0.1)
     with pooled(dsn) as through:
         async with running(worker_settings(settings, through), address) as client:
             app = client._transport.app  # type: ignore[attr-defined]

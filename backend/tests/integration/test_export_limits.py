@@ -21,8 +21,8 @@ from duly.core.errors import ServiceUnavailable
 from duly.database.scope import _SNAPSHOT
 from duly.records.changes import erasing
 from duly.records.export import _page
+from duly.runtime.context import Caller
 from duly.services import exports, tasks
-from duly.services.context import Caller
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute, somebody_waits_for

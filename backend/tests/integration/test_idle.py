@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.services import maintenance
+from duly.runtime import maintenance
 from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute
 from tests.support.instances import running

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import psycopg
 from fastapi import FastAPI
 
-from duly.services.maintenance import sweep
+from duly.runtime.maintenance import sweep
 from tests.support.accounts import Account
 from tests.support.instances import sweep_all
 

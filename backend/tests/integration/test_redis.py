@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.services import counters
+from duly.runtime import counters
 from tests.support.accounts import API, Account, register
 from tests.support.instances import captured_logs, running
 from tests.support.servers import serving

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.database import embedded
-from duly.services import revocations
+from duly.runtime import revocations
 from tests.support import launcher
 from tests.support.accounts import error_code, register
 from tests.support.databases import fresh_database, migrated_database

@@ -14,8 +14,8 @@ import pytest
 from duly.core.config import Settings
 from duly.database.pool import Pool, Row
 from duly.database.scope import AcrossUsers
-from duly.services import revocations
-from duly.services.revocations import Revocations
+from duly.runtime import revocations
+from duly.runtime.revocations import Revocations
 from duly.services.sessions import REVOCATION_LIFETIME
 from tests.support.accounts import Account
 from tests.support.databases import migrated_database

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
-from duly.services.context import Context
+from duly.runtime.context import Context
 from tests.support.accounts import API, Account
 from tests.support.factories import TaskFactory
 from tests.support.instances import client_at, running

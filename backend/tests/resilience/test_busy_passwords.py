@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.main import create_app
-from duly.services import passwords
+from duly.runtime import passwords
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.factories import RegistrationFactory
 from tests.support.instances import client_at, running

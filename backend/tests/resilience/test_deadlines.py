@@ -34,7 +34,7 @@ from duly.core.errors import ServiceUnavailable
 from duly.database import embedded
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
-from duly.services.revocations import MAX_AGE, Revocations
+from duly.runtime.revocations import MAX_AGE, Revocations
 from tests.attack.environments import database
 from tests.support.accounts import Account, register
 from tests.support.databases import fresh_database

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from duly.core.config import Settings
 from duly.core.logging import configure_logging
 from duly.main import create_app
-from duly.services import maintenance
+from duly.runtime import maintenance
 
 
 def client_at(app: FastAPI, address: str, **options: Any) -> httpx.AsyncClient:

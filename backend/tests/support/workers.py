@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.services.hub import Hub
+from duly.runtime.hub import Hub
 from tests.support.direct_sql import execute
 
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from duly.core.errors import ServiceUnavailable
-from duly.services.background import forever
+from duly.runtime.background import forever
 
 FAILURES = [
     ServiceUnavailable(),

@@ -16,7 +16,7 @@ from duly.core.logging import bind_user, log
 from duly.core.security import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
 from duly.records.changes import Versions
-from duly.services import context as services
+from duly.runtime import context as runtime
 from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
@@ -34,16 +34,16 @@ _LARGE_BODY = 64 * 1024
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
 
-async def get_context(request: Request) -> services.Context:
+async def get_context(request: Request) -> runtime.Context:
     """Return the parts of the running application."""
-    context: services.Context = request.app.state.context
+    context: runtime.Context = request.app.state.context
     return context
 
 
-Context = Annotated[services.Context, Depends(get_context)]
+Context = Annotated[runtime.Context, Depends(get_context)]
 
 
-async def get_client(request: Request, context: Context) -> services.Client:
+async def get_client(request: Request, context: Context) -> runtime.Client:
     """Return the client of the request."""
     peer = request.client.host if request.client else "unknown"
     # One header in several lines is one list; some proxies write a line of their own.
@@ -53,7 +53,7 @@ async def get_client(request: Request, context: Context) -> services.Client:
     if is_trusted(found, trusted):
         _warn_of_proxy(found)
     address = client_address(peer, forwarded_for, trusted)
-    return services.Client(address, request.headers.get("user-agent"))
+    return runtime.Client(address, request.headers.get("user-agent"))
 
 
 @lru_cache(maxsize=256)
@@ -67,13 +67,13 @@ def _warn_of_proxy(address: str) -> None:
     )
 
 
-Client = Annotated[services.Client, Depends(get_client)]
+Client = Annotated[runtime.Client, Depends(get_client)]
 
 
 def _read_claims(request: Request, token: str | None) -> AccessClaims:
     if token is None:
         raise Unauthenticated
-    context: services.Context = request.app.state.context
+    context: runtime.Context = request.app.state.context
     try:
         return context.keyring.read_access(token)
     except InvalidToken:
@@ -91,7 +91,7 @@ async def admit(request: Request, claims: AccessClaims, *, length: int = 0) -> N
     Wait until few others of the same user run. Raise `Unauthenticated` if the session has ended,
     and `RateLimited` over the general budget or if too many requests of the user wait.
     """
-    context: services.Context = request.app.state.context
+    context: runtime.Context = request.app.state.context
     if await context.revocations.includes(claims.session_id):
         raise Unauthenticated
     bind_user(claims.user_id)
@@ -111,7 +111,7 @@ async def admit(request: Request, claims: AccessClaims, *, length: int = 0) -> N
 
 async def get_caller(
     request: Request, context: Context, token: Annotated[str | None, Depends(_bearer)]
-) -> services.Caller:
+) -> runtime.Caller:
     """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
     claims = request.scope.get(_CLAIMS)
     if claims is None:
@@ -119,12 +119,12 @@ async def get_caller(
         await admit(request, claims)
     if faults := request.scope.get(QUERY_FAULTS):
         raise RequestValidationError(faults)
-    return services.Caller(
+    return runtime.Caller(
         UserScope(context.pool, claims.user_id), claims.session_id, claims.expires_at
     )
 
 
-Caller = Annotated[services.Caller, Depends(get_caller)]
+Caller = Annotated[runtime.Caller, Depends(get_caller)]
 
 
 async def get_scope(caller: Caller) -> UserScope:

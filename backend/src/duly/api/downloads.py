@@ -7,8 +7,8 @@ from starlette.types import Receive, Scope, Send
 
 from duly.api.middleware import TURN
 from duly.core.logging import log
+from duly.runtime.context import Caller, Context
 from duly.services import exports
-from duly.services.context import Caller, Context
 
 _GRACE = 0.4
 """Seconds for a statement to end by itself before it is cancelled: that takes a connection more."""

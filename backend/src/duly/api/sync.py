@@ -12,10 +12,11 @@ from starlette.types import Scope as ASGIScope
 from duly.api.deps import Caller, Context, Scope
 from duly.api.responses import Encoded
 from duly.core.logging import log
+from duly.runtime import events
+from duly.runtime.feeds import Subscription
 from duly.schemas.base import Token
 from duly.schemas.sync import SyncQuery
-from duly.services import events, sync
-from duly.services.feeds import Subscription
+from duly.services import sync
 from duly.utils.encoding import encode
 
 _LINE_END = "\n"

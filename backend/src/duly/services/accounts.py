@@ -11,8 +11,8 @@ from duly.database.pool import Row
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, across_users, owned
 from duly.models import User, UserEmail
+from duly.runtime.context import Client, Context
 from duly.schemas.auth import email_key
-from duly.services.context import Client, Context
 from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of

@@ -10,6 +10,7 @@ from duly.core.logging import bind_user, log
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import User
+from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import Credentials, Registration, email_key
 from duly.schemas.users import PasswordChange
 from duly.services.accounts import (
@@ -19,7 +20,6 @@ from duly.services.accounts import (
     find_account,
     read_account,
 )
-from duly.services.context import Caller, Client, Context
 from duly.services.sessions import end_sessions, open_session
 from duly.utils.tables import table_of
 

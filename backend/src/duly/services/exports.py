@@ -23,8 +23,8 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import ExportLease
 from duly.records.export import read_all
+from duly.runtime.context import Caller, Context
 from duly.services import users
-from duly.services.context import Caller, Context
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.session_lists import list_sessions
 from duly.utils.encoding import encode

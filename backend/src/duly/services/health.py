@@ -3,7 +3,7 @@
 from sqlalchemy import literal, select
 
 from duly.database.statements import across_users
-from duly.services.context import Context
+from duly.runtime.context import Context
 
 _PING = across_users(select(literal(1).label("one")))
 

@@ -26,10 +26,10 @@ from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, across_users, owned
 from duly.models import Installation, RevokedSession, Session, User
+from duly.runtime.context import Context
 from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
 from duly.services.accounts import create_account, find_account
-from duly.services.context import Context
 from duly.services.sessions import REVOCATION_LIFETIME, end_sessions
 from duly.utils.tables import table_of
 

@@ -12,8 +12,8 @@ from duly.core.security import InvalidToken, Keyring
 from duly.database.pool import Row
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import Session, User
+from duly.runtime.context import Caller
 from duly.schemas.auth import SessionQuery
-from duly.services.context import Caller
 from duly.utils.tables import table_of
 from duly.utils.times import utc
 

@@ -40,7 +40,7 @@ from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import RevokedSession, Session, User
 from duly.models.sessions import MAX_SPENT
 from duly.models.users import MAX_KNOWN_ADDRESSES
-from duly.services.context import Caller, Client, Context
+from duly.runtime.context import Caller, Client, Context
 from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of

@@ -10,10 +10,10 @@ from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import ExportLease, IdempotencyKey, User, UserEmail
+from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services.accounts import confirm_password, take_email
-from duly.services.context import Caller, Client, Context
 from duly.services.profiles import PROFILE
 from duly.services.sessions import end_sessions
 from duly.utils.tables import table_of

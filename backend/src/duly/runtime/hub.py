@@ -22,8 +22,8 @@ from duly.core.logging import log
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import across_users
 from duly.models import User
-from duly.services.background import forever
-from duly.services.feeds import Feed, Subscription
+from duly.runtime.background import forever
+from duly.runtime.feeds import Feed, Subscription
 from duly.utils.tables import table_of
 
 _CHANNEL = "duly_changes"

@@ -14,13 +14,13 @@ from duly.core.signing_key import signing_secret
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
-from duly.services.background import forever
-from duly.services.hub import Hub
+from duly.runtime.background import forever
+from duly.runtime.hub import Hub
+from duly.runtime.maintenance import INTERVAL, keep_house
+from duly.runtime.passwords import PasswordWorkers
+from duly.runtime.revocations import Revocations
+from duly.runtime.throttle import Throttle
 from duly.services.idempotency import Kept
-from duly.services.maintenance import INTERVAL, keep_house
-from duly.services.passwords import PasswordWorkers
-from duly.services.revocations import Revocations
-from duly.services.throttle import Throttle
 from duly.utils.flights import Flights
 from duly.utils.shares import Shares, Terms
 

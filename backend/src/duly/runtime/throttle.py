@@ -11,7 +11,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from duly.core.config import Settings
 from duly.core.errors import RateLimited
-from duly.services.counters import open_storage
+from duly.runtime.counters import open_storage
 
 _Question = Literal["hit", "test"]
 _Count = tuple[RateLimitItem, tuple[str, ...]]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from duly.core.errors import DulyError, ServiceUnavailable
-from duly.services import feeds, sync
-from duly.services.context import Caller, Context
+from duly.runtime import feeds
+from duly.runtime.context import Caller, Context
+from duly.services import sync
 
 _CHECK_INTERVAL = 1.0
 

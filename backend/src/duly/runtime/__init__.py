@@ -1,0 +1,1 @@
+"""What runs beside requests: the context, streams, password threads, limits, housekeeping."""
