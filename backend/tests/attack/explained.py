@@ -13,7 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from duly.core.security import InvalidToken, Keyring, hash_password
+from duly.core.password_hashes import hash_password
+from duly.core.tokens import InvalidToken, Keyring
 from duly.models import Session, UserEmail
 from duly.schemas.auth import Credentials, Registration
 from duly.schemas.tasks import TaskSort

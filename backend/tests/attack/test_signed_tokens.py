@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
-from duly.core.security import InvalidToken, Keyring
+from duly.core.tokens import InvalidToken, Keyring
 from tests.support.accounts import Account, error_code
 
 _SIGNS = string.ascii_letters + string.digits + "-_=+/. %\x00\n\x7f"
@@ -50,11 +50,11 @@ async def test_no_edit_of_one_character_is_understood(app: FastAPI, alice: Accou
 
     for text in [*given["cursor"], *given["token"]]:
         sealed = text.rpartition(" ")[2]
-        assert keyring.open_cursor(UUID(alice.id), sealed)
+        assert keyring.read_cursor(UUID(alice.id), sealed)
         for edit in edits(sealed):
             tried += 1
             with pytest.raises(InvalidToken):
-                keyring.open_cursor(UUID(alice.id), edit)
+                keyring.read_cursor(UUID(alice.id), edit)
 
     assert tried > 50_000
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from duly.core.security import hash_password
+from duly.core.password_hashes import hash_password
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.direct_sql import execute, holding_account, somebody_waits_for
 from tests.support.factories import RegistrationFactory

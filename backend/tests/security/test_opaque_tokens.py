@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.core.security import Keyring
+from duly.core.tokens import Keyring
 from tests.support.accounts import API, Account, error_code
 from tests.support.forgery import decode, encode
 from tests.support.instances import running
@@ -155,7 +155,7 @@ async def test_a_token_is_no_cursor(alice: Account, kind: str) -> None:
 
 async def test_a_cursor_of_another_instances_key_is_refused(alice: Account) -> None:
     content = ["tasks", "-created_at", None, None, "2026-01-01T00:00:00", str(UUID(int=1))]
-    forged = Keyring(secrets.token_hex(32)).seal_cursor(UUID(alice.id), content)
+    forged = Keyring(secrets.token_hex(32)).sign_cursor(UUID(alice.id), content)
 
     await assert_no_cursor(alice, forged)
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.core.security import Keyring
+from duly.core.tokens import Keyring
 from tests.support.accounts import API, Account, error_code
 from tests.support.forgery import ABSENT, Forger, assert_refused, decode, present
 from tests.support.instances import running

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from duly.core.security import Keyring
+from duly.core.tokens import Keyring
 from tests.support.accounts import API, Account, error_code
 
 ABSENT = object()

@@ -4,7 +4,7 @@ import hmac
 import re
 import secrets
 
-from duly.core.security import Keyring
+from duly.core.tokens import Keyring
 
 SECRET, FORMER = secrets.token_hex(32), secrets.token_hex(32)
 KEYRING = Keyring(SECRET, [FORMER])

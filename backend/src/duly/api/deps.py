@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from duly.api.middleware import BUDGET, TURN
 from duly.core.errors import Forbidden, PreconditionRequired, RateLimited, Unauthenticated
 from duly.core.logging import bind_user, log
-from duly.core.security import AccessClaims, InvalidToken
+from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
 from duly.records.changes import Versions
 from duly.runtime import context as runtime

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from duly.core.errors import Unauthenticated, ValidationFailed
-from duly.core.security import InvalidToken, Keyring
+from duly.core.tokens import InvalidToken, Keyring
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import User
@@ -134,7 +134,7 @@ async def read_page(
         items.pop()
         last = items[-1]
         mark = [*_shape(kind, query), last[query.sort.removeprefix("-")], last["id"]]
-        next_cursor = keyring.seal_cursor(scope.user_id, mark)
+        next_cursor = keyring.sign_cursor(scope.user_id, mark)
     page = {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}
     return page, _tag(scope, kind, query, facts["state"])
 
@@ -167,7 +167,7 @@ def _open(
 ) -> tuple[Any, UUID]:
     shape = _shape(kind, query)
     try:
-        *shape_then, value, resource_id = keyring.open_cursor(scope.user_id, query.cursor or "")
+        *shape_then, value, resource_id = keyring.read_cursor(scope.user_id, query.cursor or "")
     except (InvalidToken, ValueError):
         shape_then = []
     if shape_then != shape:

@@ -9,8 +9,8 @@ from functools import partial
 from uuid import UUID
 
 from duly.core.config import Settings
-from duly.core.security import Keyring
 from duly.core.signing_key import signing_secret
+from duly.core.tokens import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
@@ -94,7 +94,7 @@ class Context:
 
     @property
     def across_users(self) -> AcrossUsers:
-        """The door to what crosses users."""
+        """The cross-user scope."""
         return AcrossUsers(self.pool)
 
     @property
@@ -125,9 +125,9 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     )
     passwords = PasswordWorkers(settings.password_threads, settings.bcrypt_cost)
     await pool.open()
-    door = AcrossUsers(pool)
+    across_users = AcrossUsers(pool)
     throttle = Throttle(settings)
-    hub.start(door)
+    hub.start(across_users)
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         yield Context(
@@ -136,7 +136,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             keyring,
             passwords,
             throttle,
-            Revocations(door),
+            Revocations(across_users),
             hub,
             Flights(),
             # Others get connections even while all turns of one user hold one.

@@ -85,12 +85,12 @@ async def keep_house(pool: Pool) -> None:
             used = pool.used
 
 
-async def sweep(door: AcrossUsers) -> dict[str, int]:
+async def sweep(across_users: AcrossUsers) -> dict[str, int]:
     """Delete what has expired, unless another worker is at it; gives how many rows of what."""
     swept: dict[str, int] = {}
     for name, statement in _SWEEPS.items():
         # Each by itself: locks that are held from one to the next would be in nobody's order.
-        async with door.transaction(timeout=_TIMEOUT) as locked:
+        async with across_users.transaction(timeout=_TIMEOUT) as locked:
             lock = await locked.one(_TRY_LOCK)
             if lock is None or not lock["is_mine"]:
                 break

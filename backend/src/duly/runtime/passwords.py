@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from duly.core import security
+from duly.core import password_hashes
 from duly.core.errors import RateLimited, ServiceUnavailable
 from duly.utils.turns import Bounds, Crowded, FairTurns
 
@@ -48,7 +48,7 @@ class PasswordWorkers:
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="password", initializer=_yield_to_requests
         )
-        self._executor.submit(security.decoy_hash, cost)
+        self._executor.submit(password_hashes.dummy_hash, cost)
 
     def close(self) -> None:
         """End the threads once their work is done."""
@@ -87,20 +87,22 @@ class PasswordWorkers:
 
     async def hash(self, password: str) -> str:
         """Hash a password at the set cost."""
-        return await self._run(lambda: security.hash_password(password, self._cost))
+        return await self._run(lambda: password_hashes.hash_password(password, self._cost))
 
     async def verify(self, password: str, hashed: str | None) -> bool:
         """Check a password; None, for an unknown account, costs the same and never fits."""
 
         def check() -> bool:
-            dummy = security.decoy_hash(self._cost)
-            return security.verify_password(password, hashed or dummy) and hashed is not None
+            dummy = password_hashes.dummy_hash(self._cost)
+            return (
+                password_hashes.verify_password(password, hashed or dummy) and hashed is not None
+            )
 
         return await self._run(check)
 
     def needs_rehash(self, hashed: str) -> bool:
         """Whether a hash was computed at another cost than the current setting."""
-        return security.needs_rehash(hashed, self._cost)
+        return password_hashes.needs_rehash(hashed, self._cost)
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -1,11 +1,9 @@
 """Bodies for accounts and sessions."""
 
 import unicodedata
-from contextlib import suppress
 from functools import cache
 from typing import Annotated
 
-import email_validator
 from pydantic import AfterValidator, ConfigDict, Field
 
 from duly.schemas.base import (
@@ -21,32 +19,10 @@ from duly.schemas.base import (
     is_visible,
 )
 from duly.schemas.page import MAX_LIMIT, Page
-
-# Duly does not check deliverability: domains reserved for tests and intranets are accepted.
-email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+from duly.utils.emails import MAX_EMAIL, check_email
 
 MIN_PASSWORD = 8
 MAX_PASSWORD = 128
-MAX_EMAIL = 254
-
-
-def _check_email(value: str) -> str:
-    # Normalization takes quadratic time, and never shortens a text to less than a quarter.
-    if len(value) > 4 * MAX_EMAIL:
-        raise ValueError(f"Must be at most {MAX_EMAIL} characters long")
-    try:
-        return email_validator.validate_email(
-            value.strip(), check_deliverability=False, allow_display_name=False
-        ).normalized
-    except email_validator.EmailNotValidError:
-        raise ValueError("Must be an email address, such as ada@example.com") from None
-
-
-def email_key(email: str) -> str:
-    """Return the key that equal addresses share: domain in Unicode, NFKC, case folding."""
-    with suppress(ValueError):  # an invalid address has no account
-        email = _check_email(email)
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
 
 
 @cache
@@ -76,7 +52,7 @@ def _refuse_surrogates(value: str) -> str:
 
 Email = Annotated[
     str,
-    AfterValidator(_check_email),
+    AfterValidator(check_email),
     Field(
         max_length=MAX_EMAIL,
         examples=["ada@example.com"],

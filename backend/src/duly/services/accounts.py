@@ -12,8 +12,8 @@ from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, across_users, owned
 from duly.models import User, UserEmail
 from duly.runtime.context import Client, Context
-from duly.schemas.auth import email_key
 from duly.services.profiles import PROFILE
+from duly.utils.emails import email_key
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
@@ -48,19 +48,22 @@ _READ = owned(
 )
 
 
-async def take_email(door: AcrossUsers, user_id: UUID, email: str) -> None:
+async def take_email(across_users: AcrossUsers, user_id: UUID, email: str) -> None:
     """Claim an address for an account. Raises `EmailTaken`."""
-    if await door.one(_TAKE_EMAIL, email_key=email_key(email), account_id=user_id) is None:
+    if await across_users.one(_TAKE_EMAIL, email_key=email_key(email), account_id=user_id) is None:
         raise EmailTaken
 
 
 async def create_account(
-    door: AcrossUsers, email: str, name: str | None, password_hash: str
+    across_users: AcrossUsers, email: str, name: str | None, password_hash: str
 ) -> Row:
-    """Make an account in the door's transaction; gives its profile. Raises `EmailTaken`."""
+    """Create an account in the transaction of `across_users`, and return its profile.
+
+    Raises `EmailTaken`.
+    """
     user_id = new_id()
-    await take_email(door, user_id, email)
-    user = await door.user(user_id).one(
+    await take_email(across_users, user_id, email)
+    user = await across_users.user(user_id).one(
         _INSERT, email=email, name=name, password_hash=password_hash
     )
     assert user is not None

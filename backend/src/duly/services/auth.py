@@ -11,7 +11,7 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import User
 from duly.runtime.context import Caller, Client, Context
-from duly.schemas.auth import Credentials, Registration, email_key
+from duly.schemas.auth import Credentials, Registration
 from duly.schemas.users import PasswordChange
 from duly.services.accounts import (
     check_password,
@@ -21,6 +21,7 @@ from duly.services.accounts import (
     read_account,
 )
 from duly.services.sessions import end_sessions, open_session
+from duly.utils.emails import email_key
 from duly.utils.tables import table_of
 
 _NOBODY = UUID(int=0)
@@ -59,9 +60,9 @@ async def register(context: Context, body: Registration, client: Client) -> dict
     # One lane for all registrations of an address: they never hold up its sign-ins.
     async with context.passwords.turn(client.address, None):
         password_hash = await context.passwords.hash(body.password)
-    async with context.across_users.transaction() as door:
-        user = await create_account(door, body.email, body.name, password_hash)
-        scope = door.user(user["id"])
+    async with context.across_users.transaction() as across_users:
+        user = await create_account(across_users, body.email, body.name, password_hash)
+        scope = across_users.user(user["id"])
         opened = await open_session(context, scope, client, user, password_hash)
     bind_user(user["id"])
     log.info("user.registered")

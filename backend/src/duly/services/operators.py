@@ -98,8 +98,8 @@ async def create_user(context: Context, email: str, password: str, name: str | N
     """Create an account by the rules of registration. Raises `ValidationFailed`, `EmailTaken`."""
     body = _checked(email, password, name)
     password_hash = await context.passwords.hash(body.password)
-    async with context.across_users.transaction() as door:
-        user = await create_account(door, body.email, body.name, password_hash)
+    async with context.across_users.transaction() as across_users:
+        user = await create_account(across_users, body.email, body.name, password_hash)
     log.info("user.created", user_id=str(user["id"]))
     return UUID(str(user["id"]))
 
@@ -150,11 +150,11 @@ async def note_restore(context: Context, end_sessions: bool = False) -> int:
     every session and refuse its access tokens; return how many there were.
     """
     ended = 0
-    async with context.across_users.transaction(timeout=_SKIP_TIMEOUT) as door:
-        await door.one(_NEW_EPOCH)
-        skipped = await door.one(_SKIP_REVISIONS)
+    async with context.across_users.transaction(timeout=_SKIP_TIMEOUT) as across_users:
+        await across_users.one(_NEW_EPOCH)
+        skipped = await across_users.one(_SKIP_REVISIONS)
         if end_sessions:
-            row = await door.one(_END_EVERY_SESSION, lifetime=REVOCATION_LIFETIME)
+            row = await across_users.one(_END_EVERY_SESSION, lifetime=REVOCATION_LIFETIME)
             ended = row["count"] if row else 0
     log.info("database.restored", users=skipped["count"] if skipped else 0, sessions_ended=ended)
     return ended

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Integer, Uuid, bindparam, func, select, true, tuple_
 
 from duly.core.errors import Unauthenticated, ValidationFailed
-from duly.core.security import InvalidToken, Keyring
+from duly.core.tokens import InvalidToken, Keyring
 from duly.database.pool import Row
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import Session, User
@@ -88,13 +88,13 @@ async def read_page(caller: Caller, keyring: Keyring, query: SessionQuery) -> di
     if len(items) > query.limit:
         items.pop()
         mark = [*_SHAPE, items[-1]["created_at"], items[-1]["id"]]
-        next_cursor = keyring.seal_cursor(caller.scope.user_id, mark)
+        next_cursor = keyring.sign_cursor(caller.scope.user_id, mark)
     return {"items": items, "next_cursor": next_cursor, "total": found[0].facts.get("total")}
 
 
 def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID]:
     try:
-        *shape, created_at, session_id = keyring.open_cursor(caller.scope.user_id, cursor)
+        *shape, created_at, session_id = keyring.read_cursor(caller.scope.user_id, cursor)
     except InvalidToken:
         shape = []
     if shape != _SHAPE:

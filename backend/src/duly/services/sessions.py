@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import array
 from duly.core.config import MAX_ACCESS_TOKEN_MINUTES
 from duly.core.errors import NotFound, RateLimited, Unauthenticated
 from duly.core.logging import bind_user, log
-from duly.core.security import InvalidToken, RefreshToken
+from duly.core.tokens import InvalidToken, RefreshToken
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from duly.core.errors import SyncTokenExpired, Unauthenticated, ValidationFailed
-from duly.core.security import InvalidToken, Keyring
+from duly.core.tokens import InvalidToken, Keyring
 from duly.database.scope import UserScope
 from duly.records.sync import page_statement
 from duly.services.resource_types import RESOURCE_TYPES
@@ -91,13 +91,13 @@ async def read_position(scope: UserScope) -> Position:
 def seal(keyring: Keyring, scope: UserScope, position: Position) -> str:
     """The token of a position."""
     content = ["sync", position.epoch, position.revision, position.begun]
-    return keyring.seal_cursor(scope.user_id, content)
+    return keyring.sign_cursor(scope.user_id, content)
 
 
 def unseal(keyring: Keyring, scope: UserScope, token: str, path: str) -> Position:
     """The position of a token. Raises `ValidationFailed`, naming `path`, for one not the user's."""
     try:
-        kind, epoch, revision, begun = keyring.open_cursor(scope.user_id, token)
+        kind, epoch, revision, begun = keyring.read_cursor(scope.user_id, token)
     except (InvalidToken, ValueError):
         kind = None
     if kind != "sync":

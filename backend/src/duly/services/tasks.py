@@ -9,7 +9,7 @@ from sqlalchemy import CTE, Boolean, ColumnElement, Text, bindparam, case, cast,
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from duly.core.config import Settings
-from duly.core.security import Keyring
+from duly.core.tokens import Keyring
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import OwnedStatement

@@ -11,11 +11,11 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import ExportLease, IdempotencyKey, User, UserEmail
 from duly.runtime.context import Caller, Client, Context
-from duly.schemas.auth import email_key
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services.accounts import confirm_password, take_email
 from duly.services.profiles import PROFILE
 from duly.services.sessions import end_sessions
+from duly.utils.emails import email_key
 from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
@@ -76,8 +76,8 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
                 "body.current_password", "Must be sent to change the email address", "missing"
             )
         verified = await confirm_password(context, caller.scope, client, body.current_password)
-    async with context.across_users.transaction() as door:
-        scope = door.user(caller.scope.user_id)
+    async with context.across_users.transaction() as across_users:
+        scope = across_users.user(caller.scope.user_id)
         locked = await scope.one(_LOCK)
         if locked is None:
             raise Unauthenticated
@@ -90,7 +90,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
             )
         old_key, new_key = email_key(locked["email"]), email_key(changes.get("email", ""))
         if "email" in changes and old_key != new_key:
-            await take_email(door, scope.user_id, changes["email"])
+            await take_email(across_users, scope.user_id, changes["email"])
             await scope.all(_DROP_EMAIL, email_key=old_key)
         changed = await scope.one(_update(frozenset(changes)), **changes)
     assert changed is not None

@@ -10,12 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from duly.core import security
-from duly.core.security import (
-    CLOCK_LEEWAY,
-    InvalidToken,
-    Keyring,
-)
+from duly.core import tokens
+from duly.core.tokens import CLOCK_LEEWAY, InvalidToken, Keyring
 
 KEY, FORMER, FOREIGN = (letter * 8 + "0123456789abcdef" * 2 for letter in "kfx")
 RING = Keyring(KEY)
@@ -150,7 +146,7 @@ def test_while_keys_change_the_former_successor_is_among_them_and_the_new_one_fi
 
 @given(uuids, contents)
 def test_a_cursor_gives_back_what_it_was_made_of(user_id: UUID, content: list[Any]) -> None:
-    assert RING.open_cursor(user_id, RING.seal_cursor(user_id, content)) == content
+    assert RING.read_cursor(user_id, RING.sign_cursor(user_id, content)) == content
 
 
 @settings(max_examples=200)
@@ -158,47 +154,47 @@ def test_a_cursor_gives_back_what_it_was_made_of(user_id: UUID, content: list[An
 def test_a_cursor_with_any_character_edited_is_refused(
     content: list[Any], data: st.DataObject
 ) -> None:
-    cursor = RING.seal_cursor(USER, content)
+    cursor = RING.sign_cursor(USER, content)
 
     with pytest.raises(InvalidToken):
-        RING.open_cursor(USER, data.draw(edits(cursor)))
+        RING.read_cursor(USER, data.draw(edits(cursor)))
 
 
 @given(texts)
 def test_a_text_that_was_never_sealed_is_no_cursor(text: str) -> None:
     with pytest.raises(InvalidToken):
-        RING.open_cursor(USER, text)
+        RING.read_cursor(USER, text)
 
 
 @given(contents)
 def test_exactly_one_text_is_a_cursor(content: list[Any]) -> None:
-    cursor = RING.seal_cursor(USER, content)
+    cursor = RING.sign_cursor(USER, content)
 
     for text in twins(cursor):
         if text != cursor:
             with pytest.raises(InvalidToken):
-                RING.open_cursor(USER, text)
+                RING.read_cursor(USER, text)
 
 
 @given(uuids.filter(lambda user_id: user_id != USER))
 def test_a_cursor_is_refused_to_another_user(user_id: UUID) -> None:
     with pytest.raises(InvalidToken):
-        RING.open_cursor(user_id, RING.seal_cursor(USER, ["tasks"]))
+        RING.read_cursor(user_id, RING.sign_cursor(USER, ["tasks"]))
 
 
 def test_a_cursor_of_a_former_key_is_opened_and_of_a_foreign_one_is_not() -> None:
     ring = Keyring(KEY, [FORMER])
 
-    assert ring.open_cursor(USER, Keyring(FORMER).seal_cursor(USER, [1])) == [1]
+    assert ring.read_cursor(USER, Keyring(FORMER).sign_cursor(USER, [1])) == [1]
     with pytest.raises(InvalidToken):
-        ring.open_cursor(USER, Keyring(FOREIGN).seal_cursor(USER, [1]))
+        ring.read_cursor(USER, Keyring(FOREIGN).sign_cursor(USER, [1]))
 
 
 def test_a_refresh_token_is_no_cursor_and_a_cursor_no_refresh_token() -> None:
     with pytest.raises(InvalidToken):
-        RING.open_cursor(USER, RING.issue_refresh(USER, SESSION).token)
+        RING.read_cursor(USER, RING.issue_refresh(USER, SESSION).token)
     with pytest.raises(InvalidToken):
-        RING.read_refresh(RING.seal_cursor(USER, ["x" * 60]))
+        RING.read_refresh(RING.sign_cursor(USER, ["x" * 60]))
 
 
 # Access tokens
@@ -245,7 +241,7 @@ def test_a_text_that_was_never_signed_is_no_access_token(text: str) -> None:
 def test_an_access_token_ends_when_its_time_is_over() -> None:
     token = RING.issue_access(USER, SESSION, 60)
 
-    with mock.patch.object(security, "time") as clock:
+    with mock.patch.object(tokens, "time") as clock:
         clock.time.return_value = time.time() + 58
         RING.read_access(token)
         clock.time.return_value = time.time() + 61
@@ -254,7 +250,7 @@ def test_an_access_token_ends_when_its_time_is_over() -> None:
 
 
 def test_the_clock_of_another_server_may_be_a_little_ahead() -> None:
-    with mock.patch.object(security, "time") as clock:
+    with mock.patch.object(tokens, "time") as clock:
         clock.time.return_value = time.time() + CLOCK_LEEWAY - 1
         ahead = RING.issue_access(USER, SESSION, 60)
         clock.time.return_value = time.time() + CLOCK_LEEWAY + 10

@@ -1,4 +1,4 @@
-"""Keys, tokens and password hashes: all of the service's cryptography, and nothing else."""
+"""Keys, and the tokens and cursors signed with them."""
 
 import base64
 import binascii
@@ -6,14 +6,11 @@ import hashlib
 import hmac
 import secrets
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
-import bcrypt
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -118,7 +115,7 @@ class Keyring:
 
     def issue_refresh(self, user_id: UUID, session_id: UUID) -> RefreshToken:
         """Create the first refresh token of a session."""
-        return _seal_refresh(
+        return _sign_refresh(
             self._keys[0], user_id, session_id, secrets.token_bytes(_SECRET_BYTES)
         )
 
@@ -138,7 +135,7 @@ class Keyring:
         The first is signed with the current key, the others with the earlier keys.
         """
         return [
-            _seal_refresh(
+            _sign_refresh(
                 key,
                 token.user_id,
                 token.session_id,
@@ -159,12 +156,12 @@ class Keyring:
         text = user_id.bytes + address.encode()
         return [_tag(key.address, text) for key in self._keys]
 
-    def seal_cursor(self, user_id: UUID, content: Sequence[Any]) -> str:
+    def sign_cursor(self, user_id: UUID, content: Sequence[Any]) -> str:
         """Create an opaque cursor that only `user_id` can use."""
         body = orjson.dumps(content)
         return _encode(_tag(self._keys[0].cursor, user_id.bytes + body) + body)
 
-    def open_cursor(self, user_id: UUID, cursor: str) -> list[Any]:
+    def read_cursor(self, user_id: UUID, cursor: str) -> list[Any]:
         """Verify a cursor and return its content.
 
         Raise `InvalidToken` if it was altered or belongs to another user.
@@ -176,36 +173,6 @@ class Keyring:
                 content: list[Any] = orjson.loads(body)
                 return content
         raise InvalidToken
-
-
-def hash_password(password: str, cost: int) -> str:
-    """Hash a password with bcrypt over SHA-384, so that all its characters count."""
-    return bcrypt.hashpw(_digest_of(password), bcrypt.gensalt(cost)).decode()
-
-
-def verify_password(password: str, hashed: str) -> bool:
-    """Check a password. Return False if `hashed` is malformed."""
-    try:
-        return bcrypt.checkpw(_digest_of(password), hashed.encode())
-    except ValueError:
-        return False
-
-
-@lru_cache(maxsize=16)
-def decoy_hash(cost: int) -> str:
-    """A hash that no password matches, so that an unknown account costs the same work."""
-    return hash_password(secrets.token_urlsafe(48), cost)
-
-
-def needs_rehash(hashed: str, cost: int) -> bool:
-    """Whether a stored hash has another work factor than the setting."""
-    return not hashed.startswith(f"$2b${cost:02d}$")
-
-
-def _digest_of(password: str) -> bytes:
-    # NFKC, as NIST SP 800-63B advises: the same characters match however a keyboard encodes them.
-    text = unicodedata.normalize("NFKC", password).encode()
-    return base64.b64encode(hashlib.sha384(text).digest())
 
 
 def _check_claims(claims: dict[str, Any]) -> AccessClaims:
@@ -233,7 +200,7 @@ def _id(text: str) -> UUID:
     return found
 
 
-def _seal_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:
+def _sign_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:
     body = user_id.bytes + session_id.bytes + secret
     return RefreshToken(_encode(body + _tag(key.refresh, body)), user_id, session_id)
 

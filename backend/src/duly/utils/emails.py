@@ -1,0 +1,32 @@
+"""Email addresses: which are valid, and which are the same."""
+
+import unicodedata
+from contextlib import suppress
+
+import email_validator
+
+# Duly does not check deliverability: domains reserved for tests and intranets are accepted.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+MAX_EMAIL = 254
+"""Characters of the longest address (RFC 5321)."""
+
+
+def check_email(value: str) -> str:
+    """Return a valid address, normalized. Raise `ValueError`."""
+    # Normalization takes quadratic time, and never shortens a text to less than a quarter.
+    if len(value) > 4 * MAX_EMAIL:
+        raise ValueError(f"Must be at most {MAX_EMAIL} characters long")
+    try:
+        return email_validator.validate_email(
+            value.strip(), check_deliverability=False, allow_display_name=False
+        ).normalized
+    except email_validator.EmailNotValidError:
+        raise ValueError("Must be an email address, such as ada@example.com") from None
+
+
+def email_key(email: str) -> str:
+    """Return the key that equal addresses share: domain in Unicode, NFKC, case folding."""
+    with suppress(ValueError):  # an invalid address has no account
+        email = check_email(email)
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
