@@ -1,37 +1,21 @@
 """The dependencies of endpoints: the application's context, the client, the caller."""
 
-from contextlib import ExitStack
 from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.security import OAuth2PasswordBearer
 from pydantic import AfterValidator, Field
 
-from duly.api.middleware import BUDGET, TURN
-from duly.core.errors import Forbidden, PreconditionRequired, RateLimited, Unauthenticated
-from duly.core.logging import bind_user, log
-from duly.core.tokens import AccessClaims, InvalidToken
+from duly.api.authentication import get_caller
+from duly.core.errors import Forbidden, PreconditionRequired
+from duly.core.logging import log
 from duly.database.scope import UserScope
 from duly.records.changes import Versions
 from duly.runtime import context as runtime
 from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
-from duly.utils.turns import Crowded
-
-QUERY_FAULTS = "duly.query_faults"
-"""The key in the scope for the errors of the query."""
-
-_CLAIMS = "duly.claims"
-"""Where the scope holds the claims of a request that has been admitted."""
-
-_RETRY_AFTER = 1
-_LARGE_BODY = 64 * 1024
-
-_bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
 
 async def get_context(request: Request) -> runtime.Context:
@@ -68,60 +52,6 @@ def _warn_of_proxy(address: str) -> None:
 
 
 Client = Annotated[runtime.Client, Depends(get_client)]
-
-
-def _read_claims(request: Request, token: str | None) -> AccessClaims:
-    if token is None:
-        raise Unauthenticated
-    context: runtime.Context = request.app.state.context
-    try:
-        return context.keyring.read_access(token)
-    except InvalidToken:
-        raise Unauthenticated from None
-
-
-async def check_token(request: Request) -> AccessClaims:
-    """Check the access token, without a look at its session. Raise `Unauthenticated`."""
-    return _read_claims(request, await _bearer(request))
-
-
-async def admit(request: Request, claims: AccessClaims, *, length: int = 0) -> None:
-    """Admit a request once its body of `length` bytes has arrived, and before that is parsed.
-
-    Wait until few others of the same user run. Raise `Unauthenticated` if the session has ended,
-    and `RateLimited` over the general budget or if too many requests of the user wait.
-    """
-    context: runtime.Context = request.app.state.context
-    if await context.revocations.includes(claims.session_id):
-        raise Unauthenticated
-    bind_user(claims.user_id)
-    for shares in (context.stranger_shares, context.large_shares, context.shares):
-        shares.note(claims.user_id)  # also if the budget is used up
-    request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
-    ends = ExitStack()
-    request.scope[TURN] = ends.close
-    try:
-        if length > _LARGE_BODY:
-            ends.callback(await context.large_shares.acquire(claims.user_id))
-        ends.callback(await context.shares.acquire(claims.user_id))
-    except Crowded:
-        raise RateLimited(_RETRY_AFTER) from None
-    request.scope[_CLAIMS] = claims
-
-
-async def get_caller(
-    request: Request, context: Context, token: Annotated[str | None, Depends(_bearer)]
-) -> runtime.Caller:
-    """Who is signed in. Raises `Unauthenticated`, and `RateLimited` over the general budget."""
-    claims = request.scope.get(_CLAIMS)
-    if claims is None:
-        claims = _read_claims(request, token)
-        await admit(request, claims)
-    if faults := request.scope.get(QUERY_FAULTS):
-        raise RequestValidationError(faults)
-    return runtime.Caller(
-        UserScope(context.pool, claims.user_id), claims.session_id, claims.expires_at
-    )
 
 
 Caller = Annotated[runtime.Caller, Depends(get_caller)]

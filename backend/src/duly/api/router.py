@@ -9,12 +9,12 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from duly.api import auth, batches, health, labels, sync, tasks, users
+from duly.api import auth, batches, health, labels, routing, sync, tasks, users
 from duly.api.deps import check_path_user
 from duly.api.responses import DESCRIPTIONS, REQUEST_ID, codes_of, document_errors
-from duly.api.routing import JSONRoute
 from duly.core.errors import (
     DulyError,
     EmailTaken,
@@ -84,7 +84,7 @@ _SAME = "The same request created this resource before, with this id."
 _UNMODIFIED = {304: DESCRIPTIONS[304]}
 
 
-AUTH = [
+SIGN_IN = [
     Route(
         "POST",
         "/auth/register",
@@ -103,6 +103,8 @@ AUTH = [
         (Unauthenticated, RateLimited, RequestTimeout),
     ),
     Route("POST", "/auth/refresh", auth.refresh, SessionTokens, 200, _SIGNING_IN),
+]
+SESSIONS = [
     Route("POST", "/auth/logout", auth.logout, None, 204, _SIGNED_IN),
     Route("GET", "/auth/sessions", auth.list_sessions, SessionPage, 200, _SIGNED_IN),
     Route("DELETE", "/auth/sessions", auth.end_all_sessions, None, 204, _SIGNED_IN),
@@ -162,26 +164,29 @@ def add_routes(router: APIRouter) -> None:
 @cache
 def _routes() -> list[BaseRoute]:
     """Build the routes once: it takes a fifth of a second, and no application changes them."""
-    router = APIRouter(route_class=JSONRoute)
-    _add(router, AUTH, API_PREFIX, "auth")
-    _add(router, USERS, API_PREFIX, "users")
-    _add(router, TASKS, f"{API_PREFIX}/tasks", "tasks")
-    _add(router, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", alias=True)
-    _add(router, LABELS, f"{API_PREFIX}/labels", "labels")
-    _add(router, BATCH, API_PREFIX, "batch")
-    _add(router, SYNC, API_PREFIX, "sync")
-    _add(router, HEALTH, "", "health")
-    return router.routes
+    public, users = routing.PublicRoute, routing.Route
+    return [
+        *_build(public, SIGN_IN, API_PREFIX, "auth"),
+        *_build(users, SESSIONS, API_PREFIX, "auth"),
+        *_build(users, USERS, API_PREFIX, "users"),
+        *_build(users, TASKS, f"{API_PREFIX}/tasks", "tasks"),
+        *_build(users, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", alias=True),
+        *_build(users, LABELS, f"{API_PREFIX}/labels", "labels"),
+        *_build(users, BATCH, API_PREFIX, "batch"),
+        *_build(users, SYNC, API_PREFIX, "sync"),
+        *_build(public, HEALTH, "", "health"),
+    ]
 
 
-def _add(
-    router: APIRouter, table: Sequence[Route], prefix: str, tag: str, alias: bool = False
-) -> None:
-    """Add the routes of one table.
+def _build(
+    kind: type[APIRoute], table: Sequence[Route], prefix: str, tag: str, *, alias: bool = False
+) -> list[BaseRoute]:
+    """Build the routes of one table.
 
     An alias does the same under another path. It is not in the schema, or generated clients would
     have every function twice.
     """
+    router = APIRouter(route_class=kind)
     for route in table:
         name = route.endpoint.__name__
         summary, _, description = (inspect.getdoc(route.endpoint) or "").partition("\n\n")
@@ -202,6 +207,7 @@ def _add(
             dependencies=[Depends(check_path_user)] if alias else None,
             tags=[tag],
         )
+    return router.routes
 
 
 def _for_user(name: str) -> str:

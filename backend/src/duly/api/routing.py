@@ -1,4 +1,4 @@
-"""A route that reads JSON once and strictly, before anything else looks at the body."""
+"""The routes: authenticate, read, admit, check, then validate and call, in that order."""
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -6,13 +6,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Header, Path
 from fastapi.routing import APIRoute
 
-from duly.api.deps import QUERY_FAULTS, admit, check_token, get_caller
+from duly.api.authentication import admit, authenticate
 from duly.core.errors import UnsupportedMediaType
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
@@ -38,32 +37,39 @@ class JSONRequest(Request):
         return self.parsed
 
 
-class JSONRoute(APIRoute):
-    """Refuses bodies that are not RFC 8259 JSON in UTF-8: NaN, lone surrogates, a BOM."""
+class PublicRoute(APIRoute):
+    """A route that anybody may use. It reads its query and its JSON strictly, and once."""
+
+    needs_token = False
 
     def get_route_handler(self) -> Handler:
-        """The handler, given a body that has been parsed."""
-        handler = super().get_route_handler()
+        """Return the function that handles a request.
+
+        The last step is FastAPI's: it validates parameters and body, and calls the endpoint.
+        """
+        validate_and_call = super().get_route_handler()
         known = _query_names(self)
-        is_open = not _asks_who_calls(self.dependant)
         has_json = self.body_field is not None and not _takes_form(self)
 
         async def handle(request: Request) -> Response:
-            if request.scope["query_string"]:
-                _check_query(request, known, is_open=is_open)
-            if not has_json:
-                return await handler(request)
-            claims = None if is_open else await check_token(request)
-            parsed = JSONRequest(request.scope, request.receive)
-            body = await parsed.body()
+            claims = await authenticate(request) if self.needs_token else None
+            read = JSONRequest(request.scope, request.receive)
+            body = await read.body() if has_json else b""
             if claims is not None:
                 await admit(request, claims, length=len(body))
+            _check_query(request, known)
             if body:
                 _check_media_type(request)
-                parsed.parsed = _parse(body)
-            return await handler(parsed)
+                read.parsed = _parse(body)
+            return await validate_and_call(read if has_json else request)
 
         return handle
+
+
+class Route(PublicRoute):
+    """A route for users: the access token is checked before anything else is looked at."""
+
+    needs_token = True
 
 
 def _parse(body: bytes) -> Any:
@@ -83,28 +89,23 @@ def _query_names(route: APIRoute) -> set[str]:
     }
 
 
-def _asks_who_calls(dependant: Dependant) -> bool:
-    return dependant.call is get_caller or any(map(_asks_who_calls, dependant.dependencies))
-
-
-def _check_query(request: Request, known: set[str], *, is_open: bool) -> None:
-    """Reject a non-UTF-8 query, and unknown or repeated parameters, which would be ignored.
-
-    On routes that need a token, `get_caller` raises the error once it has checked the token.
-    """
-    faults: list[dict[str, Any]] = []
+def _check_query(request: Request, known: set[str]) -> None:
+    """Reject a non-UTF-8 query, and unknown or repeated parameters, which would be ignored."""
+    query = request.scope["query_string"]
+    if not query:
+        return
+    errors: list[dict[str, Any]] = []
     try:
-        unquote_to_bytes(request.scope["query_string"]).decode()
+        unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
-        faults = [{"type": "string_unicode", "loc": ("query",)}]
+        errors = [{"type": "string_unicode", "loc": ("query",)}]
     for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:
-            faults.append({"type": "extra_forbidden", "loc": ("query", name)})
+            errors.append({"type": "extra_forbidden", "loc": ("query", name)})
         elif count > 1:
-            faults.append({"type": "repeated_parameter", "loc": ("query", name)})
-    if faults and is_open:
-        raise RequestValidationError(faults)
-    request.scope[QUERY_FAULTS] = faults
+            errors.append({"type": "repeated_parameter", "loc": ("query", name)})
+    if errors:
+        raise RequestValidationError(errors)
 
 
 def _takes_form(route: APIRoute) -> bool:
