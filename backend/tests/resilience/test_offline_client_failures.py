@@ -191,7 +191,7 @@ class Other(BaseHTTPRequestHandler):
             self.reply(200, json.dumps(session))
             return
         error = {"code": "QUOTA_EXCEEDED", "message": "Too many tasks.", "details": {}}
-        results = [{"status": 403, "task": None, "error": error}]
+        results = [{"status": 403, "type": "task", "data": None, "error": error}]
         self.reply(200, json.dumps({"applied": False, "results": results}))
 
     def reply(self, status: int, text: str) -> None:

@@ -146,9 +146,14 @@ def newer_database(empty_database: str) -> str:
 def test_newer_schema_is_refused_with_one_line(
     newer_database: str, data_dir: Path, command: str, at_start: str
 ) -> None:
-    settings = {"DATABASE_URL": newer_database, "DULY_SECRET_KEY": SECRET}
+    settings = {
+        "DATABASE_URL": newer_database,
+        "DULY_SECRET_KEY": SECRET,
+        "DULY_PORT": free_port(),
+        "DULY_MIGRATE_AT_START": at_start,
+    }
 
-    line = the_line(run(command, data_dir=data_dir, DULY_MIGRATE_AT_START=at_start, **settings))
+    line = the_line(run(command, data_dir=data_dir, **settings))
 
     assert "revision 9999" in line
 

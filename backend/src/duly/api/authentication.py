@@ -7,7 +7,8 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.middleware import BUDGET, TURN
-from duly.core.errors import RateLimited, Unauthenticated
+from duly.core import time_budget
+from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import bind_user
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
@@ -38,8 +39,9 @@ async def authenticate(request: Request) -> AccessClaims:
 async def admit(request: Request, claims: AccessClaims, *, length: int) -> None:
     """Admit a request once its body of `length` bytes has arrived, and before that is parsed.
 
-    Wait until few others of the same user run. Raise `Unauthenticated` if the session has ended,
-    and `RateLimited` over the rate limit or if too many requests of the user wait.
+    Wait until few others of the same user run, within the request's database time. Raise
+    `Unauthenticated` if the session has ended, `RateLimited` over the rate limit or if too many
+    requests of the user wait, and `ServiceUnavailable` if this one has waited too long.
     """
     context: Context = request.app.state.context
     if await context.revocations.includes(claims.session_id):
@@ -51,11 +53,14 @@ async def admit(request: Request, claims: AccessClaims, *, length: int) -> None:
     ends = ExitStack()
     request.scope[TURN] = ends.close
     try:
-        if length > _LARGE_BODY:
-            ends.callback(await context.large_shares.acquire(claims.user_id))
-        ends.callback(await context.shares.acquire(claims.user_id))
+        async with time_budget.waiting():
+            if length > _LARGE_BODY:
+                ends.callback(await context.large_shares.acquire(claims.user_id))
+            ends.callback(await context.shares.acquire(claims.user_id))
     except Crowded:
         raise RateLimited(_RETRY_AFTER) from None
+    except TimeoutError:
+        raise ServiceUnavailable from None
     scope = UserScope(context.pool, claims.user_id)
     request.scope[_CALLER] = Caller(scope, claims.session_id, claims.expires_at)
 

@@ -331,7 +331,7 @@ class _Exchange:
         """Delay an error, or a response without a user, if its address has had many of them and
         others are active. Not a successful sign-in, which waits in a queue of its own.
         """
-        context = getattr(self._scope["app"].state, "context", None)
+        context = getattr(getattr(self._scope.get("app"), "state", None), "context", None)
         is_error = self._status >= HTTPStatus.BAD_REQUEST
         is_exempt = not is_error and (TURN in self._scope or self._method == "POST")
         if is_exempt or context is None:

@@ -20,11 +20,11 @@ every request. All errors share one envelope, `ErrorEnvelope`, and every respons
 
 _TAGS = [
     {"name": "auth", "description": "Create an account, sign in and out, and manage sessions."},
-    {"name": "health", "description": "Checks for load balancers and containers."},
-    {"name": "sync", "description": "Keep a copy of your tasks up to date."},
-    {"name": "tasks", "description": "Create, list, change, complete and delete tasks."},
-    {"name": "labels", "description": "Create, list, change and delete labels."},
     {"name": "batch", "description": "Apply many operations in one request."},
+    {"name": "health", "description": "Checks for load balancers and containers."},
+    {"name": "labels", "description": "Create, list, change and delete labels."},
+    {"name": "sync", "description": "Keep a copy of your data up to date."},
+    {"name": "tasks", "description": "Create, list, change, complete and delete tasks."},
     {"name": "users", "description": "Read, change, export and delete your account."},
 ]
 

@@ -9,6 +9,8 @@ its own and is not charged.
 import asyncio
 import math
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -51,14 +53,18 @@ def charge(seconds: float) -> None:
 
 
 async def wait_for(shared: asyncio.Future[Result]) -> Result:
-    """Wait for work that other requests share, without cancelling it, and charge the wait.
+    """Wait for work that other requests share, without cancelling it, as in `waiting`."""
+    async with waiting():
+        return await asyncio.shield(shared)
 
-    Raises `TimeoutError` when the request's budget runs out first.
-    """
+
+@asynccontextmanager
+async def waiting() -> AsyncIterator[None]:
+    """Charge the time of the block. Raises `TimeoutError` once the request's budget runs out."""
     began = time.monotonic()
     left = remaining()
     try:
         async with asyncio.timeout(None if math.isinf(left) else left):
-            return await asyncio.shield(shared)
+            yield
     finally:
         charge(time.monotonic() - began)

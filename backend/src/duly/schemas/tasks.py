@@ -81,6 +81,9 @@ class TaskQuery(ListQuery):
     is_completed: Annotated[
         QueryBool | None, Field(description="Only completed, or only open tasks. Default: both.")
     ] = None
+    trashed: Annotated[
+        QueryBool, Field(description="Tasks in the trash, instead of the others.")
+    ] = False
     q: Annotated[
         Annotated[str, Text(0, 200)] | None,
         Field(
@@ -91,9 +94,6 @@ class TaskQuery(ListQuery):
     sort: Annotated[TaskSort, Field(description="The order of the list.")] = (
         TaskSort.CREATED_AT_DESCENDING
     )
-    trashed: Annotated[
-        QueryBool, Field(description="Tasks in the trash, instead of the others.")
-    ] = False
 
     @field_validator("q")
     @classmethod
