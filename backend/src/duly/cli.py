@@ -256,7 +256,7 @@ def _running(settings: Settings) -> Iterator[tuple[str, migrations.Upgrade]]:
 def _database(settings: Settings) -> Iterator[None]:
     """Keep the database running for the block, and print its name on standard error.
 
-    Raises `StartupError` if there is none, it cannot be reached, or its schema is not current.
+    Raises `StartupError` without one, if it cannot be reached, or if its schema is not current.
     """
     _require_database(settings)
     print(f"Database: {_name(settings)}", file=sys.stderr)

@@ -7,10 +7,11 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from duly.api.cors import add_cors
 from duly.api.docs import add_docs
 from duly.api.handlers import add_handlers
 from duly.api.index import add_index
-from duly.api.middleware import RequestMiddleware, add_cors
+from duly.api.middleware import RequestMiddleware
 from duly.api.openapi import set_schema
 from duly.api.router import add_routes
 from duly.core.config import Settings, load_settings, unknown_settings

@@ -181,10 +181,10 @@ EXPLAINED = {
         "sessions.id = beyond.id",
         _session_ids_are_new,
     ),
-    "services.sessions._ROTATE#0": Reason(
+    "services.session_refresh._ROTATE#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
     ),
-    "services.sessions._END_REUSED#0": Reason(
+    "services.session_refresh._END_REUSED#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
     ),
     "services.users._DROP_EMAIL#0": Reason(

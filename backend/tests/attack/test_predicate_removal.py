@@ -1,4 +1,4 @@
-"""A suite that can't fail proves nothing: it goes red for each predicate that is taken out."""
+"""The attack suite fails for each owner predicate that is removed."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 
 from duly.core.config import Settings
-from duly.database import statements
+from duly.database import ownership
 from duly.database.statements import USER_ID, UnscopedStatement
 from duly.services import exports, users
 from duly.services.resource_types import RESOURCE_TYPES
@@ -251,13 +251,13 @@ async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_chec
     source = source_of(name)
     with monkeypatch.context() as patch:
         patch.setattr(
-            statements._ProvingCompiler,
-            "_proven",
+            ownership._CheckingCompiler,
+            "_checked",
             lambda _, visit, statement, __, *args, **options: visit(statement, *args, **options),
         )
         for method in ("visit_table", "visit_join"):
             plain = getattr(PGCompiler_psycopg, method)
-            patch.setattr(statements._ProvingCompiler, method, plain)
+            patch.setattr(ownership._CheckingCompiler, method, plain)
         forgetful = source.compile(without_owner(source.construct))
     assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
     removal.assign(source.sql, steps_of(removal.environments, source))

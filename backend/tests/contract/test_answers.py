@@ -68,18 +68,18 @@ async def test_every_answer_is_what_its_route_declares(
     answers["check_readiness"] = await client.get("/health/ready")
 
     user = Account(client, body["email"], body["password"], answers["login"].json())
-    for prefix, noun in (("/tasks", "task"), ("/users/me/tasks", "user_task")):
-        task = answers[f"create_{noun}"] = await user.post(prefix, TaskFactory())
+    for prefix, name in (("/tasks", "task"), ("/users/me/tasks", "user_task")):
+        task = answers[f"create_{name}"] = await user.post(prefix, TaskFactory())
         await user.post(prefix, TaskFactory(description=None, is_completed=True))
         path = f"{prefix}/{task.json()['id']}"
-        answers[f"get_{noun}"] = await user.get(path)
-        answers[f"replace_{noun}"] = await user.put(path, {"title": "t"})
-        answers[f"update_{noun}"] = await user.patch(path, {"description": "d"})
-        answers[f"complete_{noun}"] = await user.post(f"{path}/complete")
-        answers[f"list_{noun}s"] = await user.get(f"{prefix}?limit=1&include_total=true")
-        answers[f"reopen_{noun}"] = await user.post(f"{path}/reopen")
-        answers[f"delete_{noun}"] = await user.delete(path)
-        answers[f"restore_{noun}"] = await user.post(f"{path}/restore")
+        answers[f"get_{name}"] = await user.get(path)
+        answers[f"replace_{name}"] = await user.put(path, {"title": "t"})
+        answers[f"update_{name}"] = await user.patch(path, {"description": "d"})
+        answers[f"complete_{name}"] = await user.post(f"{path}/complete")
+        answers[f"list_{name}s"] = await user.get(f"{prefix}?limit=1&include_total=true")
+        answers[f"reopen_{name}"] = await user.post(f"{path}/reopen")
+        answers[f"delete_{name}"] = await user.delete(path)
+        answers[f"restore_{name}"] = await user.post(f"{path}/restore")
     label = answers["create_label"] = await user.post("/labels", {"name": "errand"})
     path = f"/labels/{label.json()['id']}"
     answers["get_label"] = await user.get(path)

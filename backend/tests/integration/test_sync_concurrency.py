@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.services.sync import unseal
+from duly.services.sync import read_token
 from tests.support.accounts import Account, register
 from tests.support.instances import running
 from tests.support.pooler import pooled
@@ -132,7 +132,7 @@ async def test_a_reader_never_passes_over_a_write_that_is_not_committed(
             is_last = done.is_set()
             for answer in await copy.pull(other, 3):
                 versions += [change["data"]["version"] for change in answer["changes"]]
-                position = unseal(keyring, scope, answer["token"], "")
+                position = read_token(keyring, scope, answer["token"], "")
                 assert versions == list(range(1, position.revision + 1))
             if is_last:
                 return versions

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from fastapi import FastAPI
 
-from duly.services.sync import Position, seal
+from duly.services.sync import Position, sign_position
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.instances import sweep_all
@@ -78,7 +78,7 @@ async def test_a_token_of_another_epoch_says_to_start_over(app: FastAPI, alice: 
     context = app.state.context
     claims = context.keyring.read_access(alice.session["access_token"])
     scope = context.across_users.user(claims.user_id)
-    token = seal(context.keyring, scope, Position(uuid4(), 0, 0))
+    token = sign_position(context.keyring, scope, Position(uuid4(), 0, 0))
 
     assert await refused(alice, token) == EXPIRED
 

@@ -126,7 +126,7 @@ async def test_what_is_deleted_for_good_is_nowhere(
     for method, path in (("GET", ""), ("POST", "/restore"), ("DELETE", "?permanent=true")):
         answer = await alice.request(method, f"{prefix}/{task['id']}{path}")
         assert error_code(answer) == "NOT_FOUND"
-    query = "SELECT id::text, noun, revision FROM tombstones WHERE user_id = %s"
+    query = "SELECT id::text, type, revision FROM tombstones WHERE user_id = %s"
     assert await execute(dsn, query, alice.id) == [(task["id"], "task", task["version"] + 1)]
 
 

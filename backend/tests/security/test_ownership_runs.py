@@ -93,7 +93,7 @@ async def people(dsn: str) -> AsyncIterator[People]:
         )
     ),
     window=lambda: select(
-        tasks.c.user_id, func.row_number().over(order_by=tasks.c.id).label("place")
+        tasks.c.user_id, func.count().over(order_by=tasks.c.id).label("position")
     ).where(MINE),
     locked=lambda: select(tasks).where(MINE).with_for_update(of=tasks),
     model=lambda: select(TaskModel).where(TaskModel.user_id == USER_ID),

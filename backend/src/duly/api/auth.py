@@ -9,7 +9,7 @@ from duly.api.deps import Caller, Client, Context, SessionId
 from duly.api.responses import Encoded
 from duly.core.errors import Unauthenticated
 from duly.schemas.auth import Credentials, PasswordForm, Refresh, Registration, SessionQuery
-from duly.services import auth, session_lists, sessions
+from duly.services import auth, session_lists, session_refresh, sessions
 
 
 async def register(context: Context, client: Client, body: Registration) -> Response:
@@ -47,7 +47,7 @@ async def refresh(context: Context, body: Refresh) -> Response:
 
     Each refresh token works once. Using one again later ends its session.
     """
-    return Encoded(await sessions.refresh_session(context, body.refresh_token))
+    return Encoded(await session_refresh.refresh_session(context, body.refresh_token))
 
 
 async def logout(context: Context, caller: Caller) -> Response:

@@ -1,4 +1,4 @@
-"""Who sends a request, and whether the worker takes it now."""
+"""Check access tokens, and admit requests of users whose turn has come."""
 
 from contextlib import ExitStack
 from typing import Annotated

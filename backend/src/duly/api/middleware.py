@@ -1,4 +1,4 @@
-"""The middleware of every request: request ID, body limits, safe headers, errors, log line."""
+"""The middleware of every request: limits of the body, safe headers, errors, the log line."""
 
 import asyncio
 import contextlib
@@ -6,20 +6,16 @@ import re
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from uuid import uuid4
 
 from anyio import CancelScope
-from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from duly.api.request_ids import request_id_of
 from duly.api.responses import error_response
 from duly.core import time_budget
 from duly.core.errors import (
     DulyError,
-    Forbidden,
     InternalError,
     NotFound,
     PayloadTooLarge,
@@ -59,79 +55,6 @@ _HSTS = "max-age=31536000"
 _LENGTH = re.compile(r"0*([0-9]{1,7})")
 # RFC 3986: a registered name or an address, in brackets for IPv6, and a port.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]{0,5})?")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-class _CORS(CORSMiddleware):
-    """The outermost layer, so that pages can read every error. It also responds to preflights."""
-
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
-        super().__init__(
-            app,
-            allow_origins=origins,
-            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Match",
-                "Last-Event-ID",
-                "X-Request-ID",
-            ],
-            expose_headers=[
-                "Content-Disposition",
-                "ETag",
-                "Idempotency-Replayed",
-                "Location",
-                "RateLimit",
-                "RateLimit-Policy",
-                "Retry-After",
-                "X-Request-ID",
-            ],
-            max_age=600,
-        )
-        self._rejected = FirstTimes()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request. If no origin is allowed, only preflights need handling."""
-        if self.allow_origins or scope.get("method") == "OPTIONS":
-            await super().__call__(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
-
-    def preflight_response(self, request_headers: Headers) -> Response:
-        """Return the response to a preflight; a rejection uses the error envelope."""
-        answer = super().preflight_response(request_headers)
-        if answer.status_code != HTTPStatus.OK:
-            refusal = error_response(self._rejection(request_headers["origin"]))
-            refusal.headers["Vary"] = answer.headers["Vary"]
-            answer = refusal
-        answer.headers["X-Request-ID"] = _request_id(request_headers)
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        answer.headers.setdefault("Cache-Control", "no-store")
-        return answer
-
-    def _rejection(self, origin: str) -> DulyError:
-        if self.is_allowed_origin(origin=origin):
-            return ValidationFailed("CORS preflight rejected: the method or a header is unknown.")
-        if self._rejected.is_new(origin):
-            log.warning(
-                "cors.origin_rejected",
-                origin=printable(origin),
-                hint="to let pages of this origin call the API, add it to DULY_CORS_ORIGINS",
-            )
-        return Forbidden("CORS preflight rejected: this origin may not call the API.")
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-
-
-def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
-    """Allow pages of `origins` to call the API from a browser; by default none may."""
-    app.add_middleware(_CORS, origins=origins)
 
 
 class RequestMiddleware:
@@ -196,7 +119,7 @@ class RequestMiddleware:
 
 
 def _is_secure(scope: Scope, trusted_proxies: Sequence[Network]) -> bool:
-    """Whether the client speaks TLS, to us or to a proxy of ours."""
+    """Whether the client uses TLS, to this server or to a trusted proxy."""
     if scope["scheme"] == "https":
         return True
     forwarded = Headers(scope=scope).get("x-forwarded-proto", "")
@@ -231,7 +154,7 @@ class _Exchange:
         self._trusted_proxies = trusted_proxies
         self._is_secure = _is_secure(scope, trusted_proxies)
         self._headers = Headers(scope=scope)
-        self.request_id = _request_id(self._headers)
+        self.request_id = request_id_of(self._headers)
         self._started_at = time.perf_counter()
         self._deadline: float | None = None
         self._received = 0
@@ -243,7 +166,9 @@ class _Exchange:
     def check_target(self) -> None:
         """Reject a request that another server may interpret as a different host or path."""
         given = self._headers.getlist("host")
-        hosts = [host for host in given if host]  # Granian adds an empty one if there is none
+        hosts = [
+            host for host in given if host
+        ]  # Granian adds an empty one to a request without Host
         # HTTP/1.0 has no Host; health checks of load balancers still use it. Granian calls it "1".
         is_needed = self._scope["http_version"] not in {"1", "1.0"}
         if len(given) > 1 or (is_needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):

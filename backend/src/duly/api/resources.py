@@ -1,4 +1,4 @@
-"""What the endpoints of all resource types share."""
+"""Parameters and responses that the endpoints of all resource types share."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

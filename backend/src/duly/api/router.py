@@ -212,8 +212,8 @@ def _build(
 
 def _for_user(name: str) -> str:
     """Return the operation id of an alias: `create_user_task` for `create_task`."""
-    verb, _, noun = name.partition("_")
-    return f"{verb}_user_{noun}"
+    verb, _, rest = name.partition("_")
+    return f"{verb}_user_{rest}"
 
 
 def _describe_answers(route: Route) -> dict[int | str, Any]:

@@ -37,12 +37,12 @@ async def sync_changes(
     """
     position = None
     if query.token is not None:
-        position = sync.unseal(context.keyring, scope, query.token, "query.token")
+        position = sync.read_token(context.keyring, scope, query.token, "query.token")
     progress = await sync.read_changes(scope, position, query.limit)
     return Encoded(
         {
             "changes": [step.change for step in progress.steps],
-            "token": sync.seal(context.keyring, scope, progress.position),
+            "token": sync.sign_position(context.keyring, scope, progress.position),
             "has_more": progress.has_more,
             "full": progress.is_full,
         }
@@ -79,7 +79,7 @@ async def stream_events(
         position = await sync.read_position(caller.scope)
     else:
         place = "header.last-event-id" if last_event_id else "query.token"
-        position = sync.unseal(context.keyring, caller.scope, since, place)
+        position = sync.read_token(context.keyring, caller.scope, since, place)
         # An error response instead of a stream if the token is too old.
         await sync.read_changes(caller.scope, position, limit=1)
     return _EventStream(

@@ -92,7 +92,7 @@ class Cluster:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=_STOP_TIMEOUT)
-        # The number may belong to another program by now, which PostgreSQL would take for a
+        # The number may belong to another program already, which PostgreSQL would take for a
         # server of its own and refuse to start.
         if named is not None and psutil.pid_exists(named):
             pid_file.unlink(missing_ok=True)

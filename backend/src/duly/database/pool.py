@@ -202,7 +202,7 @@ class _Use:
     ) -> None:
         self._timer.cancel()
         # After a cancellation, ours or one by psycopg, another may still be on its way, and would
-        # hit the statement of whoever has the connection next.
+        # hit the next user's statement on this connection.
         if self._is_late or isinstance(error, asyncio.CancelledError):
             self._connections.discard(self.connection)
         else:
@@ -288,9 +288,10 @@ async def _end_statement(connection: Connection) -> None:
 
 
 def _cut(connection: Connection) -> None:
-    """Shut the connection's socket down: whoever waits for the server gets an error now.
+    """Shut down the socket of a connection, so that the task that waits for it gets an error now.
 
-    Closing the file would leave the event loop with a number that the next connection may get.
+    Closing the file descriptor would leave the event loop watching a number that the next
+    connection may get.
     """
     if not connection.closed:
         log.warning("database.connection_cut", reason="a statement did not end when cancelled")

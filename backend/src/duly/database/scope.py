@@ -1,4 +1,4 @@
-"""How rows are reached: `UserScope` for those of one user, `AcrossUsers` for what crosses users."""
+"""Access to rows: `UserScope` for those of one user, `AcrossUsers` for those of several."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
@@ -10,7 +10,7 @@ from duly.database.statements import CrossUserStatement, OwnedStatement, Stateme
 
 _SNAPSHOT = (
     b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    # Page after page is read by an index: without statistics PostgreSQL would sort for each.
+    # Pages are read through an index; without statistics, PostgreSQL would sort for each of them.
     b"SET LOCAL enable_sort = off",
 )
 
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 class _Runner(Protocol):
-    """What runs statements: the pool, or an open transaction."""
+    """Runs statements: the pool, or an open transaction."""
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]: ...
 
@@ -47,7 +47,7 @@ class _Runner(Protocol):
 
 
 class UserScope:
-    """The only way to owned rows: it runs statements whose ownership was checked, for one user.
+    """The only access to owned rows: it runs statements whose ownership was checked, for one user.
 
     It supplies `user_id` itself; a caller that passes another gets a `TypeError`.
     """
@@ -92,10 +92,10 @@ class UserScope:
 
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator["UserScope"]:
-        """A scope of the same user whose statements stand or fall together.
+        """A scope of the same user whose statements are all committed or all rolled back.
 
-        `timeout`, in seconds, bounds them all; by default that of one statement does. Inside of
-        another transaction it is a part of that one, which can fail by itself.
+        `timeout`, in seconds, bounds them all; by default, the limit of one statement applies. Inside
+        another transaction, it is a part of that one, which can fail separately.
         """
         async with self._runner.transaction(timeout) as transaction:
             yield UserScope(transaction, self.user_id)
@@ -149,7 +149,7 @@ class AcrossUsers:
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator["AcrossUsers"]:
-        """A scope of the same kind whose statements stand or fall together, as above."""
+        """A scope of the same kind whose statements are committed or rolled back together."""
         async with self._runner.transaction(timeout) as transaction:
             yield AcrossUsers(transaction)
 

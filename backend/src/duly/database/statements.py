@@ -1,65 +1,31 @@
-"""Statements are compiled to SQL once, and proven to stay with one owner while they are.
+"""Statements, each compiled to SQL once: those of one owner are checked, others say so by type."""
 
-Every occurrence of an owned table in a statement, under whatever alias and at whatever depth,
-must be tied to `USER_ID`: by a conjunct `owner = :user_id` of the WHERE or the JOIN that filters
-its rows, or, in an INSERT, by the value given to its owner column. The proof looks at what the
-compiler renders, not at the tree it is given, so nothing that reaches the SQL can slip past it;
-only what `sqlalchemy.ext.compiler` registers could, and nothing here may import that.
-It refuses more than it must: what it can't see through, such as raw SQL, does not compile.
-"""
-
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Alias, Column, Delete, Insert, Select, Table, Update, Uuid, bindparam
-from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
-from sqlalchemy.dialects.postgresql.psycopg import (
-    PGCompiler_psycopg,
-    PGDialect_psycopg,
-    PGIdentifierPreparer_psycopg,
-)
-from sqlalchemy.sql import elements, operators
-from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement, Grouping
-from sqlalchemy.sql.selectable import FromClauseAlias, Join, SelectBase
-from sqlmodel import SQLModel
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.elements import ClauseElement
 
-from duly.models.base import owner_column, shared_access
+from duly.database.ownership import USER_ID, UnscopedStatement, compile_owned
 
-USER_ID: BindParameter[Any] = bindparam("user_id", type_=Uuid())
-"""The owner of all that a statement touches. Only `UserScope` gives it a value."""
-
-# What an operator may look like, so that raw SQL can't come in as one.
-_OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
-
-# Functions of their arguments alone. Others, such as query_to_xml, read what a text names.
-_FUNCTION = re.compile(
-    "array_agg|array_position|array_remove|cardinality|char_length|clock_timestamp|coalesce|"
-    "count|date_trunc|greatest|json_agg|"
-    "jsonb_build_object|least|lower|max|min|now|row_number|sum|timezone|to_char|"
-    "unnest|upper"
-)
-
-# Types that may be named in SQL: others could bring SQL of their own.
-_TYPE = re.compile(
-    r"(BIGINT|BOOLEAN|BYTEA|DATE|INTEGER|INTERVAL|JSONB?|NUMERIC|SMALLINT|TEXT|"
-    r"TIMESTAMP WITH(OUT)? TIME ZONE|TSQUERY|TSVECTOR|UUID|VARCHAR)"
-    r"""(\(\d+(, \d+)?\))?(\[\])?( COLLATE "C")?"""
-)
-
-Occurrence = Table | Alias
-
-
-class UnscopedStatement(Exception):
-    """The statement could reach rows of more than one owner, or can't be shown not to."""
+__all__ = [
+    "USER_ID",
+    "CrossUserStatement",
+    "OwnedStatement",
+    "Statement",
+    "UnscopedStatement",
+    "across_users",
+    "owned",
+    "owned_change",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL as psycopg takes it, with the values of the parameters that callers do not give.
+    """SQL for psycopg, with the values of the parameters that callers do not supply.
 
-    `is_change` says that it advances its user's revision if it returns any row.
+    `is_change`: whether the statement advances its user's revision if it returns any row.
     """
 
     sql: bytes
@@ -68,24 +34,24 @@ class Statement:
 
 
 class OwnedStatement(Statement):
-    """A statement proven to touch the rows of `USER_ID` only."""
+    """A statement that was shown to touch the rows of `USER_ID` only."""
 
     __slots__ = ()
 
 
 class CrossUserStatement(Statement):
-    """A statement that was not proven: it may touch rows of any user."""
+    """A statement that was not checked: it may touch rows of any user."""
 
     __slots__ = ()
 
 
 def owned(statement: ClauseElement) -> OwnedStatement:
-    """Compile a statement that stays with one owner. Raises `UnscopedStatement` otherwise."""
+    """Compile a statement over the rows of one owner. Raise `UnscopedStatement` for any other."""
     return _owned(statement, is_change=False)
 
 
 def owned_change(statement: ClauseElement) -> OwnedStatement:
-    """Compile one that also advances its user's revision if it returns a row: streams are woken."""
+    """Compile a statement as above that advances its user's revision if it returns a row."""
     return _owned(statement, is_change=True)
 
 
@@ -96,18 +62,16 @@ def across_users(statement: ClauseElement) -> CrossUserStatement:
 
 
 def _owned(statement: ClauseElement, *, is_change: bool) -> OwnedStatement:
-    if not isinstance(statement, (SelectBase, Insert, Update, Delete)):
-        raise UnscopedStatement(f"{type(statement).__name__} is not a statement over rows")
-    compiled: Any = statement.compile(dialect=_OWNED_DIALECT)
+    compiled = compile_owned(statement)
     if compiled.advances_revision != is_change:
         raise TypeError(
-            "use owned_change() for what advances a user's revision, and only for that"
+            "use owned_change() for statements that advance a user's revision, and for no others"
         )
     return OwnedStatement(compiled.string.encode(), _constants(compiled), is_change)
 
 
 def _constants(compiled: Any) -> Mapping[str, Any]:
-    """Return the values of the parameters that callers do not give."""
+    """Return the values of the parameters that callers do not supply."""
     if compiled.post_compile_params or compiled.literal_execute_params:
         raise TypeError("a compiled statement has a fixed shape: use = ANY(:array), not IN")
     return {
@@ -115,252 +79,3 @@ def _constants(compiled: Any) -> Mapping[str, Any]:
         for bind in compiled.bind_names
         if not bind.required and bind.key != USER_ID.key
     }
-
-
-@dataclass(slots=True)
-class _Level:
-    """One SELECT, UPDATE or DELETE: the owned tables it renders and what filters their rows."""
-
-    occurrences: list[Occurrence] = field(default_factory=list)
-    reads_shared: bool = False
-    guards: list[tuple[frozenset[Any], list[ColumnElement[Any]]]] = field(default_factory=list)
-
-
-class _ProvingCompiler(PGCompiler_psycopg):
-    """PostgreSQL's compiler, which follows each owned table it renders to the owner it names."""
-
-    _levels: list[_Level]
-    advances_revision = False
-
-    def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
-        return self._proven(super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw)
-
-    def visit_update(self, update_stmt: Update, *args: Any, **kw: Any) -> str:
-        values: Any = update_stmt._values
-        if not values:
-            raise UnscopedStatement(
-                "UPDATE must say what it sets: it would set all, the owner too"
-            )
-        self._refuse_new_owner(update_stmt.table, values)
-        columns = _plain(update_stmt.table).c
-        self.advances_revision |= any(
-            columns[getattr(key, "key", key)].info.get("revision") for key in values
-        )
-        return self._proven(super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw)
-
-    def visit_delete(self, delete_stmt: Delete, *args: Any, **kw: Any) -> str:
-        return self._proven(super().visit_delete, delete_stmt, _where_of(delete_stmt), *args, **kw)
-
-    def visit_insert(self, insert_stmt: Insert, *args: Any, **kw: Any) -> str:
-        owner = _owner_of(insert_stmt.table)
-        if owner is not None and not all(map(_is_user_id, _values_given(insert_stmt, owner))):
-            raise UnscopedStatement(f"INSERT must give {owner} = :user_id")
-        if owner is None:
-            _require_access(insert_stmt.table, "INSERT")
-        return self._proven(super().visit_insert, insert_stmt, [], *args, **kw)
-
-    def visit_on_conflict_do_update(self, on_conflict: Any, **kw: Any) -> str:
-        statement: Any = self.stack[-1]["selectable"]
-        owner = _owner_of(statement.table)
-        target = on_conflict.inferred_target_elements or ()
-        if owner is None:
-            _require_access(statement.table, "UPDATE")
-        elif not any(owner.name in _names(column) for column in target):
-            raise UnscopedStatement(f"ON CONFLICT must name {owner}")
-        self._refuse_new_owner(statement.table, dict(on_conflict.update_values_to_set))
-        return str(super().visit_on_conflict_do_update(on_conflict, **kw))
-
-    def visit_table(self, table: Any, *args: Any, **kw: Any) -> str:
-        if kw.get("asfrom") and _owner_of(table) is None:
-            _require_access(table, "UPDATE" if kw.get("iscrud") else "SELECT")
-            self._levels[-1].reads_shared = True
-        elif kw.get("asfrom"):
-            alias: Any = kw.get("enclosing_alias")
-            is_aliased = alias is not None and alias.element is table
-            self._levels[-1].occurrences.append(alias if is_aliased else table)
-        return str(super().visit_table(table, *args, **kw))
-
-    def visit_alias(self, alias: Any, *args: Any, **kw: Any) -> str:
-        if isinstance(alias.element, FromClauseAlias):
-            raise UnscopedStatement(f"{alias.name} is an alias of an alias: name the table")
-        return str(super().visit_alias(alias, *args, **kw))
-
-    def visit_join(self, join: Join, *args: Any, **kw: Any) -> str:
-        # ON filters both sides of an inner join, the right of a left join, none of a full one.
-        if not join.full:
-            filtered = _tables_in(join.right)
-            if not join.isouter:
-                filtered |= _tables_in(join.left)
-            self._levels[-1].guards.append((filtered, list(_conjuncts(join.onclause))))
-        return str(super().visit_join(join, *args, **kw))
-
-    def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
-        if column.is_literal and column.name != "*":
-            raise UnscopedStatement("raw SQL can't be proven")
-        return str(super().visit_column(column, *args, **kw))
-
-    def visit_custom_op_binary(self, element: Any, operator: Any, **kw: Any) -> str:
-        if not _OPERATOR.fullmatch(operator.opstring):
-            raise UnscopedStatement("raw SQL can't be proven")
-        return str(super().visit_custom_op_binary(element, operator, **kw))
-
-    def visit_function(self, func: Any, *args: Any, **kw: Any) -> str:
-        if func.packagenames or not _FUNCTION.fullmatch(func.name):
-            raise UnscopedStatement(f"{func.name}() is not known to read no table: see _FUNCTION")
-        return str(super().visit_function(func, *args, **kw))
-
-    def visit_cte(self, cte: Any, *args: Any, **kw: Any) -> Any:
-        # Where a CTE of such a name is out of scope, the name means the table.
-        if cte.name in SQLModel.metadata.tables or cte.name.startswith("pg_"):
-            raise UnscopedStatement(f"a CTE can't be named {cte.name}, as a table is")
-        return super().visit_cte(cte, *args, **kw)
-
-    def _refuse_raw_sql(self, *_: Any, **__: Any) -> str:
-        raise UnscopedStatement("raw SQL can't be proven")
-
-    visit_textclause = visit_textual_select = visit_tstring = _refuse_raw_sql
-    visit_custom_op_unary_operator = visit_custom_op_unary_modifier = _refuse_raw_sql
-    visit_extract = visit_sequence = get_statement_hint_text = _refuse_raw_sql
-
-    def _refuse_new_owner(self, table: Any, values: Mapping[Any, Any]) -> None:
-        owner = _owner_of(table)
-        if owner is not None and any(owner.name in _names(key) for key in values):
-            raise UnscopedStatement(f"{owner} can't be changed")
-
-    def _proven(
-        self, visit: Any, statement: Any, where: list[ColumnElement[Any]], *args: Any, **kw: Any
-    ) -> str:
-        """Render one level with `visit`, then ask of each owned table in it who filters it."""
-        if not hasattr(self, "_levels"):
-            self._levels = []
-        self._levels.append(_Level())
-        sql = visit(statement, *args, **kw)
-        level = self._levels.pop()
-        if level.reads_shared and getattr(statement, "_for_update_arg", None) is not None:
-            raise UnscopedStatement("rows that all users read can't be locked")
-        for occurrence in level.occurrences:
-            conjuncts = [*where]
-            for tables, conditions in level.guards:
-                if occurrence in tables:
-                    conjuncts += conditions
-            if not any(_ties_to_user(conjunct, occurrence) for conjunct in conjuncts):
-                raise UnscopedStatement(f"{occurrence.name} must be tied to :user_id")
-        return str(sql)
-
-
-class _Types(PGTypeCompiler):
-    def process(self, type_: Any, **kw: Any) -> str:
-        named = str(super().process(type_, **kw))
-        if not _TYPE.fullmatch(named):
-            raise UnscopedStatement(f"{type(type_).__name__} is not known to be a type: see _TYPE")
-        return named
-
-
-class _Identifiers(PGIdentifierPreparer_psycopg):
-    def quote(self, ident: str, *_: Any) -> str:
-        return str(super().quote(str(ident)))  # not quoted_name, which may forbid to quote it
-
-
-class _OwnedDialect(PGDialect_psycopg):
-    statement_compiler = _ProvingCompiler
-    preparer = _Identifiers
-    type_compiler_cls = _Types
-    supports_statement_cache = False
-
-
-_OWNED_DIALECT = _OwnedDialect()
-
-
-def _owner_of(table: Any) -> Column[Any] | None:
-    """The owner column of a table as the models declare it; a table of any other kind is refused."""
-    if SQLModel.metadata.tables.get(getattr(table, "key", "")) is not _plain(table):
-        raise UnscopedStatement(f"{table} is not a table of the models")
-    return owner_column(_plain(table))
-
-
-def _require_access(table: Any, access: str) -> None:
-    """Refuse a table without an owner, unless its model allows this access to owned statements."""
-    if shared_access(_plain(table)) != access:
-        raise UnscopedStatement(f"{table} has no owner, and its model does not allow {access}")
-
-
-def _plain(table: Any) -> Any:
-    return table._deannotate()
-
-
-def _where_of(statement: Any) -> list[ColumnElement[Any]]:
-    return [
-        conjunct for condition in statement._where_criteria for conjunct in _conjuncts(condition)
-    ]
-
-
-def _conjuncts(condition: Any) -> Iterator[ColumnElement[Any]]:
-    """The conditions that must all hold for `condition` to hold."""
-    if isinstance(condition, Grouping):
-        yield from _conjuncts(condition.element)
-    elif (
-        isinstance(condition, elements.BooleanClauseList) and condition.operator is operators.and_
-    ):
-        for clause in condition.clauses:
-            yield from _conjuncts(clause)
-    elif condition is not None:
-        yield condition
-
-
-def _ties_to_user(condition: ColumnElement[Any], occurrence: Occurrence) -> bool:
-    if not (
-        isinstance(condition, elements.BinaryExpression) and condition.operator is operators.eq
-    ):
-        return False
-    left, right = condition.left, condition.right
-    return (_is_owner(left, occurrence) and _is_user_id(right)) or (
-        _is_owner(right, occurrence) and _is_user_id(left)
-    )
-
-
-def _is_owner(column: Any, occurrence: Occurrence) -> bool:
-    if not isinstance(column, elements.ColumnClause) or column.table is None:
-        return False
-    table = _plain(column.table)
-    if table is not _plain(occurrence):
-        return False
-    source = table if isinstance(table, Table) else table.element
-    owner = _owner_of(source)
-    return owner is not None and column.name == owner.name
-
-
-def _is_user_id(value: Any) -> bool:
-    if isinstance(value, (elements.Label, Grouping)):
-        value = value.element
-    return (
-        isinstance(value, BindParameter)
-        and value.key == USER_ID.key
-        and not value.type._has_bind_expression
-    )
-
-
-def _names(key: Any) -> tuple[str, ...]:
-    """What the column is called that a key of VALUES or SET, or of a conflict, stands for."""
-    if isinstance(key, str):
-        return (key,)
-    if isinstance(key, elements.ColumnClause):
-        return (key.key, key.name)
-    raise UnscopedStatement(f"{key} is neither a column nor the name of one")
-
-
-def _values_given(insert: Insert, owner: Column[Any]) -> Iterator[Any]:
-    """What each row that `insert` makes gets as its owner."""
-    if isinstance(insert.select, Select):
-        names, columns = insert._select_names or (), insert.select.selected_columns
-        pairs: Any = zip(names, columns, strict=False)
-        yield from [column for name, column in pairs if name == owner.name] or [None]
-        return
-    for row in [row for group in insert._multi_values for row in group] or [insert._values or {}]:
-        pairs = row.items() if isinstance(row, Mapping) else ()
-        yield from [value for key, value in pairs if owner.name in _names(key)] or [None]
-
-
-def _tables_in(clause: Any) -> frozenset[Any]:
-    if isinstance(clause, Join):
-        return _tables_in(clause.left) | _tables_in(clause.right)
-    return frozenset([clause])

@@ -14,7 +14,7 @@ SQLModel.metadata.naming_convention = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
 
-# Marks the column that names a row's owner; `database.statements` demands a predicate on it.
+# Marks the column that names a row's owner; `database.ownership` requires a predicate on it.
 OWNER = {"owner": True}
 
 # Mark a table without an owner, and say what an owned statement may do to it. Without a mark, owned
@@ -22,7 +22,7 @@ OWNER = {"owner": True}
 READABLE_BY_ALL = {"owned_statements_may": "SELECT"}
 APPENDABLE_BY_ALL = {"owned_statements_may": "INSERT"}
 
-# Marks the column that counts a user's changes; `database.scope` tells of those that advance it.
+# Marks the column that counts a user's changes; `database.scope` reports each advance of it.
 REVISION = {"revision": True}
 
 

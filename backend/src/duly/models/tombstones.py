@@ -9,7 +9,7 @@ from duly.models.base import Owned, timestamp_field
 
 
 class Tombstone(Owned, table=True):
-    """The deletion of the resource `id` of the type `noun`, at its user's `revision`."""
+    """The deletion of the resource `id` of the type `type`, at its user's `revision`."""
 
     __tablename__ = "tombstones"
     __table_args__ = (
@@ -17,6 +17,6 @@ class Tombstone(Owned, table=True):
         Index(None, "created_at"),
     )
 
-    noun: str = Field(primary_key=True, sa_type=Text)
+    type: str = Field(primary_key=True, sa_type=Text)
     revision: int = Field(sa_type=BigInteger)
     created_at: datetime = timestamp_field()

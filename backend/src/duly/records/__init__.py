@@ -1,1 +1,1 @@
-"""What every owned resource can do, written once; `services` adds the rules of each type."""
+"""The operations of every owned resource; `services` adds the rules of each type."""

@@ -171,11 +171,11 @@ def erasing(kind: ResourceType) -> Change:
         .cte("gone")
     )
     insert = postgresql.insert(_tombstones).from_select(
-        ["user_id", "id", "noun", "revision"],
+        ["user_id", "id", "type", "revision"],
         select(USER_ID, gone.c.id, literal(kind.name, Text()), gone.c.revision),
     )
     statement = insert.on_conflict_do_update(
-        index_elements=["user_id", "id", "noun"],
+        index_elements=["user_id", "id", "type"],
         set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
     ).returning(_tombstones.c.id)
     return Change(

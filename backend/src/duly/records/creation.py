@@ -97,6 +97,6 @@ def _lookup(kind: ResourceType) -> OwnedStatement:
 
 
 def _hash_of(body: RequestBody) -> bytes:
-    """What tells the same create from another one under the same id."""
+    """The digest that distinguishes a repeated create from another one with the same id."""
     # Without defaults: a field that is added one day must not make this another create.
     return sha256(encode(body.model_dump(exclude={"id"}, exclude_defaults=True))).digest()

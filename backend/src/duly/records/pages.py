@@ -158,7 +158,7 @@ def _tag(scope: UserScope, kind: ResourceType, query: ListQuery, state: int) -> 
 
 
 def _shape(kind: ResourceType, query: ListQuery) -> list[Any]:
-    """What must be the same from page to page for a cursor to make sense."""
+    """The parameters that must stay the same from page to page for a cursor to be valid."""
     return [kind.name, *query.model_dump(mode="json", exclude=_OF_ONE_PAGE).values()]
 
 

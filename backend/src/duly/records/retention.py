@@ -1,4 +1,4 @@
-"""Deletion for good of what was deleted long ago: the trash, and the records of deletions."""
+"""Permanent deletion of old trash, and of old records of deletions."""
 
 from datetime import timedelta
 from typing import Any

@@ -63,12 +63,12 @@ def _of_tombstones(kinds: Sequence[ResourceType]) -> Select[Any]:
     is_reported = _tombstones.c.revision > _BEGUN
     gone = [
         or_(
-            _tombstones.c.noun != kind.name,
+            _tombstones.c.type != kind.name,
             ~exists().where(kind.table.c.user_id == USER_ID, kind.table.c.id == _tombstones.c.id),
         )
         for kind in kinds
     ]
-    return _since(_tombstones, _tombstones.c.noun, data).where(is_reported, *gone)
+    return _since(_tombstones, _tombstones.c.type, data).where(is_reported, *gone)
 
 
 def _since(table: Table, name: ColumnElement[Any], data: ColumnElement[Any]) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""What a resource type is: its table, what responses show, and the fields that clients may set."""
+"""Resource types: the table, the columns of responses, and the fields that clients may set."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

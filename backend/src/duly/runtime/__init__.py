@@ -1,1 +1,1 @@
-"""What runs beside requests: the context, streams, password threads, limits, housekeeping."""
+"""The parts that run beside requests: context, streams, password threads, limits, maintenance."""

@@ -23,6 +23,6 @@ async def forever(name: str, work: Callable[[], Awaitable[None]], pause: float) 
         except (ServiceUnavailable, psycopg.Error, OSError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             log.warning("background.postponed", work=name, reason=reason)
-        except Exception:  # noqa: BLE001  # a defect in one round is no reason to have no other
+        except Exception:  # noqa: BLE001  # one failed round must not end the others
             log.exception("background.failed", work=name)
         await asyncio.sleep(pause)

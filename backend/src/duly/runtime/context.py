@@ -1,4 +1,4 @@
-"""What one running application holds, handed to the services that need it."""
+"""The parts of one running application that services need."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ _USER_TERMS = Terms(
     rest=4,
     longest_rest=3,
 )
-"""What one user may have of a worker. Credit for half a second, since a database may be far away."""
+"""One user's share of a worker. Half a second of credit, since a database may be far away."""
 
 _LARGE_TERMS = replace(_USER_TERMS, at_once=1)
 """Large bodies of one user are handled one after the other: they wait for one row anyway."""
@@ -50,7 +50,7 @@ _STRANGER_TERMS = Terms(
     longest_rest=0.01,
     rests_alone=True,
 )
-"""What one address may have of errors and responses to strangers: 50, then 20 a second, and up to
+"""One address's share of errors and responses without a user: 50, then 20 a second, and up to
 100 a second while others are active. Each counts as 10 ms."""
 
 
@@ -64,7 +64,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is signed in, by which session, and until when (Unix seconds)."""
+    """The signed-in user, the session, and the time at which its token expires (Unix seconds)."""
 
     scope: UserScope
     session_id: UUID

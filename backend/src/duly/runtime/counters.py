@@ -61,26 +61,26 @@ class MemoryStorage(Storage):
         return count + amount
 
     async def get(self, key: str) -> int:
-        """The count, 0 where there is none."""
+        """The count; 0 for an unknown key."""
         count, until = self._counters.get(key, (0, 0.0))
         return count if until > time.monotonic() else 0
 
     async def get_expiry(self, key: str) -> float:
-        """When the counter lapses, by `time.monotonic`."""
+        """When the counter expires, by `time.monotonic`."""
         return self._counters.get(key, (0, time.monotonic()))[1]
 
     async def check(self) -> bool:
-        """Memory is always there."""
+        """Memory is always available."""
         return True
 
     async def reset(self) -> int | None:
-        """Forget all counters; gives how many there were."""
+        """Delete all counters and return how many there were."""
         count = len(self._counters)
         self._counters.clear()
         return count
 
     async def clear(self, key: str) -> None:
-        """Forget one counter."""
+        """Delete one counter."""
         self._counters.pop(key, None)
 
 
@@ -90,7 +90,7 @@ class _Redis(RedisStorage):
     STORAGE_SCHEME = ["duly+redis"]  # noqa: RUF012  # as the base class declares it
 
     async def get_expiry(self, key: str) -> float:
-        """When the counter lapses, by `time.monotonic`."""
+        """When the counter expires, by `time.monotonic`."""
         seconds_left = await super().get_expiry(key) - time.time()
         return time.monotonic() + seconds_left
 
@@ -143,11 +143,11 @@ class SharedStorage(Storage):
         return int(await self._call("incr", key, expiry, amount))
 
     async def get(self, key: str) -> int:
-        """The count, 0 if there is none."""
+        """The count; 0 for an unknown key."""
         return int(await self._call("get", key))
 
     async def get_expiry(self, key: str) -> float:
-        """When the counter lapses, by `time.monotonic`."""
+        """When the counter expires, by `time.monotonic`."""
         return float(await self._call("get_expiry", key))
 
     async def reset(self) -> int | None:
@@ -155,7 +155,7 @@ class SharedStorage(Storage):
         return int(await self._call("reset") or 0)
 
     async def clear(self, key: str) -> None:
-        """Forget one counter."""
+        """Delete one counter."""
         await self._call("clear", key)
 
     async def _call(self, method: str, *arguments: Any) -> Any:

@@ -37,10 +37,10 @@ async def follow(
     """
 
     def encode_step(step: sync.Step) -> bytes:
-        token = sync.seal(context.keyring, caller.scope, step.position)
+        token = sync.sign_position(context.keyring, caller.scope, step.position)
         return encode(Event("change", token, step.change))
 
-    yield encode(Event("ready", sync.seal(context.keyring, caller.scope, position), {}))
+    yield encode(Event("ready", sync.sign_position(context.keyring, caller.scope, position), {}))
     limit = feeds.FIRST_LIMIT
     while await _goes_on(context, caller):
         needed = subscription.generation

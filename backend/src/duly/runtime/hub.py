@@ -164,9 +164,9 @@ class Hub:
         await asyncio.sleep(_DEAF_PAUSE)
 
     async def _hear(self, connection: AsyncConnection[Any], database: AcrossUsers) -> bool:
-        """Listen for a while; tells whether what we announced ourselves was heard.
+        """Listen for a while, and return whether this worker's own notification arrived.
 
-        Behind a transaction pooler it never is, and on a line that is dead no more.
+        It does not arrive behind a transaction pooler, or on a broken connection.
         """
         probe = _PROBE + uuid4().hex
         began = time.monotonic()
@@ -180,7 +180,7 @@ class Hub:
                 is_heard = True
                 if not self._is_listening:
                     self._is_listening = True
-                    self._wake_all()  # what was announced before can't have been heard
+                    self._wake_all()  # earlier notifications were not received
             if not is_heard and time.monotonic() >= began + _PROBE_TIMEOUT:
                 return False
         return True

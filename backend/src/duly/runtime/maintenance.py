@@ -86,10 +86,10 @@ async def keep_house(pool: Pool) -> None:
 
 
 async def sweep(across_users: AcrossUsers) -> dict[str, int]:
-    """Delete what has expired, unless another worker is at it; gives how many rows of what."""
+    """Delete expired rows, unless another worker is doing so. Return how many of each kind."""
     swept: dict[str, int] = {}
     for name, statement in _SWEEPS.items():
-        # Each by itself: locks that are held from one to the next would be in nobody's order.
+        # In separate transactions: locks kept from one to the next would break the lock order.
         async with across_users.transaction(timeout=_TIMEOUT) as locked:
             lock = await locked.one(_TRY_LOCK)
             if lock is None or not lock["is_mine"]:

@@ -20,7 +20,7 @@ _Count = tuple[RateLimitItem, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left of a budget. `window` and `reset` are in seconds."""
+    """The remaining budget of a limit. `window` and `reset` are in seconds."""
 
     limit: int
     window: int
@@ -61,7 +61,7 @@ class Throttle:
         await self._storage.close()
 
     async def spend_request(self, user_id: str) -> Budget | None:
-        """Count a request of a signed-in user; tells what is left, or None without a limit."""
+        """Count a request of a signed-in user. Return the remaining budget, or None without a limit."""
         if self._request is None:
             return None
         granted = await self._ask("hit", self._request, "request", user_id)

@@ -161,7 +161,7 @@ Instant = Annotated[datetime, Field(examples=["2026-01-31T09:30:00.000000Z"])]
 
 
 class ResourceRead(ResponseBody):
-    """What every resource has."""
+    """The fields of every resource."""
 
     id: Id
     user_id: Id

@@ -49,7 +49,7 @@ class Update(_Existing[Type], Generic[Type, Body]):
 
 
 class DeleteOptions(RequestBody):
-    """What the query of a deletion can hold."""
+    """The query of a deletion."""
 
     permanent: StrictBool = False
 

@@ -21,7 +21,7 @@ class Page(ResponseBody, Generic[Item]):
 
 
 class ListQuery(RequestBody):
-    """What the query of every list can hold. Each resource type declares its own `sort`."""
+    """The query of every list. Each resource type declares its own `sort`."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="Items per page."), IN_DIGITS] = 20
     cursor: Annotated[

@@ -131,10 +131,10 @@ class Export:
 
 @asynccontextmanager
 async def prepared(context: Context, caller: Caller, gone: asyncio.Event) -> AsyncIterator[Export]:
-    """Read everything of the caller; the block may send it. Reading stops when `gone` is set.
+    """Read all data of the caller, for the block to send. Reading stops when `gone` is set.
 
     Raises `RateLimited` while another export of the caller runs, `Unauthenticated` if the account
-    is deleted or the session has ended, and `ServiceUnavailable` if it can't be read in time.
+    is deleted or the session has ended, and `ServiceUnavailable` if it cannot be read in time.
     """
     async with _leased(caller.scope) as lease:
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as file:

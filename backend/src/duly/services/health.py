@@ -9,5 +9,5 @@ _PING = across_users(select(literal(1).label("one")))
 
 
 async def check(context: Context) -> None:
-    """Ask the database for an answer. Raises `ServiceUnavailable`."""
+    """Check that the database responds. Raises `ServiceUnavailable`."""
     await context.across_users.one(_PING)

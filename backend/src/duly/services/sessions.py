@@ -1,4 +1,4 @@
-"""Sessions: opened at sign-in, renewed by refresh tokens, ended one by one or all at once."""
+"""Sessions: opened at sign-in, and ended one by one or all at once."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,22 +8,16 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    DateTime,
     Integer,
     Interval,
     LargeBinary,
     Select,
     Text,
     Uuid,
-    and_,
-    any_,
     bindparam,
-    case,
     delete,
     func,
     insert,
-    not_,
-    or_,
     select,
     true,
     update,
@@ -31,22 +25,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from duly.core.config import MAX_ACCESS_TOKEN_MINUTES
-from duly.core.errors import NotFound, RateLimited, Unauthenticated
-from duly.core.logging import bind_user, log
-from duly.core.tokens import InvalidToken, RefreshToken
+from duly.core.errors import NotFound, Unauthenticated
+from duly.core.logging import log
+from duly.core.tokens import RefreshToken
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import RevokedSession, Session, User
-from duly.models.sessions import MAX_SPENT
 from duly.models.users import MAX_KNOWN_ADDRESSES
 from duly.runtime.context import Caller, Client, Context
-from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
-
-REPLAY_WINDOW = timedelta(seconds=10)
-"""How long a used refresh token still gets the successor that it got before."""
 
 REVOCATION_LIFETIME = timedelta(minutes=MAX_ACCESS_TOKEN_MINUTES + 1)
 """How long an ended session is listed as revoked: longer than any access token lives.
@@ -57,15 +46,13 @@ end of its session.
 """
 
 _MAX_USER_AGENT = 255
-_REFUSED = "The refresh token is invalid, expired or already used."
 
 _sessions = table_of(Session)
 _users = table_of(User)
 _revoked = table_of(RevokedSession)
 
-_LIFETIME = bindparam("lifetime", type_=Interval())
-_SESSION_ID = bindparam("session_id", type_=Uuid())
-_PRESENTED = bindparam("presented", type_=LargeBinary())
+LIFETIME = bindparam("lifetime", type_=Interval())
+SESSION_ID = bindparam("session_id", type_=Uuid())
 _ADDRESS = bindparam("address", type_=LargeBinary())
 
 # Locks the account, so that its sessions are counted by one sign-in at a time. No row matches if
@@ -96,7 +83,7 @@ def _revoking(ended: Select[Any]) -> Any:
     )
 
 
-def _ending(which: ColumnElement[bool]) -> OwnedStatement:
+def ending(which: ColumnElement[bool]) -> OwnedStatement:
     """End sessions and list them as revoked, in one statement."""
     ended = (
         delete(_sessions)
@@ -117,10 +104,10 @@ def _opening() -> OwnedStatement:
         insert(_sessions)
         .values(
             user_id=USER_ID,
-            id=_SESSION_ID,
+            id=SESSION_ID,
             refresh_hash=bindparam("refresh_hash", type_=LargeBinary()),
             user_agent=bindparam("user_agent", type_=Text()),
-            expires_at=func.now() + _LIFETIME,
+            expires_at=func.now() + LIFETIME,
         )
         .returning(_sessions.c.id)
         .cte("opened")
@@ -145,69 +132,9 @@ def _opening() -> OwnedStatement:
 
 _OPEN = _opening()
 
-_window = bindparam("replay_window", type_=Interval())
-_is_current = _sessions.c.refresh_hash == _PRESENTED
-
-# Where the token presented is among the spent ones, and its successor.
-_position = func.array_position(_sessions.c.spent_hashes, _PRESENTED, type_=Integer())
-_chain = _sessions.c.spent_hashes + array([_sessions.c.refresh_hash])
-_successor = _chain[_position + 1]
-_is_recent = _sessions.c.spent_at[_position] > func.now() - _window
-
-# How many of the oldest spent tokens have left the window; by now(), which is one time in all of
-# the statement.
-_times = func.unnest(_sessions.c.spent_at).column_valued("spent")
-_lapsed = select(func.count(_times)).where(_times <= func.now() - _window).scalar_subquery()
-_first_kept = _lapsed + 1
-_clock = func.clock_timestamp(type_=DateTime(timezone=True))
-_is_rotated = and_(
-    _is_current, func.cardinality(_sessions.c.spent_hashes, type_=Integer()) - _lapsed < MAX_SPENT
-)
-_ROTATE = owned(
-    update(_sessions)
-    .where(
-        _sessions.c.user_id == USER_ID,
-        _sessions.c.id == _SESSION_ID,
-        _sessions.c.expires_at > func.now(),
-        or_(
-            _is_current,
-            and_(
-                _is_recent,
-                _successor == any_(bindparam("successors", type_=ARRAY(LargeBinary()))),
-            ),
-        ),
-        _users.c.id == USER_ID,
-        _users.c.disabled_at.is_(None),
-    )
-    .values(
-        refresh_hash=case(
-            (_is_rotated, bindparam("successor", type_=LargeBinary())),
-            else_=_sessions.c.refresh_hash,
-        ),
-        spent_hashes=case(
-            (_is_rotated, _sessions.c.spent_hashes[_first_kept:MAX_SPENT] + array([_PRESENTED])),
-            else_=_sessions.c.spent_hashes,
-        ),
-        spent_at=case(
-            (_is_rotated, _sessions.c.spent_at[_first_kept:MAX_SPENT] + array([_clock])),
-            else_=_sessions.c.spent_at,
-        ),
-        last_used_at=func.now(),
-        expires_at=func.now() + _LIFETIME,
-    )
-    .returning(_successor.label("_successor_hash"), *PROFILE)
-)
-
-_END_ONE = _ending(_sessions.c.id == _SESSION_ID)
-_END_REUSED = _ending(
-    and_(
-        _sessions.c.id == _SESSION_ID,
-        _sessions.c.refresh_hash != _PRESENTED,
-        func.coalesce(not_(_is_recent), true()),
-    )
-)
-_END_OTHERS = _ending(_sessions.c.id != _SESSION_ID)
-_END_ALL = _ending(true())
+_END_ONE = ending(_sessions.c.id == SESSION_ID)
+_END_OTHERS = ending(_sessions.c.id != SESSION_ID)
+_END_ALL = ending(true())
 
 
 async def open_session(
@@ -249,46 +176,7 @@ class Opened:
         if self._ended:
             self._context.revocations.add(self._ended)
             log.info("session.oldest_ended", count=len(self._ended))
-        return _response(self._context, self._refresh, self._user)
-
-
-async def refresh_session(context: Context, token: str) -> dict[str, Any]:
-    """Exchange a refresh token; each works once.
-
-    Within `REPLAY_WINDOW` of its exchange, a token gets the same successor again, however often
-    that one was exchanged itself; a later replay ends the session. Raise `Unauthenticated`, and
-    `RateLimited` for more than `MAX_SPENT` exchanges in one window.
-    """
-    try:
-        presented = context.keyring.read_refresh(token)
-    except InvalidToken:
-        raise Unauthenticated(_REFUSED) from None
-    bind_user(presented.user_id)
-    await context.throttle.spend_refresh(str(presented.session_id))
-    successors = {token.digest: token for token in context.keyring.successors(presented)}
-    scope = UserScope(context.pool, presented.user_id)
-    this: dict[str, Any] = {
-        "session_id": presented.session_id,
-        "presented": presented.digest,
-        "replay_window": REPLAY_WINDOW,
-    }
-    found = await scope.find(
-        _ROTATE,
-        **this,
-        successor=next(iter(successors)),
-        successors=list(successors),
-        lifetime=context.session_lifetime,
-    )
-    if found is None:
-        # A rejection for another reason (session expired, account disabled) is not a reuse.
-        if await _end(context, scope, _END_REUSED, **this):
-            log.warning("session.refresh_reused", session_id=str(presented.session_id))
-        raise Unauthenticated(_REFUSED)
-    successor = found.facts["successor_hash"]
-    assert found.resource is not None
-    if successor is None:
-        raise RateLimited(int(REPLAY_WINDOW.total_seconds()))
-    return _response(context, successors[successor], found.resource)
+        return session_response(self._context, self._refresh, self._user)
 
 
 async def end_one(context: Context, caller: Caller, session_id: UUID) -> None:
@@ -313,22 +201,24 @@ async def end_sessions(
 ) -> list[UUID]:
     """End one session, all but one, or all; every worker refuses their tokens within a second."""
     if session_id is not None:
-        return await _end(context, scope, _END_ONE, session_id=session_id)
+        return await end(context, scope, _END_ONE, session_id=session_id)
     if all_but is not None:
-        return await _end(context, scope, _END_OTHERS, session_id=all_but)
-    return await _end(context, scope, _END_ALL)
+        return await end(context, scope, _END_OTHERS, session_id=all_but)
+    return await end(context, scope, _END_ALL)
 
 
-async def _end(
+async def end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
+    """Run a statement of `ending()`, and return the ids of the sessions that it ended."""
     rows = await scope.all(statement, revocation_lifetime=REVOCATION_LIFETIME, **params)
     ended = [row["session_id"] for row in rows]
     context.revocations.add(ended)
     return ended
 
 
-def _response(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
+def session_response(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
+    """Return what a sign-in or a refresh returns: both tokens, and the user."""
     seconds = int(context.access_lifetime.total_seconds())
     return {
         "access_token": context.keyring.issue_access(refresh.user_id, refresh.session_id, seconds),

@@ -22,9 +22,9 @@ _NO_MORE = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a client has come.
+    """The state of a client's copy.
 
-    `begun` is where its first sync began, and 0 once that is over.
+    `begun` is the revision at which its full sync began, and 0 once that has ended.
     """
 
     epoch: UUID
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Some changes in their order, and where they lead."""
+    """Changes in order, and the position after them."""
 
     steps: Sequence[Step]
     position: Position
@@ -51,10 +51,10 @@ class Progress:
 
 
 async def read_changes(scope: UserScope, position: Position | None, limit: int) -> Progress:
-    """What changed after `position`, at most `limit` things; without one, all that there is.
+    """Return at most `limit` changes after `position`; without one, those of a full sync.
 
-    Raises `SyncTokenExpired` where deletions since then are forgotten, or the database was
-    restored from a backup meanwhile.
+    Raise `SyncTokenExpired` if deletions since then are no longer on record, or if the database
+    has been restored from a backup since.
     """
     rows = await scope.all(
         _PAGE,
@@ -71,7 +71,7 @@ async def read_changes(scope: UserScope, position: Position | None, limit: int) 
     changes = [row for row in rows if row["id"] is not None]
     has_more = len(changes) > limit
     steps = [Step(_change(row), _at(epoch, row["revision"], begun)) for row in changes[:limit]]
-    # A first sync is one to its end, so that the client knows when it was told everything.
+    # A full sync stays one until its end, so that the client knows when its copy is complete.
     end = (
         Position(epoch, changes[limit - 1]["revision"], begun)
         if has_more
@@ -81,21 +81,24 @@ async def read_changes(scope: UserScope, position: Position | None, limit: int) 
 
 
 async def read_position(scope: UserScope) -> Position:
-    """Where the user's history stands now."""
+    """Return the position after the user's newest change."""
     rows = await scope.all(_PAGE, after=_NO_MORE, begun=0, limit=1)
     if not rows:
         raise Unauthenticated
     return Position(rows[0]["epoch"], rows[0]["newest"], begun=0)
 
 
-def seal(keyring: Keyring, scope: UserScope, position: Position) -> str:
-    """The token of a position."""
+def sign_position(keyring: Keyring, scope: UserScope, position: Position) -> str:
+    """Return the sync token of a position."""
     content = ["sync", position.epoch, position.revision, position.begun]
     return keyring.sign_cursor(scope.user_id, content)
 
 
-def unseal(keyring: Keyring, scope: UserScope, token: str, path: str) -> Position:
-    """The position of a token. Raises `ValidationFailed`, naming `path`, for one not the user's."""
+def read_token(keyring: Keyring, scope: UserScope, token: str, path: str) -> Position:
+    """Return the position of a sync token.
+
+    Raise `ValidationFailed`, naming `path`, if the token is invalid or belongs to another user.
+    """
     try:
         kind, epoch, revision, begun = keyring.read_cursor(scope.user_id, token)
     except (InvalidToken, ValueError):

@@ -69,7 +69,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("installations", "idempotency_keys", "tombstones"):
         op.drop_table(table)
-    # What lies in the trash would come back to life: it goes.
+    # Tasks in the trash would become visible again, so they are deleted.
     op.execute("DELETE FROM tasks WHERE trashed_at IS NOT NULL")
     op.drop_index("ix_tasks_trashed_at", "tasks")
     op.drop_index("ix_tasks_user_id_revision", "tasks")

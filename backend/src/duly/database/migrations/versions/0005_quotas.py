@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", name="pk_export_leases"),
     )
     op.create_index("ix_export_leases_expires_at", "export_leases", ["expires_at"])
-    # `users` is locked by now, and every write to these tables must lock its user's row.
+    # `users` is locked already, and every write to these tables must lock its user's row.
     op.execute(
         "UPDATE users SET task_count = counted.total FROM "
         "(SELECT user_id, count(*) AS total FROM tasks GROUP BY user_id) counted "

@@ -1,0 +1,143 @@
+"""Refresh tokens: each is exchanged for the next one, and a reused one ends its session."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    Interval,
+    LargeBinary,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array
+
+from duly.core.errors import RateLimited, Unauthenticated
+from duly.core.logging import bind_user, log
+from duly.core.tokens import InvalidToken
+from duly.database.scope import UserScope
+from duly.database.statements import USER_ID, owned
+from duly.models import Session, User
+from duly.models.sessions import MAX_SPENT
+from duly.runtime.context import Context
+from duly.services.profiles import PROFILE
+from duly.services.sessions import LIFETIME, SESSION_ID, end, ending, session_response
+from duly.utils.tables import table_of
+
+REPLAY_WINDOW = timedelta(seconds=10)
+"""How long a used refresh token still gets the successor that it got before."""
+
+_REFUSED = "The refresh token is invalid, expired or already used."
+
+_sessions = table_of(Session)
+_users = table_of(User)
+_PRESENTED = bindparam("presented", type_=LargeBinary())
+_window = bindparam("replay_window", type_=Interval())
+_is_current = _sessions.c.refresh_hash == _PRESENTED
+
+# Where the token presented is among the spent ones, and its successor.
+_position = func.array_position(_sessions.c.spent_hashes, _PRESENTED, type_=Integer())
+_chain = _sessions.c.spent_hashes + array([_sessions.c.refresh_hash])
+_successor = _chain[_position + 1]
+_is_recent = _sessions.c.spent_at[_position] > func.now() - _window
+
+# How many of the oldest spent tokens have left the window; by now(), which is one time in all of
+# the statement.
+_times = func.unnest(_sessions.c.spent_at).column_valued("spent")
+_lapsed = select(func.count(_times)).where(_times <= func.now() - _window).scalar_subquery()
+_first_kept = _lapsed + 1
+_clock = func.clock_timestamp(type_=DateTime(timezone=True))
+_is_rotated = and_(
+    _is_current, func.cardinality(_sessions.c.spent_hashes, type_=Integer()) - _lapsed < MAX_SPENT
+)
+_ROTATE = owned(
+    update(_sessions)
+    .where(
+        _sessions.c.user_id == USER_ID,
+        _sessions.c.id == SESSION_ID,
+        _sessions.c.expires_at > func.now(),
+        or_(
+            _is_current,
+            and_(
+                _is_recent,
+                _successor == any_(bindparam("successors", type_=ARRAY(LargeBinary()))),
+            ),
+        ),
+        _users.c.id == USER_ID,
+        _users.c.disabled_at.is_(None),
+    )
+    .values(
+        refresh_hash=case(
+            (_is_rotated, bindparam("successor", type_=LargeBinary())),
+            else_=_sessions.c.refresh_hash,
+        ),
+        spent_hashes=case(
+            (_is_rotated, _sessions.c.spent_hashes[_first_kept:MAX_SPENT] + array([_PRESENTED])),
+            else_=_sessions.c.spent_hashes,
+        ),
+        spent_at=case(
+            (_is_rotated, _sessions.c.spent_at[_first_kept:MAX_SPENT] + array([_clock])),
+            else_=_sessions.c.spent_at,
+        ),
+        last_used_at=func.now(),
+        expires_at=func.now() + LIFETIME,
+    )
+    .returning(_successor.label("_successor_hash"), *PROFILE)
+)
+
+_END_REUSED = ending(
+    and_(
+        _sessions.c.id == SESSION_ID,
+        _sessions.c.refresh_hash != _PRESENTED,
+        func.coalesce(not_(_is_recent), true()),
+    )
+)
+
+
+async def refresh_session(context: Context, token: str) -> dict[str, Any]:
+    """Exchange a refresh token; each works once.
+
+    Within `REPLAY_WINDOW` of its exchange, a token gets the same successor again, however often
+    that one was exchanged itself; a later replay ends the session. Raise `Unauthenticated`, and
+    `RateLimited` for more than `MAX_SPENT` exchanges in one window.
+    """
+    try:
+        presented = context.keyring.read_refresh(token)
+    except InvalidToken:
+        raise Unauthenticated(_REFUSED) from None
+    bind_user(presented.user_id)
+    await context.throttle.spend_refresh(str(presented.session_id))
+    successors = {token.digest: token for token in context.keyring.successors(presented)}
+    scope = UserScope(context.pool, presented.user_id)
+    this: dict[str, Any] = {
+        "session_id": presented.session_id,
+        "presented": presented.digest,
+        "replay_window": REPLAY_WINDOW,
+    }
+    found = await scope.find(
+        _ROTATE,
+        **this,
+        successor=next(iter(successors)),
+        successors=list(successors),
+        lifetime=context.session_lifetime,
+    )
+    if found is None:
+        # A rejection for another reason (session expired, account disabled) is not a reuse.
+        if await end(context, scope, _END_REUSED, **this):
+            log.warning("session.refresh_reused", session_id=str(presented.session_id))
+        raise Unauthenticated(_REFUSED)
+    successor = found.facts["successor_hash"]
+    assert found.resource is not None
+    if successor is None:
+        raise RateLimited(int(REPLAY_WINDOW.total_seconds()))
+    return session_response(context, successors[successor], found.resource)
