@@ -16,7 +16,8 @@ import pytest
 
 import duly.records
 import duly.services
-from duly.database import pool, statements
+from duly.database import statements
+from duly.database.connection import Connection
 from duly.models import metadata
 from duly.models.base import owner_column
 from duly.schemas.labels import LabelSort
@@ -231,26 +232,35 @@ def mutants(source: Source) -> Iterator[Mutant]:
 def observed(is_wanted: Callable[[], bool]) -> Iterator[set[bytes]]:
     """The statements that the applications run while `is_wanted`; to be cleared at will."""
     seen: set[bytes] = set()
-    execute = pool._execute
 
-    async def note(connection: Any, sql: bytes, params: Any) -> Any:
+    def note(sql: bytes) -> bytes:
         if is_wanted():
             seen.add(sql)
-        return await execute(connection, sql, params)
+        return sql
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "_execute", note)
+    with _each_statement(note):
         yield seen
 
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
     """Let the applications run the mutant in place of the statement."""
-    execute = pool._execute
+    with _each_statement(lambda sql: mutant.sql if sql == mutant.source.sql else sql):
+        yield
 
-    async def swap(connection: Any, sql: bytes, params: Any) -> Any:
-        return await execute(connection, mutant.sql if sql == mutant.source.sql else sql, params)
+
+@contextmanager
+def _each_statement(change: Callable[[bytes], bytes]) -> Iterator[None]:
+    """Let each statement run as `change` returns it."""
+    fetch, fetch_many = Connection.fetch, Connection.fetch_many
+
+    async def fetch_changed(connection: Connection, sql: bytes, params: Any) -> Any:
+        return await fetch(connection, change(sql), params)
+
+    async def fetch_many_changed(connection: Connection, calls: Any) -> Any:
+        return await fetch_many(connection, [(change(sql), params) for sql, params in calls])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "_execute", swap)
+        patch.setattr(Connection, "fetch", fetch_changed)
+        patch.setattr(Connection, "fetch_many", fetch_many_changed)
         yield

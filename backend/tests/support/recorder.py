@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from psycopg import AsyncCursor
-
 from duly.core.config import Settings
 from duly.main import create_app
 from tests.support.accounts import Account
@@ -20,17 +18,25 @@ async def recording(
     """The account at an instance of its own, and what that sends on its one connection."""
     sent: list[bytes] = []
 
-    class Cursor(AsyncCursor[Any]):
-        async def execute(self, query: Any, *args: Any, **options: Any) -> "Cursor":
-            if b"user_id" in query:
-                sent.append(query)
-            await super().execute(query, *args, **options)
-            return self
-
     app = create_app(settings.model_copy(update={"pool_size": 1}))
     async with app.router.lifespan_context(app), client_at(app, "10.0.0.1") as client:
         there = replace(account, client=client)
         await there.get("/users/me")
         [connection] = app.state.context.pool.connections._idle
-        connection.cursor_factory = Cursor
+        fetch, fetch_many = connection.fetch, connection.fetch_many
+
+        def note(sql: bytes) -> None:
+            if b"user_id" in sql:
+                sent.append(sql)
+
+        async def noted_fetch(sql: bytes, params: Any) -> Any:
+            note(sql)
+            return await fetch(sql, params)
+
+        async def noted_fetch_many(calls: Any) -> Any:
+            for sql, _ in calls:
+                note(sql)
+            return await fetch_many(calls)
+
+        connection.fetch, connection.fetch_many = noted_fetch, noted_fetch_many
         yield there, sent

@@ -6,9 +6,7 @@ here needs no lock, no task and no wait.
 """
 
 import asyncio
-import math
 import random
-import select
 from collections import OrderedDict
 from itertools import chain, repeat
 from typing import Any, Literal
@@ -16,16 +14,13 @@ from typing import Any, Literal
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row
 
+from duly.database.connection import Connection
 from duly.database.failures import NoConnection, summary
-
-Row = dict[str, Any]
 
 Prepared = Literal["auto", "on", "off"]
 """Where statements are prepared on the server: on direct connections, everywhere, or nowhere."""
 
-_IDLE = TransactionStatus.IDLE
 _LIFETIME = 3600.0
 """Seconds until a connection is replaced, so that a new address or a failover is noticed."""
 _IDLE_TIME = 600.0
@@ -36,60 +31,26 @@ _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
 _NOTICE_CLIENTS = b"SET client_connection_check_interval = '1s'"
-_WHICH_PROCESS = b"SELECT pg_backend_pid() AS pid"
-_PREPARE_THRESHOLD = 5
-"""Executions of a statement until it is prepared."""
+_WHICH_PROCESS = b"SELECT pg_backend_pid()"
 
 
-class Connection(AsyncConnection[Row]):
-    """A connection of a pool."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.expires_at = math.inf
-        self.idle_since = 0.0
-        self._input = select.poll()
-        self._input.register(self.pgconn.socket, select.POLLIN)
-        # Notifications passed on by a pooler would accumulate: psycopg stores them for a reader.
-        self.add_notify_handler(lambda _: None)
-
-    @property
-    def was_dropped(self) -> bool:
-        """Whether the server closed the connection while it was idle.
-
-        An idle connection has nothing to read, unless the server said goodbye (a restart, or a
-        Neon compute that went to sleep). Seeing that before the statement is sent costs no round
-        trip and leaves no doubt about whether the statement ran.
-        """
-        return bool(self._input.poll(0))
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether the connection is open and outside of a statement and a transaction."""
-        return self.pgconn.transaction_status == _IDLE
-
-    def finish(self) -> None:
-        """Close the connection at once; the server rolls back uncommitted changes."""
-        self.pgconn.finish()
-
-
-async def _notice_clients(connection: Connection) -> None:
+async def _notice_clients(driver: AsyncConnection[Any]) -> None:
     try:
-        await connection.execute(_NOTICE_CLIENTS)
+        await driver.execute(_NOTICE_CLIENTS)
     except psycopg.Error:
         # Not every server has the parameter on every platform.
-        if not connection.is_idle:
+        if driver.pgconn.transaction_status != TransactionStatus.IDLE:
             raise
 
 
-async def _is_direct(connection: Connection) -> bool:
+async def _is_direct(driver: AsyncConnection[Any]) -> bool:
     """Whether the server's process is the one that the connection was made to.
 
     A pooler in between names a process of its own making, and may run each transaction in another
     process, which does not know what the last one has prepared.
     """
-    row = await (await connection.execute(_WHICH_PROCESS)).fetchone()
-    return row is not None and row["pid"] == connection.info.backend_pid
+    row = await (await driver.execute(_WHICH_PROCESS)).fetchone()
+    return row is not None and row[0] == driver.info.backend_pid
 
 
 class Connections:
@@ -101,7 +62,6 @@ class Connections:
         self._prepared = prepared
         self._options: dict[str, Any] = {
             "autocommit": True,
-            "row_factory": dict_row,
             # None: parse, bind and execute go out as one message, safe behind any pooler.
             "prepare_threshold": None,
             "connect_timeout": min(10, max(2, round(timeout))),
@@ -149,15 +109,15 @@ class Connections:
             if not waiter.done():
                 waiter.set_exception(NoConnection("the pool is closed"))
 
-    async def take(self, deadline: float) -> Connection:
-        """Return a connection that is in use from now on. Raises `NoConnection` at `deadline`."""
+    def take_idle(self) -> Connection | None:
+        """Return a connection that is in use from now on, or None if none is idle."""
         while self._idle:
             connection = self._idle.pop()  # the one used last: the others may be closed some day
             if not connection.was_dropped:
                 self._in_use += 1
                 return connection
             connection.finish()
-        return await self._wait(deadline)
+        return None
 
     def give_back(self, connection: Connection) -> None:
         """Give a connection to the longest-waiting caller, keep it, or close it if it is unusable."""
@@ -179,7 +139,8 @@ class Connections:
         connection.finish()
         self._connect_one()
 
-    async def _wait(self, deadline: float) -> Connection:
+    async def wait(self, deadline: float) -> Connection:
+        """Return a connection that is in use from now on. Raises `NoConnection` at `deadline`."""
         if self._loop is None:
             raise NoConnection("the pool is closed")
         waiter: asyncio.Future[Connection] = self._loop.create_future()
@@ -247,17 +208,17 @@ class Connections:
                 return
 
     async def _open_connection(self) -> Connection:
-        connection = await Connection.connect(self._dsn, **self._options)
+        driver = await AsyncConnection.connect(self._dsn, **self._options)
         try:
             async with asyncio.timeout(self._options["connect_timeout"]):
-                await _notice_clients(connection)
-                if self._prepared == "on" or (
-                    self._prepared == "auto" and await _is_direct(connection)
-                ):
-                    connection.prepare_threshold = _PREPARE_THRESHOLD
+                await _notice_clients(driver)
+                is_preparing = self._prepared == "on" or (
+                    self._prepared == "auto" and await _is_direct(driver)
+                )
         except BaseException:
-            connection.finish()
+            driver.pgconn.finish()
             raise
+        connection = Connection(driver, is_preparing=is_preparing)
         lifetime = _LIFETIME * random.uniform(0.9, 1)  # noqa: S311  # spreads reconnects
         connection.expires_at = asyncio.get_running_loop().time() + lifetime
         return connection

@@ -14,7 +14,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Alias, Column, Delete, Insert, Select, Table, Update, Uuid, bindparam
+from sqlalchemy import (
+    Alias,
+    Boolean,
+    Column,
+    Delete,
+    Insert,
+    LargeBinary,
+    Select,
+    Table,
+    Update,
+    Uuid,
+    bindparam,
+)
 from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.dialects.postgresql.psycopg import (
     PGCompiler_psycopg,
@@ -214,7 +226,25 @@ class _Identifiers(PGIdentifierPreparer_psycopg):
         return str(super().quote(str(ident)))  # not a quoted_name, which can disable quoting
 
 
-class _OwnedDialect(PGDialect_psycopg):
+class _Boolean(Boolean):
+    render_bind_cast = True
+
+
+class _LargeBinary(LargeBinary):
+    render_bind_cast = True
+
+
+class Dialect(PGDialect_psycopg):
+    """PostgreSQL's dialect, which casts every parameter: values are sent as text, without types."""
+
+    colspecs = {  # noqa: RUF012  # as the base class declares it
+        **PGDialect_psycopg.colspecs,
+        Boolean: _Boolean,
+        LargeBinary: _LargeBinary,
+    }
+
+
+class _OwnedDialect(Dialect):
     statement_compiler = _CheckingCompiler
     preparer = _Identifiers
     type_compiler_cls = _Types

@@ -1,8 +1,6 @@
 """The connection pool: one round trip per statement, behind any pooler, with clear errors."""
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from types import TracebackType
@@ -11,19 +9,15 @@ from uuid import UUID
 
 import psycopg
 from anyio import CancelScope
-from psycopg.pq import ExecStatus, TransactionStatus
 
 from duly.core import time_budget
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
-from duly.database.connections import Connection, Connections, Prepared, Row
+from duly.database.connection import Call, Connection, Row
+from duly.database.connections import Connections, Prepared
 from duly.database.failures import is_unavailable, summary
 
 __all__ = ["Pool", "Row", "Transaction"]
-
-_TUPLES = ExecStatus.TUPLES_OK
-_ACTIVE = TransactionStatus.ACTIVE
-_FAILED = TransactionStatus.INERROR
 
 _GRACE = 0.5
 """Seconds between the cancellation of a statement and the end of its connection."""
@@ -70,12 +64,17 @@ class Pool:
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement and return its rows; none for a statement that returns none."""
-        async with self._use() as use:
-            return await _fetch(use.connection, sql, params)
+        use = self._use()
+        await use.begin()
+        try:
+            rows = await use.connection.fetch(sql, params)
+        except BaseException as error:
+            use.end(error)
+            raise
+        use.end(None)
+        return rows
 
-    async def fetch_many(
-        self, calls: Sequence[tuple[bytes, Mapping[str, Any]]]
-    ) -> list[list[Row]]:
+    async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together, in a transaction; return the rows of each."""
         async with self.transaction() as transaction:
             return await transaction.fetch_many(calls)
@@ -112,16 +111,12 @@ class Transaction:
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement in the transaction and return its rows."""
         self._use.check()
-        return await _fetch(self._use.connection, sql, params)
+        return await self._use.connection.fetch(sql, params)
 
-    async def fetch_many(
-        self, calls: Sequence[tuple[bytes, Mapping[str, Any]]]
-    ) -> list[list[Row]]:
+    async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together; return the rows of each."""
         self._use.check()
-        async with self._use.connection.pipeline():
-            cursors = [await _execute(self._use.connection, *call) for call in calls]
-        return [await _rows_of(cursor) for cursor in cursors]
+        return await self._use.connection.fetch_many(calls)
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """Cancel what runs in the block after `seconds`, as if the time of the whole were over.
@@ -148,10 +143,10 @@ class Transaction:
 class _Use:
     """One use of a connection, bounded in time from the request for it to its return.
 
-    The deadline is kept from outside, by a timer. Cancelling the task that waits for psycopg
-    would not keep it: that sends one cancellation, which has no effect if it reaches the server
-    before the statement does, and a task can be cancelled once per deadline only. The timer
-    cancels the statement again and again, then cuts the connection, which ends the wait.
+    The deadline is kept from outside, by a timer. Cancelling the task that waits would not keep it:
+    one cancellation has no effect if it reaches the server before the statement does, and a task
+    can be cancelled once per deadline only. The timer cancels the statement again and again, then
+    cuts the connection, which ends the wait.
     """
 
     __slots__ = (
@@ -176,22 +171,42 @@ class _Use:
         self._stoppers = stoppers
         self._is_late = False
 
-    async def __aenter__(self) -> Self:
+    async def begin(self) -> None:
+        """Take a connection. Raises `ServiceUnavailable` if none is available in time."""
         loop = asyncio.get_running_loop()
         self._began = loop.time()
         self._deadline = self._began + self._limit
+        try:
+            if self._limit <= 0:
+                raise TimeoutError("the request has no database time left")  # noqa: TRY301  # as below
+            self.connection = self._connections.take_idle() or await self._connections.wait(
+                self._deadline
+            )
+        except BaseException as error:
+            self._settle(error)
+            raise  # a cancellation
+        self._timer = loop.call_at(self._deadline, self._stop)
+
+    def end(self, error: BaseException | None) -> None:
+        """Return the connection. Raises `ServiceUnavailable` if `error` means that."""
+        if isinstance(error, asyncio.CancelledError) and not self.connection.is_ready:
+            # The request was given up: end its statement, and return the connection after that.
+            self._stop()
+            self.connection.ended().add_done_callback(self._end_later)
+        else:
+            self._return()
+        self._settle(error)
+
+    async def __aenter__(self) -> Self:
         # A client that disconnects from a stream causes repeated cancellation, even during
         # cleanup, which would lose the connection.
         self._shield = CancelScope(shield=True)
         self._shield.__enter__()
         try:
-            if self._limit <= 0:
-                raise TimeoutError("the request has no database time left")  # noqa: TRY301  # as below
-            self.connection = await self._connections.take(self._deadline)
-        except BaseException as error:
-            self._settle(error)
-            raise  # a cancellation
-        self._timer = loop.call_at(self._deadline, self._stop)
+            await self.begin()
+        except BaseException:
+            self._shield.__exit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -200,14 +215,23 @@ class _Use:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            self._stop()  # the transaction is not to go on
+        self._shield.__exit__(None, None, None)
+        self.end(error)
+
+    def _end_later(self, ended: asyncio.Future[None]) -> None:
+        ended.exception()  # it is of no interest to anybody
+        self._return()
+
+    def _return(self) -> None:
         self._timer.cancel()
-        # After a cancellation, ours or one by psycopg, another may still be on its way, and would
-        # hit the next user's statement on this connection.
-        if self._is_late or isinstance(error, asyncio.CancelledError):
+        # After a cancellation of the statement, another may still be on its way, and would hit the
+        # next user's statement on this connection.
+        if self._is_late:
             self._connections.discard(self.connection)
         else:
             self._connections.give_back(self.connection)
-        self._settle(error)
 
     def check(self) -> None:
         """Raise `TimeoutError` if the time is over."""
@@ -236,15 +260,15 @@ class _Use:
         except BaseException:
             await self._undo(undo)
             raise
-        if self.connection.pgconn.transaction_status == _FAILED:
+        if self.connection.has_failed:
             # COMMIT would roll back without an error.
             await self._undo(undo)
             raise RuntimeError("a statement failed in this transaction and the error was ignored")
         await self._command(end)
 
     async def _undo(self, sql: bytes) -> None:
-        # A late connection is discarded, which rolls back; so does a broken one.
-        if not self._is_late:
+        # A connection that is late or still running a statement is discarded, which rolls back.
+        if not self._is_late and self.connection.is_ready:
             with suppress(psycopg.Error):
                 await self._command(sql)
 
@@ -254,7 +278,6 @@ class _Use:
 
     def _settle(self, error: BaseException | None) -> None:
         """Charge the time; log and raise `ServiceUnavailable` for what means that."""
-        self._shield.__exit__(None, None, None)
         time_budget.charge(asyncio.get_running_loop().time() - self._began)
         if error is None or not is_unavailable(error):
             return
@@ -265,6 +288,10 @@ class _Use:
         raise ServiceUnavailable from error
 
     def _stop(self) -> None:
+        """End the statement on the server, and the connection after its use."""
+        self._timer.cancel()
+        if self._is_late:
+            return
         self._is_late = True
         stopper = asyncio.get_running_loop().create_task(_end_statement(self.connection))
         self._stoppers.add(stopper)
@@ -279,38 +306,15 @@ async def _end_statement(connection: Connection) -> None:
     """
     loop = asyncio.get_running_loop()
     cut = loop.call_later(_GRACE, _cut, connection)
-    while not connection.closed:
-        if connection.pgconn.transaction_status == _ACTIVE:
+    while not connection.is_closed:
+        if connection.is_running:
             with suppress(psycopg.Error, OSError):
-                await connection.cancel_safe(timeout=_CANCEL_TIMEOUT)
+                await connection.cancel(timeout=_CANCEL_TIMEOUT)
         await asyncio.sleep(_CANCEL_INTERVAL)
     cut.cancel()
 
 
 def _cut(connection: Connection) -> None:
-    """Shut down the socket of a connection, so that the task that waits for it gets an error now.
-
-    Closing the file descriptor would leave the event loop watching a number that the next
-    connection may get.
-    """
-    if not connection.closed:
+    if not connection.is_closed:
         log.warning("database.connection_cut", reason="a statement did not end when cancelled")
-        with suppress(OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as sock:
-            sock.shutdown(socket.SHUT_RDWR)
-
-
-async def _fetch(connection: Connection, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
-    return await _rows_of(await _execute(connection, sql, params))
-
-
-async def _execute(
-    connection: Connection, sql: bytes, params: Mapping[str, Any]
-) -> psycopg.AsyncCursor[Row]:
-    cursor = connection.cursor()
-    await cursor.execute(sql, params)
-    return cursor
-
-
-async def _rows_of(cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
-    result = cursor.pgresult
-    return await cursor.fetchall() if result and result.status == _TUPLES else []
+        connection.shut_down()

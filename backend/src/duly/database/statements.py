@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.elements import ClauseElement
 
-from duly.database.ownership import USER_ID, UnscopedStatement, compile_owned
+from duly.database.ownership import USER_ID, Dialect, UnscopedStatement, compile_owned
 
 __all__ = [
     "USER_ID",
@@ -57,7 +56,7 @@ def owned_change(statement: ClauseElement) -> OwnedStatement:
 
 def across_users(statement: ClauseElement) -> CrossUserStatement:
     """Compile a statement that may cross users: sign-in by email, maintenance, the operator."""
-    compiled: Any = statement.compile(dialect=PGDialect_psycopg())
+    compiled: Any = statement.compile(dialect=Dialect())
     return CrossUserStatement(compiled.string.encode(), _constants(compiled))
 
 

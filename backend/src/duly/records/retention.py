@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Interval, bindparam, delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.database.statements import CrossUserStatement, across_users
 from duly.models import Tombstone, User
@@ -33,7 +34,7 @@ def _purge(table: Any, since: Any, *, counter: Any = None) -> CrossUserStatement
     A device that synced last before the newest of them does a full sync. `counter` is the owner's
     column that counts the rows. Owners are locked before their rows, as writers do.
     """
-    is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=Interval())
+    is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=INTERVAL())
     has_some = exists().where(table.c.user_id == _users.c.id, is_old)
     owners = select(_users.c.id).where(has_some).with_for_update(key_share=True).cte("owners")
     gone = (

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import IO
 
-from sqlalchemy import DateTime, Interval, bindparam, delete, func, update
+from sqlalchemy import DateTime, bindparam, delete, func, update
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import log
@@ -52,7 +53,7 @@ _PIECE_BYTES = 64 * 1024
 
 _leases = table_of(ExportLease)
 
-_EXPIRY = func.now() + bindparam("lifetime", _LEASE, type_=Interval())
+_EXPIRY = func.now() + bindparam("lifetime", _LEASE, type_=INTERVAL())
 _IS_MINE = (
     _leases.c.user_id == USER_ID,
     _leases.c.expires_at == bindparam("mine", type_=DateTime(timezone=True)),

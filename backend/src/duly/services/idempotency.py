@@ -13,7 +13,6 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import (
     BigInteger,
     Integer,
-    Interval,
     LargeBinary,
     SmallInteger,
     Uuid,
@@ -23,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core import time_budget
 from duly.core.errors import (
@@ -64,7 +64,7 @@ _insert = postgresql.insert(_keys).values(
     user_id=USER_ID,
     id=_ID,
     fingerprint=bindparam("fingerprint", type_=LargeBinary()),
-    expires_at=func.now() + bindparam("lifetime", type_=Interval()),
+    expires_at=func.now() + bindparam("lifetime", type_=INTERVAL()),
 )
 # A key that has expired, but was not swept yet, is taken over.
 _CLAIM = owned(

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy import (
     Boolean,
-    Interval,
     Text,
     Uuid,
     bindparam,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
@@ -86,7 +86,7 @@ _END_EVERY_SESSION = across_users(
         insert(_revoked)
         .from_select(
             ["session_id", "expires_at"],
-            select(_ended.c.id, func.now() + bindparam("lifetime", type_=Interval())),
+            select(_ended.c.id, func.now() + bindparam("lifetime", type_=INTERVAL())),
         )
         .returning(_revoked.c.session_id)
         .cte("revoked")

@@ -7,7 +7,6 @@ from sqlalchemy import (
     ARRAY,
     DateTime,
     Integer,
-    Interval,
     LargeBinary,
     and_,
     any_,
@@ -20,7 +19,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import INTERVAL, array
 
 from duly.core.errors import RateLimited, Unauthenticated
 from duly.core.logging import bind_user, log
@@ -42,7 +41,7 @@ _REFUSED = "The refresh token is invalid, expired or already used."
 _sessions = table_of(Session)
 _users = table_of(User)
 _PRESENTED = bindparam("presented", type_=LargeBinary())
-_window = bindparam("replay_window", type_=Interval())
+_window = bindparam("replay_window", type_=INTERVAL())
 _is_current = _sessions.c.refresh_hash == _PRESENTED
 
 # Where the token presented is among the spent ones, and its successor.

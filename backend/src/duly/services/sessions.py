@@ -9,7 +9,6 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Integer,
-    Interval,
     LargeBinary,
     Select,
     Text,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import INTERVAL, array
 
 from duly.core.config import MAX_ACCESS_TOKEN_MINUTES
 from duly.core.errors import NotFound, Unauthenticated
@@ -51,7 +50,7 @@ _sessions = table_of(Session)
 _users = table_of(User)
 _revoked = table_of(RevokedSession)
 
-LIFETIME = bindparam("lifetime", type_=Interval())
+LIFETIME = bindparam("lifetime", type_=INTERVAL())
 SESSION_ID = bindparam("session_id", type_=Uuid())
 _ADDRESS = bindparam("address", type_=LargeBinary())
 
@@ -79,7 +78,7 @@ def _revoking(ended: Select[Any]) -> Any:
     ids = ended.subquery("ids")
     return insert(_revoked).from_select(
         ["session_id", "expires_at"],
-        select(ids.c.id, func.now() + bindparam("revocation_lifetime", type_=Interval())),
+        select(ids.c.id, func.now() + bindparam("revocation_lifetime", type_=INTERVAL())),
     )
 
 

@@ -1,0 +1,350 @@
+"""One connection to PostgreSQL: a statement is sent, its results are awaited, and that is all.
+
+psycopg connects, converts values and makes errors. Its cursors are not used: an open connection has
+a reader on the event loop for as long as it lives, and one future for each exchange with the server.
+See docs/decisions/0017-thin-connections.md for what that saves.
+"""
+
+import asyncio
+import os
+import re
+import select
+import socket
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from hashlib import blake2b
+from math import inf
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import (
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidSqlStatementName,
+    error_from_result,
+)
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+
+Row = dict[str, Any]
+Call = tuple[bytes, Mapping[str, Any]]
+"""A statement, with parameters written `%(name)s`, and their values."""
+
+_IDLE = TransactionStatus.IDLE
+_ACTIVE = TransactionStatus.ACTIVE
+_TUPLES = ExecStatus.TUPLES_OK
+_SYNC = ExecStatus.PIPELINE_SYNC
+_WITHOUT_ROWS = (ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
+_COPY = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+
+_USES_BEFORE_PREPARING = 5
+_MAX_PREPARED = 100
+"""Statements prepared on one connection: each takes memory in the server's process."""
+_UNPREPARED = (DuplicatePreparedStatement, FeatureNotSupported, InvalidSqlStatementName)
+"""A prepared statement cannot be used: behind an unknown pooler, or after a change of the schema."""
+
+_PARAMETER = re.compile(rb"%(?:\((\w+)\)s|(%))")
+
+
+class _Query(NamedTuple):
+    """A statement for PostgreSQL: parameters as `$1`, their names in order, a name if prepared.
+
+    The name is derived from the text, so that under one name no client can find another statement.
+    """
+
+    text: bytes
+    names: tuple[str, ...]
+    formats: tuple[PyFormat, ...]
+    name: bytes
+
+
+@lru_cache(maxsize=4096)
+def _query(sql: bytes) -> _Query:
+    numbers: dict[bytes, int] = {}
+
+    def number(match: re.Match[bytes]) -> bytes:
+        return b"%" if match[2] else b"$%d" % numbers.setdefault(match[1], len(numbers) + 1)
+
+    text = _PARAMETER.sub(number, sql)
+    names = tuple(name.decode() for name in numbers)
+    name = b"duly_" + blake2b(text, digest_size=12).hexdigest().encode()
+    return _Query(text, names, (PyFormat.TEXT,) * len(names), name)
+
+
+class Connection:
+    """A connection of a pool.
+
+    Its methods raise `psycopg.Error`. A task that is cancelled while it waits leaves the statement
+    running: `ended` then says when the connection can be used again.
+    """
+
+    def __init__(self, driver: AsyncConnection[Any], *, is_preparing: bool) -> None:
+        self.expires_at = inf
+        self.idle_since = 0.0
+        self._driver = driver
+        self._pgconn = driver.pgconn
+        self._socket = driver.pgconn.socket
+        self._loop = asyncio.get_running_loop()
+        self._converter = Transformer(driver)
+        self._results: list[PGresult] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_pipeline = False
+        self._is_preparing = is_preparing
+        self._uses: dict[bytes, float] = {}
+        self._prepared: OrderedDict[bytes, None] = OrderedDict()
+        self._is_watched = True
+        self._was_spoken_to = False
+        self._input = select.poll()
+        self._input.register(self._socket, select.POLLIN)
+        self._loop.add_reader(self._socket, self._read)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection is closed or broken."""
+        return self._pgconn.status != ConnStatus.OK
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all results of what was sent have arrived."""
+        return self._waiter is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the connection is open and outside of a statement and a transaction."""
+        return self._waiter is None and self._pgconn.transaction_status == _IDLE
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a statement runs on the server."""
+        return self._pgconn.transaction_status == _ACTIVE
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether an error has ended the transaction, except for its rollback."""
+        return self._pgconn.transaction_status == TransactionStatus.INERROR
+
+    @property
+    def was_dropped(self) -> bool:
+        """Whether the server closed the connection while it was idle.
+
+        An idle connection has nothing to read, unless the server said goodbye (a restart, or a
+        Neon compute that went to sleep). Seeing that before the statement is sent costs no round
+        trip and leaves no doubt about whether the statement ran.
+        """
+        return self._was_spoken_to or bool(self._input.poll(0))
+
+    async def execute(self, sql: bytes) -> None:
+        """Run a command without parameters, such as BEGIN, or several separated by semicolons."""
+        self._pgconn.send_query(sql)
+        for result in await self._exchange():
+            self._rows(result)
+
+    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+        """Run one statement and return its rows."""
+        query = _query(sql)
+        values = self._dump(query, params)
+        try:
+            if query.name not in self._prepared:
+                if self._is_preparing and self._is_frequent(query):
+                    return (await self._fetch_together([(query, values)]))[0]
+                self._pgconn.send_query_params(query.text, values)
+            else:
+                self._prepared.move_to_end(query.name)
+                self._pgconn.send_query_prepared(query.name, values)
+            return self._rows((await self._exchange())[0])
+        except _UNPREPARED as error:
+            await self._stop_preparing(error)
+        return await self.fetch(sql, params)  # an error of this kind comes before a statement runs
+
+    async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
+        """Run statements in order, sent together; return the rows of each."""
+        bound = [(query := _query(sql), self._dump(query, params)) for sql, params in calls]
+        try:
+            return await self._fetch_together(bound)
+        except _UNPREPARED as error:
+            await self._stop_preparing(error)
+        return await self._fetch_together(bound)
+
+    def ended(self) -> asyncio.Future[None]:
+        """Return a future that is done once what was sent has ended."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        if self._waiter is None:
+            future.set_result(None)
+        else:
+            self._waiter = future
+        return future
+
+    async def cancel(self, timeout: float) -> None:  # psycopg's own
+        """Ask the server to cancel the running statement."""
+        await self._driver.cancel_safe(timeout=timeout)
+
+    def finish(self) -> None:
+        """Close the connection at once; the server rolls back uncommitted changes."""
+        self._unwatch()
+        self._pgconn.finish()
+        if self._waiter is not None:
+            self._end(psycopg.OperationalError("the connection was closed"))
+
+    def shut_down(self) -> None:
+        """Shut down the socket, so that the task that waits for the server gets an error now.
+
+        Closing the file descriptor would leave the event loop watching a number that the next
+        connection may get.
+        """
+        with suppress(OSError), socket.socket(fileno=os.dup(self._socket)) as sock:
+            sock.shutdown(socket.SHUT_RDWR)
+
+    def _dump(self, query: _Query, params: Mapping[str, Any]) -> Sequence[Any]:
+        # As text, whose type PostgreSQL takes from the cast in the statement: a statement that is
+        # prepared for one value fits all others.
+        return self._converter.dump_sequence([params[name] for name in query.names], query.formats)
+
+    def _is_frequent(self, query: _Query) -> bool:
+        """Count a use of a statement, and return whether it is to be prepared now."""
+        uses = self._uses[query.name] = self._uses.get(query.name, 0) + 1
+        return uses > _USES_BEFORE_PREPARING
+
+    async def _fetch_together(
+        self, calls: Sequence[tuple[_Query, Sequence[Any]]]
+    ) -> list[list[Row]]:
+        self._pgconn.enter_pipeline_mode()
+        self._is_pipeline = True
+        prepared: list[bytes] = []
+        is_wanted: list[bool] = []
+        for query, values in calls:
+            if (
+                query.name not in self._prepared
+                and self._is_preparing
+                and self._is_frequent(query)
+            ):
+                is_wanted += [False] * self._send_preparation(query)
+                prepared.append(query.name)
+            if query.name in self._prepared:
+                self._pgconn.send_query_prepared(query.name, values)
+            else:
+                self._pgconn.send_query_params(query.text, values)
+            is_wanted.append(True)
+        self._pgconn.pipeline_sync()
+        *results, _ = await self._exchange()
+        try:
+            rows = [self._rows(result) for result in results]
+        except psycopg.Error:
+            # What followed the error was skipped, so these names may or may not be known.
+            for name in prepared:
+                self._prepared.pop(name, None)
+                self._uses[name] = -inf
+            raise
+        return [found for found, is_one in zip(rows, is_wanted, strict=True) if is_one]
+
+    def _send_preparation(self, query: _Query) -> int:
+        """Send what prepares a statement, in place of the one not used for longest; return how
+        many results that has.
+        """
+        del self._uses[query.name]
+        self._prepared[query.name] = None
+        self._pgconn.send_prepare(query.name, query.text)
+        if len(self._prepared) <= _MAX_PREPARED:
+            return 1
+        oldest, _ = self._prepared.popitem(last=False)
+        self._pgconn.send_query_params(b"DEALLOCATE " + oldest, [])
+        return 2
+
+    async def _stop_preparing(self, error: psycopg.Error) -> None:
+        """Go on without prepared statements. Raises an error if a transaction has failed by this."""
+        if not self._is_preparing:
+            raise error
+        self._is_preparing = False
+        self._prepared.clear()
+        if not self.is_idle:
+            raise psycopg.OperationalError("a prepared statement was lost") from error
+        await self.execute(b"DEALLOCATE ALL")
+
+    async def _exchange(self) -> list[PGresult]:
+        """Wait for the results of what was sent."""
+        self._results = []
+        self._waiter = waiter = self._loop.create_future()
+        try:
+            if self._pgconn.flush():
+                self._loop.add_writer(self._socket, self._write)
+        except psycopg.Error as error:
+            self._fail(error)
+        await waiter
+        return self._results
+
+    def _write(self) -> None:
+        try:
+            if not self._pgconn.flush():
+                self._loop.remove_writer(self._socket)
+        except psycopg.Error as error:
+            self._fail(error)
+
+    def _read(self) -> None:
+        self._was_spoken_to |= self._waiter is None
+        try:
+            self._pgconn.consume_input()
+            while self._waiter is not None and not self._pgconn.is_busy():
+                result = self._pgconn.get_result()
+                if result is not None:
+                    self._results.append(result)
+                    if result.status == _SYNC or result.status in _COPY:
+                        break
+                elif not self._is_pipeline or self.is_closed:
+                    break
+            else:
+                return
+        except psycopg.Error as error:
+            self._fail(error)
+        else:
+            self._end()
+
+    def _end(self, error: psycopg.Error | None = None) -> None:
+        """End the exchange: its results have arrived, or an error."""
+        waiter, self._waiter = self._waiter, None
+        if self._is_pipeline:
+            self._is_pipeline = False
+            with suppress(psycopg.Error):
+                self._pgconn.exit_pipeline_mode()
+        while self._pgconn.notifies() is not None:
+            pass  # a pooler may pass on those of others, and libpq keeps them
+        if waiter is None or waiter.done():
+            return
+        if error is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
+
+    def _fail(self, error: psycopg.Error) -> None:
+        """End the exchange, and watch the socket no more: libpq may have closed it already.
+
+        If the server has said why it closes the connection, that is the error.
+        """
+        self._unwatch()
+        is_told = any(result.status == ExecStatus.FATAL_ERROR for result in self._results)
+        self._end(None if is_told else error)
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+
+    def _rows(self, result: PGresult) -> list[Row]:
+        status = result.status
+        if status == _TUPLES:
+            names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
+            self._converter.set_pgresult(result)
+            rows: list[Row] = self._converter.load_rows(
+                0, result.ntuples, lambda values: dict(zip(names, values, strict=True))
+            )
+            self._converter.set_pgresult(None)
+            return rows
+        if status in _WITHOUT_ROWS:
+            return []
+        if status in _COPY:
+            self.finish()
+            raise psycopg.NotSupportedError("COPY is not supported on pooled connections")
+        raise error_from_result(result)
