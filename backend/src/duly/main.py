@@ -7,13 +7,13 @@ from functools import partial
 
 from fastapi import FastAPI
 
-from duly.api.cors import add_cors
+from duly.api.cors import CORS
 from duly.api.docs import add_docs
-from duly.api.handlers import add_handlers
 from duly.api.index import add_index
 from duly.api.middleware import RequestMiddleware
 from duly.api.openapi import set_schema
 from duly.api.router import add_routes
+from duly.api.routing import RouteTable
 from duly.core.config import Settings, load_settings, unknown_settings
 from duly.core.logging import configure_logging, log_unknown_settings
 from duly.runtime.context import open_context
@@ -53,16 +53,19 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(
-        RequestMiddleware,
-        database_timeout=settings.database_timeout,
-        trusted_proxies=settings.trusted_proxies,
-        log_addresses=settings.log_addresses,
-    )
-    add_cors(app, settings.cors_origins)
-    add_handlers(app)
     add_docs(app)
     add_index(app)
     set_schema(app)
     add_routes(app.router)
+    # In place of the layers of Starlette and FastAPI.
+    app.middleware_stack = CORS(
+        RequestMiddleware(
+            RouteTable(app.routes),
+            app.router,
+            database_timeout=settings.database_timeout,
+            trusted_proxies=settings.trusted_proxies,
+            log_addresses=settings.log_addresses,
+        ),
+        settings.cors_origins,
+    )
     return app

@@ -121,7 +121,7 @@ async def test_every_message_is_plain(app: FastAPI) -> None:
             "/batch",
             {"operations": [{"op": "burn", "type": "task"}]},
             (
-                "body.operations.0.task: Must have op set to one of: "
+                "body.operations.0: Must have op set to one of: "
                 "create, update, delete, complete, reopen, restore"
             ),
         ),

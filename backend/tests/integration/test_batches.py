@@ -276,27 +276,27 @@ OTHER = str(uuid4())
     [
         ([], "body.operations"),
         ([CREATE] * 101, "body.operations"),
-        ([{**CREATE, "op": "replace"}], "body.operations.0.task"),
-        ([CREATE, {"op": "create", "type": "task"}], "body.operations.1.task.create.data"),
+        ([{**CREATE, "op": "replace"}], "body.operations.0"),
+        ([CREATE, {"op": "create", "type": "task"}], "body.operations.1.data"),
         (
             [{"op": "create", "type": "task", "data": {"title": ""}}],
-            "body.operations.0.task.create.data.title",
+            "body.operations.0.data.title",
         ),
-        ([{"op": "complete", "type": "task"}], "body.operations.0.task.complete.id"),
+        ([{"op": "complete", "type": "task"}], "body.operations.0.id"),
         ([{"op": "complete", "id": OTHER}], "body.operations.0"),
         ([{"op": "complete", "type": "user", "id": OTHER}], "body.operations.0"),
-        ([{"op": "complete", "type": "label", "id": OTHER}], "body.operations.0.label"),
-        ([{"op": "complete", "type": "task", "id": "x"}], "body.operations.0.task.complete.id"),
+        ([{"op": "complete", "type": "label", "id": OTHER}], "body.operations.0"),
+        ([{"op": "complete", "type": "task", "id": "x"}], "body.operations.0.id"),
         (
             [{"op": "complete", "type": "task", "id": OTHER, "if_match": "1"}],
-            "body.operations.0.task.complete.if_match",
+            "body.operations.0.if_match",
         ),
         (
             [{"op": "delete", "type": "task", "id": OTHER, "permanent": True}],
-            "body.operations.0.task.delete.permanent",
+            "body.operations.0.permanent",
         ),
-        ([{"op": "update", "type": "task", "id": OTHER}], "body.operations.0.task.update.data"),
-        ([{**CREATE, "ref": "x"}], "body.operations.0.task.create.ref"),
+        ([{"op": "update", "type": "task", "id": OTHER}], "body.operations.0.data"),
+        ([{**CREATE, "ref": "x"}], "body.operations.0.ref"),
     ],
 )
 async def test_a_batch_that_makes_no_sense_is_refused_whole(

@@ -28,6 +28,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from duly.api.middleware import RequestMiddleware
+from duly.api.routing import RouteTable
 from duly.core import time_budget
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
@@ -407,7 +408,9 @@ async def test_response_that_has_begun_lifts_the_limit_of_its_request() -> None:
         seen.append(time_budget.remaining())
         await send({"type": "http.response.body", "body": b""})
 
-    transport = httpx.ASGITransport(RequestMiddleware(stream, database_timeout=3.0))
+    transport = httpx.ASGITransport(
+        RequestMiddleware(RouteTable([]), stream, database_timeout=3.0)
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://duly.test") as client:
         await client.get("/")
 

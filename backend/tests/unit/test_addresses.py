@@ -6,7 +6,7 @@ import pytest
 
 from duly.utils.addresses import client_address, is_trusted
 
-PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_a_client_can_not_choose_its_address(peer: str, forwarded_for: str, expe
 
 
 def test_the_addresses_of_one_ipv6_network_are_the_same() -> None:
-    first = client_address("2001:db8:1:2::1", "", [])
+    first = client_address("2001:db8:1:2::1", "", ())
 
-    assert first == client_address("2001:db8:1:2:ffff::9", "", [])
-    assert first != client_address("2001:db8:1:3::1", "", [])
+    assert first == client_address("2001:db8:1:2:ffff::9", "", ())
+    assert first != client_address("2001:db8:1:3::1", "", ())
 
 
 def test_what_is_no_address_stands_for_itself_and_is_trusted_by_nobody() -> None:
     assert client_address("unknown", "198.51.100.4", PROXIES) == "unknown"
-    assert not is_trusted("unknown", [ip_network("0.0.0.0/0"), ip_network("::/0")])
+    assert not is_trusted("unknown", (ip_network("0.0.0.0/0"), ip_network("::/0")))

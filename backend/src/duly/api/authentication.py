@@ -2,21 +2,19 @@
 
 from contextlib import ExitStack
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
 
-from duly.api.middleware import BUDGET, TURN
+from duly.api.requests import Request
 from duly.core import time_budget
 from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import bind_user
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
-from duly.runtime.context import Caller, Context
+from duly.runtime.context import Caller
 from duly.utils.turns import Crowded
-
-_CALLER = "duly.caller"
-"""The key in the scope for the caller of an admitted request."""
 
 _RETRY_AFTER = 1
 _LARGE_BODY = 64 * 1024
@@ -24,14 +22,13 @@ _LARGE_BODY = 64 * 1024
 _bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
 
 
-async def authenticate(request: Request) -> AccessClaims:
+def authenticate(request: Request) -> AccessClaims:
     """Check the access token, but not whether its session has ended. Raise `Unauthenticated`."""
-    context: Context = request.app.state.context
-    token = await _bearer(request)
-    if token is None:
+    scheme, _, token = (request.field(b"authorization") or "").partition(" ")
+    if scheme.lower() != "bearer":
         raise Unauthenticated
     try:
-        return context.keyring.read_access(token)
+        return request.context.keyring.read_access(token)
     except InvalidToken:
         raise Unauthenticated from None
 
@@ -43,29 +40,37 @@ async def admit(request: Request, claims: AccessClaims, *, length: int) -> None:
     `Unauthenticated` if the session has ended, `RateLimited` over the rate limit or if too many
     requests of the user wait, and `ServiceUnavailable` if this one has waited too long.
     """
-    context: Context = request.app.state.context
+    context = request.context
     if await context.revocations.includes(claims.session_id):
         raise Unauthenticated
+    request.user_id = claims.user_id
     bind_user(claims.user_id)
     for shares in (context.stranger_shares, context.large_shares, context.shares):
         shares.note(claims.user_id)  # also if the budget is used up
-    request.scope[BUDGET] = await context.throttle.spend_request(str(claims.user_id))
+    request.budget = await context.throttle.spend_request(str(claims.user_id))
+    if length <= _LARGE_BODY and (end := context.shares.take(claims.user_id)):
+        request.end_turn = end
+    else:
+        await _wait_for_turn(request, claims.user_id, is_large=length > _LARGE_BODY)
+    scope = UserScope(context.pool, claims.user_id)
+    request.admitted = Caller(scope, claims.session_id, claims.expires_at)
+
+
+async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> None:
     ends = ExitStack()
-    request.scope[TURN] = ends.close
+    request.end_turn = ends.close
     try:
         async with time_budget.waiting():
-            if length > _LARGE_BODY:
-                ends.callback(await context.large_shares.acquire(claims.user_id))
-            ends.callback(await context.shares.acquire(claims.user_id))
+            if is_large:
+                ends.callback(await request.context.large_shares.acquire(user_id))
+            ends.callback(await request.context.shares.acquire(user_id))
     except Crowded:
         raise RateLimited(_RETRY_AFTER) from None
     except TimeoutError:
         raise ServiceUnavailable from None
-    scope = UserScope(context.pool, claims.user_id)
-    request.scope[_CALLER] = Caller(scope, claims.session_id, claims.expires_at)
 
 
-async def get_caller(request: Request, _: Annotated[str | None, Depends(_bearer)]) -> Caller:
+def get_caller(request: Request, _: Annotated[str | None, Depends(_bearer)]) -> Caller:
     """Return the caller. The route has admitted the request by then; OpenAPI shows the token."""
-    caller: Caller = request.scope[_CALLER]
-    return caller
+    assert request.admitted is not None
+    return request.admitted

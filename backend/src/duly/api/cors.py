@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from fastapi import FastAPI
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -17,8 +16,10 @@ from duly.utils.once import FirstTimes
 from duly.utils.printable import printable
 
 
-class _CORS(CORSMiddleware):
-    """The outermost layer, so that pages can read every error. It also responds to preflights."""
+class CORS(CORSMiddleware):
+    """The outermost layer, so that pages of `origins` can read every error; it responds to
+    preflights. Without origins, no page may call the API.
+    """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         super().__init__(
@@ -62,7 +63,7 @@ class _CORS(CORSMiddleware):
             refusal = error_response(self._rejection(request_headers["origin"]))
             refusal.headers["Vary"] = answer.headers["Vary"]
             answer = refusal
-        answer.headers["X-Request-ID"] = request_id_of(request_headers)
+        answer.headers["X-Request-ID"] = request_id_of(request_headers.get("x-request-id"))
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers.setdefault("Cache-Control", "no-store")
         return answer
@@ -77,8 +78,3 @@ class _CORS(CORSMiddleware):
                 hint="to let pages of this origin call the API, add it to DULY_CORS_ORIGINS",
             )
         return Forbidden("CORS preflight rejected: this origin may not call the API.")
-
-
-def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
-    """Allow pages of `origins` to call the API from a browser; by default none may."""
-    app.add_middleware(_CORS, origins=origins)

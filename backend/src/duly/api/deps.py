@@ -4,10 +4,11 @@ from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path
 from pydantic import AfterValidator, Field
 
 from duly.api.authentication import get_caller
+from duly.api.requests import Request
 from duly.core.errors import Forbidden, PreconditionRequired
 from duly.core.logging import log
 from duly.database.scope import UserScope
@@ -18,26 +19,23 @@ from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
 
 
-async def get_context(request: Request) -> runtime.Context:
+def get_context(request: Request) -> runtime.Context:
     """Return the parts of the running application."""
-    context: runtime.Context = request.app.state.context
-    return context
+    return request.context
 
 
 Context = Annotated[runtime.Context, Depends(get_context)]
 
 
-async def get_client(request: Request, context: Context) -> runtime.Client:
+def get_client(request: Request, context: Context) -> runtime.Client:
     """Return the client of the request."""
-    peer = request.client.host if request.client else "unknown"
-    # One header in several lines is one list; some proxies write a line of their own.
-    forwarded_for = ",".join(request.headers.getlist("x-forwarded-for"))
+    forwarded_for = request.field(b"x-forwarded-for") or ""
     trusted = context.settings.trusted_proxies
-    found = source_address(peer, forwarded_for, trusted)
+    found = source_address(request.peer, forwarded_for, trusted)
     if is_trusted(found, trusted):
         _warn_of_proxy(found)
-    address = client_address(peer, forwarded_for, trusted)
-    return runtime.Client(address, request.headers.get("user-agent"))
+    address = client_address(request.peer, forwarded_for, trusted)
+    return runtime.Client(address, request.field(b"user-agent"))
 
 
 @lru_cache(maxsize=256)
@@ -57,15 +55,15 @@ Client = Annotated[runtime.Client, Depends(get_client)]
 Caller = Annotated[runtime.Caller, Depends(get_caller)]
 
 
-async def get_scope(caller: Caller) -> UserScope:
-    """The rows of who is signed in."""
+def get_scope(caller: Caller) -> UserScope:
+    """Return the scope of the caller."""
     return caller.scope
 
 
 Scope = Annotated[UserScope, Depends(get_scope)]
 
 
-async def check_path_user(
+def check_path_user(
     scope: Scope,
     user_id: Annotated[str, Path(description="The caller's id, or `me`.", examples=["me"])],
 ) -> None:
@@ -86,7 +84,7 @@ _EntityTags = Annotated[
 ]
 
 
-async def get_versions(
+def get_versions(
     context: Context,
     if_match: Annotated[
         _EntityTags | None,

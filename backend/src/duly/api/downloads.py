@@ -5,7 +5,7 @@ import asyncio
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from duly.api.middleware import TURN
+from duly.api.requests import Request
 from duly.core.logging import log
 from duly.runtime.context import Caller, Context
 from duly.services import exports
@@ -22,16 +22,17 @@ class Download(Response):
 
     media_type = "application/json"
 
-    def __init__(self, context: Context, caller: Caller) -> None:
+    def __init__(self, request: Request, context: Context, caller: Caller) -> None:
         super().__init__(
             headers={"Content-Disposition": 'attachment; filename="duly-export.json"'}
         )
         self._context, self._caller = context, caller
+        self._end_turn = request.end_turn
         self._is_complete = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Prepare and send the export. Raises as `exports.prepared` does."""
-        scope[TURN]()  # exports have turns of their own, and are long
+        self._end_turn()  # exports have turns of their own, and are long
         gone = asyncio.Event()
         work = asyncio.create_task(self._work(send, gone))
         disconnection = asyncio.create_task(_disconnected(receive))

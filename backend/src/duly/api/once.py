@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Response
 
 from duly.api.deps import Context, IdempotencyKey, Scope
+from duly.api.requests import Request
 from duly.database.scope import UserScope
 from duly.records import changes, commands
 from duly.records.commands import Command
@@ -58,7 +59,7 @@ class OncePerKey:
                 self._scope,
                 self._context.flights,
                 _rendered(work, render),
-                route=f"{self._request.method} {self._request.scope['route'].path}",
+                route=self._request.route_name,
                 key=self._key,
                 # Only what was sent: in a change, null is not the same as absent.
                 body=body.model_dump(exclude_unset=True),
@@ -76,7 +77,7 @@ class OncePerKey:
         resource, is_new = created
         headers = {"ETag": etag(resource["version"])}
         if is_new:
-            headers["Location"] = f"{self._request.url.path}/{resource['id']}"
+            headers["Location"] = f"{self._request.scope['path']}/{resource['id']}"
         return StoredResponse(201 if is_new else 200, headers, encode(resource))
 
 

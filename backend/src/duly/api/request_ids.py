@@ -3,12 +3,9 @@
 import re
 from uuid import uuid4
 
-from starlette.datastructures import Headers
-
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def request_id_of(headers: Headers) -> str:
-    """Return the ID that the client has sent in `X-Request-ID`, or a new one if it is unusable."""
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+def request_id_of(given: str | None) -> str:
+    """Return the ID in `X-Request-ID`, or a new one if there is no valid one."""
+    return given if given and _REQUEST_ID.fullmatch(given) else uuid4().hex

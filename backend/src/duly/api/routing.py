@@ -1,17 +1,21 @@
-"""The routes: authenticate, read, admit, check, then validate and call, in that order."""
+"""Routes: authenticate, read, admit, check, validate, call, in that order; and which one it is."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
-from fastapi import Request, Response
+from fastapi import Response
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
-from fastapi.params import Header, Path
+from fastapi.params import Form, Header, Path
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
+from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
+from duly.api.requests import Request
 from duly.core.errors import UnsupportedMediaType
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
@@ -24,44 +28,47 @@ _JSON_ERRORS = {
 }
 _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class JSONRequest(Request):
-    """A request whose body has been read and parsed already."""
-
-    parsed: Any = None
-
-    async def json(self) -> Any:
-        """The parsed body."""
-        return self.parsed
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class PublicRoute(APIRoute):
-    """A route that anybody may use. It reads its query and its JSON strictly, and once."""
+    """A route that anybody may use.
+
+    FastAPI describes it in the OpenAPI schema. `handle_request` is what runs.
+    """
 
     needs_token = False
 
-    def get_route_handler(self) -> Handler:
-        """Return the function that handles a request.
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.handle_request = self._compile()
 
-        The last step is FastAPI's: it validates parameters and body, and calls the endpoint.
-        """
-        validate_and_call = super().get_route_handler()
+    def _compile(self) -> Handler:
+        """Return the function that handles a request."""
+        read_arguments = compile_arguments(self.dependant)
         known = _query_names(self)
-        has_json = self.body_field is not None and not _takes_form(self)
+        has_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
+        has_json = self.body_field is not None and not has_form
+        needs_token, endpoint = self.needs_token, self.endpoint
 
         async def handle(request: Request) -> Response:
-            claims = await authenticate(request) if self.needs_token else None
-            read = JSONRequest(request.scope, request.receive)
-            body = await read.body() if has_json else b""
+            claims = authenticate(request) if needs_token else None
+            body = await request.read() if has_json else b""
             if claims is not None:
                 await admit(request, claims, length=len(body))
-            _check_query(request, known)
+            if request.scope["query_string"]:
+                request.query_values = _read_query(request.scope["query_string"], known)
             if body:
                 _check_media_type(request)
-                read.parsed = _parse(body)
-            return await validate_and_call(read if has_json else request)
+                request.content = _parse(body)
+            elif has_form:
+                request.content = await _read_form(request)
+            errors: list[dict[str, Any]] = []
+            arguments = read_arguments(request, errors)
+            if errors:
+                raise RequestValidationError(errors)
+            response: Response = await endpoint(**arguments)
+            return response
 
         return handle
 
@@ -72,12 +79,74 @@ class Route(PublicRoute):
     needs_token = True
 
 
+@dataclass(slots=True)
+class _Node:
+    """The routes below one path, by method, and the nodes below, by segment."""
+
+    routes: dict[str, PublicRoute] = field(default_factory=dict)
+    literal: dict[str, "_Node"] = field(default_factory=dict)
+    parameter: "_Node | None" = None
+    names: tuple[str, ...] = ()
+    """The names of the path's parameters."""
+
+
+class RouteTable:
+    """Finds the route of a request by the segments of its path."""
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._root = _Node()
+        for route in routes:
+            if isinstance(route, PublicRoute):
+                self._add(route)
+
+    def find(self, method: str, path: str) -> tuple[PublicRoute, dict[str, str]] | None:
+        """Return the route and the values of its path's parameters; None without a route."""
+        found = _walk(self._root, path.split("/"), 0, method, ())
+        if found is None:
+            return None
+        node, values = found
+        return node.routes[method], dict(zip(node.names, values, strict=True))
+
+    def _add(self, route: PublicRoute) -> None:
+        node, names = self._root, []
+        for segment in route.path.split("/"):
+            if segment.startswith("{"):
+                names.append(segment[1:-1])
+                node.parameter = node = node.parameter or _Node()
+            else:
+                node = node.literal.setdefault(segment, _Node())
+        node.names = tuple(names)
+        for method in route.methods or ():
+            node.routes[method] = route
+
+
+def _walk(
+    node: _Node, segments: list[str], depth: int, method: str, values: tuple[str, ...]
+) -> tuple[_Node, tuple[str, ...]] | None:
+    """Find the node of a path that has a route for the method; literal segments come first."""
+    if depth == len(segments):
+        return (node, values) if method in node.routes else None
+    segment = segments[depth]
+    found = None
+    if (literal := node.literal.get(segment)) is not None:
+        found = _walk(literal, segments, depth + 1, method, values)
+    if found is None and node.parameter is not None and segment:
+        found = _walk(node.parameter, segments, depth + 1, method, (*values, segment))
+    return found
+
+
 def _parse(body: bytes) -> Any:
     try:
         return decode(body)
     except ValueError as error:
         kind = _JSON_ERRORS.get(type(error), "json_invalid")
         raise RequestValidationError([{"type": kind, "loc": ("body",), "msg": ""}]) from None
+
+
+async def _read_form(request: Request) -> dict[str, Any]:
+    """Return the fields of a form; those without a value count as absent."""
+    async with request.form() as form:
+        return {name: value for name, value in form.multi_items() if value != ""}
 
 
 def _query_names(route: APIRoute) -> set[str]:
@@ -89,34 +158,32 @@ def _query_names(route: APIRoute) -> set[str]:
     }
 
 
-def _check_query(request: Request, known: set[str]) -> None:
-    """Reject a non-UTF-8 query, and unknown or repeated parameters, which would be ignored."""
-    query = request.scope["query_string"]
-    if not query:
-        return
+def _read_query(query: bytes, known: set[str]) -> dict[str, str]:
+    """Parse a query. Reject one that is not UTF-8, and unknown or repeated parameters."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    values = dict(pairs)
+    if len(values) == len(pairs) and known.issuperset(values) and b"%" not in query:
+        return values
     errors: list[dict[str, Any]] = []
     try:
         unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
         errors = [{"type": "string_unicode", "loc": ("query",)}]
-    for name, count in Counter(name for name, _ in request.query_params.multi_items()).items():
+    for name, count in Counter(name for name, _ in pairs).items():
         if name not in known:
             errors.append({"type": "extra_forbidden", "loc": ("query", name)})
         elif count > 1:
             errors.append({"type": "repeated_parameter", "loc": ("query", name)})
     if errors:
         raise RequestValidationError(errors)
-
-
-def _takes_form(route: APIRoute) -> bool:
-    return type(route.body_field.field_info).__name__ in ("Form", "File")  # type: ignore[union-attr]
+    return values
 
 
 def _check_media_type(request: Request) -> None:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
+    media_type, _, parameters = (request.field(b"content-type") or "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     taken = _PATCH_TYPES if request.method == "PATCH" else _JSON_TYPES
     if media_type.strip().lower() not in taken or charset not in ("", "utf-8", "utf8"):
         raise UnsupportedMediaType
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if (request.field(b"content-encoding") or "identity") != "identity":
         raise UnsupportedMediaType("Content-Encoding is not supported; send the body unencoded.")

@@ -1,9 +1,8 @@
 """Sync and live events over HTTP."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, Header, Query, Response
+from fastapi import Header, Query, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Send
@@ -13,7 +12,6 @@ from duly.api.deps import Caller, Context, Scope
 from duly.api.responses import Encoded
 from duly.core.logging import log
 from duly.runtime import events
-from duly.runtime.feeds import Subscription
 from duly.schemas.base import Token
 from duly.schemas.sync import SyncQuery
 from duly.services import sync
@@ -49,19 +47,9 @@ async def sync_changes(
     )
 
 
-async def open_subscription(context: Context, caller: Caller) -> AsyncIterator[Subscription]:
-    """Hold one of the user's streams until the response has ended, in whatever way.
-
-    Raises `TooManyStreams`, before the response begins.
-    """
-    with context.hub.subscribed(caller.scope) as subscription:
-        yield subscription
-
-
 async def stream_events(
     context: Context,
     caller: Caller,
-    subscription: Annotated[Subscription, Depends(open_subscription)],
     token: Annotated[
         Token | None, Query(description="The sync token to start after. Default: now.")
     ] = None,
@@ -82,12 +70,7 @@ async def stream_events(
         position = sync.read_token(context.keyring, caller.scope, since, place)
         # An error response instead of a stream if the token is too old.
         await sync.read_changes(caller.scope, position, limit=1)
-    return _EventStream(
-        events.follow(context, caller, subscription, position, _encode_event),
-        ping=_HEARTBEAT,
-        sep=_LINE_END,
-        send_timeout=_SEND_TIMEOUT,
-    )
+    return _EventStream(context, caller, position)
 
 
 def _encode_event(event: events.Event) -> bytes:
@@ -96,12 +79,28 @@ def _encode_event(event: events.Event) -> bytes:
     ).encode()
 
 
-class _EventStream(EventSourceResponse):
-    """A stream whose reader is dropped when it takes nothing, which is not an error here."""
+class _EventStream(Response):
+    """A stream that holds one of the user's subscriptions for as long as it lasts.
+
+    A reader that takes nothing is disconnected, which is not an error here.
+    """
+
+    def __init__(self, context: Context, caller: Caller, position: sync.Position) -> None:
+        super().__init__()
+        self._context, self._caller, self._position = context, caller, position
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        """Send, for as long as the reader reads."""
-        try:
-            await super().__call__(scope, receive, send)
-        except SendTimeoutError:
-            log.warning("events.reader_dropped")
+        """Send, for as long as the reader reads. Raise `TooManyStreams` before the first byte."""
+        with self._context.hub.subscribed(self._caller.scope) as subscription:
+            stream = EventSourceResponse(
+                events.follow(
+                    self._context, self._caller, subscription, self._position, _encode_event
+                ),
+                ping=_HEARTBEAT,
+                sep=_LINE_END,
+                send_timeout=_SEND_TIMEOUT,
+            )
+            try:
+                await stream(scope, receive, send)
+            except SendTimeoutError:
+                log.warning("events.reader_dropped")

@@ -4,6 +4,7 @@ from fastapi import Response
 
 from duly.api.deps import Caller, Client, Context, Scope
 from duly.api.downloads import Download
+from duly.api.requests import Request
 from duly.api.responses import Encoded
 from duly.schemas.users import AccountDeletion, PasswordChange, UserPatch
 from duly.services import auth, users
@@ -47,10 +48,10 @@ async def delete_me(
     return Response(status_code=204)
 
 
-async def export_me(context: Context, caller: Caller) -> Response:
+async def export_me(request: Request, context: Context, caller: Caller) -> Response:
     """Export all your data.
 
     Everything that Duly holds of you, as of one moment, to be saved as a file. A user can run one
     export at a time.
     """
-    return Download(context, caller)
+    return Download(request, context, caller)

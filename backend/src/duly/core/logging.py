@@ -8,20 +8,35 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
 import orjson
 import structlog
 
-log: Any = structlog.get_logger("duly")
+
+class _Log:
+    """The logger. `configure_logging` assembles it once; structlog would for each line."""
+
+    def __init__(self) -> None:
+        self.logger: Any = structlog.get_logger("duly")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.logger, name)
+
+
+log: Any = _Log()
+
+_fields: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=None)
+"""Fields of all lines of the current request."""
 
 
 def configure_logging(level: str, log_format: str) -> None:
     """Send all logs, including those of libraries, to standard error."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _add_fields,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -39,6 +54,7 @@ def configure_logging(level: str, log_format: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    log.logger = structlog.get_logger("duly").bind()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -58,20 +74,20 @@ def log_unknown_settings(names: Mapping[str, str | None]) -> None:
         log.warning("settings.unknown", name=name, hint=f"{name} is not a setting; {hint}")
 
 
-def bind_request(request_id: str) -> None:
-    """Add the request ID to all further lines of this task."""
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
-
-
-def bind_address(address: str) -> None:
-    """Add the client's address to all further lines of this request."""
-    structlog.contextvars.bind_contextvars(address=address)
+def bind_request(request_id: str, address: str | None) -> None:
+    """Add the request ID, and the client's address if there is one, to this request's lines."""
+    _fields.set({"request_id": request_id} | ({} if address is None else {"address": address}))
 
 
 def bind_user(user_id: UUID) -> None:
     """Add the user's ID to all further lines of this request."""
-    structlog.contextvars.bind_contextvars(user_id=str(user_id))
+    fields = _fields.get()
+    if fields is not None:
+        fields["user_id"] = str(user_id)
+
+
+def _add_fields(_: Any, __: str, event: Any) -> Any:
+    return {**(_fields.get() or {}), **event}
 
 
 def _describe_error(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -48,17 +48,32 @@ class Update(_Existing[Type], Generic[Type, Body]):
     data: Body
 
 
+class Delete(_Existing[Type], Generic[Type]):
+    """Delete a resource permanently."""
+
+    op: Literal["delete"]
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the resource does not go to the trash."""
+        return True
+
+
 class DeleteOptions(RequestBody):
     """The query of a deletion."""
 
     permanent: StrictBool = False
 
 
-class Delete(_Existing[Type], Generic[Type]):
-    """Delete a resource."""
+class Trash(Delete[Type], Generic[Type]):
+    """Move a resource to the trash, or delete it permanently."""
 
-    op: Literal["delete"]
     data: DeleteOptions = Field(default_factory=DeleteOptions)
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether the resource does not go to the trash."""
+        return self.data.permanent
 
 
 class Action(_Existing[Type], Generic[Type, Verb]):

@@ -17,7 +17,7 @@ from duly.schemas.base import (
     Text,
 )
 from duly.schemas.changes import Deletion, Upsert
-from duly.schemas.operations import Action, Create, Delete, OperationResult, Update
+from duly.schemas.operations import Action, Create, OperationResult, Trash, Update
 from duly.schemas.page import MAX_OFFSET, ListQuery, Page
 
 Title = Annotated[str, Text(1, 255)]
@@ -129,7 +129,7 @@ class UpdateTask(Update[Literal["task"], TaskPatch]):
     """Change a task."""
 
 
-class DeleteTask(Delete[Literal["task"]]):
+class DeleteTask(Trash[Literal["task"]]):
     """Move a task to the trash, or delete it permanently."""
 
 

@@ -50,14 +50,14 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
         for (operation, _), outcome in zip(waiting, outcomes, strict=True):
             results.append(_result(operation, outcome))
             if results[-1]["status"] == HTTPStatus.CREATED:
-                created.add(results[-1]["data"]["id"])
+                created.add((operation.type, results[-1]["data"]["id"]))
         waiting.clear()
 
     for operation in operations:
         if settings.require_if_match and operation.op != "create" and operation.if_match is None:
             # Nobody can know the version of what this batch creates, so that alone may lack it.
             await run_waiting()
-            if operation.id not in created:
+            if (operation.type, operation.id) not in created:
                 results.append(_failed(operation, PreconditionRequired()))
                 continue
         waiting.append((operation, _command(transaction, operation, settings)))
@@ -74,7 +74,7 @@ def _command(scope: UserScope, operation: Any, settings: Settings) -> Command[An
     if operation.op == "update":
         return operations.patch(scope, operation.id, operation.data, versions)
     if operation.op == "delete":
-        change = deleting(operations.kind, permanent=operation.data.permanent)
+        change = deleting(operations.kind, permanent=operation.is_permanent)
     else:
         change = operations.actions[operation.op]
     return change.of(operation.id, versions)

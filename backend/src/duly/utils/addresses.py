@@ -1,7 +1,7 @@
 """Addresses of clients."""
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -19,7 +19,8 @@ _IPV6_PREFIX = 64
 _WITH_PORT = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 
 
-def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+@lru_cache(maxsize=1024)
+def client_address(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> str:
     """Return the client's address as rate limits count it: a /64 network for IPv6."""
     address = source_address(peer, forwarded_for, trusted)
     parsed = _parse(address)
@@ -28,7 +29,8 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     return address
 
 
-def source_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
+@lru_cache(maxsize=1024)
+def source_address(peer: str, forwarded_for: str, trusted: tuple[Network, ...]) -> str:
     """Return the client's full address.
 
     `X-Forwarded-For` is read from its end, where the nearest proxy writes, and only as far as
@@ -45,7 +47,8 @@ def source_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     return address if parsed is None else str(parsed)
 
 
-def is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+@lru_cache(maxsize=1024)
+def is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
     """Whether an address belongs to a trusted proxy."""
     parsed = _parse(address)
     return parsed is not None and any(parsed in network for network in trusted)

@@ -69,15 +69,23 @@ class Shares:
 
         Raises `Crowded` if too many turns of this owner wait, or none came in time.
         """
+        end = self.take(owner)
+        if end is not None:
+            return end
+        own = self._owners[owner]
+        await self._wait(owner, own)
+        return self._ending(owner, own)
+
+    def take(self, owner: Hashable) -> Callable[[], None] | None:
+        """Return a function that ends a turn, as `acquire` does, or None if no turn is free now."""
         self.note(owner)
         own = self._owners.get(owner)
         if own is None:
             self._forget_idle()
             own = self._owners[owner] = _Owner()
-        if own.taken < self._limit(owner, own):
-            own.taken += 1
-        else:
-            await self._wait(owner, own)
+        if own.taken >= self._limit(owner, own):
+            return None
+        own.taken += 1
         return self._ending(owner, own)
 
     def note(self, owner: Hashable) -> None:

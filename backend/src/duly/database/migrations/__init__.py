@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import DBAPIError
 
@@ -102,9 +103,20 @@ def _script() -> ScriptDirectory:
 @contextmanager
 def connected(dsn: str) -> Iterator[Connection]:
     """A SQLAlchemy connection for schema work. The DSN is libpq's, passed on as it is."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # The message of libpq repeats parts of it.
+        raise StartupError(
+            "DATABASE_URL or DATABASE_DIRECT_URL has an option that libpq does not know; "
+            "the part after the question mark takes sslmode, connect_timeout and others"
+        ) from None
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(dsn, prepare_threshold=None, connect_timeout=10),
+        # The encoding is for a server with SQL_ASCII, which must be told apart.
+        creator=lambda: psycopg.connect(
+            dsn, prepare_threshold=None, connect_timeout=10, client_encoding="utf8"
+        ),
         poolclass=pool.NullPool,
     )
     try:

@@ -1,16 +1,15 @@
-"""Convert exceptions to the error envelope."""
+"""Which error a client gets for an exception."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from duly.api.responses import error_response
 from duly.core.errors import DulyError, MethodNotAllowed, NotFound, ValidationFailed
 from duly.schemas.messages import message_of
 
@@ -20,39 +19,28 @@ MAX_FIELDS = 20
 """Invalid inputs that one response lists: a request can have thousands."""
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Return every error in the envelope."""
-    app.add_exception_handler(DulyError, _handle_ours)
-    app.add_exception_handler(RequestValidationError, _handle_validation)
-    app.add_exception_handler(HTTPException, _handle_framework)
+def as_duly_error(error: Exception, request: Request) -> DulyError | None:
+    """Return the error of the API for an exception, or None if that is a defect."""
+    if isinstance(error, DulyError):
+        return error
+    if isinstance(error, RequestValidationError):
+        fields = [_describe(item) for item in error.errors()[:MAX_FIELDS]]
+        return ValidationFailed(details={"fields": fields})
+    if isinstance(error, HTTPException):
+        return _of_starlette(error, request)
+    return None
 
 
-async def _handle_ours(_: Request, error: Exception) -> Response:
-    assert isinstance(error, DulyError)
-    return error_response(error)
-
-
-async def _handle_validation(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    fields = [_describe(item) for item in error.errors()[:MAX_FIELDS]]
-    return error_response(ValidationFailed(details={"fields": fields}))
-
-
-async def _handle_framework(request: Request, error: Exception) -> Response:
+def _of_starlette(error: HTTPException, request: Request) -> DulyError | None:
     """Convert the errors that Starlette raises: unknown paths and methods, malformed forms."""
-    assert isinstance(error, HTTPException)
-    if isinstance(error.__cause__, DulyError):
-        # FastAPI reports any error while it reads a form as an invalid form.
-        return error_response(error.__cause__)
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return error_response(NotFound("No route matches this path."))
+            return NotFound("No route matches this path.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return error_response(MethodNotAllowed(headers={"Allow": _methods_at(request)}))
+            return MethodNotAllowed(headers={"Allow": _methods_at(request)})
         case HTTPStatus.BAD_REQUEST:
-            failed = ValidationFailed.of("body", "Must be a valid form", "body_invalid")
-            return error_response(failed)
-    raise error
+            return ValidationFailed.of("body", "Must be a valid form", "body_invalid")
+    return None
 
 
 def _methods_at(request: Request) -> str:
@@ -73,10 +61,16 @@ def _methods_at(request: Request) -> str:
 def _describe(item: Mapping[str, Any]) -> dict[str, str]:
     """Describe one invalid field: its path, a message and the type of the error; no input."""
     return {
-        "path": ".".join(_path(item["loc"])),
+        "path": ".".join(_path(_without_tags(item["loc"]))),
         "message": message_of(item),
         "type": item["type"],
     }
+
+
+def _without_tags(location: Sequence[Any]) -> Sequence[Any]:
+    """Drop the type and the name of a batch's operation, which tell pydantic how to read it."""
+    is_operation = tuple(location[:2]) == ("body", "operations")
+    return (*location[:3], *location[5:]) if is_operation else location
 
 
 def _path(location: Sequence[Any]) -> Iterable[str]:
