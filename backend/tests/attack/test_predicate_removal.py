@@ -28,7 +28,7 @@ from tests.attack.shapes import Shapes
 from tests.support.accounts import API, Account
 from tests.support.direct_sql import execute
 from tests.support.instances import running
-from tests.support.resources import body_for, delete_of
+from tests.support.resources import body_for, erase_of
 
 _LIST = (
     "services.tasks._page(-created_at is_completed=None is_searched={} is_resumed=False "
@@ -104,8 +104,7 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(
     for account in (alice, bob):
         assert (await account.post(f"/{kind.plural}", body)).status_code == 201
     token = (await bob.get("/sync")).json()["token"]
-    deletion = {**delete_of(kind, body["id"]), "data": {"permanent": True}}
-    await bob.post("/batch", {"operations": [deletion]})
+    await bob.post("/batch", {"operations": [erase_of(kind, body["id"])]})
 
     told = (await bob.get("/sync", params={"token": token})).json()["changes"]
     with broken(mutant_of(name)):

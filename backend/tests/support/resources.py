@@ -30,6 +30,12 @@ def delete_of(kind: ResourceType, resource_id: str) -> dict[str, Any]:
     return {"op": "delete", "type": kind.name, "id": resource_id}
 
 
+def erase_of(kind: ResourceType, resource_id: str) -> dict[str, Any]:
+    """The operation of a batch that deletes a resource permanently."""
+    options = {"data": {"permanent": True}} if kind.has_trash else {}
+    return {**delete_of(kind, resource_id), **options}
+
+
 def _create_body(kind: ResourceType) -> type[BaseModel]:
     [operations] = [
         members

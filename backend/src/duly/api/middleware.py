@@ -47,8 +47,8 @@ _JOINED = {
     b"last-event-id",
     b"x-forwarded-for",
 }
-_CROWDED_PAUSE = 3.0
-"""Seconds for which a response is delayed if too many others of its sender are."""
+_LONGEST_PACE = 3.0
+"""Seconds for which a response is delayed at most."""
 
 _FIXED_HEADERS = [(b"x-content-type-options", b"nosniff")]
 _NO_STORE = (b"cache-control", b"no-store")
@@ -98,6 +98,7 @@ class RequestMiddleware:
         finally:
             exchange.request.end_turn()
             exchange.log()
+            exchange.release()
         if exchange.has_more:
             await exchange.linger()
 
@@ -298,14 +299,21 @@ class _Exchange:
         owner = self.request.user_id or client_address(
             self.request.peer, forwarded, self._trusted_proxies
         )
+        began = time.monotonic()
         try:
             end = await context.stranger_shares.acquire(owner)
         except Crowded:
-            # Too many wait already. At once, this response would be cheaper for its sender than
-            # all others.
-            await asyncio.sleep(_CROWDED_PAUSE)
+            # Too many wait already, or this one has waited for long enough. Without a pause, a
+            # sender of very many requests would wait for less than one of many.
+            await asyncio.sleep(max(0.0, began + _LONGEST_PACE - time.monotonic()))
         else:
             end()
+
+    def release(self) -> None:
+        """Drop the request, which refers to this object: the server closes the connection once
+        nothing refers to its body, and a cycle would live until the next garbage collection.
+        """
+        del self.request
 
     async def linger(self) -> None:
         """Discard the rest of the body. Closing the connection before would reset it, and a client
