@@ -304,3 +304,24 @@ def test_upgrade_keeps_the_refresh_tokens_spent_lately_and_the_revocations(empty
         assert rows == [(False, False, 0), (True, True, 1)]
         kept = "SELECT expires_at > now() + interval '60 minutes' FROM revoked_sessions"
         assert connection.execute(kept).fetchall() == [(True,)]
+
+
+def test_database_in_another_encoding_is_refused_with_one_line(dsn: str) -> None:
+    """`initdb` chooses SQL_ASCII under the locale C."""
+    name = f"test_{new_id().hex}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"
+        )
+        try:
+            with pytest.raises(StartupError, match="UTF8, not SQL_ASCII"):
+                migrations.upgrade(dsn.replace("/duly?", f"/{name}?"))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_unknown_option_of_a_database_url_is_refused_without_showing_it(dsn: str) -> None:
+    with pytest.raises(StartupError, match="DATABASE_URL") as refused:
+        migrations.check(f"{dsn}&foo=secret-bar")
+
+    assert "foo" not in str(refused.value)

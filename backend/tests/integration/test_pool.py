@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import NotSupportedError
 from psycopg.errors import DivisionByZero
 from pydantic import SecretStr
 
@@ -377,3 +378,82 @@ async def test_times_are_utc_whatever_zone_the_database_session_has(
     assert page["items"] == [task]
     assert task["id"] not in [item["id"] for item in after.json()["items"]]
     assert len(after.json()["items"]) == 1
+
+
+async def test_lost_prepared_statement_is_run_again(dsn: str, pools: AsyncExitStack) -> None:
+    """As behind a pooler that was taken for a server."""
+    pool = await open_pool(pools, dsn, prepared="on")
+    sql = b"SELECT %(number)s::int AS number"
+    for number in range(10):
+        await pool.fetch(sql, {"number": number})
+
+    await pool.fetch(b"DEALLOCATE ALL", {})
+
+    assert await pool.fetch(sql, {"number": 10}) == [{"number": 10}]
+
+
+async def test_prepared_statement_lost_within_a_transaction_is_unavailable(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn, prepared="on")
+    sql = b"SELECT %(number)s::int AS number"
+    for number in range(10):
+        await pool.fetch(sql, {"number": number})
+    await pool.fetch(b"DEALLOCATE ALL", {})
+
+    with pytest.raises(ServiceUnavailable):
+        async with pool.transaction() as transaction:
+            await transaction.fetch(sql, {"number": 10})
+
+    assert await pool.fetch(sql, {"number": 11}) == [{"number": 11}]
+
+
+async def test_statement_whose_table_has_changed_is_run_again(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    """As by a migration while Duly runs: PostgreSQL rejects the plan it has prepared."""
+    pool = await open_pool(pools, dsn, prepared="on")
+    await pool.fetch(b"CREATE TEMPORARY TABLE changing (value int)", {})
+    await pool.fetch(b"INSERT INTO changing VALUES (1)", {})
+    for _ in range(10):
+        assert await pool.fetch(b"SELECT value FROM changing", {}) == [{"value": 1}]
+
+    await pool.fetch(b"ALTER TABLE changing ALTER value TYPE text USING 'one'", {})
+
+    assert await pool.fetch(b"SELECT value FROM changing", {}) == [{"value": "one"}]
+
+
+async def test_many_statements_are_prepared_in_turns(dsn: str, pools: AsyncExitStack) -> None:
+    pool = await open_pool(pools, dsn, prepared="on")
+    statements = [b"SELECT %d AS number_%d" % (number, number) for number in range(130)]
+    for _ in range(8):
+        for number, sql in enumerate(statements):
+            assert await pool.fetch(sql, {}) == [{f"number_{number}": number}]
+
+    [row] = await pool.fetch(b"SELECT count(*) AS prepared FROM pg_prepared_statements", {})
+    assert 90 < row["prepared"] <= 100
+
+
+async def test_statements_sent_together_are_prepared_and_fail_as_one(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn, prepared="on")
+    calls = [(b"SELECT 1 / %(by)s::int AS quotient", {"by": 1})] * 10
+    assert await pool.fetch_many(calls) == [[{"quotient": 1}]] * 10
+
+    for _ in range(2):
+        with pytest.raises(DivisionByZero):
+            await pool.fetch_many([*calls, (calls[0][0], {"by": 0}), *calls])
+
+    assert await pool.fetch_many(calls) == [[{"quotient": 1}]] * 10
+
+
+async def test_copy_is_not_supported_and_costs_the_connection(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn)
+
+    with pytest.raises(NotSupportedError):
+        await pool.fetch(b"COPY (SELECT 1) TO STDOUT", {})
+
+    assert await pid_of(pool)

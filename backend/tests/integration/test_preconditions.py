@@ -220,3 +220,18 @@ async def test_in_a_batch_a_repeated_create_does_not_make_its_task_new(strict: A
     statuses = [result["status"] for result in answer.json()["results"]]
     assert statuses == [200, 428, 200]
     assert (await strict.get(f"/tasks/{task['id']}")).json()["version"] == 2
+
+
+async def test_creation_in_a_batch_excuses_only_its_own_type_from_if_match(
+    strict: Account,
+) -> None:
+    task = await strict.create_task()
+    operations = [
+        {"op": "create", "type": "label", "data": {"id": task["id"], "name": "errand"}},
+        {"op": "update", "type": "task", "id": task["id"], "data": {"title": "overwritten"}},
+    ]
+
+    answer = await strict.post("/batch", {"operations": operations})
+
+    assert [result["status"] for result in answer.json()["results"]] == [201, 428]
+    assert (await strict.get(f"/tasks/{task['id']}")).json()["title"] == task["title"]

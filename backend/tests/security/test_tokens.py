@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.core.tokens import Keyring
+from duly.core.tokens import InvalidToken, Keyring
 from tests.support.accounts import API, Account, error_code
 from tests.support.forgery import ABSENT, Forger, assert_refused, decode, present
 from tests.support.instances import running
@@ -340,3 +340,15 @@ async def test_of_two_tokens_neither_is_taken(alice: Account, bob: Account) -> N
     response = await alice.client.get(f"{API}/users/me", headers=fields)
 
     assert response.status_code == 401
+
+
+def test_verified_token_is_refused_once_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = Keyring(secrets.token_hex(32))
+    token = keyring.issue_access(uuid4(), uuid4(), lifetime=60)
+    keyring.read_access(token)
+    later = time.time() + 60
+
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    with pytest.raises(InvalidToken):
+        keyring.read_access(token)

@@ -54,7 +54,8 @@ def _dependency(dependant: Dependant) -> _Reader:
     call: Any = dependant.call
     if isinstance(call, SecurityBase):
         return lambda _, __: None  # the route has authenticated the request
-    if inspect.iscoroutinefunction(call) or inspect.isgeneratorfunction(call):
+    kinds = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(is_kind(call) for is_kind in kinds):
         raise TypeError(f"{call} must be a plain function")
     read = compile_arguments(dependant)
 

@@ -1,0 +1,56 @@
+"""The table of routes finds each route by the segments of a path, and nothing else."""
+
+import pytest
+from fastapi import APIRouter, Response
+
+from duly.api.routing import PublicRoute, RouteTable
+
+PATHS = ("/tasks", "/tasks/{task_id}", "/tasks/{task_id}/complete", "/users/me")
+ALIASES = ("/users/{user_id}/tasks", "/users/{user_id}/tasks/{task_id}")
+
+
+async def endpoint() -> Response:
+    return Response()
+
+
+@pytest.fixture(scope="module")
+def table() -> RouteTable:
+    router = APIRouter(route_class=PublicRoute)
+    for path in (*PATHS, *ALIASES):
+        router.add_api_route(path, endpoint, methods=["GET"])
+    return RouteTable(router.routes)
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "values"),
+    [
+        ("/tasks", "/tasks", {}),
+        ("/tasks/7", "/tasks/{task_id}", {"task_id": "7"}),
+        ("/tasks/7/complete", "/tasks/{task_id}/complete", {"task_id": "7"}),
+        ("/users/me", "/users/me", {}),
+        ("/users/me/tasks", "/users/{user_id}/tasks", {"user_id": "me"}),
+        (
+            "/users/me/tasks/7",
+            "/users/{user_id}/tasks/{task_id}",
+            {"user_id": "me", "task_id": "7"},
+        ),
+    ],
+)
+def test_path_finds_its_route_with_its_values(
+    table: RouteTable, path: str, route: str, values: dict[str, str]
+) -> None:
+    found = table.find("GET", path)
+
+    assert found is not None
+    assert (found[0].path, found[1]) == (route, values)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "tasks", "/tasks/", "//tasks", "/tasks//complete", "/tasks/7/", "/users"]
+)
+def test_other_path_finds_none(table: RouteTable, path: str) -> None:
+    assert table.find("GET", path) is None
+
+
+def test_other_method_finds_none(table: RouteTable) -> None:
+    assert table.find("POST", "/tasks") is None
