@@ -212,14 +212,15 @@ def _values(
             found = [*schema.get("examples", ()), []]
         case "string" if schema.get("format") in _FORMATS:
             found = [*schema.get("examples", ()), *_FORMATS[schema["format"]]]
-        case "string" if all(_is_valid(kind, name, text) for text in texts):
+        case "string" if all(is_valid(kind, name, text) for text in texts):
             found = list(texts)
         case _:
             found = list(schema.get("examples", ()))
-    return [value for value in found if _is_valid(kind, name, value)]
+    return [value for value in found if is_valid(kind, name, value)]
 
 
-def _is_valid(kind: ResourceType, name: str, value: Any) -> bool:
+def is_valid(kind: ResourceType, name: str, value: Any) -> bool:
+    """Whether a field takes a value."""
     try:
         _adapter(kind, name).validate_python(value)
     except ValidationError:
