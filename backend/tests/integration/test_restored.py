@@ -42,7 +42,7 @@ async def test_the_operators_word_ends_all_tokens(settings: Settings, dsn: str) 
             assert (answer.status_code, error_code(answer)) == (410, "SYNC_TOKEN_EXPIRED")
             copy.token = None
             await copy.pull(account)
-            assert task["id"] in copy.things
+            assert ("task", task["id"]) in copy.resources
             assert (await copy.pull(account))[0]["changes"] == []
 
 

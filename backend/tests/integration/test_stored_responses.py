@@ -183,4 +183,4 @@ async def test_refused_batch_leaves_its_key_unused(
         "limit": small_store,
         "what": "stored_response_bytes",
     }
-    assert await counted(dsn, alice.id) == {"tasks": 0, "stored_bytes": 0}
+    assert set((await counted(dsn, alice.id)).values()) == {0}

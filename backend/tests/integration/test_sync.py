@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
-from tests.support.sync_copies import Copy, make, stored_tasks, sync, synced, told
+from tests.support.sync_copies import Copy, make, stored, sync, synced, told
 
 INVALID = (400, "VALIDATION_ERROR")
 
@@ -91,8 +91,8 @@ async def test_each_kind_of_change_is_told_once_as_it_is_now(alice: Account) -> 
         ("upsert", restored),
         ("upsert", new),
     ]
-    assert copy.things == await stored_tasks(alice)
-    assert copy.things[changed]["title"] == "three"
+    assert copy.resources == await stored(alice)
+    assert copy.resources["task", changed]["title"] == "three"
 
 
 async def test_changes_come_in_pages_too(alice: Account) -> None:
@@ -127,7 +127,7 @@ async def test_a_batch_is_told_thing_by_thing(alice: Account) -> None:
     (answer,) = await copy.pull(alice)
 
     assert [op for op, _ in told(answer)] == ["upsert", "delete", "delete"]
-    assert copy.things == await stored_tasks(alice)
+    assert copy.resources == await stored(alice)
 
 
 async def test_deletion_for_good_after_the_trash_is_told_again(alice: Account) -> None:
@@ -168,7 +168,7 @@ async def test_what_is_deleted_during_the_first_sync_is_told(
         ("delete", first),
         ("delete", third),
     ]
-    assert set(copy.things) == {second, fourth}
+    assert set(copy.resources) == {("task", second), ("task", fourth)}
 
 
 async def test_what_changes_during_the_first_sync_is_told_as_it_is_then(alice: Account) -> None:
@@ -182,7 +182,7 @@ async def test_what_changes_during_the_first_sync_is_told_as_it_is_then(alice: A
     answers = await copy.pull(alice, limit=2)
 
     assert answers[0]["full"]
-    assert copy.things == await stored_tasks(alice)
+    assert copy.resources == await stored(alice)
 
 
 async def test_a_thing_made_again_under_its_id_is_told_once(alice: Account) -> None:
@@ -192,7 +192,7 @@ async def test_a_thing_made_again_under_its_id_is_told_once(alice: Account) -> N
     before = copy.token
     await alice.delete(f"/tasks/{task_id}", params={"permanent": "true"})
     await copy.pull(alice)
-    assert copy.things == {}
+    assert copy.resources == {}
     await alice.create_task(id=task_id, title="anew")
 
     (answer,) = await copy.pull(alice)

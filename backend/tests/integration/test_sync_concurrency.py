@@ -15,7 +15,7 @@ from duly.services.sync import read_token
 from tests.support.accounts import Account, register
 from tests.support.instances import running
 from tests.support.pooler import pooled
-from tests.support.sync_copies import Copy, stored_tasks
+from tests.support.sync_copies import Copy, stored
 
 WRITERS = 6
 WRITES = 15
@@ -109,9 +109,9 @@ async def test_what_readers_saw_is_what_is_there(clients: list[httpx.AsyncClient
     done.set()
     copies = await asyncio.gather(*readers)
 
-    there = await stored_tasks(writer)
+    there = await stored(writer)
     for copy in copies:
-        assert copy.things == there
+        assert copy.resources == there
 
 
 async def test_a_reader_never_passes_over_a_write_that_is_not_committed(

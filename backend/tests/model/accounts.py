@@ -6,7 +6,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.model.machine import NOBODY, PASSWORDS, PICKS, USERS, Machine, rule
+from duly.services.resource_types import RESOURCE_TYPES
+from tests.model.machine import (
+    NOBODY,
+    PASSWORDS,
+    PICKS,
+    USERS,
+    Machine,
+    has_user_routes,
+    rule,
+)
 from tests.model.states import UserState
 
 REPLAY_WINDOW = 10.0
@@ -16,50 +25,54 @@ NAMES = st.none() | st.sampled_from(["Ada", "Grace", "Zoë"])
 class AccountRules(Machine):
     """Each rule asks the service, then the model, and compares."""
 
-    @rule(user=USERS, pick=PICKS, limit=st.integers(1, 5), anew=st.booleans())
-    def sync(self, user: int, pick: int, limit: int, anew: bool) -> None:
+    @rule(user=USERS, pick=PICKS, limit=st.integers(1, 5), is_full=st.booleans())
+    def sync(self, user: int, pick: int, limit: int, is_full: bool) -> None:
         state = self.states[user]
         session = self.session_of(state, pick)
-        if anew and pick % 3 == 0:
+        if is_full and pick % 3 == 0:
             state.token, state.copy = None, {}
         while True:
             query = {"token": state.token, "limit": limit}
             page = self.expect(state, session, "GET", "/sync", 200, query=query)
-            ids = [change["id"] for change in page["changes"]]
-            assert len(ids) == len(set(ids)) <= limit
-            for change in page["changes"]:
-                state.copy.pop(change["id"], None)
+            names = [(change["type"], change["id"]) for change in page["changes"]]
+            assert len(names) == len(set(names)) <= limit
+            for name, change in zip(names, page["changes"], strict=True):
+                state.copy.pop(name, None)
                 if change["op"] == "upsert":
-                    state.copy[change["id"]] = change["data"]
+                    state.copy[name] = change["data"]
             state.token = page["token"]
             if not page["has_more"]:
                 break
-        self.compare(state, state.live(), list(state.copy.values()))
+        for kind in RESOURCE_TYPES:
+            copies = [data for (name, _), data in state.copy.items() if name == kind.name]
+            self.compare(state, state.those(kind, are_trashed=False), copies)
 
     @rule(user=USERS, pick=PICKS)
-    def others_token_or_cursor(self, user: int, pick: int) -> None:
+    def token_of_another_user(self, user: int, pick: int) -> None:
         state, other = self.states[user], self.states[1 - user]
         session = self.session_of(state, pick)
         if other.token:
-            for path, name in (("/sync", "token"), ("/tasks", "cursor"), ("/events", "token")):
+            lists = [(f"/{kind.plural}", "cursor") for kind in RESOURCE_TYPES]
+            for path, name in (("/sync", "token"), ("/events", "token"), *lists):
                 self.expect(state, session, "GET", path, 400, query={name: other.token})
 
     @rule(user=USERS, pick=PICKS)
-    def path_of_another(self, user: int, pick: int) -> None:
+    def path_of_another_user(self, user: int, pick: int) -> None:
         state, other = self.states[user], self.states[1 - user]
         session = self.session_of(state, pick)
-        answer = self.service.call("GET", f"/users/{other.id}/tasks", token=session.access)
-        assert answer.status == 403
+        for kind in filter(has_user_routes, RESOURCE_TYPES):
+            path = f"/users/{other.id}/{kind.plural}"
+            assert self.service.call("GET", path, token=session.access).status == 403
 
     @rule(user=USERS, pick=PICKS, name=NAMES, timezone=st.sampled_from(["UTC", "Europe/Rome"]))
     def profile_change(self, user: int, pick: int, name: str | None, timezone: str) -> None:
         state = self.states[user]
         body = {"name": name, "timezone": timezone}
-        told = self.expect(
+        received = self.expect(
             state, self.session_of(state, pick), "PATCH", "/users/me", 200, body=body
         )
         state.name, state.timezone = name, timezone
-        assert self.profile(state) == {name: told[name] for name in self.profile(state)}
+        assert self.profile(state) == {name: received[name] for name in self.profile(state)}
 
     @rule(user=USERS, pick=PICKS, is_right=st.booleans(), is_taken=st.booleans())
     def email_change(self, user: int, pick: int, is_right: bool, is_taken: bool) -> None:
@@ -105,14 +118,14 @@ class AccountRules(Machine):
         session = self.session_of(self.states[user], pick)
         answer = self._refresh(session.refresh)
         assert answer.status == 200
-        told = json.loads(answer.body)
-        assert told["refresh_token"] != session.refresh
-        session.spent.append((session.refresh, told["refresh_token"], time.monotonic()))
-        session.refresh, session.access = told["refresh_token"], told["access_token"]
+        received = json.loads(answer.body)
+        assert received["refresh_token"] != session.refresh
+        session.spent.append((session.refresh, received["refresh_token"], time.monotonic()))
+        session.refresh, session.access = received["refresh_token"], received["access_token"]
 
     @rule(user=USERS, pick=PICKS)
     def replay_of_a_refresh_token(self, user: int, pick: int) -> None:
-        """Within ten seconds of its use it gets the same successor; later it ends the session."""
+        """Within ten seconds of its use it returns the same successor; later it ends the session."""
         state = self.states[user]
         session = self.session_of(state, pick)
         if not session.spent:
@@ -163,28 +176,28 @@ class AccountRules(Machine):
             state.end(session_id)
 
     @rule(user=USERS, pick=PICKS)
-    def use_what_has_ended(self, user: int, pick: int) -> None:
+    def use_an_ended_session(self, user: int, pick: int) -> None:
         state = self.states[user]
         if state.ended:
             session = state.ended[pick % len(state.ended)]
-            assert self.service.call("GET", "/tasks", token=session.access).status == 401
-            assert self.service.call("GET", "/events", token=session.access).status == 401
+            for path in ("/events", *(f"/{kind.plural}" for kind in RESOURCE_TYPES)):
+                assert self.service.call("GET", path, token=session.access).status == 401
             assert self._refresh(session.refresh).status == 401
 
     @rule(user=USERS, pick=PICKS, is_right=st.booleans())
     def delete_account(self, user: int, pick: int, is_right: bool) -> None:
         if pick % 3:
-            return  # or nobody would live to see much
+            return  # or accounts would be too short-lived
         state = self.states[user]
         session = self.session_of(state, pick)
         body = {"current_password": state.password if is_right else "wrong horse battery"}
         self.expect(state, session, "DELETE", "/users/me", 204 if is_right else 400, body=body)
         if is_right:
-            self.ids += state.tasks
-            self._is_gone(state)
+            self.ids += state.ids
+            self._check_deletion(state)
             self.states[user] = self.new_state(state.email)
 
-    def _is_gone(self, state: UserState) -> None:
+    def _check_deletion(self, state: UserState) -> None:
         for session in state.sessions.values():
             assert self.service.call("GET", "/users/me", token=session.access).status == 401
             assert self._refresh(session.refresh).status == 401

@@ -1,38 +1,41 @@
-"""Two users, all operations in any order; after each, both states are what the model says."""
+"""Two users, all operations in any order; after each, both users' states match the model."""
 
 import base64
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from duly.api.router import API_PREFIX, add_routes
+from duly.records.types import ResourceType
+from duly.services.resource_types import RESOURCE_TYPES
 from tests.hostile.attacked_account import Answer
+from tests.model.drawing import WORDS
 from tests.model.service import Service
-from tests.model.states import Body, Match, Refused, Session, Stored, Task, UserState
+from tests.model.states import ANY, Body, Match, Refused, Resource, Session, Stored, UserState
+from tests.support.resources import body_for, path_of
 
 USERS = st.sampled_from([0, 1])
 PICKS = st.integers(0, 10**6)
-WORDS = ["milk", "bread", "call", "Ada", "report", "café", "zoo"]
-TITLES = st.one_of(
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join),
-    st.sampled_from(["  milk ", "cafe\u0301 zoo", "ÄÖ", "\U0001f986", "Z", "a"]),
-)
-DESCRIPTIONS = st.one_of(st.none(), TITLES, st.just(""))
 MATCHES = st.one_of(
     st.just(Match(None)),
     st.sampled_from(["any", "current", "among others", "stale", "weak", "no version"]).map(Match),
 )
-PREFIXES = st.sampled_from(["/tasks", "/users/me/tasks", "/users/{}/tasks"])
+PREFIXES = st.sampled_from(["", "/users/me", "/users/{}"])
+"""Prefixes of a path; those with a user are for types that have routes under it."""
 KEYS = st.one_of(st.none(), st.sampled_from(["k1", "k2", "k3", "!~"]))
 PASSWORDS = ["correct horse battery", "another horse battery"]
 NOBODY = "01936d5e-8f1c-7000-8000-00000000dead"
 
 
 class Machine(RuleBasedStateMachine):
-    """What rules have in common; `tasks.py` and `accounts.py` of this package hold the rules."""
+    """What rules have in common; other modules of this package hold the rules."""
 
     service: Service
     steps = 0
@@ -45,19 +48,20 @@ class Machine(RuleBasedStateMachine):
             self.furnish(state)
 
     def furnish(self, state: UserState) -> None:
-        """Some tasks to begin with, one of them in the trash."""
+        """Create some resources of each type, and delete one of them."""
         session = self.session_of(state, 0)
-        for title in WORDS[:5]:
-            body = {"title": title}
-            told = self.expect(state, session, "POST", "/tasks", 201, body=body)
-            task, _ = state.create(body, told["id"])
-            self.same(state, task, told)
-        self.expect(state, session, "DELETE", f"/tasks/{task.id}", 204)
-        state.trash(task)
+        for kind in RESOURCE_TYPES:
+            for word in WORDS[:5]:
+                body = body_for(kind, word)
+                received = self.expect(state, session, "POST", f"/{kind.plural}", 201, body=body)
+                resource, _ = state.create(kind, body, received["id"])
+                self.same(state, resource, received)
+            self.expect(state, session, "DELETE", path_of(kind, resource.id), 204)
+            state.delete(kind, resource.id, ANY)
 
     @invariant()
-    def both_states_are_what_the_model_says(self) -> None:
-        """Whatever was done, and whoever did it."""
+    def both_states_match_the_model(self) -> None:
+        """Compare the exports of both users, whoever made the last request."""
         type(self).steps += 1
         for state in self.states:
             session = self.session_of(state, 0)
@@ -66,29 +70,42 @@ class Machine(RuleBasedStateMachine):
                 name: export["user"][name] for name in self.profile(state)
             }
             assert {item["id"] for item in export["sessions"]} == set(state.sessions)
-            for name, is_trashed in (("tasks", False), ("trash", True)):
-                tasks = [task for task in state.tasks.values() if task.is_trashed == is_trashed]
-                self.compare(state, tasks, export[name])
+            trashed: list[Resource] = []
+            for kind in RESOURCE_TYPES:
+                self.compare(state, state.those(kind, are_trashed=False), export[kind.plural])
+                trashed += state.those(kind, are_trashed=True)
+            self.compare(state, trashed, export["trash"])
 
-    def compare(self, state: UserState, tasks: list[Task], told: list[Body]) -> None:
-        """The same tasks, in any order."""
-        by_id = {item["id"]: item for item in told}
-        assert len(by_id) == len(told), "nothing is told twice"
-        assert set(by_id) == {task.id for task in tasks}
-        for task in tasks:
-            self.same(state, task, by_id[task.id])
+    def compare(self, state: UserState, resources: list[Resource], received: list[Body]) -> None:
+        """Both hold the same resources, in any order, each once."""
+        assert len(received) == len(resources)
+        by_name: dict[Any, Body] = {(item["id"], frozenset(item)): item for item in received}
+        for resource in resources:
+            columns = frozenset(column.name for column in resource.kind.shown)
+            self.same(state, resource, by_name[resource.id, columns])
 
-    def same(self, state: UserState, task: Task, told: Body) -> None:
-        """What is told of a task is what it should be."""
-        shown = task.shown(state.id)
-        assert {name: told[name] for name in shown} == shown
-        task.adopt(told)
+    def same(self, state: UserState, resource: Resource, received: Body) -> None:
+        """The service shows a resource as the model has it."""
+        shown = resource.shown(state.id)
+        assert {name: received[name] for name in shown} == shown
+        resource.adopt(received)
 
-    def path(self, state: UserState, prefix: str, task_id: str = "", action: str = "") -> str:
-        """A path under one of the prefixes."""
-        return "/".join(filter(None, [prefix.format(state.id), task_id, action]))
+    def path(
+        self,
+        state: UserState,
+        kind: ResourceType,
+        prefix: str,
+        resource_id: str = "",
+        action: str = "",
+    ) -> str:
+        """A path of a type, under a prefix if it has such routes."""
+        if prefix and not has_user_routes(kind):
+            prefix = ""
+        parts = [f"{prefix.format(state.id)}/{kind.plural}", resource_id, action]
+        return "/".join(filter(None, parts))
 
     def profile(self, state: UserState) -> Body:
+        """The expected profile."""
         return {
             "id": state.id,
             "email": state.email,
@@ -97,26 +114,26 @@ class Machine(RuleBasedStateMachine):
         }
 
     def new_state(self, email: str | None = None) -> UserState:
-        """Somebody new."""
+        """Register a new user."""
         body = {"email": email or f"{uuid4()}@example.com", "password": PASSWORDS[0], "name": "A"}
         answer = self.service.call("POST", "/auth/register", body=body)
         assert answer.status == 201, answer
-        told = json.loads(answer.body)
-        state = UserState(told["user"]["id"], body["email"], body["password"], body["name"])
-        self.add_session(state, told)
+        received = json.loads(answer.body)
+        state = UserState(received["user"]["id"], body["email"], body["password"], body["name"])
+        self.add_session(state, received)
         return state
 
-    def add_session(self, state: UserState, told: Body) -> Session:
+    def add_session(self, state: UserState, received: Body) -> Session:
         """Remember a sign-in."""
-        payload = told["access_token"].split(".")[1]
+        payload = received["access_token"].split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
-        assert claims["sub"] == state.id == told["user"]["id"]
-        session = Session(claims["sid"], told["access_token"], told["refresh_token"])
+        assert claims["sub"] == state.id == received["user"]["id"]
+        session = Session(claims["sid"], received["access_token"], received["refresh_token"])
         state.sessions[session.id] = session
         return session
 
     def session_of(self, state: UserState, pick: int) -> Session:
-        """One of a user's sessions; a new one where all have ended."""
+        """One of a user's sessions; a new one if all have ended."""
         if not state.sessions:
             body = {"email": state.email, "password": state.password}
             answer = self.service.call("POST", "/auth/login", body=body)
@@ -124,19 +141,19 @@ class Machine(RuleBasedStateMachine):
             return self.add_session(state, json.loads(answer.body))
         return list(state.sessions.values())[pick % len(state.sessions)]
 
-    def an_id(self, user: int, pick: int, *, from_trash: bool = False) -> str:
-        """An id: mostly the user's own, now and then another's, a former one, or nothing's."""
-        tasks = self.states[user].tasks
-        own = [task.id for task in tasks.values() if task.is_trashed >= from_trash] or list(tasks)
+    def an_id(self, user: int, kind: ResourceType, pick: int, *, from_trash: bool = False) -> str:
+        """An id: usually of the user's own resource; else of another type or user, or unused."""
+        of_type = self.states[user].resources[kind.name]
+        own = [one.id for one in of_type.values() if one.is_trashed >= from_trash] or list(of_type)
         if own and pick % 4:
             return own[pick // 4 % len(own)]
-        others = [*self.ids, *self.states[1 - user].tasks]
+        others = [*self.ids, *self.states[user].ids, *self.states[1 - user].ids]
         return others[pick // 4 % len(others)]
 
     def call(
         self, state: UserState, session: Session, method: str, path: str, **options: Any
     ) -> Answer:
-        """A request of a user; whatever comes back is in order."""
+        """Send a user's request. The response is no server error, and shows nothing of the other user."""
         answer = self.service.call(method, path, token=session.access, **options)
         assert answer.status < 500, (method, path, options, answer)
         other = next(item for item in self.states if item is not state)
@@ -153,26 +170,26 @@ class Machine(RuleBasedStateMachine):
         status: int,
         **options: Any,
     ) -> Any:
-        """A request whose status is known; gives the body."""
+        """Send a request whose status is known, and return the body of the response."""
         answer = self.call(state, session, method, path, **options)
         assert answer.status == status, (method, path, options, answer)
         return json.loads(answer.body) if answer.body else None
 
     def judge(self, answer: Answer, model: Callable[[], Any]) -> Any:
-        """What the model makes of it, where the answer is no refusal; None where both refuse."""
-        made, expected = None, None
+        """Return the model's result if neither it nor the service refuses; None if both do."""
+        result, expected = None, None
         try:
-            made = model()
+            result = model()
         except Refused as refused:
             expected = (refused.status, refused.code)
-        told = json.loads(answer.body)["error"]["code"] if answer.status >= 400 else None
-        assert (told and (answer.status, told)) == expected, answer
-        return made
+        code = json.loads(answer.body)["error"]["code"] if answer.status >= 400 else None
+        assert (code and (answer.status, code)) == expected, answer
+        return result
 
     def replayed(
         self, state: UserState, route: str, key: str | None, body: Any, answer: Answer
     ) -> bool:
-        """Whether a key was used before: then the answer is the first one, or a refusal."""
+        """Whether the key was used before. The response is then the first one, or a refusal."""
         stored = state.keys.get((route, key)) if key else None
         is_replay = answer.headers.get("idempotency-replayed") == "true"
         if stored is None:
@@ -186,6 +203,15 @@ class Machine(RuleBasedStateMachine):
             code = json.loads(answer.body)["error"]["code"]
             assert (answer.status, code) == (422, "IDEMPOTENCY_MISMATCH")
         return True
+
+
+@cache
+def has_user_routes(kind: ResourceType) -> bool:
+    """Whether the type's routes are also under `/users/{user_id}`."""
+    router = APIRouter()
+    add_routes(router)
+    path = f"{API_PREFIX}/users/{{user_id}}/{kind.plural}"
+    return any(isinstance(route, APIRoute) and route.path == path for route in router.routes)
 
 
 __all__ = ["Machine", "rule"]

@@ -16,22 +16,22 @@ from duly.database import embedded, migrations
 from tests.hostile.attacked_account import UNLIMITED
 from tests.model.accounts import AccountRules
 from tests.model.lists import ListRules
+from tests.model.resources import ResourceRules
 from tests.model.service import Service, service
-from tests.model.tasks import TaskRules
 
 
 def run(running: Service, number: int, *, examples: int, length: int) -> int:
-    """Histories of up to `length` steps; gives how many steps there were in all.
+    """Run histories of up to `length` steps, and return how many steps there were in all.
 
-    A divergence is told as the shortest history that shows it.
+    Hypothesis reports a divergence by the shortest history that shows it.
     """
 
-    class Both(TaskRules, ListRules, AccountRules):
+    class All(ResourceRules, ListRules, AccountRules):
         service = running
         steps = 0
 
     run_state_machine_as_test(
-        seed(number)(Both),
+        seed(number)(All),
         settings=settings(
             max_examples=examples,
             stateful_step_count=length,
@@ -41,11 +41,11 @@ def run(running: Service, number: int, *, examples: int, length: int) -> int:
             suppress_health_check=list(HealthCheck),
         ),
     )
-    return Both.steps
+    return All.steps
 
 
 def main() -> int:
-    """Rounds with new seeds until there were enough steps, or the time is over."""
+    """Run rounds with new seeds until there were enough steps, or the time is over."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=50_000)
     parser.add_argument("--seconds", type=int, default=2400)

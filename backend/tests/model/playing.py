@@ -1,66 +1,80 @@
-"""Batches, played on a model as the contract tells."""
+"""Batches, played on a model according to the API contract."""
 
 from dataclasses import dataclass
 
-from tests.model.states import ANY, STALE, Body, Refused, Task, UserState
+from duly.services.resource_types import OPERATIONS
+from tests.model.states import ANY, Body, Exactly, Refused, Resource, UserState
+
+CREATED = 201
 
 
 @dataclass(frozen=True)
 class Result:
-    """What should become of one operation, as an answer tells it."""
+    """The expected result of one operation."""
 
     status: int
-    task: Body | None = None
+    resource: Body | None = None
+    hidden: frozenset[str] = frozenset()
     code: str | None = None
 
 
-def play(state: UserState, batch: Body, told: list[Body]) -> tuple[UserState | None, list[Result]]:
-    """The state after a batch, None where nothing of it is applied, and the result of each."""
+NOT_APPLIED = Result(424, code="BATCH_NOT_APPLIED")
+
+
+def play(
+    state: UserState, batch: Body, received: list[Body]
+) -> tuple[UserState | None, list[Result]]:
+    """Return the state after a batch, None if it is not applied, and the expected results.
+
+    `received` are the results that the service returned: ids and times are taken from them.
+    """
     draft = state.draft()
     results: list[Result] = []
-    for number, (operation, answer) in enumerate(zip(batch["operations"], told, strict=True)):
+    for number, (operation, result) in enumerate(zip(batch["operations"], received, strict=True)):
         try:
-            status, task = _play(draft, operation, answer["data"], f"created by {number}")
+            status, resource = _play(draft, operation, result["data"], f"created by {number}")
         except Refused as refused:
             results.append(Result(refused.status, code=refused.code))
-        else:
-            results.append(
-                Result(status, _shown(task.shown(state.id), operation, status) if task else None)
-            )
-            if task and answer["data"]:
-                task.adopt(answer["data"])
+            continue
+        if resource is None:
+            results.append(Result(status))
+            continue
+        hidden = _hidden_fields(operation, status)
+        shown = resource.shown(state.id)
+        visible = {name: value for name, value in shown.items() if name not in hidden}
+        results.append(Result(status, visible, hidden))
+        if result["data"]:
+            resource.adopt(result["data"])
     if batch["atomic"] and any(result.code for result in results):
         return None, [result if result.code else NOT_APPLIED for result in results]
     return draft, results
 
 
-def _shown(task: Body, operation: Body, status: int) -> Body:
-    """The task as a result has it: without the texts that the operation has not set."""
-    is_new = status == CREATED
-    set_texts = _TEXTS if is_new else _TEXTS & set(operation.get("data", {}))
-    return {name: value for name, value in task.items() if name in set_texts or name not in _TEXTS}
+def _hidden_fields(operation: Body, status: int) -> frozenset[str]:
+    """The long fields that the result leaves out, since the operation has not set them."""
+    long_fields = OPERATIONS[operation["type"]].kind.long_fields
+    if operation["op"] == "update":
+        return long_fields - set(operation["data"])
+    return frozenset() if status == CREATED else long_fields
 
 
 def _play(
-    draft: UserState, operation: Body, told: Body | None, unknown_id: str
-) -> tuple[int, Task | None]:
+    draft: UserState, operation: Body, received: Body | None, unknown_id: str
+) -> tuple[int, Resource | None]:
+    kind = OPERATIONS[operation["type"]].kind
     if operation["op"] == "create":
-        # Of a batch that is not applied no id is told.
-        task, is_new = draft.create(operation["data"], told["id"] if told else unknown_id)
-        return 201 if is_new else 200, task
-    task = draft.find(operation["id"], ANY)
-    if operation.get("if_match") not in (None, task.version):
-        raise Refused(*STALE)
+        # The results of a batch that is not applied hold no ids.
+        new_id = received["id"] if received else unknown_id
+        resource, is_new = draft.create(kind, operation["data"], new_id)
+        return CREATED if is_new else 200, resource
+    version = operation.get("if_match")
+    matches = ANY if version is None else Exactly(version)
     if operation["op"] == "delete":
-        draft.trash(task)
+        is_permanent = operation.get("data", {}).get("permanent", False)
+        draft.delete(kind, operation["id"], matches, is_permanent=is_permanent)
         return 204, None
     if operation["op"] == "update":
-        draft.change(task, operation["data"])
-    else:
-        draft.turn(task, is_completed=operation["op"] == "complete")
-    return 200, task
-
-
-CREATED = 201
-_TEXTS = {"title", "description"}
-NOT_APPLIED = Result(424, code="BATCH_NOT_APPLIED")
+        resource = draft.find(kind, operation["id"], matches)
+        draft.change(resource, operation["data"])
+        return 200, resource
+    return 200, draft.act(kind, operation["op"], operation["id"], matches)

@@ -1,17 +1,21 @@
-"""The service in a few dictionaries: what each user's state should look like after each request."""
+"""The model: the expected state of each user, in a few dictionaries."""
 
 import unicodedata
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
+
+from duly.records.types import ResourceType
+from duly.services.resource_types import OPERATIONS
+from tests.model.special import ACTIONS, TIMES
+from tests.support.resources import sorts_of, stored_fields
 
 Body = dict[str, Any]
-Fields = tuple[str, str | None, bool]
 
 
 class Refused(Exception):
-    """What the service should refuse: with which status and code."""
+    """The service must refuse the request, with this status and code."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(status, code)
@@ -23,48 +27,62 @@ STALE = (412, "PRECONDITION_FAILED")
 TAKEN = (409, "ID_TAKEN")
 
 
-def cleaned(text: str) -> str:
-    """Text as it is stored."""
-    return unicodedata.normalize("NFC", text.strip())
+def cleaned(value: Any) -> Any:
+    """Return a value, or all values of a body, as they are stored: texts trimmed and in NFC."""
+    match value:
+        case str():
+            return unicodedata.normalize("NFC", value.strip())
+        case dict():
+            return {name: cleaned(item) for name, item in value.items()}
+        case list():
+            return [cleaned(item) for item in value]
+    return value
+
+
+class Condition(Protocol):
+    """An `If-Match`, or what stands for it in a batch."""
+
+    def fits(self, version: int) -> bool: ...
 
 
 @dataclass
-class Task:
-    """A task. What only the service can know (times, ids) is adopted from its answers."""
+class Resource:
+    """A resource. Ids and times that only the service can know are taken from its responses."""
 
+    kind: ResourceType
     id: str
-    title: str
-    description: str | None
-    is_completed: bool
-    version: int
-    creation: Fields | None
+    fields: Body
+    creation: Body | None
+    """The fields that it was created with, if the client chose its id."""
+    version: int = 0
     is_trashed: bool = False
     times: dict[str, str | None] = field(default_factory=dict)
-    """What it was last told to be. None in it: not told since the last change."""
+    """The last known times, without those that have changed since the last response."""
 
-    def adopt(self, told: Body) -> None:
-        """Remember the times of an answer; those that must not have changed have not."""
-        for name, value in told.items():
-            if name.endswith("_at"):
-                assert self.times.get(name) in (None, value), (name, self.times, told)
+    def __deepcopy__(self, memo: Body) -> "Resource":
+        return replace(self, fields=dict(self.fields), times=dict(self.times))
+
+    def adopt(self, received: Body) -> None:
+        """Check that the known times are unchanged, and remember those of a response."""
+        for name, value in received.items():
+            if name.endswith("_at") and name not in self.fields:
+                assert self.times.get(name) in (None, value), (name, self.times, received)
                 self.times[name] = value
-        assert (told["completed_at"] is not None) == told["is_completed"]
+                if flag := TIMES.get((self.kind.name, name)):
+                    assert (value is not None) == received[flag]
 
-    def forget(self, *names: str) -> None:
-        """These times are about to change."""
-        for name in names:
-            self.times.pop(name, None)
+    def set(self, fields: Body) -> None:
+        """Set fields, and forget the times that change with them."""
+        for name in list(self.times):
+            flag = TIMES.get((self.kind.name, name))
+            is_kept = flag and fields.get(flag, self.fields[flag]) == self.fields[flag]
+            if name != "created_at" and not is_kept:
+                del self.times[name]
+        self.fields |= fields
 
     def shown(self, user_id: str) -> Body:
-        """What the service should tell of it."""
-        return {
-            "id": self.id,
-            "user_id": user_id,
-            "title": self.title,
-            "description": self.description,
-            "is_completed": self.is_completed,
-            "version": self.version,
-        }
+        """What a response must show."""
+        return {"id": self.id, "user_id": user_id, "version": self.version, **self.fields}
 
 
 @dataclass
@@ -79,16 +97,20 @@ class Session:
 
 @dataclass
 class Stored:
-    """What was answered under an idempotency key."""
+    """The request and the response under an idempotency key."""
 
     body: Any
     status: int
     content: bytes
 
 
+def _no_resources() -> dict[str, dict[str, Resource]]:
+    return {name: {} for name in OPERATIONS}
+
+
 @dataclass
 class UserState:
-    """All that the service should hold of one user."""
+    """Everything that the service should hold of one user."""
 
     id: str
     email: str
@@ -96,130 +118,145 @@ class UserState:
     name: str | None
     timezone: str = "UTC"
     revision: int = 0
-    tasks: dict[str, Task] = field(default_factory=dict)
+    resources: dict[str, dict[str, Resource]] = field(default_factory=_no_resources)
+    """Resources by the name of their type and by id."""
     sessions: dict[str, Session] = field(default_factory=dict)
     ended: list[Session] = field(default_factory=list)
     keys: dict[tuple[str, str], Stored] = field(default_factory=dict)
-    copy: dict[str, Body] = field(default_factory=dict)
-    """What a device of the user has, that only syncs."""
+    copy: dict[tuple[str, str], Body] = field(default_factory=dict)
+    """What a device holds that only syncs, by type and id."""
     token: str | None = None
 
     def draft(self) -> "UserState":
-        """The same to play on; sessions and keys are not part of it."""
-        return UserState(
-            self.id,
-            self.email,
-            self.password,
-            self.name,
-            revision=self.revision,
-            tasks=deepcopy(self.tasks),
-        )
+        """A copy to play a batch on, without sessions and keys."""
+        resources = deepcopy(self.resources)
+        return replace(self, resources=resources, sessions={}, ended=[], keys={}, copy={})
 
-    def live(self) -> list[Task]:
-        return [task for task in self.tasks.values() if not task.is_trashed]
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all resources, those in the trash included."""
+        return [resource_id for of_type in self.resources.values() for resource_id in of_type]
+
+    def those(self, kind: ResourceType, *, are_trashed: bool) -> list[Resource]:
+        """The resources of a type, either live or in the trash."""
+        found = self.resources[kind.name].values()
+        return [resource for resource in found if resource.is_trashed == are_trashed]
 
     def end(self, session_id: str) -> None:
+        """End a session."""
         self.ended.append(self.sessions.pop(session_id))
 
-    def find(self, task_id: str, matches: "Match") -> Task:
-        """A task that is not in the trash, and as expected."""
-        task = self.tasks.get(task_id)
-        if task is None or task.is_trashed:
+    def find(
+        self,
+        kind: ResourceType,
+        resource_id: str,
+        condition: Condition,
+        *,
+        finds_trashed: bool = False,
+    ) -> Resource:
+        """A resource that satisfies a condition. Raise `Refused` if there is none."""
+        resource = self.resources[kind.name].get(resource_id)
+        if resource is None or (resource.is_trashed and not finds_trashed):
             raise Refused(*NOT_FOUND)
-        if not matches.fits(task.version):
+        if not condition.fits(resource.version):
             raise Refused(*STALE)
-        return task
+        return resource
 
-    def create(self, body: Body, made_id: str | None) -> tuple[Task, bool]:
-        """Make a task; `made_id` is the one that the service chose where the client did not."""
-        task_id = body.get("id")
-        given = (
-            cleaned(body["title"]),
-            None if body.get("description") is None else cleaned(body["description"]),
-            body.get("is_completed", False),
-        )
-        found = self.tasks.get(task_id) if task_id else None
+    def create(self, kind: ResourceType, body: Body, new_id: str | None) -> tuple[Resource, bool]:
+        """Create a resource. `new_id` is the service's choice if the client sent no id."""
+        client_id = body.get("id")
+        fields = _stored(kind, body)
+        found = self.resources[kind.name].get(client_id) if client_id else None
         if found is not None:
-            if found.is_trashed or found.creation != given:
+            if found.is_trashed or found.creation != fields:
                 raise Refused(*TAKEN)
             return found, False
-        task = Task(
-            task_id or str(made_id), *given, version=0, creation=given if task_id else None
-        )
-        self.tasks[task.id] = task
-        self._bump(task)
-        return task, True
+        creation = dict(fields) if client_id else None
+        resource = Resource(kind, client_id or str(new_id), fields, creation)
+        self.resources[kind.name][resource.id] = resource
+        self._bump(resource)
+        return resource, True
 
-    def change(self, task: Task, changes: Body) -> None:
-        """Set fields; nothing at all where none is given."""
-        if not changes:
-            return
-        for name, value in changes.items():
-            if name == "is_completed":
-                if value != task.is_completed:
-                    task.forget("completed_at")
-                task.is_completed = value
-            else:
-                setattr(task, name, None if value is None else cleaned(value))
-        task.forget("updated_at")
-        self._bump(task)
+    def replace(self, resource: Resource, body: Body) -> None:
+        """Set all fields."""
+        self.change(resource, _stored(resource.kind, body))
 
-    def turn(self, task: Task, *, is_completed: bool) -> None:
-        """Complete or reopen; twice is once."""
-        if task.is_completed != is_completed:
-            self.change(task, {"is_completed": is_completed})
+    def change(self, resource: Resource, changes: Body) -> None:
+        """Set some fields. Without any, nothing changes."""
+        if changes:
+            resource.set(cleaned(changes))
+            self._bump(resource)
 
-    def trash(self, task: Task) -> None:
-        task.is_trashed = True
-        self._bump(task)
+    def act(
+        self, kind: ResourceType, action: str, resource_id: str, condition: Condition
+    ) -> Resource:
+        """Run an action of a resource. Repeating it changes nothing."""
+        is_restore = action == "restore"
+        resource = self.find(kind, resource_id, condition, finds_trashed=is_restore)
+        if is_restore:
+            if resource.is_trashed:
+                resource.is_trashed = False
+                self._bump(resource)
+        elif not ACTIONS[kind.name, action].items() <= resource.fields.items():
+            self.change(resource, ACTIONS[kind.name, action])
+        return resource
 
-    def restore(self, task_id: str, matches: "Match") -> Task:
-        task = self.tasks.get(task_id)
-        if task is None:
-            raise Refused(*NOT_FOUND)
-        if not matches.fits(task.version):
-            raise Refused(*STALE)
-        if task.is_trashed:
-            task.is_trashed = False
-            self._bump(task)
-        return task
+    def delete(
+        self,
+        kind: ResourceType,
+        resource_id: str,
+        condition: Condition,
+        *,
+        is_permanent: bool = False,
+    ) -> None:
+        """Move a resource to the trash; delete it if that is wanted or there is no trash."""
+        is_permanent = is_permanent or not kind.has_trash
+        resource = self.find(kind, resource_id, condition, finds_trashed=is_permanent)
+        if is_permanent:
+            self.revision += 1
+            del self.resources[kind.name][resource_id]
+        else:
+            resource.is_trashed = True
+            self._bump(resource)
 
-    def erase(self, task_id: str, matches: "Match") -> None:
-        task = self.tasks.get(task_id)
-        if task is None:
-            raise Refused(*NOT_FOUND)
-        if not matches.fits(task.version):
-            raise Refused(*STALE)
+    def _bump(self, resource: Resource) -> None:
         self.revision += 1
-        del self.tasks[task_id]
+        resource.version = self.revision
 
-    def _bump(self, task: Task) -> None:
-        self.revision += 1
-        task.version = self.revision
-
-    def listed(self, query: Body) -> list[Task]:
-        """The tasks of a list in their order, all pages together."""
-        tasks = [
-            task
-            for task in self.tasks.values()
-            if task.is_trashed == query.get("trashed", False)
-            and query.get("is_completed") in (None, task.is_completed)
-            and fits_words(task, query.get("q"))
+    def listed(self, kind: ResourceType, query: Body) -> list[Resource]:
+        """The resources of a list in their order, all pages together."""
+        filters = {name: query[name] for name in kind.fields if name in query}
+        resources = [
+            resource
+            for resource in self.those(kind, are_trashed=query.get("trashed", False))
+            if filters.items() <= resource.fields.items()
+            and fits_words(_searched(resource), query.get("q"))
         ]
-        name = query.get("sort", "-created_at")
-        key = name.removeprefix("-")
+        sort = query.get("sort", sorts_of(kind)[0])
+        name = sort.removeprefix("-")
 
-        def order(task: Task) -> tuple[Any, str]:
-            if key == "title":
-                return task.title.encode(), task.id
-            return datetime.fromisoformat(str(task.times[key])), task.id
+        def order(resource: Resource) -> tuple[Any, str]:
+            value = resource.fields[name] if name in kind.fields else resource.times[name]
+            if name in kind.fields:
+                return value.encode() if isinstance(value, str) else value, resource.id
+            return datetime.fromisoformat(str(value)), resource.id
 
-        return sorted(tasks, key=order, reverse=name.startswith("-"))
+        return sorted(resources, key=order, reverse=sort.startswith("-"))
+
+
+def _stored(kind: ResourceType, body: Body) -> Body:
+    """The fields after a create or a replacement with `body`: absent ones have their defaults."""
+    sent = {name: value for name, value in body.items() if name != "id"}
+    return {**stored_fields(kind, sent), **cleaned(sent)}
+
+
+def _searched(resource: Resource) -> str:
+    return " ".join(str(resource.fields[name] or "") for name in sorted(resource.kind.long_fields))
 
 
 @dataclass(frozen=True)
 class Match:
-    """An `If-Match`: of which kind, and what it says of a version."""
+    """An `If-Match`: its kind, from which its header and its result follow."""
 
     kind: str | None
 
@@ -238,12 +275,22 @@ class Match:
         return self.kind in (None, "any", "current", "among others")
 
 
+@dataclass(frozen=True)
+class Exactly:
+    """The version that an operation of a batch requires."""
+
+    version: int
+
+    def fits(self, version: int) -> bool:
+        return version == self.version
+
+
 ANY = Match(None)
 
 
-def fits_words(task: Task, query: str | None) -> bool:
-    """Whether a task has all words, the last one by its beginning, and none after a minus."""
-    words = _plain(f"{task.title} {task.description or ''}").split()
+def fits_words(text: str, query: str | None) -> bool:
+    """Whether a text has all words, the last one by its beginning, and none after a minus."""
+    words = _plain(text).split()
     searched = _plain(query or "").split()
     excluded = {word.removeprefix("-") for word in searched if word.startswith("-")}
     wanted = [word for word in searched if not word.startswith("-")]

@@ -95,7 +95,7 @@ async def test_syncs_and_streams_of_all_workers_go_on_from_each_other(
                 copy.token = event.id
     await copy.pull(ada)
 
-    assert {task["id"]: task["title"] for task in copy.things.values()} == expected
+    assert {task["id"]: task["title"] for task in copy.resources.values()} == expected
 
 
 async def test_a_token_that_is_none_is_refused_in_the_ordinary_way(ada: Account) -> None:

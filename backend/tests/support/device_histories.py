@@ -5,34 +5,54 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 from hypothesis import strategies as st
 
+from duly.records.types import ResourceType
+from duly.services.resource_types import OPERATIONS, RESOURCE_TYPES
 from tests.support.accounts import Account
+from tests.support.resources import (
+    actions_of,
+    body_for,
+    changes_to,
+    create_of,
+    delete_of,
+    erasing_query,
+    path_of,
+    update_of,
+    whole_body,
+)
 from tests.support.streams import Stream
-from tests.support.sync_copies import Copy, stored_tasks
+from tests.support.sync_copies import Copy, Name, stored
 
 DEVICES = 3
 _PATIENCE = 60.0
-_EDITS = ("create", "update", "complete", "reopen", "delete", "restore", "erase", "batch")
+_EDITS = ("create", "update", "act", "act", "delete", "restore", "erase", "batch")
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one device does next. `pick` chooses among the tasks that it knows."""
+    """What one device does next. `pick` chooses among the resources of `kind` that it knows."""
 
     device: int
+    type_name: str
     action: str
     pick: int
     is_answer_lost: bool
     has_version: bool
 
+    @property
+    def kind(self) -> ResourceType:
+        """The type of the resource; Hypothesis would print it with all columns."""
+        return OPERATIONS[self.type_name].kind
+
 
 STEPS = st.builds(
     Step,
     device=st.integers(0, DEVICES - 1),
+    type_name=st.sampled_from(sorted(OPERATIONS)),
     action=st.sampled_from((*_EDITS, *_EDITS, "create", "offline", "online", "sync", "live")),
     pick=st.integers(0, 20),
     is_answer_lost=st.integers(0, 9).map(lambda chance: chance == 0),
@@ -40,6 +60,7 @@ STEPS = st.builds(
 )
 HISTORIES = st.lists(STEPS, min_size=8, max_size=40)
 
+Resources = dict[Name, dict[str, Any]]
 OpenStream = Callable[[dict[str, str], str], AbstractAsyncContextManager[Stream]]
 
 
@@ -61,10 +82,10 @@ class Device:
     open_stream: OpenStream
     copy: Copy = field(default_factory=Copy)
     outbox: list[Request] = field(default_factory=list)
-    trashed: list[str] = field(default_factory=list)
+    trashed: list[Name] = field(default_factory=list)
     is_online: bool = True
-    made: set[str] = field(default_factory=set)
-    heard: set[str] = field(default_factory=set)
+    made: set[Name] = field(default_factory=set)
+    heard: set[Name] = field(default_factory=set)
 
     async def take(self, step: Step) -> None:
         """Do what the step says."""
@@ -80,55 +101,71 @@ class Device:
         if step.action == "sync":
             await self.pull(limit=1 + step.pick)
         elif step.action == "live":
-            await self.live()
+            await self.live(step.kind)
 
-    def _edit(self, step: Step) -> Request | None:  # noqa: PLR0911  # one for each kind
-        known = sorted(self.copy.things)
-        task_id = known[step.pick % len(known)] if known else None
-        headers = {}
-        if step.has_version and task_id and step.action not in ("create", "batch", "restore"):
-            headers["If-Match"] = f'"{self.copy.things[task_id]["version"]}"'
+    def _edit(self, step: Step) -> Request | None:
+        """A change by one device, if it knows a resource that it can change so."""
+        if step.action == "create":
+            return self._create(step)
+        if step.action == "restore":
+            return self._restore(step)
+        known = self.copy.of(step.kind)
+        resource_id = known[step.pick % len(known)] if known else None
+        if step.action == "batch":
+            return self._batch(step, resource_id)
+        return self._change(step, resource_id) if resource_id else None
+
+    def _change(self, step: Step, resource_id: str) -> Request | None:
+        kind, path, headers = step.kind, path_of(step.kind, resource_id), {}
+        if step.has_version:
+            known = self.copy.resources[kind.name, resource_id]
+            headers["If-Match"] = f'"{known["version"]}"'
         match step.action:
-            case "create":
-                return self._create(step)
-            case "batch":
-                return self._batch(step, task_id)
-            case "restore" if self.trashed:
-                thing = self.trashed[step.pick % len(self.trashed)]
-                return Request("POST", f"/tasks/{thing}/restore", None, headers)
-            case "update" if task_id:
-                body = {"title": f"title {step.pick}", "description": None}
-                return Request("PATCH", f"/tasks/{task_id}", body, headers)
-            case "complete" | "reopen" if task_id:
-                return Request("POST", f"/tasks/{task_id}/{step.action}", None, headers)
-            case "delete" | "erase" if task_id:
-                if step.action == "delete":
-                    self.trashed.append(task_id)
-                query = "?permanent=true" if step.action == "erase" else ""
-                return Request("DELETE", f"/tasks/{task_id}{query}", None, headers)
-        return None
+            case "update":
+                return Request("PATCH", path, _changes(step), headers)
+            case "act":
+                actions = _actions_of(kind)
+                if not actions:
+                    return None
+                return Request(
+                    "POST", f"{path}/{actions[step.pick % len(actions)]}", None, headers
+                )
+            case "erase":
+                return Request("DELETE", path + erasing_query(kind), None, headers)
+        if kind.has_trash:
+            self.trashed.append((kind.name, resource_id))
+        return Request("DELETE", path, None, headers)
+
+    def _restore(self, step: Step) -> Request | None:
+        ids = [one for name, one in self.trashed if name == step.kind.name]
+        if not ids:
+            return None
+        path = path_of(step.kind, ids[step.pick % len(ids)])
+        return Request("POST", f"{path}/restore", None, {})
+
+    def _new_body(self, kind: ResourceType, text: str) -> dict[str, Any]:
+        body = {**body_for(kind, text), "id": str(uuid4())}
+        self.made.add((kind.name, body["id"]))
+        return body
 
     def _create(self, step: Step) -> Request:
-        body = {"title": f"task {step.pick}", "id": str(uuid4())}
-        self.made.add(body["id"])
+        body = self._new_body(step.kind, f"{step.kind} {step.pick}")
         headers = {"Idempotency-Key": uuid4().hex} if step.has_version else {}
-        return Request("POST", "/tasks", body, headers)
+        return Request("POST", f"/{step.kind.plural}", body, headers)
 
-    def _batch(self, step: Step, task_id: str | None) -> Request:
-        made = str(uuid4())
-        self.made.add(made)
-        operations: list[dict[str, Any]] = [
-            {"op": "create", "type": "task", "data": {"title": "of a batch", "id": made}},
-            {
-                "op": "update",
-                "type": "task",
-                "id": made,
-                "data": {"title": f"changed {step.pick}"},
-            },
-        ]
-        if task_id:
-            op = ("complete", "reopen", "delete")[step.pick % 3]
-            operations.append({"op": op, "type": "task", "id": task_id})
+    def _batch(self, step: Step, resource_id: str | None) -> Request:
+        """Create and change a resource of each type, and perhaps change a known one."""
+        operations: list[dict[str, Any]] = []
+        for kind in RESOURCE_TYPES:
+            body = self._new_body(kind, "of a batch")
+            operations += [
+                create_of(kind, body),
+                update_of(kind, body["id"], _changes(step, kind)),
+            ]
+        if resource_id:
+            ops = (*_actions_of(step.kind), "delete")
+            last = delete_of(step.kind, resource_id)
+            operations.append({**last, "op": ops[step.pick % len(ops)]})
         body = {"operations": operations}
         return Request("POST", "/batch", body, {"Idempotency-Key": uuid4().hex})
 
@@ -140,7 +177,7 @@ class Device:
             if is_answer_lost:
                 answer = await self._send(request)
             assert answer.status_code in (200, 201, 204, 404, 409, 412), answer.text
-            self._learn(answer)
+            self._learn(request, answer)
             self.outbox.pop(0)
             if answer.status_code == 412:
                 await self.pull()
@@ -152,17 +189,20 @@ class Device:
             )
         )
 
-    def _learn(self, answer: httpx.Response) -> None:
+    def _learn(self, request: Request, answer: httpx.Response) -> None:
         if answer.status_code not in (200, 201):
             return
         body = answer.json()
-        for task in (
-            [result["data"] for result in body["results"]] if "results" in body else [body]
-        ):
-            if task:
-                # A batch returns only those texts that the operation has set.
-                known = self.copy.things.get(task["id"], {})
-                self.copy.things[task["id"]] = {**known, **task}
+        if request.path == "/batch":
+            results = body["results"]
+        else:
+            results = [{"type": _type_in(request.path), "data": body}]
+        for result in results:
+            if result["data"]:
+                # A batch returns only those long texts that the operation has set.
+                name = result["type"], result["data"]["id"]
+                known = self.copy.resources.get(name, {})
+                self.copy.resources[name] = {**known, **result["data"]}
 
     async def pull(self, limit: int = 100) -> None:
         """Sync to the end."""
@@ -177,40 +217,59 @@ class Device:
             assert answer.status_code == 200, answer.text
             page = answer.json()
             if self.copy.token is None:
-                self.copy.things = {}
+                self.copy.resources = {}
             for change in page["changes"]:
                 self.copy.apply(change)
             self.copy.token = page["token"]
             has_more = page["has_more"]
 
-    async def live(self) -> None:
-        """Follow events until one that this device causes has come, however often they break."""
+    async def live(self, kind: ResourceType) -> None:
+        """Follow events until one that this device causes has arrived, however often they break."""
         if self.copy.token is None:
             await self.pull(limit=2)
-        body = {"title": "live", "id": str(uuid4())}
-        self.made.add(body["id"])
+        body = self._new_body(kind, "live")
+        name = kind.name, body["id"]
         is_sent = False
         async with asyncio.timeout(_PATIENCE):
-            # Another device may be fast, and what comes is the word that it is gone again.
-            while body["id"] not in self.heard:
+            # Another device may be fast, and what arrives is the deletion.
+            while name not in self.heard:
                 try:
                     async with self.open_stream(self.account.headers, self.copy.token or "") as s:
                         if not is_sent:
-                            await self._send(Request("POST", "/tasks", body, {}))
+                            await self._send(Request("POST", f"/{kind.plural}", body, {}))
                             is_sent = True
-                        await self._follow(s, body["id"])
+                        await self._follow(s, name)
                 except (httpx.HTTPError, TimeoutError, AssertionError):
                     await asyncio.sleep(0.1)
 
-    async def _follow(self, stream: Stream, task_id: str) -> None:
-        while task_id not in self.heard and not (stream.is_over.is_set() and stream.is_silent()):
+    async def _follow(self, stream: Stream, name: Name) -> None:
+        while name not in self.heard and not (stream.is_over.is_set() and stream.is_silent()):
             event = await stream.next(within=5)
             assert event.name in ("ready", "change")
             assert event.id
             if event.name == "change":
                 self.copy.apply(event.data)
-                self.heard.add(event.data["id"])
+                self.heard.add((event.data["type"], event.data["id"]))
             self.copy.token = event.id
+
+
+def _actions_of(kind: ResourceType) -> list[str]:
+    """The actions of resources that are not in the trash."""
+    return [action for action in actions_of(kind) if action != "restore"]
+
+
+def _changes(step: Step, kind: ResourceType | None = None) -> dict[str, Any]:
+    """Changes of all fields; which values some get depends on `pick`."""
+    kind = kind or step.kind
+    body = whole_body(kind, "a") if step.pick % 2 else body_for(kind, "a", is_odd=True)
+    return changes_to(kind, body, f"changed {step.pick}")
+
+
+def _type_in(path: str) -> str:
+    """The name of the resource type that a path is about."""
+    plural = path.split("/")[1]
+    [name] = [kind.name for kind in RESOURCE_TYPES if kind.plural == plural]
+    return name
 
 
 async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
@@ -227,7 +286,7 @@ async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response
             await asyncio.sleep(0.1)
 
 
-async def insist_on(read: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+async def insist_on(read: Callable[[], Awaitable[Resources]]) -> Resources:
     """The same for what takes many requests."""
     async with asyncio.timeout(_PATIENCE):
         while True:
@@ -262,14 +321,16 @@ async def play(
     for device in devices:
         await device.pull()
 
-    there = await insist_on(lambda: stored_tasks(accounts[0]))
+    there = await insist_on(lambda: stored(accounts[0]))
     for device in devices:
-        assert device.copy.things == there
-    # Nothing is there that nobody made, and nothing is there twice.
-    assert {UUID(name) for name in there} <= {UUID(n) for d in devices for n in d.made}
-    for thing in there.values():
-        alone = await insist(lambda thing=thing: accounts[0].get(f"/tasks/{thing['id']}"))  # type: ignore[misc]
-        assert alone.json() == thing
+        assert device.copy.resources == there
+    # Nothing is there that no device created, and nothing is there twice.
+    assert set(there) <= {name for device in devices for name in device.made}
+    plurals = {kind.name: kind.plural for kind in RESOURCE_TYPES}
+    for (name, resource_id), resource in there.items():
+        path = f"/{plurals[name]}/{resource_id}"
+        alone = await insist(lambda path=path: accounts[0].get(path))  # type: ignore[misc]
+        assert alone.json() == resource
 
 
 def sessions_of(account: Account, clients: Sequence[httpx.AsyncClient]) -> list[Account]:

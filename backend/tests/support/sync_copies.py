@@ -1,27 +1,38 @@
-"""What a device holds of its user's things, kept by the rules of docs/sync.md."""
+"""What a device holds of its user's resources, kept by the rules of docs/sync.md."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from duly.records.types import ResourceType
+from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.accounts import Account
+
+Name = tuple[str, str]
+"""The type and the id of a resource."""
 
 
 @dataclass
 class Copy:
-    """Things by their id, and the token to ask with next."""
+    """Resources by type and id, and the token to ask with next."""
 
-    things: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resources: dict[Name, dict[str, Any]] = field(default_factory=dict)
     token: str | None = None
+
+    def of(self, kind: ResourceType) -> list[str]:
+        """The ids of the resources of one type, in order."""
+        return sorted(resource_id for name, resource_id in self.resources if name == kind.name)
 
     def apply(self, change: dict[str, Any]) -> None:
         """Take one change over."""
-        assert change["type"] == "task"
+        name = change["type"], change["id"]
+        assert name[0] in {kind.name for kind in RESOURCE_TYPES}
         if change["op"] == "upsert":
             assert change["data"]["id"] == change["id"]
-            self.things[change["id"]] = change["data"]
+            self.resources[name] = change["data"]
         else:
             assert change["data"] is None
-            self.things.pop(change["id"], None)
+            self.resources.pop(name, None)
 
     async def pull(self, account: Account, limit: int = 100) -> list[dict[str, Any]]:
         """Sync until there is no more; gives the answers."""
@@ -35,7 +46,7 @@ class Copy:
         answer = await sync(account, self.token, limit)
         if self.token is None:
             assert answer["full"]
-            self.things = {}
+            self.resources = {}
         names = [(change["type"], change["id"]) for change in answer["changes"]]
         assert len(names) == len(set(names)) <= limit
         for change in answer["changes"]:
@@ -57,17 +68,19 @@ def told(answer: dict[str, Any]) -> list[tuple[str, str]]:
     return [(change["op"], change["id"]) for change in answer["changes"]]
 
 
-async def stored_tasks(account: Account) -> dict[str, dict[str, Any]]:
-    """All tasks that the lists show, by id."""
-    tasks: dict[str, dict[str, Any]] = {}
-    cursor = None
-    while True:
-        params = {"limit": 100, "sort": "created_at", **({"cursor": cursor} if cursor else {})}
-        page = (await account.get("/tasks", params=params)).json()
-        tasks |= {task["id"]: task for task in page["items"]}
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return tasks
+async def stored(
+    account: Account, kinds: Sequence[ResourceType] = RESOURCE_TYPES
+) -> dict[Name, dict[str, Any]]:
+    """All resources that the lists show, by type and id."""
+    found: dict[Name, dict[str, Any]] = {}
+    for kind in kinds:
+        params: dict[str, Any] = {"limit": 100, "cursor": ""}
+        while params["cursor"] is not None:
+            asked = {name: value for name, value in params.items() if value}
+            page = (await account.get(f"/{kind.plural}", params=asked)).json()
+            found |= {(kind.name, item["id"]): item for item in page["items"]}
+            params["cursor"] = page["next_cursor"]
+    return found
 
 
 async def make(account: Account, count: int) -> list[str]:
