@@ -63,7 +63,8 @@ class _Query(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _query(sql: bytes) -> _Query:
+def query_of(sql: bytes) -> _Query:
+    """Return a statement as PostgreSQL takes it."""
     numbers: dict[bytes, int] = {}
 
     def number(match: re.Match[bytes]) -> bytes:
@@ -145,7 +146,7 @@ class Connection:
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement and return its rows."""
-        query = _query(sql)
+        query = query_of(sql)
         values = self._dump(query, params)
         try:
             if query.name not in self._prepared:
@@ -162,7 +163,7 @@ class Connection:
 
     async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together; return the rows of each."""
-        bound = [(query := _query(sql), self._dump(query, params)) for sql, params in calls]
+        bound = [(query := query_of(sql), self._dump(query, params)) for sql, params in calls]
         try:
             return await self._fetch_together(bound)
         except _UNPREPARED as error:

@@ -31,6 +31,12 @@ _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
 _NOTICE_CLIENTS = b"SET client_connection_check_interval = '1s'"
+PLAN_FOR_ALL = b"SET plan_cache_mode = force_generic_plan; SET enable_sort = off"
+"""One plan for users of all sizes, which reads what an index has in order.
+
+Otherwise plans follow statistics, and these are wrong for a user who has grown since the last
+ANALYZE: PostgreSQL then takes a list of 50,000 tasks for a handful, and sorts it.
+"""
 _WHICH_PROCESS = b"SELECT pg_backend_pid()"
 
 
@@ -212,6 +218,7 @@ class Connections:
         try:
             async with asyncio.timeout(self._options["connect_timeout"]):
                 await _notice_clients(driver)
+                await driver.execute(PLAN_FOR_ALL)
                 is_preparing = self._prepared == "on" or (
                     self._prepared == "auto" and await _is_direct(driver)
                 )

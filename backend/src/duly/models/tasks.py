@@ -17,6 +17,10 @@ from sqlmodel import Field
 
 from duly.models.base import Owned, optional_timestamp_field, timestamp_field
 
+_LIVE = text("trashed_at IS NULL")
+_OPEN = text("trashed_at IS NULL AND completed_at IS NULL")
+_TRASHED = text("trashed_at IS NOT NULL")
+
 
 class Task(Owned, table=True):
     """Something to be done. It is completed when `completed_at` is set, trashed when `trashed_at` is.
@@ -31,15 +35,32 @@ class Task(Owned, table=True):
         CheckConstraint("char_length(title) BETWEEN 1 AND 255", name="title_length"),
         CheckConstraint("char_length(description) <= 20000", name="description_length"),
         CheckConstraint("revision > 0", name="revision_positive"),
-        # One index for each order that a list can be read in; the key makes it total.
-        Index("ix_tasks_user_id_created_at_id", "user_id", "created_at", "id"),
-        Index("ix_tasks_user_id_updated_at_id", "user_id", "updated_at", "id"),
-        Index("ix_tasks_user_id_title_id", "user_id", "title", "id"),
-        Index("ix_tasks_user_id_revision", "user_id", "revision"),
-        # The few that wait for the end of their time.
-        Index(
-            "ix_tasks_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
+        # One index for each order that a list can be read in; the key makes it total. They are
+        # partial, or PostgreSQL would expect `trashed_at IS NULL` of a handful of tasks, and sort.
+        *(
+            Index(
+                f"ix_tasks_live_user_id_{order}_id", "user_id", order, "id", postgresql_where=_LIVE
+            )
+            for order in ("created_at", "updated_at", "title")
         ),
+        # The few open tasks among many completed ones, and the few trashed among all.
+        Index(
+            "ix_tasks_open_user_id_created_at_id",
+            "user_id",
+            "created_at",
+            "id",
+            postgresql_where=_OPEN,
+        ),
+        Index(
+            "ix_tasks_trashed_user_id_created_at_id",
+            "user_id",
+            "created_at",
+            "id",
+            postgresql_where=_TRASHED,
+        ),
+        Index("ix_tasks_user_id_revision", "user_id", "revision"),
+        # For maintenance, which looks for the oldest of all users.
+        Index("ix_tasks_trashed_at", "trashed_at", postgresql_where=_TRASHED),
         # Without a pending list, which each search would read whole, other users' words included.
         Index(
             "ix_tasks_words",

@@ -1,0 +1,179 @@
+"""PostgreSQL reads lists by an index in their order, whatever its statistics say."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import product
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from duly.database.connection import query_of
+from duly.database.connections import PLAN_FOR_ALL
+from duly.database.statements import OwnedStatement
+from duly.records import changes, creation, export, sync
+from duly.schemas.tasks import TaskSort
+from duly.services import tasks
+from duly.services.resource_types import RESOURCE_TYPES
+from tests.support.databases import migrated_database
+
+Plan = dict[str, Any]
+HEAVY = 5_000
+LIGHT = 2_000
+STATES = ("never analyzed", "analyzed", "many light users", "grown since the analysis")
+VALUES = {
+    "limit": 21,
+    "offset": 0,
+    "after": 0,
+    "after_value": "2026-11-20",
+    "after_id": UUID(int=7),
+    "trashed": False,
+}
+"""Values of parameters; those of others are null."""
+
+
+def fill(connection: psycopg.Connection[Any], users: int, each: int) -> UUID:
+    """Add users with tasks: half of them completed, a tenth trashed. Return one of the users."""
+    ids = [uuid4() for _ in range(users)]
+    connection.execute(
+        "INSERT INTO users (id, email, password_hash) SELECT id, id::text, '' FROM unnest(%s) id",
+        [ids],
+    )
+    connection.execute(
+        "INSERT INTO tasks (user_id, id, title, revision, created_at, updated_at, completed_at, "
+        "trashed_at) SELECT id, gen_random_uuid(), 'Task ' || n, n, time, time, "
+        "CASE WHEN n %% 2 = 0 THEN time END, CASE WHEN n %% 10 = 0 THEN time END "
+        "FROM unnest(%s) id, generate_series(1, %s) n, "
+        "LATERAL (SELECT now() - n * interval '1 second' AS time)",
+        [ids, each],
+    )
+    return ids[0]
+
+
+@pytest.fixture(scope="module", params=STATES)
+def state(request: pytest.FixtureRequest, dsn: str) -> Iterator[tuple[Any, UUID]]:
+    """A database in one state of its statistics, and a user with many tasks."""
+    with (
+        migrated_database(dsn) as own,
+        psycopg.connect(own, autocommit=True, prepare_threshold=None) as connection,
+    ):
+        connection.execute("ALTER TABLE tasks SET (autovacuum_enabled = off)")
+        user_id = fill(connection, 1, HEAVY)
+        step = STATES.index(request.param)
+        if step > 0:
+            connection.execute("ANALYZE")
+        if step > 1:
+            fill(connection, LIGHT, 5)
+            connection.execute("ANALYZE")
+        if step > 2:
+            user_id = fill(connection, 1, 2 * HEAVY)
+        connection.execute(PLAN_FOR_ALL)
+        yield connection, user_id
+
+
+def plan_of(
+    connection: psycopg.Connection[Any], statement: OwnedStatement, values: Mapping[str, Any]
+) -> list[Plan]:
+    """All nodes of the plan of a statement."""
+    given = {**VALUES, **statement.constants, **values}
+    query = query_of(statement.sql)
+    found = [given.get(name) for name in query.names]
+    arguments = [None if value is None else str(value) for value in found]
+    connection.execute("DEALLOCATE ALL")
+    connection.execute(b"PREPARE planned AS " + query.text)
+    marks = ", ".join(["%s"] * len(arguments))
+    explain = f"EXPLAIN (FORMAT JSON) EXECUTE planned({marks})"
+    row = psycopg.ClientCursor(connection).execute(explain.encode(), arguments).fetchone()
+    assert row is not None
+    return list(_nodes(row[0][0]["Plan"]))
+
+
+def _nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
+def reads_of(plan: list[Plan], table: str) -> list[str]:
+    """How a plan reads a table: by which index, or whole; sorted or not."""
+    return [
+        str(node.get("Index Name", node["Node Type"]))
+        for node in plan
+        if node.get("Relation Name") == table or node["Node Type"] == "Bitmap Index Scan"
+    ]
+
+
+list_statement = partial(
+    tasks._page, is_completed=None, is_searched=False, is_counted=False, is_trashed=False
+)
+
+
+@pytest.mark.parametrize(("sort", "is_resumed"), [*product(TaskSort, (False, True))])
+def test_list_is_read_by_the_index_of_its_order(
+    state: tuple[Any, UUID], sort: TaskSort, *, is_resumed: bool
+) -> None:
+    connection, user_id = state
+    name = sort.removeprefix("-")
+    mark = "Task 7" if name == "title" else "2026-11-20"
+
+    plan = plan_of(
+        connection,
+        list_statement(sort, is_resumed=is_resumed),
+        {"user_id": user_id, "after_value": mark},
+    )
+
+    assert reads_of(plan, "tasks") == [f"ix_tasks_live_user_id_{name}_id"]
+
+
+@pytest.mark.parametrize(
+    ("options", "index"),
+    [
+        ({"is_completed": False}, "ix_tasks_open_user_id_created_at_id"),
+        ({"is_trashed": True}, "ix_tasks_trashed_user_id_created_at_id"),
+    ],
+)
+def test_few_of_many_are_read_by_an_index_of_their_own(
+    state: tuple[Any, UUID], options: dict[str, Any], index: str
+) -> None:
+    connection, user_id = state
+    statement = list_statement(TaskSort.CREATED_AT_DESCENDING, is_resumed=False, **options)
+
+    assert reads_of(plan_of(connection, statement, {"user_id": user_id}), "tasks") == [index]
+
+
+@pytest.mark.parametrize("after", [0, HEAVY - 10])
+def test_sync_reads_tasks_in_the_order_of_revisions(state: tuple[Any, UUID], after: int) -> None:
+    connection, user_id = state
+    statement = sync.page_statement(RESOURCE_TYPES)
+
+    plan = plan_of(connection, statement, {"user_id": user_id, "after": after})
+
+    ordered = [node for node in plan if node.get("Index Name") == "ix_tasks_user_id_revision"]
+    assert [node["Node Type"] for node in ordered] == ["Index Scan"]
+
+
+@pytest.mark.parametrize("name", ["read", "update", "trash", "restore", "erase", "create"])
+def test_single_tasks_are_found_by_their_key(state: tuple[Any, UUID], name: str) -> None:
+    connection, user_id = state
+    kind = tasks.TYPE
+    statement = {
+        "read": changes._read(kind),
+        "update": changes._setting(kind, frozenset({"title"})).statement,
+        "trash": changes.trashing(kind).statement,
+        "restore": changes.restoring(kind).statement,
+        "erase": changes.erasing(kind).statement,
+        "create": creation._insert(kind, under_client_id=True),
+    }[name]
+
+    plan = plan_of(connection, statement, {"user_id": user_id, "id": uuid4()})
+
+    assert {*reads_of(plan, "tasks")} - {"ModifyTable"} == {"pk_tasks"}
+
+
+def test_export_reads_tasks_by_their_key(state: tuple[Any, UUID]) -> None:
+    connection, user_id = state
+
+    plan = plan_of(connection, export._page(tasks.TYPE), {"user_id": user_id, "after": None})
+
+    assert reads_of(plan, "tasks") == ["pk_tasks"]
