@@ -142,8 +142,7 @@ def _fit_tokens(case: Any) -> None:
         query = {
             name: item for name, item in case.query.items() if name not in {"cursor", "offset"}
         }
-        path = "/auth/sessions" if _name(case) == "list_sessions" else "/tasks"
-        page = _read(path, query | {"limit": 1})
+        page = _read(case.operation.path.removeprefix("/api/v1"), query | {"limit": 1})
         case.query.pop("offset", None)
         case.query["cursor"] = page.get("next_cursor")
         if case.query["cursor"] is None:
