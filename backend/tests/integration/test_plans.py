@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from duly.database.connection import query_of
-from duly.database.connections import PLAN_FOR_ALL
+from duly.database.connections import plan_settings
 from duly.database.statements import OwnedStatement
 from duly.records import changes, creation, export, sync
 from duly.schemas.tasks import TaskSort
@@ -68,7 +68,8 @@ def state(request: pytest.FixtureRequest, dsn: str) -> Iterator[tuple[Any, UUID]
             connection.execute("ANALYZE")
         if step > 2:
             user_id = fill(connection, 1, 2 * HEAVY)
-        connection.execute(PLAN_FOR_ALL)
+        for setting in plan_settings(connection.info.server_version):
+            connection.execute(setting)
         yield connection, user_id
 
 

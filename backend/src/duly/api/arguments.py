@@ -7,19 +7,37 @@ application starts. The validators are FastAPI's, so errors are the same.
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.params import Form
 from fastapi.security.base import SecurityBase
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from duly.api.requests import ABSENT, Request
 
 Errors = list[dict[str, Any]]
 Arguments = Callable[[Request, Errors], dict[str, Any]]
 """Returns the arguments of a call. If it has appended errors, some are missing."""
+
+
+class _Field(Protocol):
+    """A parameter as FastAPI declares it, with its validator."""
+
+    name: str
+    field_info: FieldInfo
+
+    @property
+    def alias(self) -> str: ...
+
+    @property
+    def default(self) -> Any: ...
+
+    def validate(
+        self, value: Any, values: dict[str, Any] = ..., *, loc: tuple[int | str, ...] = ...
+    ) -> tuple[Any, list[dict[str, Any]]]: ...
+
 
 _Reader = Callable[[Request, Errors], Any]
 
@@ -67,19 +85,19 @@ def _dependency(dependant: Dependant) -> _Reader:
     return run
 
 
-def _path(field: ModelField) -> _Reader:
+def _path(field: _Field) -> _Reader:
     name = field.alias
     return _value(field, ("path", name), lambda request: request.path_values[name])
 
 
-def _query(field: ModelField) -> _Reader:
+def _query(field: _Field) -> _Reader:
     name = field.alias
     if _is_model(field):
         return _value(field, ("query",), lambda request: request.query_values)
     return _value(field, ("query", name), lambda request: request.query_values.get(name, ABSENT))
 
 
-def _header(field: ModelField) -> _Reader:
+def _header(field: _Field) -> _Reader:
     name = field.alias if field.field_info.alias else field.name.replace("_", "-")
     key = name.lower().encode()
 
@@ -90,19 +108,19 @@ def _header(field: ModelField) -> _Reader:
     return _value(field, ("header", name), value_of)
 
 
-def _body(field: ModelField) -> _Reader:
+def _body(field: _Field) -> _Reader:
     if not _is_model(field) and isinstance(field.field_info, Form):
         raise TypeError(f"the form {field.name} must be a model")
     return _value(field, ("body",), lambda request: request.content)
 
 
-def _is_model(field: ModelField) -> bool:
+def _is_model(field: _Field) -> bool:
     annotation = field.field_info.annotation
     return inspect.isclass(annotation) and issubclass(annotation, BaseModel)
 
 
 def _value(
-    field: ModelField, location: tuple[str, ...], value_of: Callable[[Request], Any]
+    field: _Field, location: tuple[str, ...], value_of: Callable[[Request], Any]
 ) -> _Reader:
     is_required, default, validate = field.field_info.is_required(), field.default, field.validate
 

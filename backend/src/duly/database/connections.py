@@ -31,13 +31,19 @@ _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
 _NOTICE_CLIENTS = b"SET client_connection_check_interval = '1s'"
-PLAN_FOR_ALL = b"SET plan_cache_mode = force_generic_plan; SET enable_sort = off"
-"""One plan for users of all sizes, which reads what an index has in order.
-
-Otherwise plans follow statistics, and these are wrong for a user who has grown since the last
-ANALYZE: PostgreSQL then takes a list of 50,000 tasks for a handful, and sorts it.
-"""
+# One plan for users of all sizes, which reads what an index has in order. Otherwise plans follow
+# statistics, and these are wrong for a user who has grown since the last ANALYZE: PostgreSQL then
+# takes a list of 50,000 tasks for a handful, and sorts it.
+_PLAN_FOR_ALL = b"SET plan_cache_mode = force_generic_plan"
+_AVOID_SORTS = b"SET enable_sort = off"
+# Before version 18, a sort that cannot be avoided makes all plans look equally expensive.
+_AVOIDS_SORTS_WELL = 180_000
 _WHICH_PROCESS = b"SELECT pg_backend_pid()"
+
+
+def plan_settings(server_version: int) -> list[bytes]:
+    """The settings of a session that keep lists in the order of their index."""
+    return [_PLAN_FOR_ALL, *([_AVOID_SORTS] if server_version >= _AVOIDS_SORTS_WELL else [])]
 
 
 async def _notice_clients(driver: AsyncConnection[Any]) -> None:
@@ -218,7 +224,8 @@ class Connections:
         try:
             async with asyncio.timeout(self._options["connect_timeout"]):
                 await _notice_clients(driver)
-                await driver.execute(PLAN_FOR_ALL)
+                for setting in plan_settings(driver.info.server_version):
+                    await driver.execute(setting)
                 is_preparing = self._prepared == "on" or (
                     self._prepared == "auto" and await _is_direct(driver)
                 )
