@@ -1,8 +1,8 @@
-"""Owner predicates that stand before a second one: without them, nobody comes further.
+"""Owner predicates whose removal has no effect, since another predicate also protects the rows.
 
-Each is told with the predicate that remains, and with what makes it enough; `test_predicate_removal.py` checks
-both. The long run fails for a predicate that falls unseen and is not here, and for one that is here but
-does not fall unseen.
+Each names the predicate that remains, and why it is enough; `test_predicate_removal.py` checks both.
+The long run fails for a predicate whose removal is undetected and is not listed here, and for a listed
+one whose removal is detected.
 """
 
 import itertools
@@ -123,10 +123,10 @@ EXPLAINED = {
     **dict.fromkeys(
         (f"services.sync._PAGE#{number}" for number, _ in enumerate(RESOURCE_TYPES, start=3)),
         Reason(
-            "it picks which of the caller's own tombstones are told; that the things of others "
+            "it picks which of the caller's own tombstones are reported; that resources of others "
             "have no say in it, a test of its own shows, with the predicate and without",
             "tombstones.user_id = %(user_id)s",
-            test="test_a_deletion_is_told_whoever_else_has_the_id",
+            test="test_deletion_is_reported_if_another_user_has_the_same_id",
         ),
     ),
     **dict.fromkeys(

@@ -1,4 +1,4 @@
-"""Attempts on one operation: each place in turn, with each thing of a victim's in it."""
+"""Attempts on one operation: each input in turn, with each value of a victim in it."""
 
 import copy
 import random
@@ -26,7 +26,7 @@ from tests.support.resources import body_for, create_of, delete_of
 _REPLAYED = b"idempotency-replayed"
 _USES = 6
 _FRESH = 12
-"""So many attempts later the attacker gets new things."""
+"""After this many attempts the attacker gets new resources."""
 
 
 async def attempt(

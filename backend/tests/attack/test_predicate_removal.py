@@ -95,8 +95,10 @@ async def test_attack_suite_detects_each_removed_owner_predicate(
     assert await removal.survives(Mutant(source, 0, "none", source.sql), rounds=1)
 
 
-@pytest.mark.parametrize("name", shown_by("test_a_deletion_is_told_whoever_else_has_the_id"))
-async def test_a_deletion_is_told_whoever_else_has_the_id(
+@pytest.mark.parametrize(
+    "name", shown_by("test_deletion_is_reported_if_another_user_has_the_same_id")
+)
+async def test_deletion_is_reported_if_another_user_has_the_same_id(
     alice: Account, bob: Account, name: str
 ) -> None:
     kind = RESOURCE_TYPES[int(name[-1]) - 3]
@@ -107,14 +109,14 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(
     deletion = {**delete_of(kind, body["id"]), "data": {"permanent": True}}
     await bob.post("/batch", {"operations": [deletion]})
 
-    told = (await bob.get("/sync", params={"token": token})).json()["changes"]
+    reported = (await bob.get("/sync", params={"token": token})).json()["changes"]
     with broken(mutant_of(name)):
-        told_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
+        reported_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
             "changes"
         ]
 
-    assert [(change["id"], change["op"]) for change in told] == [(body["id"], "delete")]
-    assert told_without_predicate == []
+    assert [(change["id"], change["op"]) for change in reported] == [(body["id"], "delete")]
+    assert reported_without_predicate == []
 
 
 REQUESTS = {

@@ -161,7 +161,7 @@ async def settle_attacker(
 class Attacker:
     """Somebody who lives the same life in both environments, `here` with victims, `there` without.
 
-    They have `sent` what is a victim's, and have `taken` some of it for names of their own things.
+    They have `sent` values of a victim, and have `taken` some of them as names of their own resources.
     """
 
     here: Person

@@ -244,7 +244,7 @@ async def test_every_route_is_in_the_schema(app: FastAPI) -> None:
     assert {route.operation_id for route in routes} == {*OPERATIONS, *ALIASES}
 
 
-async def test_every_operation_documents_the_errors_it_can_answer_with(app: FastAPI) -> None:
+async def test_every_operation_documents_its_errors(app: FastAPI) -> None:
     for operation in operations_of(app):
         statuses = {int(status) for status in operation.spec["responses"]}
         assert {status for status in statuses if status >= 400} == expected_errors(operation), (
@@ -273,7 +273,7 @@ async def test_every_error_is_in_the_envelope_and_has_an_example(app: FastAPI) -
             assert "X-Request-ID" in response["headers"]
 
 
-async def test_a_refusal_says_in_which_header_it_tells_more(app: FastAPI) -> None:
+async def test_errors_document_their_headers(app: FastAPI) -> None:
     for operation in operations_of(app):
         headers = {
             int(status): set(response["headers"])
@@ -284,7 +284,7 @@ async def test_a_refusal_says_in_which_header_it_tells_more(app: FastAPI) -> Non
         assert "Retry-After" in headers[503]
 
 
-async def test_every_operation_documents_its_answers_that_are_no_errors(app: FastAPI) -> None:
+async def test_every_operation_documents_its_successful_responses(app: FastAPI) -> None:
     for operation in operations_of(app):
         responses = operation.spec["responses"]
         statuses = {status for status in responses if int(status) < 400}
@@ -357,7 +357,7 @@ def examples_of_403(responses: dict[str, Any]) -> dict[str, Any]:
     return dict(responses["403"]["content"]["application/json"]["examples"])
 
 
-async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> None:
+async def test_alias_documents_the_same_as_the_shorter_paths(app: FastAPI) -> None:
     by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
 
     aliases = {name: spec for name, spec in by_id.items() if "_user_task" in name}
@@ -373,7 +373,7 @@ async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> No
         assert "FORBIDDEN" in examples
 
 
-async def test_limits_of_the_contract_stand_in_the_schema(app: FastAPI) -> None:
+async def test_limits_of_the_contract_are_in_the_schema(app: FastAPI) -> None:
     schemas = app.openapi()["components"]["schemas"]
     title = schemas["TaskCreate"]["properties"]["title"]
     description = schemas["TaskCreate"]["properties"]["description"]["anyOf"][0]

@@ -170,7 +170,7 @@ async def test_times_within_a_batch_are_those_of_its_operations_in_order(alice: 
         {"title": "é🦆", "description": None},
     ],
 )
-async def test_any_text_is_stored_as_it_is(alice: Account, fields: dict[str, Any]) -> None:
+async def test_any_text_is_stored_unchanged(alice: Account, fields: dict[str, Any]) -> None:
     steps = [{"op": "create", "type": "task", "data": fields}]
 
     response = await alice.post("/batch", {"operations": steps})

@@ -43,7 +43,7 @@ async def test_an_export_is_a_download_that_is_not_kept(alice: Account) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-async def test_an_export_holds_nobody_elses_rows(alice: Account, bob: Account) -> None:
+async def test_export_contains_no_rows_of_other_users(alice: Account, bob: Account) -> None:
     theirs = await bob.create_task()
 
     response = await alice.get("/users/me/export")

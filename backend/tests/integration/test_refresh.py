@@ -206,7 +206,7 @@ async def test_reuse_leaves_other_sessions_alone(alice: Account, bob: Account, d
     assert (await phone.get("/users/me")).status_code == 200
 
 
-async def test_concurrent_refreshes_of_one_token_give_one_lineage(
+async def test_concurrent_refreshes_of_one_token_create_one_token_family(
     alice: Account, dsn: str
 ) -> None:
     token = alice.session["refresh_token"]
@@ -264,7 +264,7 @@ async def test_use_prolongs_a_session(alice: Account, dsn: str) -> None:
         await rotate(alice)
 
 
-async def test_a_refresh_tells_of_changes_to_the_account(alice: Account) -> None:
+async def test_refresh_returns_the_changed_account(alice: Account) -> None:
     await alice.patch("/users/me", {"name": "Countess"})
 
     await rotate(alice)

@@ -1,4 +1,4 @@
-"""What keeps `duly serve` from starting is told in one line, without a traceback."""
+"""The reason that `duly serve` does not start is printed in one line, without a traceback."""
 
 import os
 import secrets
@@ -218,5 +218,5 @@ def test_a_directory_of_another_user(given: pytest.MonkeyPatch, data_dir: Path) 
     assert str(data_dir) in refused(given)
 
 
-def test_what_is_set_for_the_tests_does_not_reach_the_server() -> None:
+def test_environment_of_the_tests_does_not_reach_the_server() -> None:
     assert not any(name.startswith("DATABASE_") for name in environment())

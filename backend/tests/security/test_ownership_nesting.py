@@ -156,7 +156,7 @@ def test_a_join_ties_only_what_its_condition_filters(build: Build) -> None:
         (c := free.cte("c", recursive=True)).union_all(select(c.c.id))
     ),
 )
-def test_what_is_nested_must_be_tied_where_it_stands(build: Build) -> None:
+def test_nested_statement_must_be_restricted_itself(build: Build) -> None:
     with pytest.raises(UnscopedStatement):
         owned(build())
 
