@@ -111,7 +111,7 @@ async def _own_some(
 
 
 async def _collect(victim: Victim) -> None:
-    """Take what the service gives out: cursors, sync tokens, entity tags, sessions."""
+    """Collect cursors, sync tokens, entity tags and sessions from the service."""
     person = victim.person
     for sort in ("created_at", "-updated_at", "title", "-created_at"):
         page = await person.read("GET", f"/tasks?limit=1&sort={sort}")

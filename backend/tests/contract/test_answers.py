@@ -1,4 +1,4 @@
-"""What is really sent, against what is declared: rows are encoded as they are, unchecked."""
+"""Responses match their schemas, although rows are encoded without a check."""
 
 import re
 from typing import Any

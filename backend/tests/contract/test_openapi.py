@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 from duly import cli
 from duly.core import errors
 from duly.schemas.errors import ErrorEnvelope
+from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.operations import Operation, operations_of, whole_schema
 
 WRITTEN = Path(__file__).parents[3] / "docs" / "openapi.yaml"
@@ -65,6 +66,7 @@ ALIASES = {
     "reopen_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/reopen",
     "restore_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/restore",
 }
+OF_TYPES = "|".join(kind.name for kind in RESOURCE_TYPES)
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 SIGN_IN = {"register", "login", "login_with_form", "refresh"}
 REPEATABLE = {"create_task", "create_user_task", "create_label", "run_batch"}
@@ -120,9 +122,9 @@ def expected_errors(operation: Operation) -> set[int]:
 def expected_refusals(operation: Operation) -> set[int]:
     """The statuses with which an operation answers what is well-formed."""
     statuses = set()
-    if re.search(r"\{(task|label|session)_id\}", operation.path):
+    if re.search(rf"\{{({OF_TYPES}|session)_id\}}", operation.path):
         statuses |= {404}
-    if re.search(r"\{(task|label)_id\}", operation.path) and operation.method != "GET":
+    if re.search(rf"\{{({OF_TYPES})_id\}}", operation.path) and operation.method != "GET":
         statuses |= {412, 428}
     if "{user_id}" in operation.path:
         statuses |= {403}
@@ -198,7 +200,8 @@ def components_of(app: FastAPI, part: str) -> set[str]:
         found.add(name)
         left |= references_in(schema["components"]["schemas"][name]) - found
     # The order of a list is neither: it is a parameter.
-    return found | ({"TaskSort", "LabelSort"} if part == "requestBody" else set())
+    sorts = {f"{kind.name.capitalize()}Sort" for kind in RESOURCE_TYPES}
+    return found | (sorts if part == "requestBody" else set())
 
 
 def references_in(value: Any) -> set[str]:
@@ -209,8 +212,7 @@ async def test_changes_and_operations_are_discriminated_unions(app: FastAPI) -> 
     schemas = app.openapi()["components"]["schemas"]
 
     for union, name in (
-        (schemas["TaskChange"], "op"),
-        (schemas["LabelChange"], "op"),
+        *((schemas[f"{kind.name.capitalize()}Change"], "op") for kind in RESOURCE_TYPES),
         (schemas["StreamedEvent"], "event"),
         (schemas["Result"], "type"),
     ):

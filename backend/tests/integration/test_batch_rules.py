@@ -147,7 +147,7 @@ async def test_a_batch_does_what_its_operations_do(
         assert after[0]["version"] == after[1]["version"]
 
 
-async def test_times_within_a_batch_are_those_of_its_operations_in_order(alice: Account) -> None:
+async def test_times_in_a_batch_follow_the_order_of_its_operations(alice: Account) -> None:
     task_id = str(uuid4())
     data = {"id": task_id, "title": "t", "is_completed": True}
     create = {"op": "create", "type": "task", "data": data}

@@ -177,7 +177,7 @@ async def test_many_at_once_under_one_id_make_one_task(
     assert (await pair[0].get("/tasks")).json()["items"] == [answers[0].json()]
 
 
-async def test_creates_and_deletions_for_good_under_one_id_never_end_a_session(
+async def test_creates_and_permanent_deletions_under_one_id_keep_the_session(
     pair: tuple[Account, Account], body: dict[str, Any]
 ) -> None:
     path = f"/tasks/{body['id']}?permanent=true"

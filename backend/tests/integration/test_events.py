@@ -17,7 +17,7 @@ from tests.support.workers import Worker, hub_of
 
 @pytest.fixture
 async def streams(app: FastAPI) -> AsyncIterator[AsyncExitStack]:
-    """What is entered here has gone by the end of the test, and nothing of it is left."""
+    """A stack of streams that closes at the end of the test, and checks that none is left."""
     async with AsyncExitStack() as stack:
         yield stack
     await until(lambda: not hub_of(app)._feeds)
@@ -121,7 +121,7 @@ async def test_a_stream_goes_on_where_a_sync_ended(
 
 
 @pytest.mark.parametrize("place", ["Last-Event-ID", "token"])
-async def test_a_token_that_is_none_is_refused_in_the_ordinary_way(
+async def test_invalid_token_is_rejected_in_the_envelope(
     alice: Account, bob: Account, place: str
 ) -> None:
     for token in ("nonsense", (await sync(bob))["token"]):

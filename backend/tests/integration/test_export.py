@@ -1,4 +1,4 @@
-"""Everything that the service holds of someone, as one document."""
+"""The export: all data of a user in one document."""
 
 from uuid import UUID
 

@@ -27,7 +27,7 @@ async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
 
 
 async def rotate(account: Account) -> str:
-    """Use up the refresh token that an account has; gives the one that it had."""
+    """Use an account's refresh token, and return it."""
     used = str(account.session["refresh_token"])
     response = await refresh(account.client, used)
     assert response.status_code == 200, response.text
@@ -315,7 +315,7 @@ async def test_a_body_of_another_shape_is_refused(client: httpx.AsyncClient, bod
     assert error_code(response) == "VALIDATION_ERROR"
 
 
-async def test_a_refresh_of_a_session_that_is_over_is_no_reuse(
+async def test_refresh_of_an_ended_session_is_not_a_reuse(
     settings: Settings, alice: Account, dsn: str, address: str
 ) -> None:
     await age(dsn, alice.id, seconds=31 * 24 * 3600)

@@ -206,7 +206,7 @@ async def test_session_of_another_user_is_not_found_and_remains(
     assert not await is_ended(bob)
 
 
-async def test_a_session_id_that_is_none_is_refused(alice: Account) -> None:
+async def test_invalid_session_id_is_rejected(alice: Account) -> None:
     response = await alice.delete("/auth/sessions/1")
 
     assert response.status_code == 400

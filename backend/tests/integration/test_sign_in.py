@@ -205,7 +205,7 @@ async def test_an_incomplete_form_is_refused(
     assert error_code(response) == "VALIDATION_ERROR"
 
 
-async def test_a_file_is_no_password(client: httpx.AsyncClient) -> None:
+async def test_file_as_a_password_is_rejected(client: httpx.AsyncClient) -> None:
     response = await client.post(
         f"{API}/auth/token",
         data={"username": "ada@example.com"},

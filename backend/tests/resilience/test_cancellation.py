@@ -152,7 +152,7 @@ async def test_cancelled_queries_do_not_affect_other_requests(
 
 
 async def test_cancelled_statement_leaves_its_connection_clean(own_dsn: str) -> None:
-    """Whoever comes next gets an answer of their own, and no session that is not idle."""
+    """The next request gets its own response, and every database session is idle."""
     pool = Pool(own_dsn, size=1, timeout=0.05)
     await pool.open()
     given_up = 0

@@ -114,7 +114,7 @@ def test_a_database_that_can_not_be_reached(given: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in line
 
 
-def test_an_address_of_a_database_that_is_none(given: pytest.MonkeyPatch) -> None:
+def test_invalid_database_address_stops_the_start(given: pytest.MonkeyPatch) -> None:
     address = "postgresql://127.0.0.1:1/d?sslmode=perhaps"
 
     assert "sslmode" in refused(given, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)

@@ -33,7 +33,7 @@ def server(dsn: str) -> Iterator[Server]:
 
 
 def peer(server: Server, address: str) -> httpx.AsyncClient:
-    """Whoever connects from `address`."""
+    """A client that connects from `address`."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
     return httpx.AsyncClient(base_url=server.url, transport=transport)
 

@@ -1,4 +1,4 @@
-"""What is logged when something breaks: enough to find it, and nothing of what was sent."""
+"""The log of an internal error identifies it, and contains no values of the request."""
 
 import io
 import json

@@ -39,7 +39,7 @@ class Run:
         return [line for line in self.lines if line.get("request_id") == request_id]
 
     def event(self, name: str, event: str) -> dict[str, Any]:
-        """The one line of a request that tells of an event."""
+        """The only log entry of a request for an event."""
         [line] = [line for line in self.of(name) if line["event"] == event]
         return line
 
@@ -56,7 +56,7 @@ class Run:
         status: int = 200,
         **options: Any,
     ) -> Any:
-        """Send `<name>: <method>`; gives what the answer holds."""
+        """Send `<name>: <method>`, and return the body of the response."""
         name, _, method = request.rpartition(": ")
         headers = {**(who.headers if who else {}), **options.pop("headers", {})}
         response = await self.client.request(method, path, headers=headers, **options)

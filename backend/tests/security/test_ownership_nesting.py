@@ -1,4 +1,4 @@
-"""What is joined, nested or put aside in a CTE must name its owner where it stands."""
+"""Each table that is joined, nested or in a CTE must be restricted to its owner itself."""
 
 import pytest
 from sqlalchemy import (

@@ -1,4 +1,4 @@
-"""What compiles, runs: and gives and changes the rows of its user only."""
+"""Statements that compile also run, and return and change only rows of their user."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What tests need to know of a resource type, read from its declaration and its schemas.
+"""Bodies, paths and operations of a resource type, read from its declaration and its schemas.
 
 A new type needs nothing here, unless a field takes values that cannot be read from its schema:
 then `values_of` asks for `examples` in the schema.

@@ -86,7 +86,7 @@ def test_exactly_one_text_is_a_refresh_token() -> None:
             RING.read_refresh(text)
 
 
-def test_no_two_refresh_tokens_are_alike() -> None:
+def test_refresh_tokens_are_unique() -> None:
     tokens = {RING.issue_refresh(USER, SESSION).token for _ in range(100)}
 
     assert len(tokens) == 100
@@ -269,7 +269,7 @@ def test_an_access_token_of_a_former_key_is_read_and_of_a_foreign_one_is_not() -
         ring.read_access(Keyring(FOREIGN).issue_access(USER, SESSION, 60))
 
 
-def test_no_two_access_tokens_are_alike() -> None:
+def test_access_tokens_are_unique() -> None:
     assert RING.issue_access(USER, SESSION, 60) != RING.issue_access(USER, SESSION, 60)
 
 
