@@ -20,7 +20,7 @@ class Difference(Exception):
 
 
 def plain(answer: Answer) -> tuple[Any, ...]:
-    """An answer without what is made anew by each environment; an error whole."""
+    """A response without the values that each environment generates; an error is kept whole."""
     if answer.status >= 400:
         return answer.status, answer.headers, answer.body
     headers = [

@@ -1,4 +1,4 @@
-"""Attempts by the thousand: each place of each operation, with each thing of a victim's in it.
+"""Attempts by the thousand: each input of each operation, with each value of a victim in it.
 
 What an attacker sees where the victims live must be what is seen where nobody ever heard of them;
 an error must also be, byte for byte, the one that an id gets which never was. And after every

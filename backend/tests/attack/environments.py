@@ -50,7 +50,7 @@ class Environment:
     connection: psycopg.AsyncConnection[Any]
 
     async def rows(self, statement: sql.Composed | str, **params: Any) -> list[Any]:
-        """What is stored, asked behind the application's back."""
+        """The stored rows, read without the application."""
         query = statement.encode() if isinstance(statement, str) else statement
         cursor = await self.connection.execute(query, params or None)
         return await cursor.fetchall() if cursor.description else []
@@ -113,7 +113,7 @@ class Person:
         return str(self.own["user_id"])
 
     async def send(self, request: Request) -> Answer:
-        """Send a request, and remember what it gives of one's own."""
+        """Send a request, and remember the user's own values in its response."""
         answer = await call(self.environment.app, request, self.address)
         if answer.is_success and b'"refresh_token"' in answer.body:
             self.remember(orjson.loads(answer.body))
@@ -142,7 +142,7 @@ class Person:
         return answer
 
     async def read(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """As above; gives the body of the answer."""
+        """The same, but return the body of the response."""
         return orjson.loads((await self.ask(method, API + path, body, **headers)).body)
 
 

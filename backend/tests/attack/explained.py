@@ -1,8 +1,8 @@
-"""Owner predicates that stand before a second one: without them, nobody comes further.
+"""Owner predicates whose removal has no effect, since another predicate also protects the rows.
 
-Each is told with the predicate that remains, and with what makes it enough; `test_predicate_removal.py` checks
-both. The long run fails for a predicate that falls unseen and is not here, and for one that is here but
-does not fall unseen.
+Each names the predicate that remains, and why it is enough; `test_predicate_removal.py` checks both.
+The long run fails for a predicate whose removal is undetected and is not listed here, and for a listed
+one whose removal is detected.
 """
 
 import itertools
@@ -22,6 +22,7 @@ from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
 from duly.utils.tables import table_of
+from tests.support.resources import actions_of, erasing_query
 
 
 @dataclass(frozen=True)
@@ -118,28 +119,39 @@ _SEARCHED = Reason(
     _a_search_meets_no_word_of_another_user,
 )
 
+
+def _lookups() -> Iterator[tuple[str, tuple[str, str]]]:
+    """The look-ups after a write without a row, and a request that runs each."""
+    for kind in RESOURCE_TYPES:
+        many, one = f"/{kind.plural}", f"/{kind.plural}/{{}}"
+        yield f"records.creation._lookup({kind})#1", ("POST", many)
+        yield (
+            f"records.changes.erasing({kind}).lookup#1",
+            ("DELETE", one + erasing_query(kind)),
+        )
+        if kind.has_trash:
+            yield f"records.changes.trashing({kind}).lookup#1", ("DELETE", one)
+            yield f"records.changes.restoring({kind}).lookup#1", ("POST", f"{one}/restore")
+        for action in set(actions_of(kind)) - {"restore"}:
+            name = f"services.{kind.plural}.{action.upper()}.lookup#1"
+            yield name, ("POST", f"{one}/{action}")
+
+
+LOOKUPS = dict(sorted(_lookups()))
+
 EXPLAINED = {
     **dict.fromkeys(_searched_pages(), _SEARCHED),
     **dict.fromkeys(
         (f"services.sync._PAGE#{number}" for number, _ in enumerate(RESOURCE_TYPES, start=3)),
         Reason(
-            "it picks which of the caller's own tombstones are told; that the things of others "
+            "it picks which of the caller's own tombstones are reported; that resources of others "
             "have no say in it, a test of its own shows, with the predicate and without",
             "tombstones.user_id = %(user_id)s",
-            test="test_a_deletion_is_told_whoever_else_has_the_id",
+            test="test_deletion_is_reported_if_another_user_has_the_same_id",
         ),
     ),
     **dict.fromkeys(
-        (
-            "records.changes.trashing(task).lookup#1",
-            "records.changes.restoring(task).lookup#1",
-            "records.changes.erasing(task).lookup#1",
-            "records.changes.erasing(label).lookup#1",
-            "records.creation._lookup(task)#1",
-            "records.creation._lookup(label)#1",
-            "services.tasks.COMPLETE.lookup#1",
-            "services.tasks.REOPEN.lookup#1",
-        ),
+        LOOKUPS,
         Reason(
             "it says whether the caller's own account is active; a test of its own shows that, "
             "without it, the statement that locks the account says the same",
@@ -196,5 +208,5 @@ EXPLAINED = {
 
 
 def shown_by(test: str) -> list[str]:
-    """The mutants that a test of `test_predicate_removal.py` has to tell from the statement."""
+    """The mutants that a test of `test_predicate_removal.py` must distinguish from the statement."""
     return [name for name, reason in EXPLAINED.items() if reason.test == test]

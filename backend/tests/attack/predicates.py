@@ -20,10 +20,9 @@ from duly.database import statements
 from duly.database.connection import Connection
 from duly.models import metadata
 from duly.models.base import owner_column
-from duly.schemas.labels import LabelSort
 from duly.schemas.tasks import TaskSort
-from duly.services import labels
 from duly.services.resource_types import RESOURCE_TYPES
+from tests.support.resources import sorts_of
 
 _OWNER = r"%\(user_id\)s::UUID"
 _PREDICATE = re.compile(rf"\b(\w+)\.(?:user_id|id) = {_OWNER}")
@@ -88,6 +87,12 @@ def _choices(*flags: str) -> Iterator[dict[str, bool]]:
 # Statements that are built when first used: with all that they can be built for.
 _OF_A_TYPE: list[Call] = [((kind,), {}) for kind in RESOURCE_TYPES]
 _OF_A_TRASH: list[Call] = [((kind,), {}) for kind in RESOURCE_TYPES if kind.has_trash]
+PLAINLY_LISTED = [
+    kind
+    for kind in RESOURCE_TYPES
+    if not hasattr(importlib.import_module(f"duly.services.{kind.plural}"), "read_page")
+]
+"""The types whose lists have no filters, and no statement of their own."""
 BUILDERS: Mapping[str, list[Call]] = {
     "records.changes._read": _OF_A_TYPE,
     "records.changes._setting": [
@@ -102,8 +107,9 @@ BUILDERS: Mapping[str, list[Call]] = {
     "records.creation._lookup": _OF_A_TYPE,
     "records.export._page": _OF_A_TYPE,
     "records.pages._plain": [
-        ((labels.TYPE, sort), chosen)
-        for sort in LabelSort
+        ((kind, sort), chosen)
+        for kind in PLAINLY_LISTED
+        for sort in sorts_of(kind)
         for chosen in _choices("is_resumed", "is_counted")
     ],
     "services.users._update": [

@@ -1,4 +1,4 @@
-"""Attempts on one operation: each place in turn, with each thing of a victim's in it."""
+"""Attempts on one operation: each input in turn, with each value of a victim in it."""
 
 import copy
 import random
@@ -26,13 +26,13 @@ from tests.support.resources import body_for, create_of, delete_of
 _REPLAYED = b"idempotency-replayed"
 _USES = 6
 _FRESH = 12
-"""So many attempts later the attacker gets new things."""
+"""After this many attempts the attacker gets new resources."""
 
 
 async def attempt(
     attack_run: AttackRun, operation: Operation, attacker: Attacker, count: int, seed: str
 ) -> Attacker:
-    """Some attempts on one operation; gives the attacker to go on with. Raises `Difference`."""
+    """Run some attempts on one operation; return the next attacker. Raise `Difference`."""
     rng = random.Random(seed)
     series = Series(attack_run, operation, attacker, rng.choice(attack_run.victims), rng)
     try:
@@ -227,7 +227,7 @@ class Series:
         )
 
     async def _send(self, requests: Sequence[Request], what: str) -> Answer:
-        """Send it in both environments; they must answer alike. Gives the first one's answer."""
+        """Send a request in both environments, which must respond alike; return one response."""
         self.attack_run.is_attacking = True
         here, there = [
             await person.send(request)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,35 +18,43 @@ from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 from duly.core.config import Settings
 from duly.database import ownership
 from duly.database.statements import USER_ID, UnscopedStatement
+from duly.records.types import ResourceType
 from duly.services import exports, users
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.attack.environments import Environment, both_environments
-from tests.attack.explained import EXPLAINED, shown_by
+from tests.attack.explained import EXPLAINED, LOOKUPS, shown_by
 from tests.attack.predicate_removal import PredicateRemoval, Step
-from tests.attack.predicates import Mutant, Source, broken, mutants, sources
+from tests.attack.predicates import PLAINLY_LISTED, Mutant, Source, broken, mutants, sources
 from tests.attack.shapes import Shapes
 from tests.support.accounts import API, Account
 from tests.support.direct_sql import execute
 from tests.support.instances import running
-from tests.support.resources import body_for, erase_of
+from tests.support.resources import body_for, erase_of, sorts_of
 
 _LIST = (
     "services.tasks._page(-created_at is_completed=None is_searched={} is_resumed=False "
     "is_counted=True is_trashed=False)"
 )
 
-# One statement of each kind, and the operation that runs it. `make attack` takes all of them.
+
+def _samples_of(kind: ResourceType) -> Iterator[tuple[str, str]]:
+    """Statements of a type, and the operation that runs each."""
+    yield f"records.changes._read({kind})", f"get_{kind}"
+    fields = ",".join(sorted(kind.fields))
+    yield f"records.changes._setting({kind} {fields})", f"replace_{kind}"
+    yield f"records.changes.erasing({kind})", f"delete_{kind}"
+    if kind.has_trash:
+        yield f"records.changes.trashing({kind})", f"delete_{kind}"
+        yield f"records.changes.trashing({kind}).lookup", f"delete_{kind}"
+    yield f"records.export._page({kind})", "export_me"
+    if kind in PLAINLY_LISTED:
+        page = f"{kind} {sorts_of(kind)[0]} is_resumed=False is_counted=True"
+        yield f"records.pages._plain({page})", f"list_{kind.plural}"
+
+
+# Some statements of each type, and the operation that runs each. `make attack` takes all of them.
 SAMPLE = {
-    "records.changes._read(task)": "get_task",
-    "records.changes._read(label)": "get_label",
-    "records.changes._setting(task description,is_completed,title)": "replace_task",
-    "records.changes._setting(label color,name)": "replace_label",
-    "records.changes.trashing(task)": "delete_task",
-    "records.changes.trashing(task).lookup": "delete_task",
-    "records.changes.erasing(task)": "delete_user_task",
-    "records.changes.erasing(label)": "delete_label",
-    "records.export._page(task)": "export_me",
-    "records.pages._plain(label name is_resumed=False is_counted=True)": "list_labels",
+    **{name: operation for kind in RESOURCE_TYPES for name, operation in _samples_of(kind)},
     _LIST.format(False): "list_tasks",
     _LIST.format(True): "list_tasks",
     "services.sync._PAGE": "sync_changes",
@@ -95,8 +103,10 @@ async def test_attack_suite_detects_each_removed_owner_predicate(
     assert await removal.survives(Mutant(source, 0, "none", source.sql), rounds=1)
 
 
-@pytest.mark.parametrize("name", shown_by("test_a_deletion_is_told_whoever_else_has_the_id"))
-async def test_a_deletion_is_told_whoever_else_has_the_id(
+@pytest.mark.parametrize(
+    "name", shown_by("test_deletion_is_reported_if_another_user_has_the_same_id")
+)
+async def test_deletion_is_reported_if_another_user_has_the_same_id(
     alice: Account, bob: Account, name: str
 ) -> None:
     kind = RESOURCE_TYPES[int(name[-1]) - 3]
@@ -106,26 +116,14 @@ async def test_a_deletion_is_told_whoever_else_has_the_id(
     token = (await bob.get("/sync")).json()["token"]
     await bob.post("/batch", {"operations": [erase_of(kind, body["id"])]})
 
-    told = (await bob.get("/sync", params={"token": token})).json()["changes"]
+    reported = (await bob.get("/sync", params={"token": token})).json()["changes"]
     with broken(mutant_of(name)):
-        told_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
+        reported_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
             "changes"
         ]
 
-    assert [(change["id"], change["op"]) for change in told] == [(body["id"], "delete")]
-    assert told_without_predicate == []
-
-
-REQUESTS = {
-    "records.creation._lookup(task)#1": ("POST", "/tasks"),
-    "records.creation._lookup(label)#1": ("POST", "/labels"),
-    "records.changes.trashing(task).lookup#1": ("DELETE", "/tasks/{}"),
-    "records.changes.restoring(task).lookup#1": ("POST", "/tasks/{}/restore"),
-    "records.changes.erasing(task).lookup#1": ("DELETE", "/tasks/{}?permanent=true"),
-    "records.changes.erasing(label).lookup#1": ("DELETE", "/labels/{}"),
-    "services.tasks.COMPLETE.lookup#1": ("POST", "/tasks/{}/complete"),
-    "services.tasks.REOPEN.lookup#1": ("POST", "/tasks/{}/reopen"),
-}
+    assert [(change["id"], change["op"]) for change in reported] == [(body["id"], "delete")]
+    assert reported_without_predicate == []
 
 
 @pytest.mark.parametrize(
@@ -135,14 +133,14 @@ async def test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well(
     alice: Account, bob: Account, dsn: str, name: str
 ) -> None:
     assert alice.id != bob.id
-    method, path = REQUESTS[name]
+    method, path = LOOKUPS[name]
     kind = next(kind for kind in RESOURCE_TYPES if path.startswith(f"/{kind.plural}"))
     body = body_for(kind, "too late")
     resource = (await alice.post(f"/{kind.plural}", {**body, "id": str(uuid4())})).json()
     if "reopen" in path:
         await alice.post(f"/tasks/{resource['id']}/complete")
     if "restore" in path:
-        await alice.delete(f"/tasks/{resource['id']}")
+        await alice.delete(f"/{kind.plural}/{resource['id']}")
     # No worker's list of ended sessions has this one yet.
     await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
 

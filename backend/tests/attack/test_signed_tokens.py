@@ -43,7 +43,7 @@ def edits(text: str) -> list[str]:
     return [edit for edit in (*changed, *shorter, *longer) if edit != text]
 
 
-async def test_no_edit_of_one_character_is_understood(app: FastAPI, alice: Account) -> None:
+async def test_edit_of_one_character_is_rejected(app: FastAPI, alice: Account) -> None:
     keyring: Keyring = app.state.context.keyring
     given = await tokens_of(alice)
     tried = 0
@@ -60,7 +60,7 @@ async def test_no_edit_of_one_character_is_understood(app: FastAPI, alice: Accou
 
 
 @pytest.mark.parametrize("kind", ["cursor", "token"])
-async def test_each_edit_is_answered_with_400(alice: Account, kind: str) -> None:
+async def test_each_edit_is_a_bad_request(alice: Account, kind: str) -> None:
     rng = random.Random(kind)
 
     for text in (await tokens_of(alice))[kind][:2]:
@@ -71,7 +71,7 @@ async def test_each_edit_is_answered_with_400(alice: Account, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["cursor", "token"])
-async def test_what_one_user_was_given_is_of_no_use_to_another(
+async def test_signed_values_of_one_user_are_rejected_for_another(
     alice: Account, bob: Account, kind: str
 ) -> None:
     hers, his = await tokens_of(alice), await tokens_of(bob)
@@ -94,7 +94,7 @@ def _spliced(first: str, second: str, cut: int) -> str:
     return first[: start + cut] + second[start + cut :]
 
 
-async def test_a_cursor_is_no_sync_token_and_a_sync_token_no_cursor(alice: Account) -> None:
+async def test_cursor_and_sync_token_are_not_interchangeable(alice: Account) -> None:
     given = await tokens_of(alice)
 
     for text in given["cursor"]:
@@ -103,7 +103,7 @@ async def test_a_cursor_is_no_sync_token_and_a_sync_token_no_cursor(alice: Accou
         await refused(alice, "cursor", f"-created_at {text}")
 
 
-async def test_the_tag_of_a_list_is_of_no_use_to_another_at_the_same_revision(
+async def test_tag_of_a_list_does_not_match_for_another_user_at_the_same_revision(
     alice: Account, bob: Account
 ) -> None:
     tags = []

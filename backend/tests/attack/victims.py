@@ -111,7 +111,7 @@ async def _own_some(
 
 
 async def _collect(victim: Victim) -> None:
-    """Take what the service gives out: cursors, sync tokens, entity tags, sessions."""
+    """Collect cursors, sync tokens, entity tags and sessions from the service."""
     person = victim.person
     for sort in ("created_at", "-updated_at", "title", "-created_at"):
         page = await person.read("GET", f"/tasks?limit=1&sort={sort}")
@@ -161,7 +161,7 @@ async def settle_attacker(
 class Attacker:
     """Somebody who lives the same life in both environments, `here` with victims, `there` without.
 
-    They have `sent` what is a victim's, and have `taken` some of it for names of their own things.
+    They have `sent` values of a victim, and have `taken` some of them as names of their own resources.
     """
 
     here: Person

@@ -40,7 +40,7 @@ class Answer:
 
 
 async def call(app: FastAPI, request: Request, address: str) -> Answer:
-    """Send a request as a server would hand it over; gives the whole answer."""
+    """Send a request as a server would, and return the whole response."""
     gone = asyncio.Event()
     body: list[bytes | None] = [request.body or b""]
     started: dict[str, Any] = {}

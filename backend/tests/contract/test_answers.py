@@ -1,4 +1,4 @@
-"""What is really sent, against what is declared: rows are encoded as they are, unchecked."""
+"""Responses match their schemas, although rows are encoded without a check."""
 
 import re
 from typing import Any
@@ -51,7 +51,7 @@ def check_instants(value: Any) -> None:
             check_instants(item)
 
 
-async def test_every_answer_is_what_its_route_declares(
+async def test_every_response_matches_the_schema_of_its_route(
     app: FastAPI, routes: dict[str, APIRoute], client: httpx.AsyncClient
 ) -> None:
     answers: dict[str, httpx.Response] = {}
@@ -122,7 +122,7 @@ async def test_every_answer_is_what_its_route_declares(
 @pytest.mark.parametrize(
     "query", ["", "?include_total=true", "?limit=2", "?q=nothing", "?offset=9"]
 )
-async def test_every_kind_of_page_is_what_is_declared(
+async def test_every_page_matches_its_schema(
     routes: dict[str, APIRoute], alice: Account, query: str
 ) -> None:
     for number in range(3):
@@ -131,7 +131,7 @@ async def test_every_kind_of_page_is_what_is_declared(
     check(routes["list_tasks"], await alice.get(f"/tasks{query}"))
 
 
-async def test_a_time_without_a_fraction_is_what_is_declared(
+async def test_time_without_a_fraction_matches_the_schema(
     routes: dict[str, APIRoute], alice: Account, dsn: str
 ) -> None:
     task = await alice.create_task()
@@ -143,7 +143,7 @@ async def test_a_time_without_a_fraction_is_what_is_declared(
     check(routes["get_task"], response)
 
 
-async def test_no_answer_holds_a_password_or_its_hash(client: httpx.AsyncClient) -> None:
+async def test_responses_contain_no_password_and_no_hash(client: httpx.AsyncClient) -> None:
     account = await register(client)
     await account.create_task()
 

@@ -48,7 +48,7 @@ FORM = "application/x-www-form-urlencoded"
     ],
     ids=lambda content: ascii(content[:30]),
 )
-async def test_what_is_not_rfc_8259_json_in_utf_8_is_refused(
+async def test_body_other_than_rfc_8259_json_in_utf_8_is_rejected(
     alice: Account, content: bytes
 ) -> None:
     for method, path in (("POST", "/tasks"), ("POST", "/auth/refresh"), ("PATCH", "/users/me")):
@@ -139,7 +139,7 @@ async def test_text_full_of_colons_is_not_counted_as_members(alice: Account) -> 
 
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b'"text"', b"7", b"true", b"[{}]", b""])
-async def test_a_body_that_is_no_object_is_refused(
+async def test_body_that_is_not_an_object_is_rejected(
     app: FastAPI, alice: Account, content: bytes
 ) -> None:
     for operation in operations_of(app):
@@ -155,9 +155,7 @@ async def test_a_body_that_is_no_object_is_refused(
         assert error_code(response) == "VALIDATION_ERROR"
 
 
-async def test_every_route_that_takes_json_refuses_a_field_it_does_not_know(
-    app: FastAPI, alice: Account
-) -> None:
+async def test_every_json_route_rejects_unknown_fields(app: FastAPI, alice: Account) -> None:
     for operation in operations_of(app):
         if operation.body_type != "application/json":
             continue
@@ -203,15 +201,15 @@ SECRET = "Zq7-hunter2"
         ("DELETE", f"/auth/sessions/{SECRET}", None),
     ],
 )
-async def test_no_error_repeats_what_was_sent(
+async def test_error_does_not_repeat_the_value(
     alice: Account, method: str, path: str, body: Any
 ) -> None:
     response = await alice.request(method, path, json=body)
 
     assert 400 <= response.status_code < 500
     assert error_code(response)
-    told = json.dumps([response.json(), dict(response.headers)])
-    assert SECRET not in told
+    answer = json.dumps([response.json(), dict(response.headers)])
+    assert SECRET not in answer
 
 
 @pytest.mark.parametrize(
@@ -225,7 +223,7 @@ async def test_no_error_repeats_what_was_sent(
         ("GET", "/tasks?is_completed={}", "zebra", "quagga"),
     ],
 )
-async def test_an_error_depends_on_the_fault_and_not_on_what_was_sent(
+async def test_error_depends_on_the_fault_and_not_on_the_value(
     alice: Account, method: str, path: str, one: str, other: str
 ) -> None:
     answers = [await alice.request(method, path.format(value)) for value in (one, other)]
@@ -234,7 +232,7 @@ async def test_an_error_depends_on_the_fault_and_not_on_what_was_sent(
     assert answers[0].content == answers[1].content
 
 
-async def test_malformed_json_is_not_repeated_either(alice: Account) -> None:
+async def test_error_does_not_repeat_malformed_json(alice: Account) -> None:
     content = f'{{"title": "{SECRET}'.encode()
 
     response = await alice.request("POST", "/tasks", content=content, headers=JSON)
@@ -254,7 +252,7 @@ async def test_malformed_json_is_not_repeated_either(alice: Account) -> None:
         b"grant_type=password",
     ],
 )
-async def test_a_form_that_lacks_a_field_is_refused(
+async def test_form_without_a_required_field_is_rejected(
     client: httpx.AsyncClient, content: bytes
 ) -> None:
     headers = {"Content-Type": FORM}
@@ -275,7 +273,7 @@ async def test_a_form_that_lacks_a_field_is_refused(
     ],
     ids=lambda content: ascii(content[:30]),
 )
-async def test_a_form_that_no_account_fits_is_unauthenticated(
+async def test_form_without_a_matching_account_is_unauthenticated(
     client: httpx.AsyncClient, content: bytes
 ) -> None:
     headers = {"Content-Type": FORM}

@@ -23,7 +23,7 @@ async def pieces(size: int, first: bytes = b"") -> AsyncIterator[bytes]:
         left -= 65_536
 
 
-async def test_every_route_refuses_a_body_that_says_it_is_too_long(
+async def test_every_route_rejects_a_content_length_over_the_limit(
     app: FastAPI, alice: Account
 ) -> None:
     for operation in operations_of(app):
@@ -35,7 +35,7 @@ async def test_every_route_refuses_a_body_that_says_it_is_too_long(
         assert error_code(response) == "PAYLOAD_TOO_LARGE"
 
 
-async def test_every_route_that_reads_a_body_refuses_one_that_grows_too_long(
+async def test_every_route_with_a_body_rejects_one_that_exceeds_the_limit_as_it_arrives(
     app: FastAPI, alice: Account
 ) -> None:
     for operation in operations_of(app):
@@ -60,7 +60,7 @@ async def test_a_body_of_one_mebibyte_is_taken(alice: Account, *, is_chunked: bo
 
 
 @pytest.mark.parametrize("length", ["-1", "1e9", "a", "", "0x10", "٣"], ids=ascii)
-async def test_a_length_that_is_none_is_refused(alice: Account, length: str) -> None:
+async def test_invalid_content_length_is_rejected(alice: Account, length: str) -> None:
     headers = {**JSON, "Content-Length": length.encode()}
     response = await alice.request("POST", "/tasks", content=b'{"title":"t"}', headers=headers)
 
@@ -99,9 +99,7 @@ async def test_a_body_that_is_not_json_is_an_unsupported_media_type(
     assert error_code(response) == "UNSUPPORTED_MEDIA_TYPE"
 
 
-async def test_every_route_that_takes_json_takes_nothing_else(
-    app: FastAPI, alice: Account
-) -> None:
+async def test_every_json_route_rejects_other_media_types(app: FastAPI, alice: Account) -> None:
     checked = 0
     for operation in operations_of(app):
         if operation.body_type != "application/json":

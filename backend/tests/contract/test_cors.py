@@ -49,7 +49,7 @@ async def test_options_other_than_a_preflight_names_the_methods(
     assert response.headers["allow"] == "GET, HEAD, POST"
 
 
-async def test_a_listed_origin_is_let_in(settings: Settings) -> None:
+async def test_listed_origin_is_allowed(settings: Settings) -> None:
     response = await preflight(settings, ORIGIN, cors_origins=(ORIGIN,))
 
     assert response.status_code == 200
@@ -57,13 +57,13 @@ async def test_a_listed_origin_is_let_in(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://app.example", "null"])
-async def test_an_origin_not_listed_is_not_let_in(settings: Settings, origin: str) -> None:
+async def test_unlisted_origin_is_rejected(settings: Settings, origin: str) -> None:
     response = await preflight(settings, origin, cors_origins=(ORIGIN,))
 
     assert "access-control-allow-origin" not in response.headers
 
 
-async def test_a_page_may_read_what_it_needs_of_an_answer(settings: Settings) -> None:
+async def test_page_may_read_the_exposed_headers(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"cors_origins": (ORIGIN,)}))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://duly.test") as client:

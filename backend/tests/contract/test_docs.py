@@ -58,7 +58,7 @@ async def test_every_file_of_the_page_is_served_from_here(
     assert not re.search(r"(https?:)?//[\w.-]+\.\w+", docs.text)
 
 
-async def test_the_files_are_what_their_names_say(client: httpx.AsyncClient) -> None:
+async def test_file_types_match_their_names(client: httpx.AsyncClient) -> None:
     kinds = {
         "swagger-ui-bundle.js": "text/javascript",
         "swagger-ui.css": "text/css",
@@ -78,7 +78,7 @@ async def test_the_style_loads_nothing_from_elsewhere(client: httpx.AsyncClient)
     assert all(url.startswith("data:") for url in loaded)
 
 
-async def test_the_policy_lets_in_this_server_and_the_pages_own_script_only(
+async def test_policy_allows_this_server_and_the_inline_script_only(
     docs: httpx.Response,
 ) -> None:
     policy = {

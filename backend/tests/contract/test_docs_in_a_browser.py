@@ -43,14 +43,14 @@ def click(browser: Chrome, selector: str) -> None:
     browser.execute_script("arguments[0].click()", find(browser, selector))
 
 
-def told(browser: Chrome, log: str) -> list[dict[str, Any]]:
-    """What the browser has written down."""
+def log_of(browser: Chrome, log: str) -> list[dict[str, Any]]:
+    """The entries of one of the browser's logs."""
     return list(browser.get_log(log))  # type: ignore[no-untyped-call]  # it has no types
 
 
 def requested(browser: Chrome) -> list[str]:
     """Every address in a network that was asked for; the browser's own pages are in none."""
-    events = [json.loads(entry["message"])["message"] for entry in told(browser, "performance")]
+    events = [json.loads(entry["message"])["message"] for entry in log_of(browser, "performance")]
     return [
         event["params"]["request"]["url"]
         for event in events
@@ -86,12 +86,12 @@ def test_the_docs_sign_in_and_list_tasks_and_ask_no_other_host(dsn: str, browser
         )
         assert task["title"] in answer.text
         urls = requested(browser)
-        # What goes against the policy, or can't be loaded, is told on the console.
-        assert [entry for entry in told(browser, "browser") if entry["level"] in _SERIOUS] == []
+        # What goes against the policy, or can't be loaded, is reported on the console.
+        assert [entry for entry in log_of(browser, "browser") if entry["level"] in _SERIOUS] == []
 
-        # It would be told, if there were any.
+        # It would be reported.
         browser.execute_script(_VIOLATIONS)
-        refused = [entry["message"] for entry in told(browser, "browser")]
+        refused = [entry["message"] for entry in log_of(browser, "browser")]
         assert sum("Content Security Policy" in message for message in refused) == 3, refused
 
     asked = {urlsplit(url).path for url in urls if url.startswith(server.url)}

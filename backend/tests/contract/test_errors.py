@@ -23,7 +23,7 @@ OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "ch
 # 401
 
 
-async def test_every_route_but_sign_in_and_health_asks_for_a_token(
+async def test_every_route_except_sign_in_and_health_rejects_a_missing_token(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     asked = set()
@@ -42,7 +42,7 @@ async def test_every_route_but_sign_in_and_health_asks_for_a_token(
     ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Basic YTpi", "bearer\tx", "é"],
     ids=repr,
 )
-async def test_what_is_no_token_of_ours_is_unauthenticated(
+async def test_invalid_token_is_unauthenticated(
     client: httpx.AsyncClient, authorization: str
 ) -> None:
     headers = {"Authorization": authorization.encode()}
@@ -53,7 +53,7 @@ async def test_what_is_no_token_of_ours_is_unauthenticated(
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-async def test_an_unknown_address_and_a_wrong_password_are_the_same_answer(
+async def test_unknown_address_and_wrong_password_get_the_same_response(
     client: httpx.AsyncClient, alice: Account
 ) -> None:
     tries = [
@@ -85,7 +85,7 @@ async def test_every_route_under_another_user_is_forbidden(
         assert error_code(response) == "FORBIDDEN"
 
 
-async def test_every_route_of_one_thing_says_that_there_is_none(
+async def test_every_route_of_an_unknown_resource_is_not_found(
     app: FastAPI, alice: Account
 ) -> None:
     operations = [item for item in operations_of(app) if item.path != item.url]
@@ -143,7 +143,7 @@ async def test_an_unknown_path_is_not_found(
 # 405
 
 
-async def test_every_path_says_which_methods_it_takes(app: FastAPI, alice: Account) -> None:
+async def test_every_path_lists_its_methods_in_allow(app: FastAPI, alice: Account) -> None:
     taken = defaultdict(set)
     for operation in operations_of(app):
         taken[operation.url].add(operation.method)
@@ -158,7 +158,9 @@ async def test_every_path_says_which_methods_it_takes(app: FastAPI, alice: Accou
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/docs/assets/swagger-ui.css"])
-async def test_paths_outside_the_schema_say_so_too(client: httpx.AsyncClient, path: str) -> None:
+async def test_paths_outside_the_schema_are_not_found_as_well(
+    client: httpx.AsyncClient, path: str
+) -> None:
     response = await client.post(path)
 
     assert response.status_code == 405
@@ -196,7 +198,7 @@ async def test_a_taken_id_is_a_conflict(alice: Account, prefix: str) -> None:
 # 429
 
 
-async def test_too_many_failed_sign_ins_say_how_long_to_wait(
+async def test_too_many_failed_sign_ins_have_retry_after(
     client: httpx.AsyncClient, alice: Account
 ) -> None:
     body = {"email": alice.email, "password": "not hers, though"}
@@ -207,7 +209,7 @@ async def test_too_many_failed_sign_ins_say_how_long_to_wait(
     assert 1 <= int(tries[-1].headers["retry-after"]) <= 60
 
 
-async def test_a_spent_budget_says_how_long_to_wait(
+async def test_exceeded_rate_limit_has_retry_after(
     settings: Settings, address: str, alice: Account
 ) -> None:
     async with running(settings, address, rate_limit="3/minute") as client:
@@ -225,7 +227,7 @@ async def test_a_spent_budget_says_how_long_to_wait(
 # 500, 503
 
 
-async def test_a_defect_of_ours_tells_nothing_internal(
+async def test_internal_error_reveals_no_internals(
     settings: Settings, address: str, alice: Account
 ) -> None:
     app = create_app(settings)
@@ -244,7 +246,7 @@ async def test_a_defect_of_ours_tells_nothing_internal(
     }
 
 
-async def test_a_database_that_is_down_is_told_with_when_to_try_again(
+async def test_database_outage_is_unavailable_with_retry_after(
     settings: Settings, address: str, alice: Account
 ) -> None:
     with socket.socket() as probe:

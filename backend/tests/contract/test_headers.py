@@ -10,7 +10,7 @@ from duly.main import create_app
 from tests.support.accounts import Account, register
 
 
-async def test_every_answer_forbids_guessing_its_type_and_keeping_it(
+async def test_every_response_forbids_sniffing_and_caching(
     client: httpx.AsyncClient, alice: Account
 ) -> None:
     for response in (
@@ -24,7 +24,7 @@ async def test_every_answer_forbids_guessing_its_type_and_keeping_it(
         assert "server-timing" not in response.headers
 
 
-async def test_an_answer_tells_what_is_left_of_the_budget(alice: Account) -> None:
+async def test_response_reports_the_rest_of_the_rate_limit(alice: Account) -> None:
     first = await alice.get("/tasks")
     second = await alice.get("/tasks")
 
@@ -36,7 +36,7 @@ async def test_an_answer_tells_what_is_left_of_the_budget(alice: Account) -> Non
     assert left[0] - left[1] == 1
 
 
-async def test_a_refused_request_tells_that_nothing_is_left(
+async def test_rejected_request_reports_that_the_rate_limit_is_used_up(
     settings: Settings, address: str
 ) -> None:
     app = create_app(settings.model_copy(update={"rate_limit": "2/hour"}))
@@ -55,14 +55,14 @@ async def test_a_refused_request_tells_that_nothing_is_left(
     assert 3500 < int(refused.headers["retry-after"]) <= 3600
 
 
-async def test_who_is_not_signed_in_has_no_budget_to_be_told_of(
+async def test_unauthenticated_response_reports_no_rate_limit(
     client: httpx.AsyncClient,
 ) -> None:
     assert "ratelimit" not in (await client.get("/health/live")).headers
 
 
 @pytest.mark.parametrize(
-    ("scheme", "peer", "forwarded_proto", "is_told"),
+    ("scheme", "peer", "forwarded_proto", "is_expected"),
     [
         ("http", "203.0.113.7", "", False),
         ("https", "203.0.113.7", "", True),
@@ -72,12 +72,12 @@ async def test_who_is_not_signed_in_has_no_budget_to_be_told_of(
         ("http", "203.0.113.7", "https", False),
     ],
 )
-async def test_browsers_are_told_to_stay_with_tls_where_there_is_tls(
-    settings: Settings, scheme: str, peer: str, forwarded_proto: str, *, is_told: bool
+async def test_responses_over_tls_have_strict_transport_security(
+    settings: Settings, scheme: str, peer: str, forwarded_proto: str, *, is_expected: bool
 ) -> None:
     trusting = settings.model_copy(update={"trusted_proxies": (ip_network("10.0.0.0/8"),)})
     transport = httpx.ASGITransport(app=create_app(trusting), client=(peer, 1))
     async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://duly.test") as client:
         response = await client.get("/health/live", headers={"X-Forwarded-Proto": forwarded_proto})
 
-    assert ("strict-transport-security" in response.headers) is is_told
+    assert ("strict-transport-security" in response.headers) is is_expected

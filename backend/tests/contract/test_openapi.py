@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 from duly import cli
 from duly.core import errors
 from duly.schemas.errors import ErrorEnvelope
+from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.operations import Operation, operations_of, whole_schema
 
 WRITTEN = Path(__file__).parents[3] / "docs" / "openapi.yaml"
@@ -65,6 +66,7 @@ ALIASES = {
     "reopen_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/reopen",
     "restore_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/restore",
 }
+OF_TYPES = "|".join(kind.name for kind in RESOURCE_TYPES)
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 SIGN_IN = {"register", "login", "login_with_form", "refresh"}
 REPEATABLE = {"create_task", "create_user_task", "create_label", "run_batch"}
@@ -120,9 +122,9 @@ def expected_errors(operation: Operation) -> set[int]:
 def expected_refusals(operation: Operation) -> set[int]:
     """The statuses with which an operation answers what is well-formed."""
     statuses = set()
-    if re.search(r"\{(task|label|session)_id\}", operation.path):
+    if re.search(rf"\{{({OF_TYPES}|session)_id\}}", operation.path):
         statuses |= {404}
-    if re.search(r"\{(task|label)_id\}", operation.path) and operation.method != "GET":
+    if re.search(rf"\{{({OF_TYPES})_id\}}", operation.path) and operation.method != "GET":
         statuses |= {412, 428}
     if "{user_id}" in operation.path:
         statuses |= {403}
@@ -198,7 +200,8 @@ def components_of(app: FastAPI, part: str) -> set[str]:
         found.add(name)
         left |= references_in(schema["components"]["schemas"][name]) - found
     # The order of a list is neither: it is a parameter.
-    return found | ({"TaskSort", "LabelSort"} if part == "requestBody" else set())
+    sorts = {f"{kind.name.capitalize()}Sort" for kind in RESOURCE_TYPES}
+    return found | (sorts if part == "requestBody" else set())
 
 
 def references_in(value: Any) -> set[str]:
@@ -209,8 +212,7 @@ async def test_changes_and_operations_are_discriminated_unions(app: FastAPI) -> 
     schemas = app.openapi()["components"]["schemas"]
 
     for union, name in (
-        (schemas["TaskChange"], "op"),
-        (schemas["LabelChange"], "op"),
+        *((schemas[f"{kind.name.capitalize()}Change"], "op") for kind in RESOURCE_TYPES),
         (schemas["StreamedEvent"], "event"),
         (schemas["Result"], "type"),
     ):
@@ -244,7 +246,7 @@ async def test_every_route_is_in_the_schema(app: FastAPI) -> None:
     assert {route.operation_id for route in routes} == {*OPERATIONS, *ALIASES}
 
 
-async def test_every_operation_documents_the_errors_it_can_answer_with(app: FastAPI) -> None:
+async def test_every_operation_documents_its_errors(app: FastAPI) -> None:
     for operation in operations_of(app):
         statuses = {int(status) for status in operation.spec["responses"]}
         assert {status for status in statuses if status >= 400} == expected_errors(operation), (
@@ -273,7 +275,7 @@ async def test_every_error_is_in_the_envelope_and_has_an_example(app: FastAPI) -
             assert "X-Request-ID" in response["headers"]
 
 
-async def test_a_refusal_says_in_which_header_it_tells_more(app: FastAPI) -> None:
+async def test_errors_document_their_headers(app: FastAPI) -> None:
     for operation in operations_of(app):
         headers = {
             int(status): set(response["headers"])
@@ -284,7 +286,7 @@ async def test_a_refusal_says_in_which_header_it_tells_more(app: FastAPI) -> Non
         assert "Retry-After" in headers[503]
 
 
-async def test_every_operation_documents_its_answers_that_are_no_errors(app: FastAPI) -> None:
+async def test_every_operation_documents_its_successful_responses(app: FastAPI) -> None:
     for operation in operations_of(app):
         responses = operation.spec["responses"]
         statuses = {status for status in responses if int(status) < 400}
@@ -357,7 +359,7 @@ def examples_of_403(responses: dict[str, Any]) -> dict[str, Any]:
     return dict(responses["403"]["content"]["application/json"]["examples"])
 
 
-async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> None:
+async def test_alias_documents_the_same_as_the_shorter_paths(app: FastAPI) -> None:
     by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
 
     aliases = {name: spec for name, spec in by_id.items() if "_user_task" in name}
@@ -373,7 +375,7 @@ async def test_the_alias_documents_what_the_shorter_paths_do(app: FastAPI) -> No
         assert "FORBIDDEN" in examples
 
 
-async def test_limits_of_the_contract_stand_in_the_schema(app: FastAPI) -> None:
+async def test_limits_of_the_contract_are_in_the_schema(app: FastAPI) -> None:
     schemas = app.openapi()["components"]["schemas"]
     title = schemas["TaskCreate"]["properties"]["title"]
     description = schemas["TaskCreate"]["properties"]["description"]["anyOf"][0]

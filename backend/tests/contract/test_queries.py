@@ -21,7 +21,7 @@ def url_of(path: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "path", "is_guarded"), OPERATIONS)
-async def test_a_parameter_that_is_none_is_refused(
+async def test_unknown_parameter_is_rejected(
     alice: Account, method: str, path: str, *, is_guarded: bool
 ) -> None:
     body: dict[str, Any] = {"json": {}} if method in {"POST", "PUT", "PATCH"} else {}
@@ -45,7 +45,7 @@ async def test_a_parameter_that_is_none_is_refused(
 
 
 @pytest.mark.parametrize("text", ["%ff", "%C3", "%ED%A0%80", "%C0%AF"])
-async def test_a_query_that_is_no_utf_8_is_refused(alice: Account, text: str) -> None:
+async def test_query_that_is_not_utf_8_is_rejected(alice: Account, text: str) -> None:
     response = await alice.get(f"/tasks?q={text}")
 
     assert (response.status_code, error_code(response)) == (400, "VALIDATION_ERROR")
@@ -68,7 +68,7 @@ async def test_versions_in_several_lines_are_one_list(alice: Account) -> None:
 
 
 @pytest.mark.parametrize("keys", [("one", "other"), ("same", "same")])
-async def test_two_keys_are_none(alice: Account, keys: tuple[str, str]) -> None:
+async def test_two_idempotency_keys_are_rejected(alice: Account, keys: tuple[str, str]) -> None:
     fields = [*alice.headers.items(), *(("Idempotency-Key", key) for key in keys)]
 
     response = await alice.client.post("/api/v1/tasks", json={"title": "once"}, headers=fields)

@@ -44,7 +44,7 @@ _PATIENCE = 30.0
 _STREAM = "text/event-stream"
 _PASSWORD = "correct horse battery"
 
-# They stand in samples for what is another thing with each account.
+# Placeholders in samples for values that differ by account.
 RESOURCE = "01936d5e-8f1c-7000-8000-00000000a001"
 SESSION = "01936d5e-8f1c-7000-8000-00000000a002"
 OWN_EMAIL = "own-email@example.com"
@@ -198,20 +198,20 @@ class AttackedAccount:
         assert {"users", "tasks", "sessions", "user_emails"} <= {name for name, _ in tables}
         rows = sql.SQL(" UNION ALL ").join(
             sql.SQL(
-                "SELECT {name} || t::text AS told FROM {table} t WHERE {column} = %(user_id)s"
+                "SELECT {name} || t::text AS state FROM {table} t WHERE {column} = %(user_id)s"
             ).format(
                 name=sql.Literal(name), table=sql.Identifier(name), column=sql.Identifier(column)
             )
             for name, column in tables
         )
-        return sql.SQL("SELECT md5(string_agg(told, '|' ORDER BY told)) FROM ({}) AS r").format(
+        return sql.SQL("SELECT md5(string_agg(state, '|' ORDER BY state)) FROM ({}) AS r").format(
             rows
         )
 
 
 def check(attack: Attack, sample: Sample, answer: Answer) -> None:
     """No defect, the envelope, nothing echoed."""
-    told = (
+    shown = (
         attack.place,
         sample.operation.id,
         sample.target[:200],
@@ -220,32 +220,32 @@ def check(attack: Attack, sample: Sample, answer: Answer) -> None:
         answer.status,
         answer.body[:500],
     )
-    assert answer.status < 500, told
+    assert answer.status < 500, shown
     if attack.statuses is not None:
-        assert answer.status in attack.statuses, told
-    assert answer.headers["x-request-id"], told
-    assert answer.headers["x-content-type-options"] == "nosniff", told
-    assert "x-injected" not in answer.headers, told
+        assert answer.status in attack.statuses, shown
+    assert answer.headers["x-request-id"], shown
+    assert answer.headers["x-content-type-options"] == "nosniff", shown
+    assert "x-injected" not in answer.headers, shown
     if answer.status in (204, 304):
-        assert answer.body == b"", told
+        assert answer.body == b"", shown
         return
     if answer.headers["content-type"].startswith(_STREAM):
-        assert sample.operation.id == "stream_events", told
+        assert sample.operation.id == "stream_events", shown
         return
-    assert answer.headers["content-type"] == JSON, told
+    assert answer.headers["content-type"] == JSON, shown
     if answer.status < 400:
         return
     envelope = json.loads(answer.body)
-    assert set(envelope) == {"error"}, told
-    assert set(envelope["error"]) == {"code", "message", "details"}, told
+    assert set(envelope) == {"error"}, shown
+    assert set(envelope["error"]) == {"code", "message", "details"}, shown
     body = ErrorEnvelope.model_validate_json(answer.body, strict=True).error
     for field in body.details.get("fields", ()):
-        assert is_plain(field.message), told
-    assert MARK.encode() not in answer.body, told
-    told_headers = {
+        assert is_plain(field.message), shown
+    assert MARK.encode() not in answer.body, shown
+    shown_headers = {
         name: value for name, value in answer.headers.items() if name != "x-request-id"
     }
-    assert MARK not in str(told_headers), told
+    assert MARK not in str(shown_headers), shown
 
 
 def is_plain(message: str) -> bool:

@@ -107,7 +107,7 @@ VALUES = [
     b"{}",
     b"[null]",
     b"[[[[[[]]]]]]",
-    # A name that looks like one is told back, so that a typing error can be found; others are not.
+    # The name of an unknown field is repeated only if it looks like a name, so that typing errors are found.
     b'{"<%s>":1}' % MARK.encode(),
     b'{"\\ud800":1}',
     b'{"$ne":null}',

@@ -177,11 +177,11 @@ def with_value(body: Any, place: Fields, value: bytes, name: bytes | None = None
         return b"[%s]" % b",".join(parts)
     parts = []
     for key, item in body.items():
-        told = json.dumps(key).encode()
+        encoded = json.dumps(key).encode()
         if key != first:
-            parts.append(told + b":" + json.dumps(item).encode())
+            parts.append(encoded + b":" + json.dumps(item).encode())
         elif rest or name is None:
-            parts.append(told + b":" + with_value(item, rest, value, name))
+            parts.append(encoded + b":" + with_value(item, rest, value, name))
         else:
-            parts += [told + b":" + json.dumps(item).encode(), b'"%s":%s' % (name, value)]
+            parts += [encoded + b":" + json.dumps(item).encode(), b'"%s":%s' % (name, value)]
     return b"{%s}" % b",".join(parts)

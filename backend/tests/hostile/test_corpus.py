@@ -37,7 +37,7 @@ async def test_every_operation_can_be_exercised(attacked: AttackedAccount) -> No
         assert answer.status < 400, (operation.id, answer)
 
 
-async def test_every_place_is_attacked(attacked: AttackedAccount) -> None:
+async def test_every_input_is_attacked(attacked: AttackedAccount) -> None:
     for operation in attacked.sampler.operations:
         places = {attack.place for attack in attacks_on(attacked.sampler_of(operation), operation)}
         for item in operation.spec.get("parameters", ()):
@@ -48,7 +48,7 @@ async def test_every_place_is_attacked(attacked: AttackedAccount) -> None:
             assert {f"body.{name}" for name in names} <= places
 
 
-async def test_no_operation_is_impressed(
+async def test_every_operation_withstands_every_attack(
     attacked: AttackedAccount, run_seed: int, pytestconfig: pytest.Config
 ) -> None:
     rng, share = random.Random(run_seed), pytestconfig.getoption("share") or SHARE

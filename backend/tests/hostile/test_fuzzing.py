@@ -12,11 +12,11 @@ from tests.support.operations import operations_of
 from tests.support.servers import serving
 
 _FEW = 8
-# One that makes a thing and one that reads it, so that there is a state to go through.
+# One that creates a resource and one that reads it, so that there is a state to explore.
 _ALWAYS = ("create_task", "get_task")
 
 
-def test_generated_requests_are_answered_as_the_schema_says(
+def test_responses_to_generated_requests_match_the_schema(
     dsn: str, settings: Settings, tmp_path: Path
 ) -> None:
     if not PROGRAM.exists():

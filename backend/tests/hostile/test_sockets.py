@@ -116,7 +116,7 @@ def request(path: str, *headers: tuple[bytes, bytes]) -> bytes:
 @pytest.mark.parametrize(
     ("raw", "status", "is_ours"), MALFORMED, ids=[repr(raw[:60]) for raw, *_ in MALFORMED]
 )
-async def test_what_is_no_request_is_refused(
+async def test_invalid_request_is_rejected(
     server: Server, raw: bytes, status: int | None, *, is_ours: bool
 ) -> None:
     closing = raw.replace(b"Host: a\r\n", b"Host: a\r\nConnection: close\r\n", 1)
@@ -145,6 +145,6 @@ async def test_every_hostile_header_is_answered_in_the_envelope(server: Server) 
         assert _ENVELOPE.match(received) or _OWN.match(received), (name, value, received)
 
 
-async def test_the_server_is_well_after_all_that(server: Server) -> None:
+async def test_server_still_works_after_hostile_requests(server: Server) -> None:
     assert b" 200 " in await answers(server, request("/health/ready"))
     assert "ERROR" not in server.log.read_text()

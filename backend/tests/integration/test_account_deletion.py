@@ -82,7 +82,7 @@ async def test_no_token_of_a_deleted_account_works(alice: Account) -> None:
         assert (await account.client.post(f"{API}/auth/refresh", json=body)).status_code == 401
 
 
-async def test_a_deleted_account_signs_in_like_one_that_never_was(
+async def test_sign_in_to_a_deleted_account_equals_that_to_an_unknown_one(
     alice: Account, client: httpx.AsyncClient
 ) -> None:
     await delete(alice)
@@ -98,7 +98,7 @@ async def test_a_deleted_account_signs_in_like_one_that_never_was(
     assert gone.content == unknown.content
 
 
-async def test_the_address_can_register_anew_and_finds_nothing_of_before(
+async def test_address_of_a_deleted_account_can_register_again_without_old_data(
     alice: Account, client: httpx.AsyncClient
 ) -> None:
     await alice.create_task()
@@ -111,7 +111,7 @@ async def test_the_address_can_register_anew_and_finds_nothing_of_before(
     assert len((await again.get("/auth/sessions")).json()["items"]) == 1
 
 
-async def test_an_address_from_before_a_change_can_register_anew(
+async def test_former_address_can_register_again(
     alice: Account, client: httpx.AsyncClient
 ) -> None:
     body = {"email": f"new.{alice.email}", "current_password": alice.password}
@@ -150,7 +150,7 @@ async def test_a_deletion_needs_a_token(client: httpx.AsyncClient, alice: Accoun
     assert (await alice.get("/users/me")).status_code == 200
 
 
-async def test_a_deletion_does_not_rest_on_a_password_that_changes_meanwhile(
+async def test_deletion_with_a_password_that_changes_meanwhile_is_rejected(
     alice: Account, dsn: str
 ) -> None:
     async with holding_account(dsn, alice.id) as connection:
@@ -164,9 +164,7 @@ async def test_a_deletion_does_not_rest_on_a_password_that_changes_meanwhile(
     assert (await alice.get("/users/me")).status_code == 200
 
 
-async def test_of_two_deletions_at_once_both_end_without_an_account(
-    alice: Account, dsn: str
-) -> None:
+async def test_two_concurrent_deletions_leave_no_account(alice: Account, dsn: str) -> None:
     answers = await asyncio.gather(delete(alice), delete(alice))
 
     assert 204 in {answer.status_code for answer in answers}
@@ -174,9 +172,7 @@ async def test_of_two_deletions_at_once_both_end_without_an_account(
     assert set((await rows_of(dsn, alice)).values()) == {0}
 
 
-async def test_what_is_written_during_a_deletion_is_refused_or_gone(
-    alice: Account, dsn: str
-) -> None:
+async def test_writes_during_a_deletion_are_rejected_or_deleted(alice: Account, dsn: str) -> None:
     phone = await alice.sign_in_again()
 
     async def write(number: int) -> int:

@@ -147,7 +147,7 @@ async def test_a_batch_does_what_its_operations_do(
         assert after[0]["version"] == after[1]["version"]
 
 
-async def test_times_within_a_batch_are_those_of_its_operations_in_order(alice: Account) -> None:
+async def test_times_in_a_batch_follow_the_order_of_its_operations(alice: Account) -> None:
     task_id = str(uuid4())
     data = {"id": task_id, "title": "t", "is_completed": True}
     create = {"op": "create", "type": "task", "data": data}
@@ -170,7 +170,7 @@ async def test_times_within_a_batch_are_those_of_its_operations_in_order(alice: 
         {"title": "é🦆", "description": None},
     ],
 )
-async def test_any_text_is_stored_as_it_is(alice: Account, fields: dict[str, Any]) -> None:
+async def test_any_text_is_stored_unchanged(alice: Account, fields: dict[str, Any]) -> None:
     steps = [{"op": "create", "type": "task", "data": fields}]
 
     response = await alice.post("/batch", {"operations": steps})

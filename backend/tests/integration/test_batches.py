@@ -78,7 +78,7 @@ async def test_every_operation_does_as_its_route_does(alice: Account) -> None:
     assert trashed == {**updated, **reopened, "version": 6}
 
 
-async def test_one_that_fails_fails_alone(alice: Account) -> None:
+async def test_failed_operation_does_not_affect_the_others(alice: Account) -> None:
     task = await alice.create_task()
 
     results = await run(
@@ -176,7 +176,7 @@ async def test_quota_that_a_later_deletion_frees_is_still_reached(
     assert statuses(results) == [403, 204, 201, 403]
 
 
-async def test_a_version_may_be_one_that_the_batch_itself_makes(alice: Account) -> None:
+async def test_if_match_can_name_a_version_created_by_the_same_batch(alice: Account) -> None:
     task = await alice.create_task()
     this = {"op": "update", "type": "task", "id": task["id"]}
 
@@ -299,7 +299,7 @@ OTHER = str(uuid4())
         ([{**CREATE, "ref": "x"}], "body.operations.0.ref"),
     ],
 )
-async def test_a_batch_that_makes_no_sense_is_refused_whole(
+async def test_invalid_batch_is_rejected(
     alice: Account, operations: list[Operation], path: str
 ) -> None:
     response = await alice.post("/batch", {"operations": operations})

@@ -157,7 +157,7 @@ def test_a_password_that_registration_refuses_is_refused(email: str, password: s
 
 
 @pytest.mark.parametrize("address", ["ada", "Ada <ada@example.com>", "ada@"])
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_invalid_address_is_rejected(address: str) -> None:
     assert "email: " in create(address).line
 
 

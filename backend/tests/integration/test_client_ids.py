@@ -105,7 +105,7 @@ async def test_an_id_that_the_service_made_is_taken_by_any_create(alice: Account
     assert error_code(refused) == "ID_TAKEN"
 
 
-async def test_what_another_user_has_under_the_id_is_no_conflict_and_tells_nothing(
+async def test_id_of_another_users_task_is_free_and_reveals_nothing(
     alice: Account, bob: Account, body: dict[str, Any]
 ) -> None:
     hers = await alice.post("/tasks", body)
@@ -133,7 +133,7 @@ async def test_an_id_in_the_trash_is_taken(
 
 
 @pytest.mark.parametrize("is_trashed", [False, True])
-async def test_an_id_is_free_once_its_task_is_deleted_for_good(
+async def test_id_is_free_once_its_task_is_permanently_deleted(
     alice: Account, body: dict[str, Any], *, is_trashed: bool
 ) -> None:
     await alice.post("/tasks", body)
@@ -177,7 +177,7 @@ async def test_many_at_once_under_one_id_make_one_task(
     assert (await pair[0].get("/tasks")).json()["items"] == [answers[0].json()]
 
 
-async def test_creates_and_deletions_for_good_under_one_id_never_end_a_session(
+async def test_creates_and_permanent_deletions_under_one_id_keep_the_session(
     pair: tuple[Account, Account], body: dict[str, Any]
 ) -> None:
     path = f"/tasks/{body['id']}?permanent=true"

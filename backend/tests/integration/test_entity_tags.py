@@ -136,7 +136,7 @@ async def test_any_change_changes_the_tag_of_every_list(alice: Account) -> None:
     assert len(set(tags)) == len(tags)
 
 
-async def test_what_changes_nothing_keeps_the_tag(alice: Account, bob: Account) -> None:
+async def test_request_without_a_change_keeps_the_tag(alice: Account, bob: Account) -> None:
     task = await alice.create_task()
     path = f"/tasks/{task['id']}"
     tag = (await alice.get("/tasks")).headers["etag"]

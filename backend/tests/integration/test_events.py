@@ -11,13 +11,13 @@ from duly.api import sync as routes
 from tests.support.accounts import Account, error_code, register
 from tests.support.direct_sql import execute
 from tests.support.streams import Stream, stream_of, until
-from tests.support.sync_copies import Copy, sync, told
+from tests.support.sync_copies import Copy, reported, sync
 from tests.support.workers import Worker, hub_of
 
 
 @pytest.fixture
 async def streams(app: FastAPI) -> AsyncIterator[AsyncExitStack]:
-    """What is entered here has gone by the end of the test, and nothing of it is left."""
+    """A stack of streams that closes at the end of the test, and checks that none is left."""
     async with AsyncExitStack() as stack:
         yield stack
     await until(lambda: not hub_of(app)._feeds)
@@ -30,7 +30,7 @@ async def opened(
     return stream, await stream.ready()
 
 
-async def test_a_stream_tells_of_each_change(
+async def test_stream_reports_each_change(
     app: FastAPI, alice: Account, streams: AsyncExitStack
 ) -> None:
     await alice.create_task()
@@ -67,11 +67,14 @@ async def test_the_id_of_each_event_is_a_sync_token(
     first = await alice.create_task()
     second = await alice.create_task()
 
-    assert told(await sync(alice, token)) == [("upsert", first["id"]), ("upsert", second["id"])]
+    assert reported(await sync(alice, token)) == [
+        ("upsert", first["id"]),
+        ("upsert", second["id"]),
+    ]
     event = await stream.next()
-    assert told(await sync(alice, event.id)) == [("upsert", second["id"])]
+    assert reported(await sync(alice, event.id)) == [("upsert", second["id"])]
     event = await stream.next()
-    assert told(await sync(alice, event.id)) == []
+    assert reported(await sync(alice, event.id)) == []
 
 
 @pytest.mark.parametrize("way", ["header", "query"])
@@ -92,7 +95,7 @@ async def test_a_stream_resumes_without_a_gap(
     assert resumed.is_silent()
 
 
-async def test_the_last_event_seen_goes_before_the_token_of_the_address(
+async def test_last_event_id_takes_precedence_over_the_token_parameter(
     app: FastAPI, alice: Account, streams: AsyncExitStack
 ) -> None:
     old = (await sync(alice))["token"]
@@ -118,7 +121,7 @@ async def test_a_stream_goes_on_where_a_sync_ended(
 
 
 @pytest.mark.parametrize("place", ["Last-Event-ID", "token"])
-async def test_a_token_that_is_none_is_refused_in_the_ordinary_way(
+async def test_invalid_token_is_rejected_in_the_envelope(
     alice: Account, bob: Account, place: str
 ) -> None:
     for token in ("nonsense", (await sync(bob))["token"]):
@@ -129,7 +132,7 @@ async def test_a_token_that_is_none_is_refused_in_the_ordinary_way(
         assert (response.status_code, error_code(response)) == (400, "VALIDATION_ERROR")
 
 
-async def test_a_token_too_old_is_refused_in_the_ordinary_way(alice: Account, dsn: str) -> None:
+async def test_expired_token_is_rejected_in_the_envelope(alice: Account, dsn: str) -> None:
     token = (await sync(alice))["token"]
     await execute(dsn, "UPDATE users SET revision = 9, horizon = 9 WHERE id = %s", alice.id)
 
@@ -138,7 +141,7 @@ async def test_a_token_too_old_is_refused_in_the_ordinary_way(alice: Account, ds
     assert (response.status_code, error_code(response)) == (410, "SYNC_TOKEN_EXPIRED")
 
 
-async def test_a_stream_says_so_where_it_can_not_go_on(
+async def test_stream_with_an_expired_token_ends_with_a_reset_event(
     app: FastAPI, alice: Account, streams: AsyncExitStack, dsn: str
 ) -> None:
     stream, _ = await opened(streams, app, alice)
@@ -150,7 +153,7 @@ async def test_a_stream_says_so_where_it_can_not_go_on(
     await stream.end()
 
 
-async def test_nobody_hears_of_anothers_changes(
+async def test_stream_does_not_report_changes_of_another_user(
     app: FastAPI, alice: Account, bob: Account, streams: AsyncExitStack
 ) -> None:
     mine, _ = await opened(streams, app, alice)
@@ -163,13 +166,13 @@ async def test_nobody_hears_of_anothers_changes(
     assert (await theirs.change())["id"] == task["id"]
 
 
-async def test_every_worker_hears_every_workers_changes(
+async def test_every_worker_receives_changes_of_every_worker(
     app: FastAPI, worker: Worker, alice: Account, streams: AsyncExitStack
 ) -> None:
     here, _ = await opened(streams, app, alice)
     there = await streams.enter_async_context(stream_of(worker.app, alice.headers))
     await there.ready()
-    # From now on it is told by PostgreSQL, and does not look by itself.
+    # From now on PostgreSQL notifies it, and it does not poll.
     await until(lambda: worker.hub._is_listening and hub_of(app)._is_listening)
 
     for client in (alice.client, worker.client):
@@ -272,7 +275,7 @@ async def test_a_reader_that_takes_nothing_is_dropped(
         assert not hub_of(app)._feeds.get(UUID(alice.id))
 
 
-async def test_nothing_is_left_of_a_reader_that_went_away(app: FastAPI, alice: Account) -> None:
+async def test_disconnected_reader_leaves_no_stream(app: FastAPI, alice: Account) -> None:
     for _ in range(3):
         async with stream_of(app, alice.headers) as stream:
             await stream.ready()

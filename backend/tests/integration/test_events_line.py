@@ -22,7 +22,7 @@ def pooled_dsn(dsn: str) -> Iterator[str]:
         yield through
 
 
-async def test_without_streams_the_database_is_let_be(worker: Worker) -> None:
+async def test_worker_without_streams_does_not_query_the_database(worker: Worker) -> None:
     account = await register(worker.client)
     assert await worker.connections("LISTEN%") == []
     async with stream_of(worker.app, account.headers) as stream:
@@ -72,7 +72,7 @@ async def test_a_stream_outlives_the_loss_of_every_connection(
 
 
 @pytest.mark.parametrize("payload", ["", "nonsense", "probe:0", "é", "0" * 33, "," * 7000])
-async def test_what_others_announce_on_the_channel_is_ignored(
+async def test_invalid_notifications_on_the_channel_are_ignored(
     worker: Worker, alice: Account, payload: str
 ) -> None:
     async with stream_of(worker.app, alice.headers) as stream:

@@ -1,12 +1,15 @@
-"""Everything that the service holds of someone, as one document."""
+"""The export: all data of a user in one document."""
 
 from uuid import UUID
 
 import httpx
 import pytest
 
+from duly.records.types import ResourceType
+from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.accounts import API, Account, error_code
 from tests.support.direct_sql import execute
+from tests.support.resources import EACH_TYPE, create_one, path_of
 
 
 async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Account) -> None:
@@ -18,13 +21,29 @@ async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Accoun
 
     assert response.status_code == 200
     export = response.json()
-    assert set(export) == {"user", "sessions", "tasks", "labels", "trash"}
+    plurals = {kind.plural for kind in RESOURCE_TYPES}
+    assert set(export) == {"user", "sessions", "trash", *plurals}
     assert export["user"] == (await alice.get("/users/me")).json()
     assert export["sessions"] == (await alice.get("/auth/sessions")).json()["items"]
     by_id = {task["id"]: task for task in export["tasks"]}
     assert len(export["tasks"]) == 3
     assert by_id == {task["id"]: task for task in [done, *tasks[1:]]}
-    assert export["trash"] == export["labels"] == []
+    assert {name for name in (*plurals, "trash") if export[name]} == {"tasks"}
+
+
+@EACH_TYPE
+async def test_export_contains_every_resource_of_a_type(
+    alice: Account, bob: Account, kind: ResourceType
+) -> None:
+    kept, trashed = [await create_one(alice, kind, text) for text in ("one", "two")]
+    await create_one(bob, kind)
+    await alice.delete(path_of(kind, trashed["id"]))
+
+    export = (await alice.get("/users/me/export")).json()
+
+    assert export[kind.plural] == [kept]
+    in_trash = [{**trashed, "version": 3}] if kind.has_trash else []
+    assert export["trash"] == in_trash
 
 
 async def test_an_export_of_nothing_is_complete(alice: Account) -> None:
@@ -43,7 +62,7 @@ async def test_an_export_is_a_download_that_is_not_kept(alice: Account) -> None:
     assert headers["cache-control"] == "no-store"
 
 
-async def test_an_export_holds_nobody_elses_rows(alice: Account, bob: Account) -> None:
+async def test_export_contains_no_rows_of_other_users(alice: Account, bob: Account) -> None:
     theirs = await bob.create_task()
 
     response = await alice.get("/users/me/export")

@@ -230,7 +230,7 @@ async def test_many_at_once_with_different_bodies_have_one_winner(
     assert by_status == [201] * 20 + [422] * 20
 
 
-async def test_who_finds_the_first_in_flight_for_long_is_told_so(
+async def test_request_that_waits_too_long_for_the_first_one_is_in_flight(
     pair: tuple[Account, Account], dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_PATIENCE", "_PATIENCE_CONNECTED"):
@@ -275,7 +275,7 @@ async def test_a_batch_and_its_key_need_one_connection(
         ),
     ],
 )
-async def test_the_key_of_someone_who_is_gone_is_refused(
+async def test_key_of_a_deleted_account_is_rejected(
     alice: Account, dsn: str, path: str, body: dict[str, Any]
 ) -> None:
     await execute(dsn, "DELETE FROM users WHERE id = %s", alice.id)

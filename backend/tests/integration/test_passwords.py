@@ -88,7 +88,7 @@ async def test_a_change_needs_both_passwords(alice: Account, missing: str) -> No
     assert fault(await alice.put("/users/me/password", body)) == f"body.{missing}"
 
 
-async def test_of_two_changes_at_once_one_holds(alice: Account) -> None:
+async def test_one_of_two_concurrent_changes_succeeds(alice: Account) -> None:
     answers = await asyncio.gather(change(alice, NEW + "1"), change(alice, NEW + "2"))
 
     assert sorted(answer.status_code for answer in answers) == [204, 400]

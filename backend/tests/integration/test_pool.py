@@ -72,7 +72,7 @@ async def test_a_connection_that_was_dropped_is_not_handed_out(
     assert await pid_of(pool) != dropped
 
 
-async def test_when_all_connections_were_dropped_no_request_fails(
+async def test_request_succeeds_after_all_connections_were_dropped(
     dsn: str, pools: AsyncExitStack
 ) -> None:
     pool = await open_pool(pools, dsn, size=8)
@@ -119,7 +119,7 @@ async def test_a_connection_lost_in_a_transaction_is_unavailable_and_replaced(
     assert await pid_of(pool)
 
 
-async def test_when_all_connections_are_in_use_too_long_the_service_is_unavailable(
+async def test_service_is_unavailable_if_all_connections_are_in_use_too_long(
     dsn: str, pools: AsyncExitStack
 ) -> None:
     pool = await open_pool(pools, dsn, timeout=1)

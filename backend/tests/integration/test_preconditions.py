@@ -65,7 +65,7 @@ async def stored(dsn: str, account: Account) -> list[Any]:
 @pytest.mark.parametrize(
     "if_match", ['"{}"', '"1", "{}"', '"{}", "99"', 'W/"1", "{}"', "*"], ids=repr
 )
-async def test_who_has_seen_the_version_may_change_it(
+async def test_current_if_match_allows_the_change(
     alice: Account, name: str, if_match: str
 ) -> None:
     task = await prepare(alice, name)
@@ -130,7 +130,7 @@ async def test_no_op_still_checks_if_match(alice: Account, name: str, again: str
     assert fresh.json() == now
 
 
-async def test_what_is_not_in_the_trash_is_restored_only_for_who_has_seen_it(
+async def test_restore_of_a_live_task_checks_if_match(
     alice: Account,
 ) -> None:
     task = await alice.create_task()
@@ -144,7 +144,7 @@ async def test_what_is_not_in_the_trash_is_restored_only_for_who_has_seen_it(
 
 @each(WRITES)
 @pytest.mark.parametrize("if_match", [None, '"1"', "*"])
-async def test_what_is_not_there_is_not_found_whatever_was_seen(
+async def test_missing_task_is_not_found_with_any_if_match(
     alice: Account, name: str, if_match: str | None
 ) -> None:
     answer = await write(alice, name, {"id": str(uuid4())}, if_match)
@@ -153,7 +153,7 @@ async def test_what_is_not_there_is_not_found_whatever_was_seen(
 
 
 @pytest.mark.parametrize("name", ["replace", "update", "complete", "reopen", "delete"])
-async def test_what_lies_in_the_trash_is_not_found_either(alice: Account, name: str) -> None:
+async def test_trashed_task_is_not_found_with_any_if_match(alice: Account, name: str) -> None:
     task = await prepare(alice, "restore")
 
     for if_match in (None, f'"{task["version"]}"', '"1"'):
@@ -181,7 +181,7 @@ async def test_an_operator_may_demand_if_match(
     assert (await write(strict, name, task, f'"{task["version"]}"')).is_success
 
 
-async def test_what_changes_no_task_needs_no_if_match(strict: Account) -> None:
+async def test_request_that_changes_no_task_needs_no_if_match(strict: Account) -> None:
     task = await strict.create_task()
 
     assert (await strict.get(f"/tasks/{task['id']}")).status_code == 200

@@ -51,7 +51,7 @@ async def test_a_profile_needs_a_token(client: httpx.AsyncClient) -> None:
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-async def test_what_is_sent_changes_and_the_rest_stays(alice: Account) -> None:
+async def test_patch_changes_the_sent_fields_only(alice: Account) -> None:
     before = alice.session["user"]
 
     response = await alice.patch("/users/me", {"name": " Ada ", "timezone": "Europe/Rome"})
@@ -71,7 +71,7 @@ async def test_changes_are_the_callers_alone(alice: Account, bob: Account) -> No
     assert (await bob.get("/users/me")).json() == bob.session["user"]
 
 
-async def test_nothing_sent_changes_nothing(alice: Account) -> None:
+async def test_empty_patch_changes_nothing(alice: Account) -> None:
     for body in ({}, {"current_password": "whatever it is"}):
         response = await alice.patch("/users/me", body)
 
@@ -109,7 +109,7 @@ async def test_time_zones_are_those_of_iana(alice: Account, timezone: str) -> No
         1,
     ],
 )
-async def test_what_is_no_time_zone_is_refused(alice: Account, timezone: Any) -> None:
+async def test_invalid_time_zone_is_rejected(alice: Account, timezone: Any) -> None:
     assert fault(await alice.patch("/users/me", {"timezone": timezone})) == "body.timezone"
 
 
@@ -119,7 +119,7 @@ async def test_a_name_that_can_not_be_is_refused(alice: Account, name: Any) -> N
 
 
 @pytest.mark.parametrize("field", ["id", "created_at", "password", "password_hash", "revision"])
-async def test_nothing_else_can_be_changed(alice: Account, field: str) -> None:
+async def test_other_fields_cannot_be_changed(alice: Account, field: str) -> None:
     assert fault(await alice.patch("/users/me", {field: alice.id})) == f"body.{field}"
 
 
@@ -188,7 +188,7 @@ async def test_a_display_name_is_no_address(alice: Account) -> None:
     assert fault(await change_email(alice, f"Ada <{new_email()}>")) == "body.email"
 
 
-async def test_of_two_users_who_race_for_an_address_one_gets_it(
+async def test_one_of_two_users_who_race_for_an_address_gets_it(
     alice: Account, bob: Account
 ) -> None:
     email = new_email()
@@ -201,9 +201,7 @@ async def test_of_two_users_who_race_for_an_address_one_gets_it(
     assert await signs_in(loser, loser.email)
 
 
-async def test_of_two_addresses_that_race_for_an_account_one_stays(
-    alice: Account, dsn: str
-) -> None:
+async def test_one_of_two_concurrent_address_changes_remains(alice: Account, dsn: str) -> None:
     emails = [new_email() for _ in range(6)]
 
     answers = await asyncio.gather(*(change_email(alice, email) for email in emails))

@@ -70,7 +70,7 @@ async def test_as_many_succeed_as_there_are_versions_in_ten_thousand_races(
         await check(pair, dsn, rounds=50)
 
 
-async def test_of_many_who_have_seen_one_version_one_succeeds(pair: Pair, dsn: str) -> None:
+async def test_one_of_many_writes_with_the_same_if_match_succeeds(pair: Pair, dsn: str) -> None:
     for verb in ("PATCH", "PUT", "complete", "DELETE"):
         task = await pair[0].create_task()
         path, headers = f"/tasks/{task['id']}", {"If-Match": f'"{task["version"]}"'}

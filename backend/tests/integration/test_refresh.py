@@ -27,7 +27,7 @@ async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
 
 
 async def rotate(account: Account) -> str:
-    """Use up the refresh token that an account has; gives the one that it had."""
+    """Use an account's refresh token, and return it."""
     used = str(account.session["refresh_token"])
     response = await refresh(account.client, used)
     assert response.status_code == 200, response.text
@@ -206,7 +206,7 @@ async def test_reuse_leaves_other_sessions_alone(alice: Account, bob: Account, d
     assert (await phone.get("/users/me")).status_code == 200
 
 
-async def test_concurrent_refreshes_of_one_token_give_one_lineage(
+async def test_concurrent_refreshes_of_one_token_create_one_token_family(
     alice: Account, dsn: str
 ) -> None:
     token = alice.session["refresh_token"]
@@ -264,7 +264,7 @@ async def test_use_prolongs_a_session(alice: Account, dsn: str) -> None:
         await rotate(alice)
 
 
-async def test_a_refresh_tells_of_changes_to_the_account(alice: Account) -> None:
+async def test_refresh_returns_the_changed_account(alice: Account) -> None:
     await alice.patch("/users/me", {"name": "Countess"})
 
     await rotate(alice)
@@ -315,7 +315,7 @@ async def test_a_body_of_another_shape_is_refused(client: httpx.AsyncClient, bod
     assert error_code(response) == "VALIDATION_ERROR"
 
 
-async def test_a_refresh_of_a_session_that_is_over_is_no_reuse(
+async def test_refresh_of_an_ended_session_is_not_a_reuse(
     settings: Settings, alice: Account, dsn: str, address: str
 ) -> None:
     await age(dsn, alice.id, seconds=31 * 24 * 3600)

@@ -105,7 +105,7 @@ async def test_an_address_is_trimmed_but_kept_as_it_is_written(client: httpx.Asy
         "",
     ],
 )
-async def test_what_is_no_address_is_refused(client: httpx.AsyncClient, email: str) -> None:
+async def test_invalid_address_is_rejected(client: httpx.AsyncClient, email: str) -> None:
     response = await client.post(
         f"{API}/auth/register", json={**RegistrationFactory(), "email": email}
     )
@@ -153,7 +153,7 @@ async def test_two_spellings_of_an_address_are_one(
     assert error_code(response) == "EMAIL_TAKEN"
 
 
-async def test_of_many_who_register_one_address_at_once_one_gets_it(
+async def test_one_of_many_concurrent_registrations_of_an_address_succeeds(
     client: httpx.AsyncClient, dsn: str
 ) -> None:
     email = RegistrationFactory()["email"]
@@ -183,7 +183,7 @@ async def test_a_refused_registration_leaves_nothing(
 
 
 @pytest.mark.parametrize("field", ["email", "password"])
-async def test_what_is_missing_is_named(client: httpx.AsyncClient, field: str) -> None:
+async def test_missing_field_is_named(client: httpx.AsyncClient, field: str) -> None:
     body = RegistrationFactory()
     del body[field]
 

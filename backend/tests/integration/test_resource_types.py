@@ -1,4 +1,4 @@
-"""What every resource type does: create, read, change, delete. A new type is covered as it is."""
+"""Create, read, change and delete for every resource type. A new type needs no change here."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -37,7 +37,7 @@ async def strict(settings: Settings, address: str, alice: Account) -> AsyncItera
 
 
 def writes_to(kind: ResourceType) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
-    """Every write of one existing resource: method, what follows the path, body."""
+    """Every write of one existing resource: method, suffix of the path, body."""
     changes = changes_to(kind, whole_body(kind, "one"), "two")
     return {
         "replace": ("PUT", "", whole_body(kind, "two")),
@@ -69,7 +69,7 @@ async def revision(dsn: str, account: Account) -> int:
 
 
 async def everything(dsn: str, account: Account, kind: ResourceType) -> list[Any]:
-    """All that a write of a resource changes."""
+    """Everything that a write of a resource can change."""
     query = f"""
         SELECT (SELECT revision FROM users WHERE id = %s),
                (SELECT jsonb_agg(to_jsonb(t) ORDER BY id) FROM {kind.table.name} t

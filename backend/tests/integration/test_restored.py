@@ -22,7 +22,7 @@ from tests.support.streams import stream_of
 from tests.support.sync_copies import Copy
 
 
-async def test_the_operators_word_ends_all_tokens(settings: Settings, dsn: str) -> None:
+async def test_restored_command_expires_all_sync_tokens(settings: Settings, dsn: str) -> None:
     with migrated_database(dsn) as own:
         async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
             app = client._transport.app  # type: ignore[attr-defined]

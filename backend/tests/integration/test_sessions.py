@@ -59,7 +59,7 @@ async def test_the_list_names_the_user_agent(app: FastAPI, alice: Account, addre
     assert sessions[0]["user_agent"] == ("Duly/1 " + "x" * 300)[:255]
 
 
-async def test_the_list_shows_nobody_elses_sessions(alice: Account, bob: Account) -> None:
+async def test_list_contains_no_sessions_of_other_users(alice: Account, bob: Account) -> None:
     ids = {session["id"] for session in (await alice.get("/auth/sessions")).json()["items"]}
 
     assert ids == {await current_id(alice)}
@@ -194,7 +194,9 @@ async def test_all_sessions_end_at_once(alice: Account, bob: Account) -> None:
     assert not await is_ended(bob)
 
 
-async def test_a_strangers_session_is_not_found_and_goes_on(alice: Account, bob: Account) -> None:
+async def test_session_of_another_user_is_not_found_and_remains(
+    alice: Account, bob: Account
+) -> None:
     strangers = await alice.delete(f"/auth/sessions/{await current_id(bob)}")
     nobodys = await alice.delete(f"/auth/sessions/{uuid4()}")
 
@@ -204,7 +206,7 @@ async def test_a_strangers_session_is_not_found_and_goes_on(alice: Account, bob:
     assert not await is_ended(bob)
 
 
-async def test_a_session_id_that_is_none_is_refused(alice: Account) -> None:
+async def test_invalid_session_id_is_rejected(alice: Account) -> None:
     response = await alice.delete("/auth/sessions/1")
 
     assert response.status_code == 400
@@ -233,7 +235,7 @@ async def test_enabling_an_account_does_not_bring_sessions_back(
 
 
 @pytest.mark.parametrize("way", ["logout", "end one", "end all", "password", "disable", "delete"])
-async def test_what_ends_on_one_instance_ends_on_another_within_a_second(
+async def test_session_ended_on_one_instance_ends_on_another_within_a_second(
     app: FastAPI, settings: Settings, alice: Account, address: str, way: str
 ) -> None:
     async with running(settings, address) as elsewhere:

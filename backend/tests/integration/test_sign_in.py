@@ -142,7 +142,7 @@ async def test_control_characters_in_an_address_are_refused(
         ("ada@example.com", "x" * 2000),
     ],
 )
-async def test_the_form_takes_what_can_be_no_account_for_an_unknown_one(
+async def test_form_with_impossible_credentials_gets_the_response_of_an_unknown_account(
     client: httpx.AsyncClient, email: str, password: str
 ) -> None:
     response = await by_form(client, email, password)
@@ -182,7 +182,7 @@ async def test_a_body_of_another_shape_is_refused(client: httpx.AsyncClient, bod
         b'{"email": NaN}',
     ],
 )
-async def test_what_is_not_json_in_utf8_is_refused(
+async def test_body_other_than_json_in_utf8_is_rejected(
     client: httpx.AsyncClient, content: bytes
 ) -> None:
     response = await client.post(
@@ -205,7 +205,7 @@ async def test_an_incomplete_form_is_refused(
     assert error_code(response) == "VALIDATION_ERROR"
 
 
-async def test_a_file_is_no_password(client: httpx.AsyncClient) -> None:
+async def test_file_as_a_password_is_rejected(client: httpx.AsyncClient) -> None:
     response = await client.post(
         f"{API}/auth/token",
         data={"username": "ada@example.com"},

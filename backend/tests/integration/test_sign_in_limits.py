@@ -126,7 +126,7 @@ async def test_right_passwords_at_once_spend_nothing(settings: Settings, address
         assert sorted(answers) == [401] * 2 + [429] * 2
 
 
-async def test_several_threads_let_no_more_tries_in(settings: Settings, address: str) -> None:
+async def test_threads_do_not_raise_the_limit_of_tries(settings: Settings, address: str) -> None:
     async with running(
         settings, address, login_address_limit="5/hour", password_threads=4
     ) as client:

@@ -150,7 +150,7 @@ async def test_new_keys_are_refused_when_too_much_is_stored_and_old_ones_stay_go
     assert (await bob.post("/tasks", TaskFactory(), **key())).status_code == 201
 
 
-async def test_expired_keys_free_what_they_stored(
+async def test_expired_keys_free_their_stored_bytes(
     app: FastAPI, alice: Account, dsn: str, small_store: int
 ) -> None:
     used = await use_keys(alice)

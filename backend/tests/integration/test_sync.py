@@ -1,4 +1,4 @@
-"""Sync: everything once, then what changed, and never a silence about what is gone."""
+"""Sync: every resource once, then each change, deletions included."""
 
 from typing import Any
 from uuid import uuid4
@@ -7,27 +7,27 @@ import pytest
 
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
-from tests.support.sync_copies import Copy, make, stored, sync, synced, told
+from tests.support.sync_copies import Copy, make, reported, stored, sync, synced
 
 INVALID = (400, "VALIDATION_ERROR")
 
 
-async def test_nobody_syncs_without_a_token_of_a_session(alice: Account) -> None:
+async def test_sync_without_an_access_token_is_unauthenticated(alice: Account) -> None:
     response = await alice.client.get("/api/v1/sync")
 
     assert (response.status_code, error_code(response)) == (401, "UNAUTHENTICATED")
 
 
-async def test_who_has_nothing_is_told_so_and_can_go_on_from_there(alice: Account) -> None:
+async def test_sync_of_an_empty_account_returns_a_usable_token(alice: Account) -> None:
     first = await sync(alice)
     (task_id,) = await make(alice, 1)
     second = await sync(alice, first["token"])
 
     assert first == {"changes": [], "token": first["token"], "has_more": False, "full": True}
-    assert (told(second), second["full"]) == ([("upsert", task_id)], False)
+    assert (reported(second), second["full"]) == ([("upsert", task_id)], False)
 
 
-async def test_the_first_sync_tells_everything_as_a_single_task_shows_it(alice: Account) -> None:
+async def test_full_sync_returns_every_task_as_its_own_route_does(alice: Account) -> None:
     made = [await alice.create_task(is_completed=True), await alice.create_task(description=None)]
 
     answer = await sync(alice)
@@ -46,7 +46,7 @@ async def test_the_first_sync_comes_in_pages(alice: Account) -> None:
     assert [len(answer["changes"]) for answer in answers] == [3, 3, 1]
     assert [answer["has_more"] for answer in answers] == [True, True, False]
     assert [answer["full"] for answer in answers] == [True, True, True]
-    assert [task_id for answer in answers for _, task_id in told(answer)] == made
+    assert [task_id for answer in answers for _, task_id in reported(answer)] == made
 
 
 async def test_a_page_that_is_just_full_has_no_more(alice: Account) -> None:
@@ -65,7 +65,7 @@ async def test_after_the_first_sync_an_answer_is_not_full(alice: Account) -> Non
     assert again["token"] == copy.token
 
 
-async def test_each_kind_of_change_is_told_once_as_it_is_now(alice: Account) -> None:
+async def test_each_changed_resource_is_reported_once_in_its_current_state(alice: Account) -> None:
     await make(alice, 2)
     changed, done, open_, trashed, erased, restored = await make(alice, 6)
     await alice.post(f"/tasks/{open_}/complete")
@@ -82,7 +82,7 @@ async def test_each_kind_of_change_is_told_once_as_it_is_now(alice: Account) -> 
     (new,) = await make(alice, 1)
 
     (answer,) = await copy.pull(alice)
-    assert told(answer) == [
+    assert reported(answer) == [
         ("upsert", changed),
         ("upsert", done),
         ("upsert", open_),
@@ -103,7 +103,7 @@ async def test_changes_come_in_pages_too(alice: Account) -> None:
 
     answers = await copy.pull(alice, limit=2)
 
-    assert [told(answer) for answer in answers] == [
+    assert [reported(answer) for answer in answers] == [
         [("upsert", made[2]), ("upsert", made[3])],
         [("upsert", made[4]), ("delete", made[0])],
         [("delete", made[1])],
@@ -111,7 +111,7 @@ async def test_changes_come_in_pages_too(alice: Account) -> None:
     assert not any(answer["full"] for answer in answers)
 
 
-async def test_a_batch_is_told_thing_by_thing(alice: Account) -> None:
+async def test_changes_of_a_batch_are_reported_one_by_one(alice: Account) -> None:
     (old,) = await make(alice, 1)
     copy = await synced(alice)
     made, gone = str(uuid4()), str(uuid4())
@@ -126,11 +126,11 @@ async def test_a_batch_is_told_thing_by_thing(alice: Account) -> None:
 
     (answer,) = await copy.pull(alice)
 
-    assert [op for op, _ in told(answer)] == ["upsert", "delete", "delete"]
+    assert [op for op, _ in reported(answer)] == ["upsert", "delete", "delete"]
     assert copy.resources == await stored(alice)
 
 
-async def test_deletion_for_good_after_the_trash_is_told_again(alice: Account) -> None:
+async def test_permanent_deletion_after_the_trash_is_reported_again(alice: Account) -> None:
     (task_id,) = await make(alice, 1)
     copy = await synced(alice)
     await alice.delete(f"/tasks/{task_id}")
@@ -139,31 +139,29 @@ async def test_deletion_for_good_after_the_trash_is_told_again(alice: Account) -
 
     (answer,) = await copy.pull(alice)
 
-    assert told(answer) == [("delete", task_id)]
+    assert reported(answer) == [("delete", task_id)]
 
 
-async def test_what_was_deleted_before_the_first_sync_needs_no_telling(alice: Account) -> None:
+async def test_deletions_before_the_full_sync_are_not_reported(alice: Account) -> None:
     trashed, erased, kept = await make(alice, 3)
     await alice.delete(f"/tasks/{trashed}")
     await alice.delete(f"/tasks/{erased}", params={"permanent": "true"})
 
-    assert told(await sync(alice)) == [("upsert", kept)]
+    assert reported(await sync(alice)) == [("upsert", kept)]
 
 
 @pytest.mark.parametrize("permanent", ["true", "false"])
-async def test_what_is_deleted_during_the_first_sync_is_told(
-    alice: Account, permanent: str
-) -> None:
+async def test_deletions_during_the_full_sync_are_reported(alice: Account, permanent: str) -> None:
     first, second, third, fourth = await make(alice, 4)
     copy = Copy()
     await copy.pull_page(alice, limit=2)
-    # One that was told, and one that was not.
+    # One that was reported, and one that was not.
     for task_id in (first, third):
         await alice.delete(f"/tasks/{task_id}", params={"permanent": permanent})
 
     answers = await copy.pull(alice, limit=2)
 
-    assert [change for answer in answers for change in told(answer)] == [
+    assert [change for answer in answers for change in reported(answer)] == [
         ("upsert", fourth),
         ("delete", first),
         ("delete", third),
@@ -171,12 +169,14 @@ async def test_what_is_deleted_during_the_first_sync_is_told(
     assert set(copy.resources) == {("task", second), ("task", fourth)}
 
 
-async def test_what_changes_during_the_first_sync_is_told_as_it_is_then(alice: Account) -> None:
+async def test_changes_during_the_full_sync_are_reported_in_their_current_state(
+    alice: Account,
+) -> None:
     made = await make(alice, 4)
     copy = Copy()
     await copy.pull_page(alice, limit=2)
-    await alice.patch(f"/tasks/{made[0]}", {"title": "told before"})
-    await alice.patch(f"/tasks/{made[3]}", {"title": "not told yet"})
+    await alice.patch(f"/tasks/{made[0]}", {"title": "reported before"})
+    await alice.patch(f"/tasks/{made[3]}", {"title": "not reported yet"})
     await make(alice, 1)
 
     answers = await copy.pull(alice, limit=2)
@@ -185,7 +185,7 @@ async def test_what_changes_during_the_first_sync_is_told_as_it_is_then(alice: A
     assert copy.resources == await stored(alice)
 
 
-async def test_a_thing_made_again_under_its_id_is_told_once(alice: Account) -> None:
+async def test_resource_created_again_under_its_id_is_reported_once(alice: Account) -> None:
     task_id = str(uuid4())
     await alice.create_task(id=task_id)
     copy = await synced(alice)
@@ -196,13 +196,13 @@ async def test_a_thing_made_again_under_its_id_is_told_once(alice: Account) -> N
     await alice.create_task(id=task_id, title="anew")
 
     (answer,) = await copy.pull(alice)
-    assert told(answer) == [("upsert", task_id)]
+    assert reported(answer) == [("upsert", task_id)]
     # Who was away all the time hears of the new one only.
-    assert told(await sync(alice, before)) == [("upsert", task_id)]
-    assert told(await sync(alice)) == [("upsert", task_id)]
+    assert reported(await sync(alice, before)) == [("upsert", task_id)]
+    assert reported(await sync(alice)) == [("upsert", task_id)]
 
     await alice.delete(f"/tasks/{task_id}", params={"permanent": "true"})
-    assert told(await sync(alice, copy.token)) == [("delete", task_id)]
+    assert reported(await sync(alice, copy.token)) == [("delete", task_id)]
 
 
 @pytest.mark.parametrize("limit", ["0", "501", "-1", "ten", "1.5", ""])
@@ -212,7 +212,7 @@ async def test_a_limit_has_limits(alice: Account, limit: str) -> None:
     assert (response.status_code, error_code(response)) == INVALID
 
 
-async def test_a_page_holds_up_to_500_things(alice: Account, dsn: str) -> None:
+async def test_page_has_up_to_500_changes(alice: Account, dsn: str) -> None:
     await execute(
         dsn,
         "INSERT INTO tasks (user_id, id, title, revision) "
@@ -226,7 +226,7 @@ async def test_a_page_holds_up_to_500_things(alice: Account, dsn: str) -> None:
     assert [len(answer["changes"]) for answer in answers] == [500, 1]
 
 
-async def test_nobody_is_told_of_anothers_things(alice: Account, bob: Account) -> None:
+async def test_sync_does_not_report_resources_of_other_users(alice: Account, bob: Account) -> None:
     copy = await synced(bob)
     mine = await make(alice, 2)
     await alice.delete(f"/tasks/{mine[0]}")
@@ -235,7 +235,7 @@ async def test_nobody_is_told_of_anothers_things(alice: Account, bob: Account) -
     assert (await sync(bob))["changes"] == []
 
 
-async def test_a_change_that_changes_nothing_is_not_told(alice: Account) -> None:
+async def test_update_without_a_change_is_not_reported(alice: Account) -> None:
     (task_id,) = await make(alice, 1)
     await alice.post(f"/tasks/{task_id}/complete")
     copy = await synced(alice)
@@ -257,7 +257,7 @@ async def test_a_deleted_account_syncs_no_more(alice: Account) -> None:
     assert (response.status_code, error_code(response)) == (401, "UNAUTHENTICATED")
 
 
-async def test_a_first_sync_is_full_to_its_end_whatever_changes_meanwhile(alice: Account) -> None:
+async def test_full_sync_is_full_to_its_last_page_despite_changes(alice: Account) -> None:
     made = await make(alice, 4)
     answers = [await sync(alice, limit=1)]
     for task_id in made:
@@ -267,11 +267,11 @@ async def test_a_first_sync_is_full_to_its_end_whatever_changes_meanwhile(alice:
         answers.append(await sync(alice, answers[-1]["token"], limit=1))
 
     assert [answer["full"] for answer in answers] == [True] * 5
-    assert [task_id for answer in answers for _, task_id in told(answer)] == [made[0], *made]
+    assert [task_id for answer in answers for _, task_id in reported(answer)] == [made[0], *made]
     assert (await sync(alice, answers[-1]["token"]))["full"] is False
 
 
-async def test_a_first_sync_expires_by_what_it_has_not_passed_yet(
+async def test_full_sync_does_not_expire_by_deletions_before_its_position(
     alice: Account, dsn: str
 ) -> None:
     made = await make(alice, 3)
@@ -280,9 +280,9 @@ async def test_a_first_sync_expires_by_what_it_has_not_passed_yet(
         await alice.patch(f"/tasks/{task_id}", {"title": "changed"})
     passed = await sync(alice, begun["token"], limit=1)
     assert passed["has_more"]
-    # What is forgotten lies after its beginning, but before where it is.
+    # The purge horizon is after its start, but before its position.
     await execute(dsn, "UPDATE users SET horizon = 4 WHERE id = %s", alice.id)
 
     rest = await sync(alice, passed["token"])
 
-    assert [task_id for _, task_id in told(rest)] == made[1:]
+    assert [task_id for _, task_id in reported(rest)] == made[1:]

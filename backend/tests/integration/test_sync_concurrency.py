@@ -1,4 +1,4 @@
-"""Writers at full speed while readers sync in a loop: nothing is skipped, nothing told twice."""
+"""While writers write, readers sync in a loop: no change is skipped or reported twice."""
 
 import asyncio
 import random
@@ -48,7 +48,7 @@ async def clients(
 
 
 async def write(account: Account, seed: int) -> None:
-    """Change things of one's own, in every way."""
+    """Change the writer's own tasks, in every way."""
     chance = random.Random(seed)
     mine: list[str] = []
     trashed: list[str] = []
@@ -93,7 +93,9 @@ async def read(account: Account, limit: int, done: asyncio.Event) -> Copy:
             return copy
 
 
-async def test_what_readers_saw_is_what_is_there(clients: list[httpx.AsyncClient]) -> None:
+async def test_copies_of_readers_equal_the_stored_resources(
+    clients: list[httpx.AsyncClient],
+) -> None:
     writer = await register(clients[0])
     accounts = [Account(client, "", "", writer.session) for client in clients]
     for _ in range(20):
@@ -117,7 +119,7 @@ async def test_what_readers_saw_is_what_is_there(clients: list[httpx.AsyncClient
 async def test_a_reader_never_passes_over_a_write_that_is_not_committed(
     clients: list[httpx.AsyncClient],
 ) -> None:
-    """The revisions that a reader has passed are all told: it goes through them one by one."""
+    """A reader that goes through revisions one by one is reported each of them."""
     writer = await register(clients[0])
     other = Account(clients[1], "", "", writer.session)
     app = clients[1]._transport.app  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Sync tokens: opaque, bound to their user, and refused once they can't tell all."""
+"""Sync tokens: opaque, bound to their user, and rejected once deletions since then are purged."""
 
 from uuid import uuid4
 
@@ -9,7 +9,7 @@ from duly.services.sync import Position, sign_position
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.instances import sweep_all
-from tests.support.sync_copies import make, sync, synced, told
+from tests.support.sync_copies import make, reported, sync, synced
 
 
 async def refused(account: Account, token: str) -> tuple[int, str]:
@@ -58,13 +58,11 @@ async def test_an_edited_token_is_refused_wherever_it_is_edited(alice: Account) 
 
 
 @pytest.mark.parametrize("token", ["", "x", "0", "null", "é", "a" * 4097])
-async def test_nonsense_is_no_token(alice: Account, token: str) -> None:
+async def test_malformed_token_is_rejected(alice: Account, token: str) -> None:
     assert await refused(alice, token) == INVALID
 
 
-async def test_a_token_from_before_a_restored_backup_says_to_start_over(
-    alice: Account, dsn: str
-) -> None:
+async def test_token_older_than_a_restored_backup_is_expired(alice: Account, dsn: str) -> None:
     await make(alice, 3)
     token = (await synced(alice)).token
     assert token is not None
@@ -74,7 +72,7 @@ async def test_a_token_from_before_a_restored_backup_says_to_start_over(
     assert await refused(alice, token) == EXPIRED
 
 
-async def test_a_token_of_another_epoch_says_to_start_over(app: FastAPI, alice: Account) -> None:
+async def test_token_of_another_epoch_is_expired(app: FastAPI, alice: Account) -> None:
     context = app.state.context
     claims = context.keyring.read_access(alice.session["access_token"])
     scope = context.across_users.user(claims.user_id)
@@ -84,7 +82,7 @@ async def test_a_token_of_another_epoch_says_to_start_over(app: FastAPI, alice: 
 
 
 @pytest.mark.parametrize("permanent", ["true", "false"])
-async def test_a_token_older_than_what_is_remembered_says_to_start_over(
+async def test_token_older_than_the_purge_horizon_is_expired(
     app: FastAPI, alice: Account, dsn: str, permanent: str
 ) -> None:
     gone, kept = await make(alice, 2)
@@ -97,7 +95,7 @@ async def test_a_token_older_than_what_is_remembered_says_to_start_over(
 
     await let_pass(dsn, alice, days=29)
     await sweep_all(app)
-    assert told(await sync(alice, before.token)) == [("delete", gone)]
+    assert reported(await sync(alice, before.token)) == [("delete", gone)]
 
     await let_pass(dsn, alice, days=2)
     await sweep_all(app)
@@ -105,13 +103,13 @@ async def test_a_token_older_than_what_is_remembered_says_to_start_over(
     # A first sync that began before the deletion can't be ended, either.
     assert await refused(alice, begun["token"]) == EXPIRED
     assert (await sync(alice, after.token))["changes"] == []
-    assert told(await sync(alice)) == [("upsert", kept)]
+    assert reported(await sync(alice)) == [("upsert", kept)]
     # The memory is gone with it.
     left = await execute(dsn, "SELECT count(*) FROM tombstones WHERE user_id = %s", alice.id)
     assert left == [(0,)]
 
 
-async def test_the_sweep_touches_nobody_else(
+async def test_sweep_does_not_touch_other_users(
     app: FastAPI, alice: Account, bob: Account, dsn: str
 ) -> None:
     copies = {}
@@ -128,9 +126,7 @@ async def test_the_sweep_touches_nobody_else(
     assert (await bob.get("/tasks", params={"trashed": "true"})).json()["items"]
 
 
-async def test_what_was_restored_in_time_is_not_swept(
-    app: FastAPI, alice: Account, dsn: str
-) -> None:
+async def test_task_restored_in_time_is_not_purged(app: FastAPI, alice: Account, dsn: str) -> None:
     (task_id,) = await make(alice, 1)
     copy = await synced(alice)
     await alice.delete(f"/tasks/{task_id}")
@@ -139,4 +135,4 @@ async def test_what_was_restored_in_time_is_not_swept(
 
     await sweep_all(app)
 
-    assert told(await sync(alice, copy.token)) == [("upsert", task_id)]
+    assert reported(await sync(alice, copy.token)) == [("upsert", task_id)]

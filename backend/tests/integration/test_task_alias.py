@@ -130,7 +130,9 @@ async def test_any_other_user_in_the_path_is_forbidden_and_nothing_changes(
     assert (await bob.get("/tasks")).json()["items"] == [his]
 
 
-async def test_without_a_token_nobody_is_told_whether_the_user_exists(alice: Account) -> None:
+async def test_request_without_a_token_does_not_reveal_whether_the_user_exists(
+    alice: Account,
+) -> None:
     for user_id in (alice.id, str(uuid4()), "me", "not-an-id"):
         response = await alice.client.get(f"{API}/users/{user_id}/tasks")
 
@@ -138,7 +140,7 @@ async def test_without_a_token_nobody_is_told_whether_the_user_exists(alice: Acc
         assert error_code(response) == "UNAUTHENTICATED"
 
 
-async def test_the_body_does_not_say_whose_the_task_is(alice: Account, bob: Account) -> None:
+async def test_user_id_in_the_body_is_rejected(alice: Account, bob: Account) -> None:
     response = await bob.post("/users/me/tasks", TaskFactory(user_id=alice.id))
 
     assert error_code(response) == "VALIDATION_ERROR"

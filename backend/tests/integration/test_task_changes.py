@@ -88,7 +88,7 @@ async def test_a_replacement_can_not_change_the_id(alice: Account) -> None:
     ],
     ids=repr,
 )
-async def test_a_patch_changes_what_is_sent_and_keeps_the_rest(
+async def test_patch_changes_the_sent_fields_and_keeps_the_others(
     alice: Account, changes: dict[str, Any]
 ) -> None:
     task = await alice.create_task(is_completed=True)
@@ -185,7 +185,7 @@ async def test_reopening_an_open_task_changes_nothing(alice: Account) -> None:
     assert reopened.json() == task
 
 
-async def test_what_changes_nothing_takes_no_version(alice: Account) -> None:
+async def test_request_without_a_change_takes_no_version(alice: Account) -> None:
     task = await alice.create_task(is_completed=True)
     await alice.post(f"/tasks/{task['id']}/complete")
     await alice.patch(f"/tasks/{task['id']}", {})
@@ -240,7 +240,7 @@ async def test_a_path_takes_an_id_in_either_case(alice: Account) -> None:
 @pytest.mark.parametrize(
     "task_id", ["1", "me", "%00", "%F0%9F%A6%86", "a" * 4000, "'--"], ids=repr
 )
-async def test_an_id_that_is_none_is_a_bad_request(alice: Account, task_id: str) -> None:
+async def test_invalid_id_is_a_bad_request(alice: Account, task_id: str) -> None:
     response = await alice.get(f"/tasks/{task_id}")
 
     assert response.status_code == 400

@@ -176,7 +176,7 @@ async def test_paging_goes_on_where_the_last_task_was_deleted(alice: Account) ->
     assert following["items"] == tasks[2:]
 
 
-async def test_the_filter_tells_open_from_completed(alice: Account) -> None:
+async def test_filter_separates_open_and_completed_tasks(alice: Account) -> None:
     open_task = await alice.create_task()
     done = await alice.create_task(is_completed=True)
 
@@ -268,9 +268,7 @@ async def test_a_query_that_the_contract_does_not_allow_is_refused(
 @pytest.mark.parametrize(
     "change", [{"sort": "title"}, {"is_completed": "false"}, {"q": "x"}], ids=repr
 )
-async def test_a_cursor_is_of_no_use_to_another_list(
-    alice: Account, change: dict[str, str]
-) -> None:
+async def test_cursor_of_another_list_is_rejected(alice: Account, change: dict[str, str]) -> None:
     for _ in range(2):
         await alice.create_task()
     cursor = (await read_list(alice, limit=1))["next_cursor"]

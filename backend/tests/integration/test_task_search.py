@@ -76,7 +76,7 @@ async def test_a_quoted_or_excluded_word_must_be_whole(alice: Account) -> None:
     assert await find(alice, "-mil") == ["1 milk", "2 mildew"]
 
 
-async def test_a_phrase_is_found_as_it_stands(alice: Account) -> None:
+async def test_phrase_is_found_in_its_order(alice: Account) -> None:
     await create(alice, "1 call the old friend", "2 the friend is old", "3 old big friend")
     await create(alice, "4", description="an Old\nFriend")
 
@@ -113,7 +113,7 @@ async def test_a_word_with_a_minus_must_not_be_there(alice: Account) -> None:
     assert await find(alice, "-milk") == ["3 bread"]
 
 
-async def test_a_drawn_line_is_no_minus(alice: Account) -> None:
+async def test_dash_is_not_a_minus(alice: Account) -> None:
     await create(alice, "1 today --- milk", "2 milk")
 
     assert await find(alice, "today --- milk") == ["1 today --- milk"]
@@ -316,7 +316,7 @@ async def test_odd_input_is_only_text(alice: Account, q: str) -> None:
 
 
 @pytest.mark.parametrize("q", ["a\u0000b", "\u0007", "a" * 201], ids=ascii)
-async def test_input_that_is_no_text_is_refused(alice: Account, q: str) -> None:
+async def test_search_for_invalid_text_is_rejected(alice: Account, q: str) -> None:
     response = await alice.get("/tasks", params={"q": q})
 
     assert response.status_code == 400

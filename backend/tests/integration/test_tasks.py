@@ -197,7 +197,7 @@ async def test_an_id_that_is_the_callers_already_is_taken(alice: Account) -> Non
     assert (await alice.get("/tasks")).json()["items"] == [first]
 
 
-async def test_an_id_of_a_task_that_is_deleted_for_good_is_free_again(alice: Account) -> None:
+async def test_id_of_a_permanently_deleted_task_is_free_again(alice: Account) -> None:
     task = await alice.create_task()
     await alice.delete(f"/tasks/{task['id']}?permanent=true")
 
@@ -207,7 +207,7 @@ async def test_an_id_of_a_task_that_is_deleted_for_good_is_free_again(alice: Acc
     assert again.json()["version"] > task["version"]
 
 
-async def test_an_id_of_another_users_task_is_no_conflict(alice: Account, bob: Account) -> None:
+async def test_id_of_another_users_task_is_free(alice: Account, bob: Account) -> None:
     hers = await alice.create_task()
 
     his = await bob.create_task(id=hers["id"])

@@ -50,7 +50,7 @@ async def test_ten_failed_sign_ins_a_minute_are_answered(alice: Account) -> None
     assert_throttled(await login(alice.client, alice.email), window=60)
 
 
-async def test_the_right_password_does_not_get_past_a_spent_budget(alice: Account) -> None:
+async def test_right_password_is_rejected_beyond_the_rate_limit(alice: Account) -> None:
     await use_up(alice)
 
     assert_throttled(await login(alice.client, alice.email, alice.password), window=60)
@@ -75,7 +75,7 @@ async def test_another_account_still_signs_in_from_the_same_address(
     assert (await login(bob.client, bob.email, bob.password)).status_code == 200
 
 
-async def test_who_is_signed_in_stays_so_while_others_guess(alice: Account) -> None:
+async def test_signed_in_user_stays_signed_in_while_others_guess(alice: Account) -> None:
     await use_up(alice)
 
     assert (await alice.get("/users/me")).status_code == 200
@@ -248,7 +248,7 @@ async def test_the_general_budget_is_six_hundred_a_minute_by_default(alice: Acco
     assert response.headers["ratelimit"].startswith('"default";r=599;')
 
 
-async def test_a_refused_request_does_nothing(
+async def test_rejected_request_changes_nothing(
     settings: Settings, alice: Account, address: str
 ) -> None:
     here = alice.client

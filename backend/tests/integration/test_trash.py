@@ -56,7 +56,7 @@ async def test_a_deleted_task_is_gone_from_every_list(alice: Account, prefix: st
     assert (page["total"], page["next_cursor"]) == (1, None)
 
 
-async def test_it_lies_in_the_trash_as_it_was(alice: Account, prefix: str) -> None:
+async def test_task_in_the_trash_keeps_its_fields(alice: Account, prefix: str) -> None:
     task = await alice.create_task(title="gone milk", is_completed=True)
     await alice.create_task(title="kept milk")
     await alice.delete(f"{prefix}/{task['id']}")
@@ -105,7 +105,7 @@ async def test_restoring_twice_changes_nothing(alice: Account) -> None:
     assert again.content == first.content
 
 
-async def test_deleting_what_is_deleted_is_not_found(alice: Account, prefix: str) -> None:
+async def test_second_deletion_is_not_found(alice: Account, prefix: str) -> None:
     task = await trashed(alice)
 
     assert error_code(await alice.delete(f"{prefix}/{task['id']}")) == "NOT_FOUND"
@@ -113,7 +113,7 @@ async def test_deleting_what_is_deleted_is_not_found(alice: Account, prefix: str
 
 
 @pytest.mark.parametrize("is_trashed", [False, True])
-async def test_what_is_deleted_for_good_is_nowhere(
+async def test_permanently_deleted_task_is_nowhere(
     alice: Account, dsn: str, prefix: str, *, is_trashed: bool
 ) -> None:
     task = await trashed(alice) if is_trashed else await alice.create_task()
@@ -140,7 +140,7 @@ async def test_permanent_is_true_or_false(alice: Account, value: str) -> None:
     assert await items(alice, "/tasks") == [task]
 
 
-async def test_there_is_nothing_to_restore_under_an_id_of_nothing(alice: Account) -> None:
+async def test_restore_of_an_unknown_task_is_not_found(alice: Account) -> None:
     answer = await alice.post(f"/tasks/{uuid4()}/restore")
 
     assert error_code(answer) == "NOT_FOUND"
@@ -199,7 +199,7 @@ async def test_until_then_it_can_be_restored(app: FastAPI, alice: Account, dsn: 
     assert (await alice.post(f"/tasks/{task['id']}/restore")).status_code == 200
 
 
-async def test_what_was_restored_and_deleted_again_has_its_time_anew(
+async def test_task_deleted_again_after_a_restore_has_a_new_deletion_time(
     app: FastAPI, alice: Account, dsn: str
 ) -> None:
     task = await trashed(alice)

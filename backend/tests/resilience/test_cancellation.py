@@ -114,7 +114,7 @@ _MANY = httpx.Limits(max_connections=200, max_keepalive_connections=0)
 
 
 @pytest.mark.parametrize("route", ["direct", "pooled"])
-async def test_whoever_hangs_up_mid_query_harms_nobody(
+async def test_client_that_disconnects_during_a_query_does_not_affect_others(
     own_dsn: str, route: str, hang_ups: int
 ) -> None:
     with served(own_dsn, route) as server:
@@ -132,7 +132,7 @@ async def test_whoever_hangs_up_mid_query_harms_nobody(
 
 
 @pytest.mark.parametrize("route", ["direct", "pooled"])
-async def test_queries_that_are_given_up_harm_nobody(
+async def test_cancelled_queries_do_not_affect_other_requests(
     own_dsn: str, route: str, hang_ups: int
 ) -> None:
     with served(own_dsn, route, DULY_DATABASE_TIMEOUT="1") as server:
@@ -151,8 +151,8 @@ async def test_queries_that_are_given_up_harm_nobody(
         await assert_unharmed(own_dsn, crowd)
 
 
-async def test_a_statement_that_is_given_up_leaves_its_connection_clean(own_dsn: str) -> None:
-    """Whoever comes next gets an answer of their own, and no session that is not idle."""
+async def test_cancelled_statement_leaves_its_connection_clean(own_dsn: str) -> None:
+    """The next request gets its own response, and every database session is idle."""
     pool = Pool(own_dsn, size=1, timeout=0.05)
     await pool.open()
     given_up = 0
@@ -182,7 +182,7 @@ async def test_a_statement_that_is_given_up_leaves_its_connection_clean(own_dsn:
     await pool.close()
 
 
-async def test_a_stream_that_is_left_mid_query_gives_its_connection_back(
+async def test_stream_cancelled_during_a_query_returns_its_connection(
     settings: Settings, dsn: str
 ) -> None:
     async with both_environments(settings, dsn) as (environment, _):

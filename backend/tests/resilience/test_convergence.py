@@ -1,4 +1,4 @@
-"""Three devices of one user, random edits offline and online: in the end all have the same.
+"""Three devices of one user edit at random, offline and online, and end with the same resources.
 
 The short form runs with all tests. The long one, `make converge`, plays thousands of histories
 against a real server behind PgBouncer, whose workers are killed meanwhile.
@@ -30,7 +30,7 @@ LONG = 2_000
 SECONDS = 900.0
 AT_ONCE = 10
 KILL_EVERY = 7.0
-"""Seconds; a worker that dies twice within 5.5 is taken for one that can't start."""
+"""Seconds. A worker that dies twice within 5.5 counts as unable to start."""
 
 examples = partial(
     settings,
@@ -123,7 +123,7 @@ def test_devices_converge_while_workers_die(
 
 @contextmanager
 def killing(server: Server) -> Iterator[list[int]]:
-    """Kill the oldest worker now and then; gives those that were killed so far."""
+    """Kill the oldest worker at intervals; yield the list of those killed so far."""
     killed: list[int] = []
     over = threading.Event()
 

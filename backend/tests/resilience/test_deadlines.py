@@ -227,7 +227,7 @@ def slow_line(dsn: str, delay: float) -> Iterator[str]:
                 one.close()
 
 
-async def test_backend_that_is_stopped_is_given_up_and_replaced(own_dsn: str) -> None:
+async def test_stopped_backend_is_replaced(own_dsn: str) -> None:
     async with opened(own_dsn, size=1, limit=0.5) as pool:
         [row] = await pool.fetch(PID, {})
         with stopped(psutil.Process(row["pid"])):
@@ -244,7 +244,7 @@ async def test_backend_that_is_stopped_is_given_up_and_replaced(own_dsn: str) ->
 
 
 @pytest.mark.parametrize("step", ["BEGIN", "statement", "COMMIT", "ROLLBACK"])
-async def test_transaction_on_a_stopped_backend_is_given_up(own_dsn: str, step: str) -> None:
+async def test_transaction_on_a_stopped_backend_is_cancelled(own_dsn: str, step: str) -> None:
     async with opened(own_dsn, size=1, limit=0.5) as pool:
         [row] = await pool.fetch(PID, {})
         backend = psutil.Process(row["pid"])

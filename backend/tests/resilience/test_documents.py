@@ -55,7 +55,7 @@ def test_examples_print_what_is_shown(server: Server, directory: Path, document:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_no_example_is_overlooked(document: str) -> None:
+def test_every_example_is_run(document: str) -> None:
     blocks = list(blocks_of(document))
 
     assert {block.tag for block in blocks} <= TAGS

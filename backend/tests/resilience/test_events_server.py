@@ -98,7 +98,7 @@ async def test_syncs_and_streams_of_all_workers_go_on_from_each_other(
     assert {task["id"]: task["title"] for task in copy.resources.values()} == expected
 
 
-async def test_a_token_that_is_none_is_refused_in_the_ordinary_way(ada: Account) -> None:
+async def test_invalid_token_is_rejected_in_the_envelope(ada: Account) -> None:
     response = await ada.get("/events", headers={"Last-Event-ID": "nonsense"})
 
     assert (response.status_code, error_code(response)) == (400, "VALIDATION_ERROR")

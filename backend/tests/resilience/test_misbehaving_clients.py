@@ -255,7 +255,7 @@ async def test_a_body_whose_end_is_in_doubt_is_refused(server: Server, framing: 
     ("path", "size", "status"),
     [(LOGIN, 3_000_000, 413), ("/no/such/path", 900_000, 404), ("/health/live", 900_000, 405)],
 )
-async def test_whoever_sends_all_before_reading_still_gets_the_answer(
+async def test_client_that_sends_everything_before_reading_gets_the_response(
     server: Server, path: str, size: int, status: int, *, is_chunked: bool
 ) -> None:
     framing = {"Transfer_Encoding": "chunked"} if is_chunked else {"Content_Length": str(size)}

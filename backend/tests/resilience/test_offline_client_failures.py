@@ -102,7 +102,7 @@ def test_registering_a_registered_email_says_to_log_in(
 # The ids that it shows and accepts
 
 
-def test_ids_of_tasks_created_by_the_server_in_the_same_minute_are_told_apart(
+def test_ids_of_tasks_created_in_the_same_minute_are_distinguishable(
     server: Server, device: Device
 ) -> None:
     ada = email()

@@ -1,4 +1,4 @@
-"""What keeps `duly serve` from starting is told in one line, without a traceback."""
+"""The reason that `duly serve` does not start is printed in one line, without a traceback."""
 
 import os
 import secrets
@@ -114,7 +114,7 @@ def test_a_database_that_can_not_be_reached(given: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in line
 
 
-def test_an_address_of_a_database_that_is_none(given: pytest.MonkeyPatch) -> None:
+def test_invalid_database_address_stops_the_start(given: pytest.MonkeyPatch) -> None:
     address = "postgresql://127.0.0.1:1/d?sslmode=perhaps"
 
     assert "sslmode" in refused(given, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
@@ -218,5 +218,5 @@ def test_a_directory_of_another_user(given: pytest.MonkeyPatch, data_dir: Path) 
     assert str(data_dir) in refused(given)
 
 
-def test_what_is_set_for_the_tests_does_not_reach_the_server() -> None:
+def test_environment_of_the_tests_does_not_reach_the_server() -> None:
     assert not any(name.startswith("DATABASE_") for name in environment())

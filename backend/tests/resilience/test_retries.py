@@ -1,4 +1,4 @@
-"""Requests whose answers never arrive: whoever sends them again has made one thing."""
+"""Requests whose responses never arrive: a client that repeats them creates one resource."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ async def count(dsn: str, account: Account) -> int:
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/batch"])
-async def test_a_client_that_dies_before_the_answer_and_retries_makes_one_task(
+async def test_client_that_dies_before_the_response_and_retries_creates_one_task(
     server: Server, ada: Account, dsn: str, path: str
 ) -> None:
     for number in range(1, 7):

@@ -77,7 +77,7 @@ def nothing_is_left_of(server: Server, workers: list[psutil.Process]) -> bool:
     )
 
 
-def test_a_start_says_in_three_lines_where_it_serves_and_where_the_data_lies(
+def test_start_prints_its_address_and_data_directory_in_three_lines(
     first: First,
 ) -> None:
     address, docs, data = first.lines
@@ -160,7 +160,7 @@ def refuses_connections(server: Server) -> bool:
     return False
 
 
-def test_when_the_supervisor_is_killed_the_workers_follow_and_the_next_start_recovers(
+def test_workers_end_with_a_killed_supervisor_and_the_next_start_recovers(
     data_dir: Path,
 ) -> None:
     with serving(data_dir) as server:
@@ -232,7 +232,7 @@ def test_long_data_directory_path_puts_the_socket_in_a_directory_removed_on_stop
     assert not socket_directory.exists()
 
 
-def test_what_a_first_start_cut_short_has_left_is_no_obstacle(data_dir: Path) -> None:
+def test_start_succeeds_after_an_interrupted_first_start(data_dir: Path) -> None:
     shutil.rmtree(data_dir / "postgres")
     (data_dir / "postgres.new" / "base").mkdir(parents=True)
     (data_dir / "postgres.new" / "PG_VERSION").write_text("18\n")

@@ -33,7 +33,7 @@ def server(dsn: str) -> Iterator[Server]:
 
 
 def peer(server: Server, address: str) -> httpx.AsyncClient:
-    """Whoever connects from `address`."""
+    """A client that connects from `address`."""
     transport = httpx.AsyncHTTPTransport(local_address=address)
     return httpx.AsyncClient(base_url=server.url, transport=transport)
 
@@ -72,7 +72,7 @@ async def sign_in(client: httpx.AsyncClient, email: str, password: str, *forward
     ],
     ids=str,
 )
-async def test_what_a_client_writes_itself_does_not_change_its_address(
+async def test_headers_of_a_client_do_not_change_its_address(
     proxy: httpx.AsyncClient, dora: Account, lines: tuple[str, ...]
 ) -> None:
     answers = [
@@ -126,11 +126,11 @@ async def test_an_attacker_spends_no_budget_but_its_own(
     assert await sign_in(proxy, dora.email, dora.password, "203.0.113.1") == 200
 
 
-async def test_only_the_proxy_says_that_there_is_tls(server: Server) -> None:
-    for address, is_told in ((TRUSTED, True), (UNTRUSTED, False)):
+async def test_only_the_proxy_can_report_tls(server: Server) -> None:
+    for address, is_expected in ((TRUSTED, True), (UNTRUSTED, False)):
         async with peer(server, address) as client:
             answer = await client.get("/health/live", headers={"X-Forwarded-Proto": "https"})
-        assert ("strict-transport-security" in answer.headers) is is_told
+        assert ("strict-transport-security" in answer.headers) is is_expected
 
 
 async def test_the_general_budget_is_the_users_wherever_they_are(dora: Account) -> None:
@@ -143,7 +143,7 @@ async def test_the_general_budget_is_the_users_wherever_they_are(dora: Account) 
     assert left[0] - left[1] == 1
 
 
-async def test_a_refusal_says_when_to_come_back(proxy: httpx.AsyncClient, dora: Account) -> None:
+async def test_rejection_has_retry_after(proxy: httpx.AsyncClient, dora: Account) -> None:
     body = {"email": dora.email, "password": WRONG}
     for _ in range(LIMIT + 1):
         answer = await proxy.post(f"{API}/auth/login", json=body)

@@ -1,4 +1,4 @@
-"""What is logged when something breaks: enough to find it, and nothing of what was sent."""
+"""The log of an internal error identifies it, and contains no values of the request."""
 
 import io
 import json
@@ -83,7 +83,7 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-async def test_what_a_library_logs_of_an_exception_has_no_values_either(
+async def test_exceptions_logged_by_libraries_contain_no_values(
     settings: Settings, log_format: str
 ) -> None:
     with captured_logs(settings) as stream:

@@ -54,7 +54,7 @@ def prefix(request: pytest.FixtureRequest, alice: Account, bob: Account) -> str:
 
 
 @pytest.mark.parametrize("is_completed", [False, True], ids=["open", "completed"])
-async def test_a_strangers_task_and_one_that_never_was_are_the_same_answer(
+async def test_another_users_task_and_an_unknown_one_get_the_same_response(
     alice: Account, bob: Account, prefix: str, *, is_completed: bool
 ) -> None:
     hers = await alice.create_task(is_completed=is_completed)
@@ -77,7 +77,7 @@ async def test_a_strangers_task_and_one_that_never_was_are_the_same_answer(
 
 @pytest.mark.parametrize("verb", ["update", "delete", "complete", "reopen"])
 @pytest.mark.parametrize("version", [None, 1, 7])
-async def test_in_a_batch_a_strangers_task_and_none_are_the_same_answer(
+async def test_another_users_task_and_an_unknown_one_get_the_same_result_in_a_batch(
     alice: Account, bob: Account, verb: str, version: int | None
 ) -> None:
     hers = await alice.create_task()
@@ -93,9 +93,7 @@ async def test_in_a_batch_a_strangers_task_and_none_are_the_same_answer(
     assert (await alice.get("/tasks")).json()["items"] == [hers]
 
 
-async def test_what_lies_in_a_strangers_trash_is_out_of_reach(
-    alice: Account, bob: Account
-) -> None:
+async def test_trash_of_another_user_is_out_of_reach(alice: Account, bob: Account) -> None:
     hers = await alice.create_task()
     await alice.delete(f"/tasks/{hers['id']}")
 
@@ -109,7 +107,7 @@ async def test_what_lies_in_a_strangers_trash_is_out_of_reach(
     assert (await alice.post(f"/tasks/{hers['id']}/restore")).status_code == 200
 
 
-async def test_a_key_of_one_user_is_none_of_anothers(alice: Account, bob: Account) -> None:
+async def test_idempotency_keys_of_two_users_are_independent(alice: Account, bob: Account) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     hers = await alice.post("/tasks", {"title": "hers"}, headers=key)
 
@@ -121,7 +119,7 @@ async def test_a_key_of_one_user_is_none_of_anothers(alice: Account, bob: Accoun
     assert same.json()["id"] != hers.json()["id"]
 
 
-async def test_no_entity_tag_of_a_list_is_that_of_anothers(alice: Account, bob: Account) -> None:
+async def test_entity_tags_of_two_users_lists_differ(alice: Account, bob: Account) -> None:
     await alice.create_task()
     await bob.create_task()
 
@@ -130,7 +128,7 @@ async def test_no_entity_tag_of_a_list_is_that_of_anothers(alice: Account, bob: 
     assert hers.headers["etag"] != his.headers["etag"]
 
 
-async def test_a_deleted_task_of_a_stranger_is_the_same_answer_too(
+async def test_deleted_task_of_another_user_gets_the_same_response(
     alice: Account, bob: Account
 ) -> None:
     hers = await alice.create_task()
@@ -141,9 +139,7 @@ async def test_a_deleted_task_of_a_stranger_is_the_same_answer_too(
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-updated_at", "title"])
-async def test_a_cursor_is_of_no_use_to_a_stranger(
-    alice: Account, bob: Account, sort: str
-) -> None:
+async def test_cursor_of_another_user_is_rejected(alice: Account, bob: Account, sort: str) -> None:
     for _ in range(2):
         await alice.create_task()
         await bob.create_task()
@@ -157,7 +153,7 @@ async def test_a_cursor_is_of_no_use_to_a_stranger(
     assert seen(theirs) == seen(made_up)
 
 
-async def test_a_cursor_is_of_no_use_once_edited(alice: Account) -> None:
+async def test_edited_cursor_is_rejected(alice: Account) -> None:
     for _ in range(2):
         await alice.create_task()
     cursor = (await alice.get("/tasks?limit=1")).json()["next_cursor"]
@@ -186,7 +182,7 @@ async def test_an_id_that_one_user_has_is_free_for_another(alice: Account, bob: 
     assert (await alice.get(f"/tasks/{hers['id']}")).json() == hers
 
 
-async def test_no_list_count_search_or_export_shows_anothers_task(
+async def test_lists_counts_searches_and_exports_contain_no_tasks_of_another_user(
     alice: Account, bob: Account
 ) -> None:
     secret = uuid4().hex

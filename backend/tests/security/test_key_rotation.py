@@ -112,7 +112,7 @@ async def test_all_that_was_issued_goes_on_after_the_change(fleet: Fleet) -> Non
     assert await held.answers(fleet.changed) == [200, 200, 200, 200]
 
 
-async def test_what_a_dropped_key_signed_is_refused(fleet: Fleet) -> None:
+async def test_token_of_a_dropped_key_is_rejected(fleet: Fleet) -> None:
     held = await Held.by(fleet.before)
 
     assert await held.answers(fleet.finished) == [401, 400, 400, 401]

@@ -39,7 +39,7 @@ class Run:
         return [line for line in self.lines if line.get("request_id") == request_id]
 
     def event(self, name: str, event: str) -> dict[str, Any]:
-        """The one line of a request that tells of an event."""
+        """The only log entry of a request for an event."""
         [line] = [line for line in self.of(name) if line["event"] == event]
         return line
 
@@ -56,7 +56,7 @@ class Run:
         status: int = 200,
         **options: Any,
     ) -> Any:
-        """Send `<name>: <method>`; gives what the answer holds."""
+        """Send `<name>: <method>`, and return the body of the response."""
         name, _, method = request.rpartition(": ")
         headers = {**(who.headers if who else {}), **options.pop("headers", {})}
         response = await self.client.request(method, path, headers=headers, **options)
@@ -65,10 +65,10 @@ class Run:
         return response.json() if response.content else None
 
 
-async def drive(  # noqa: PLR0915  # it is one run, told from its start to its end
+async def drive(  # noqa: PLR0915  # one run from start to end
     run: Run, dsn: str
 ) -> None:
-    """All that somebody may do, and much that they may not."""
+    """Send allowed requests of every kind, and many rejected ones."""
     mailbox, password = f"{SECRET}.{uuid4().hex}", f"{SECRET} {secrets.token_hex(8)}"
     email = f"{mailbox}@example.com"
     new_password, wrong = f"{SECRET} {secrets.token_hex(8)}", f"{SECRET} {secrets.token_hex(8)}"
@@ -197,7 +197,7 @@ async def test_the_line_of_a_request_names_its_user(run: Run, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["wrong login", "nowhere", "forged", "revoked"])
-async def test_the_line_of_a_request_by_nobody_names_no_user(run: Run, name: str) -> None:
+async def test_log_of_an_unauthenticated_request_has_no_user(run: Run, name: str) -> None:
     assert "user_id" not in run.event(name, "request")
 
 
@@ -234,7 +234,7 @@ async def test_a_failed_sign_in_is_logged_without_the_address(run: Run, name: st
     assert set(line) == {"event", "level", "timestamp", "request_id", "address", "account"}
 
 
-async def test_failed_sign_ins_to_one_account_can_be_told_from_others(run: Run) -> None:
+async def test_failed_sign_ins_to_one_account_share_a_fingerprint(run: Run) -> None:
     wrong, form, unknown = (
         run.event(name, "session.login_failed")["account"]
         for name in ("wrong login", "wrong form", "unknown login")
@@ -243,6 +243,6 @@ async def test_failed_sign_ins_to_one_account_can_be_told_from_others(run: Run) 
     assert wrong == form != unknown
 
 
-async def test_what_fails_logs_no_event_of_success(run: Run) -> None:
+async def test_failed_request_logs_no_event_of_success(run: Run) -> None:
     for name in ("taken", "bad register", "bad change", "forged refresh", "missing", "media"):
         assert [line["event"] for line in run.of(name)] == ["request"], name

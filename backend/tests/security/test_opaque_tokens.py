@@ -75,7 +75,9 @@ async def test_a_spoiled_refresh_token_is_refused_and_ends_nothing(
     await assert_no_refresh(alice, spoil(alice.session["refresh_token"]))
 
 
-async def test_a_refresh_token_does_not_change_hands(alice: Account, bob: Account) -> None:
+async def test_refresh_token_cannot_be_used_for_another_session(
+    alice: Account, bob: Account
+) -> None:
     hers, his = (decode(account.session["refresh_token"]) for account in (alice, bob))
 
     for body in (
@@ -107,7 +109,7 @@ async def test_a_refresh_token_with_a_good_seal_but_an_unknown_secret_is_refused
     await assert_no_refresh(alice, another.token)
 
 
-async def test_a_cursor_is_no_refresh_token(alice: Account) -> None:
+async def test_cursor_is_not_a_refresh_token(alice: Account) -> None:
     await assert_no_refresh(alice, await cursor_of(alice))
 
 
@@ -149,7 +151,7 @@ async def test_a_cursor_is_good_for_its_user_alone(alice: Account, bob: Account)
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-async def test_a_token_is_no_cursor(alice: Account, kind: str) -> None:
+async def test_token_is_not_a_cursor(alice: Account, kind: str) -> None:
     await assert_no_cursor(alice, alice.session[kind])
 
 

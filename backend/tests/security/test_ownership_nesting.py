@@ -1,4 +1,4 @@
-"""What is joined, nested or put aside in a CTE must name its owner where it stands."""
+"""Each table that is joined, nested or in a CTE must be restricted to its owner itself."""
 
 import pytest
 from sqlalchemy import (
@@ -156,7 +156,7 @@ def test_a_join_ties_only_what_its_condition_filters(build: Build) -> None:
         (c := free.cte("c", recursive=True)).union_all(select(c.c.id))
     ),
 )
-def test_what_is_nested_must_be_tied_where_it_stands(build: Build) -> None:
+def test_nested_statement_must_be_restricted_itself(build: Build) -> None:
     with pytest.raises(UnscopedStatement):
         owned(build())
 

@@ -186,7 +186,7 @@ def test_a_table_that_is_not_of_the_models_is_refused_even_when_tied(build: Buil
         owned(select(table).where(table.c.user_id == USER_ID))
 
 
-def test_the_owner_of_rows_is_whoever_their_user_id_names() -> None:
+def test_owner_of_a_row_is_the_user_of_its_user_id() -> None:
     named = {table for table in SQLModel.metadata.tables.values() if "user_id" in table.columns}
 
     assert {table for table in named if owner_column(table) is not table.c.user_id} == set()

@@ -136,7 +136,7 @@ def test_a_cte_can_not_pass_for_a_table_by_its_name(build: Build) -> None:
     a_function=func.now,
     a_lambda=lambda: lambda_stmt(lambda: select(tasks.c.id)),
 )
-def test_what_is_no_statement_over_rows_does_not_compile(build: Build) -> None:
+def test_statement_other_than_select_or_dml_does_not_compile(build: Build) -> None:
     with pytest.raises(UnscopedStatement):
         owned(build())
 
@@ -192,7 +192,7 @@ def test_other_constants_are_kept_with_the_statement() -> None:
     assert list(statement.constants.values()) == ["x"]
 
 
-def test_raw_sql_compiles_for_the_other_door_only() -> None:
+def test_raw_sql_compiles_only_across_users() -> None:
     statement = across_users(select(cast(func.pg_backend_pid(), Text)))
 
     assert b"pg_backend_pid()" in statement.sql

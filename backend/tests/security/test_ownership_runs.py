@@ -1,4 +1,4 @@
-"""What compiles, runs: and gives and changes the rows of its user only."""
+"""Statements that compile also run, and return and change only rows of their user."""
 
 from collections.abc import AsyncIterator
 
@@ -136,7 +136,7 @@ async def people(dsn: str) -> AsyncIterator[People]:
         select(users.c.id).where(ME).add_cte(delete(tasks).where(MINE).cte("gone"))
     ),
 )
-async def test_what_is_rightly_tied_gives_and_changes_rows_of_its_user_only(
+async def test_accepted_statement_returns_and_changes_only_rows_of_its_user(
     people: People, build: Build
 ) -> None:
     theirs = await people.stored(people.theirs)

@@ -1,4 +1,4 @@
-"""Sign-in tells nobody which addresses have an account: the same answer after the same work.
+"""Sign-in does not reveal which addresses have an account: equal responses after equal work.
 
 `make bench-sign-in-timing` measures the time that it takes.
 """

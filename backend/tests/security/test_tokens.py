@@ -29,7 +29,7 @@ async def test_the_forger_can_make_a_token_that_is_accepted(
     assert (await present(alice, forger.forge())).status_code == 200
 
 
-async def test_a_token_says_what_the_contract_says(forger: Forger, alice: Account) -> None:
+async def test_token_has_the_claims_of_the_contract(forger: Forger, alice: Account) -> None:
     assert forger.header["typ"] == "at+jwt"
     assert set(forger.claims) == {"iss", "aud", "sub", "sid", "iat", "exp", "jti"}
     assert forger.claims["sub"] == alice.id
@@ -70,7 +70,7 @@ async def test_the_signature_may_not_be_left_out(alice: Account, forger: Forger)
         (ABSENT, "sha256"),
     ],
 )
-async def test_no_other_algorithm_is_taken(
+async def test_other_algorithms_are_rejected(
     alice: Account, forger: Forger, name: object, algorithm: str
 ) -> None:
     await assert_refused(alice, forger.forge({"alg": name}, algorithm))
@@ -96,7 +96,7 @@ async def test_no_other_algorithm_is_taken(
         {"enc": "A256GCM"},
     ],
 )
-async def test_no_other_header_is_taken(
+async def test_other_headers_are_rejected(
     alice: Account, forger: Forger, header: dict[str, Any]
 ) -> None:
     await assert_refused(alice, forger.forge(header))
@@ -116,7 +116,7 @@ def is_as_good_as_any(name: str, value: object) -> bool:
         if not is_as_good_as_any(name, value)
     ],
 )
-async def test_every_claim_must_be_there_and_be_what_it_is(
+async def test_every_claim_must_be_present_and_valid(
     alice: Account, forger: Forger, name: str, value: Any
 ) -> None:
     await assert_refused(alice, forger.forge(**{name: value}))
@@ -134,7 +134,7 @@ async def test_a_token_from_the_future_is_refused(alice: Account, forger: Forger
     await assert_refused(alice, forger.forge(iat=now + 3600, exp=now + 4500))
 
 
-async def test_a_token_for_nobody_finds_nobody(alice: Account, forger: Forger) -> None:
+async def test_token_of_an_unknown_user_is_unauthenticated(alice: Account, forger: Forger) -> None:
     await assert_refused(alice, forger.forge(sub=str(uuid4())))
 
 
@@ -157,7 +157,7 @@ async def test_a_token_for_nobody_finds_nobody(alice: Account, forger: Forger) -
     ],
     ids=range(13),
 )
-async def test_a_payload_that_is_no_claims_is_refused(
+async def test_payload_without_claims_is_rejected(
     alice: Account, forger: Forger, payload: bytes
 ) -> None:
     segment = alice.session["access_token"].partition(".")[0]
@@ -334,7 +334,7 @@ async def test_a_time_that_never_comes_is_refused(
     await assert_refused(alice, forger.forge(exp=10**digits))
 
 
-async def test_of_two_tokens_neither_is_taken(alice: Account, bob: Account) -> None:
+async def test_two_tokens_are_rejected(alice: Account, bob: Account) -> None:
     fields = [("Authorization", account.headers["Authorization"]) for account in (alice, bob)]
 
     response = await alice.client.get(f"{API}/users/me", headers=fields)

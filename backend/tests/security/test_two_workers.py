@@ -61,7 +61,7 @@ async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post(f"{API}/auth/refresh", json={"refresh_token": token})
 
 
-async def test_a_hundred_refreshes_of_one_token_leave_one_lineage(
+async def test_hundred_refreshes_of_one_token_leave_one_token_family(
     server: Server, dsn: str, rounds: int
 ) -> None:
     async with on_both(server) as workers, httpx.AsyncClient(base_url=server.url) as crowd:

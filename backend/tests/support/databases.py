@@ -27,7 +27,7 @@ def do_without_fsync(dsn: str) -> None:
 
 @contextmanager
 def fresh_database(dsn: str, template: str = "template1") -> Iterator[str]:
-    """An empty database, or a copy of `template`, dropped in the end; gives its DSN."""
+    """Create an empty database, or a copy of `template`; yield its DSN, then drop it."""
     name = f"test_{new_id().hex}"
     with psycopg.connect(dsn, autocommit=True) as connection:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")

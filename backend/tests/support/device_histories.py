@@ -1,4 +1,4 @@
-"""Random histories of one user's devices: what they do, online and offline, and how it ends."""
+"""Random histories of one user's devices, online and offline, and a check of their end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -34,7 +34,7 @@ _EDITS = ("create", "update", "act", "act", "delete", "restore", "erase", "batch
 
 @dataclass(frozen=True)
 class Step:
-    """What one device does next. `pick` chooses among the resources of `kind` that it knows."""
+    """One step of one device. `pick` chooses among the resources of `kind` that it knows."""
 
     device: int
     type_name: str
@@ -66,7 +66,7 @@ OpenStream = Callable[[dict[str, str], str], AbstractAsyncContextManager[Stream]
 
 @dataclass
 class Request:
-    """A change that a device has made, to be sent now or later, as often as it takes."""
+    """A change by a device, sent now or later, until there is a response."""
 
     method: str
     path: str
@@ -170,7 +170,7 @@ class Device:
         return Request("POST", "/batch", body, {"Idempotency-Key": uuid4().hex})
 
     async def push(self, *, is_answer_lost: bool = False) -> None:
-        """Send what waits. A lost answer makes it go out again, unchanged."""
+        """Send the waiting requests. After a lost response, a request is repeated unchanged."""
         while self.outbox:
             request = self.outbox[0]
             answer = await self._send(request)
@@ -224,14 +224,14 @@ class Device:
             has_more = page["has_more"]
 
     async def live(self, kind: ResourceType) -> None:
-        """Follow events until one that this device causes has arrived, however often they break."""
+        """Follow events, across disconnections, until a change by this device arrives."""
         if self.copy.token is None:
             await self.pull(limit=2)
         body = self._new_body(kind, "live")
         name = kind.name, body["id"]
         is_sent = False
         async with asyncio.timeout(_PATIENCE):
-            # Another device may be fast, and what arrives is the deletion.
+            # If another device is fast, the deletion arrives instead.
             while name not in self.heard:
                 try:
                     async with self.open_stream(self.account.headers, self.copy.token or "") as s:
@@ -273,7 +273,7 @@ def _type_in(path: str) -> str:
 
 
 async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-    """Ask until there is an answer, as a client must while servers die."""
+    """Repeat a request until there is a response, as a client must while servers die."""
     async with asyncio.timeout(_PATIENCE):
         while True:
             try:
@@ -287,7 +287,7 @@ async def insist(ask: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response
 
 
 async def insist_on(read: Callable[[], Awaitable[Resources]]) -> Resources:
-    """The same for what takes many requests."""
+    """The same, for a read of many requests."""
     async with asyncio.timeout(_PATIENCE):
         while True:
             try:
@@ -303,7 +303,7 @@ async def play(
     *,
     at_once: bool = False,
 ) -> None:
-    """Let the devices of one user live through a history; in the end all have the same."""
+    """Play a history of one user's devices, and check that all end with the same resources."""
     devices = [Device(account, open_stream) for account in accounts]
     if at_once:
 
@@ -324,7 +324,7 @@ async def play(
     there = await insist_on(lambda: stored(accounts[0]))
     for device in devices:
         assert device.copy.resources == there
-    # Nothing is there that no device created, and nothing is there twice.
+    # Every resource was created by a device.
     assert set(there) <= {name for device in devices for name in device.made}
     plurals = {kind.name: kind.plural for kind in RESOURCE_TYPES}
     for (name, resource_id), resource in there.items():

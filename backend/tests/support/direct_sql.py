@@ -12,7 +12,7 @@ Connection = psycopg.AsyncConnection[TupleRow]
 
 
 async def execute(dsn: str, sql: str, *params: Any) -> list[TupleRow]:
-    """Run one statement, committed at once; gives its rows."""
+    """Run and commit one statement, and return its rows."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         cursor = await connection.execute(sql.encode(), params)
         return await cursor.fetchall() if cursor.description else []

@@ -27,7 +27,7 @@ def client_at(app: FastAPI, address: str, **options: Any) -> httpx.AsyncClient:
 async def running(
     settings: Settings, address: str, **changes: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Another instance on the same database, as a second worker is; gives a client of it."""
+    """Run another instance on the same database, like a second worker; yield a client of it."""
     app = create_app(settings.model_copy(update=changes))
     async with app.router.lifespan_context(app), client_at(app, address) as client:
         yield client
@@ -35,7 +35,7 @@ async def running(
 
 @contextmanager
 def captured_logs(settings: Settings) -> Iterator[io.StringIO]:
-    """What is written to standard error by an application made in the block."""
+    """Capture the standard error of an application created in the block."""
     stream = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", stream)

@@ -60,7 +60,7 @@ class Server:
         return [child for child in children if "postgres" not in child.name()]
 
     def stop(self, signal_number: int) -> tuple[int, str, str]:
-        """Signal it and wait for its end; gives its status and what else it wrote."""
+        """Send a signal and wait for the end; return the status and the rest of the output."""
         self.process.send_signal(signal_number)
         stdout, stderr = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, stdout, stderr
@@ -76,7 +76,7 @@ class Server:
 
 @contextmanager
 def serving(data_dir: Path, *, user: str | None = None, **settings: str) -> Iterator[Server]:
-    """A server on a free port. What is left of it in the end is killed."""
+    """A server on a free port. Remaining processes are killed in the end."""
     given = {"DULY_PORT": free_port(), "DULY_DATA_DIR": str(data_dir), **settings}
     with start(
         [DULY, "serve"],

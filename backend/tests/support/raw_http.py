@@ -34,7 +34,7 @@ class Connection:
                 await self._writer.drain()
 
     async def read_for(self, seconds: float) -> bool:
-        """Read until the server closes; tells whether it did in that time."""
+        """Read until the server closes; return whether it did in that time."""
         try:
             async with asyncio.timeout(seconds):
                 while piece := await self._reader.read(65_536):
@@ -46,7 +46,7 @@ class Connection:
         return True
 
     async def drip(self, piece: bytes, seconds: float, every: float = 0.2) -> bool:
-        """Send a piece time and again, and read; tells whether the server closed in that time."""
+        """Send a piece repeatedly, and read; return whether the server closed in that time."""
         reading = asyncio.ensure_future(self.read_for(seconds))
         while not reading.done():
             await self.send_all(piece)

@@ -1,4 +1,4 @@
-"""What tests need to know of a resource type, read from its declaration and its schemas.
+"""Bodies, paths and operations of a resource type, read from its declaration and its schemas.
 
 A new type needs nothing here, unless a field takes values that cannot be read from its schema:
 then `values_of` asks for `examples` in the schema.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from inspect import isclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -158,9 +158,11 @@ def query_of(kind: ResourceType) -> type[ListQuery]:
 
 def members_of(union: Any) -> tuple[Any, ...]:
     """The types that a discriminated union consists of; a single type is a union of one."""
-    if hasattr(union, "__value__"):
-        return get_args(get_args(union.__value__)[0])
-    return (union,)
+    if not hasattr(union, "__value__"):
+        return (union,)
+    value = union.__value__
+    [whole, *_] = get_args(value) if get_origin(value) is Annotated else (value,)
+    return get_args(whole) or (whole,)
 
 
 def type_name_of(member: Any) -> str:

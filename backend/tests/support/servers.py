@@ -40,7 +40,7 @@ class Server:
         )
 
     def stop(self) -> int:
-        """Send SIGTERM and wait for the end; gives the exit status."""
+        """Send SIGTERM, wait for the end, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_STOP)
 

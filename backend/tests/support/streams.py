@@ -66,7 +66,7 @@ class Stream:
         return event.data
 
     async def ready(self) -> str:
-        """The first event; gives its id."""
+        """Await the first event, and return its id."""
         event = await self.next()
         assert (event.name, event.data) == ("ready", {})
         assert event.id

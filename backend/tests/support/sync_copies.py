@@ -1,4 +1,4 @@
-"""What a device holds of its user's resources, kept by the rules of docs/sync.md."""
+"""A device's copy of its user's resources, kept by the rules of docs/sync.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Name = tuple[str, str]
 
 @dataclass
 class Copy:
-    """Resources by type and id, and the token to ask with next."""
+    """Resources by type and id, and the token of the next request."""
 
     resources: dict[Name, dict[str, Any]] = field(default_factory=dict)
     token: str | None = None
@@ -24,7 +24,7 @@ class Copy:
         return sorted(resource_id for name, resource_id in self.resources if name == kind.name)
 
     def apply(self, change: dict[str, Any]) -> None:
-        """Take one change over."""
+        """Apply one change."""
         name = change["type"], change["id"]
         assert name[0] in {kind.name for kind in RESOURCE_TYPES}
         if change["op"] == "upsert":
@@ -35,14 +35,14 @@ class Copy:
             self.resources.pop(name, None)
 
     async def pull(self, account: Account, limit: int = 100) -> list[dict[str, Any]]:
-        """Sync until there is no more; gives the answers."""
+        """Sync until there are no more changes, and return the responses."""
         answers: list[dict[str, Any]] = []
         while not answers or answers[-1]["has_more"]:
             answers.append(await self.pull_page(account, limit))
         return answers
 
     async def pull_page(self, account: Account, limit: int = 100) -> dict[str, Any]:
-        """Ask once. Nothing stands in an answer twice."""
+        """Send one request. A response contains no resource twice."""
         answer = await sync(account, self.token, limit)
         if self.token is None:
             assert answer["full"]
@@ -56,15 +56,15 @@ class Copy:
 
 
 async def sync(account: Account, token: str | None = None, limit: int = 100) -> dict[str, Any]:
-    """One answer of `GET /sync`."""
+    """One response of `GET /sync`."""
     params = {"limit": limit, **({"token": token} if token else {})}
     response = await account.get("/sync", params=params)
     assert response.status_code == 200, response.text
     return dict(response.json())
 
 
-def told(answer: dict[str, Any]) -> list[tuple[str, str]]:
-    """What an answer tells of: operations and ids, in their order."""
+def reported(answer: dict[str, Any]) -> list[tuple[str, str]]:
+    """The changes that a response reports: operations and ids, in order."""
     return [(change["op"], change["id"]) for change in answer["changes"]]
 
 
@@ -89,7 +89,7 @@ async def make(account: Account, count: int) -> list[str]:
 
 
 async def synced(account: Account) -> Copy:
-    """A copy that has all there is."""
+    """A copy of all resources."""
     copy = Copy()
     await copy.pull(account)
     return copy

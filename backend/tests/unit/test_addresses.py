@@ -23,7 +23,7 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
         ("10.0.0.1", "[2001:db8::1]", "2001:db8::/64"),
     ],
 )
-def test_an_address_is_read_as_far_as_proxies_of_ours_vouch_for_it(
+def test_address_is_read_through_trusted_proxies_only(
     peer: str, forwarded_for: str, expected: str
 ) -> None:
     assert client_address(peer, forwarded_for, PROXIES) == expected
@@ -52,6 +52,6 @@ def test_the_addresses_of_one_ipv6_network_are_the_same() -> None:
     assert first != client_address("2001:db8:1:3::1", "", ())
 
 
-def test_what_is_no_address_stands_for_itself_and_is_trusted_by_nobody() -> None:
+def test_invalid_address_is_kept_and_not_trusted() -> None:
     assert client_address("unknown", "198.51.100.4", PROXIES) == "unknown"
     assert not is_trusted("unknown", (ip_network("0.0.0.0/0"), ip_network("::/0")))

@@ -19,7 +19,7 @@ FAILURES = [
 ]
 
 
-async def test_no_failure_ends_it() -> None:
+async def test_failure_does_not_end_the_loop() -> None:
     failures = iter(FAILURES)
     rounds = 0
     done = asyncio.Event()

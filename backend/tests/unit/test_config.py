@@ -235,13 +235,13 @@ def test_refusal_of_a_wildcard_says_that_none_is_supported(elsewhere: pytest.Mon
     assert "wildcards are not supported" in refusal(elsewhere, DULY_CORS_ORIGINS="*")
 
 
-def test_the_command_line_s_wrong_value_names_the_setting_too() -> None:
+def test_invalid_value_on_the_command_line_names_the_setting() -> None:
     with pytest.raises(StartupError, match=r"^DULY_PORT: "):
         load_settings(port=0)
 
 
 @pytest.mark.parametrize("name", ["DULY_SECRET_KEY", "DULY_PREVIOUS_SECRET_KEYS", "DATABASE_URL"])
-def test_the_refusal_of_a_secret_does_not_tell_it(
+def test_rejection_of_a_secret_does_not_reveal_it(
     elsewhere: pytest.MonkeyPatch, name: str
 ) -> None:
     assert "hunter2" not in refusal(elsewhere, **{name: "hunter2"})
@@ -373,7 +373,7 @@ def test_the_example_lists_every_setting_in_order_with_its_description() -> None
     ]
 
 
-def test_the_example_s_values_are_the_defaults(
+def test_values_of_the_example_are_the_defaults(
     elsewhere: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     defaults = load_settings()

@@ -9,7 +9,7 @@ from duly.utils.flights import Flights
 
 
 class Work:
-    """Work that ends when it is told to."""
+    """Work that ends when the test lets it."""
 
     def __init__(self, result: Any = "done") -> None:
         self.result = result
@@ -29,7 +29,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_comes_second_gets_what_the_first_has_made() -> None:
+async def test_second_caller_gets_the_result_of_the_first() -> None:
     flights, work = Flights[str](), Work()
     several = [asyncio.create_task(flights.share("key", work, 5)) for _ in range(10)]
     await settle()
@@ -50,7 +50,7 @@ async def test_other_keys_do_not_wait() -> None:
     await waiting
 
 
-async def test_work_that_has_ended_is_done_anew() -> None:
+async def test_finished_work_runs_again() -> None:
     flights, work = Flights[str](), Work()
     work.may_end.set()
 
@@ -58,7 +58,7 @@ async def test_work_that_has_ended_is_done_anew() -> None:
     assert flights._flights == {}
 
 
-async def test_where_the_first_fails_the_next_one_tries() -> None:
+async def test_next_caller_tries_if_the_first_fails() -> None:
     flights, bad, good = Flights[str](), Work(OSError("no")), Work()
     first = asyncio.create_task(flights.share("key", bad, 5))
     await settle()
@@ -74,7 +74,7 @@ async def test_where_the_first_fails_the_next_one_tries() -> None:
     assert (bad.begun, good.begun) == (1, 1)
 
 
-async def test_where_the_first_is_cancelled_the_next_one_tries() -> None:
+async def test_next_caller_tries_if_the_first_is_cancelled() -> None:
     flights, lost, good = Flights[str](), Work(), Work()
     first = asyncio.create_task(flights.share("key", lost, 5))
     await settle()
@@ -87,7 +87,7 @@ async def test_where_the_first_is_cancelled_the_next_one_tries() -> None:
     assert flights._flights == {}
 
 
-async def test_who_has_no_patience_left_disturbs_nobody() -> None:
+async def test_caller_that_times_out_does_not_disturb_the_others() -> None:
     flights, work = Flights[str](), Work()
     first = asyncio.create_task(flights.share("key", work, 5))
     await settle()

@@ -51,7 +51,7 @@ def test_no_password_fits_a_malformed_hash(hashed: str) -> None:
     assert not verify_password("a", hashed)
 
 
-def test_no_password_fits_the_decoy_which_costs_as_much_as_a_real_hash() -> None:
+def test_dummy_hash_matches_no_password_and_costs_as_much_as_a_real_one() -> None:
     decoy = dummy_hash(4)
 
     assert decoy.startswith("$2b$04$")
@@ -59,7 +59,7 @@ def test_no_password_fits_the_decoy_which_costs_as_much_as_a_real_hash() -> None
     assert not verify_password(str(uuid4()), decoy)
 
 
-def test_a_hash_of_another_cost_is_to_be_made_anew() -> None:
+def test_hash_of_another_cost_needs_a_rehash() -> None:
     hashed = hash_password("a", cost=4)
 
     assert not needs_rehash(hashed, 4)

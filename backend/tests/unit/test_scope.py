@@ -55,7 +55,7 @@ async def test_a_scope_refuses_sql(people: People) -> None:
         await people.scope.one(b"SELECT * FROM tasks")  # type: ignore[arg-type]
 
 
-async def test_the_other_door_refuses_an_owned_statement(across: AcrossUsers) -> None:
+async def test_owned_statement_is_rejected_across_users(across: AcrossUsers) -> None:
     with pytest.raises(TypeError, match="CrossUserStatement"):
         await across.all(MY_TITLES)  # type: ignore[arg-type]
 
@@ -78,7 +78,7 @@ async def test_a_caller_can_not_even_name_the_same_user(people: People) -> None:
         await people.scope.one(MY_TITLES, user_id=people.mine)
 
 
-async def test_a_caller_of_the_other_door_can_not_name_the_user(
+async def test_caller_across_users_cannot_name_the_user(
     people: People, across: AcrossUsers
 ) -> None:
     with pytest.raises(TypeError, match="user_id"):
@@ -114,7 +114,7 @@ async def test_one_gives_the_first_row_or_none(people: People) -> None:
     assert await UserScope(people.pool, new_id()).one(account) is None
 
 
-async def test_the_other_door_gives_the_first_row_or_none(across: AcrossUsers) -> None:
+async def test_query_across_users_returns_the_first_row_or_none(across: AcrossUsers) -> None:
     number = across_users(select(literal(1).label("n")))
     nothing = across_users(select(users.c.id).where(users.c.id == STRANGER))
 
@@ -126,7 +126,7 @@ async def test_a_statement_without_rows_gives_none(people: People) -> None:
     assert await people.scope.all(owned(renaming(MINE))) == []
 
 
-async def test_what_a_transaction_did_is_kept_when_it_ends(people: People) -> None:
+async def test_changes_of_a_transaction_are_committed_at_its_end(people: People) -> None:
     async with people.scope.transaction() as scope:
         await scope.all(RENAME)
 
@@ -148,7 +148,7 @@ async def test_a_transaction_that_fails_leaves_nothing(people: People) -> None:
     assert await titles(people) == before
 
 
-async def test_what_a_transaction_did_is_seen_inside_and_not_outside_before_it_ends(
+async def test_uncommitted_changes_are_visible_inside_the_transaction_only(
     people: People,
 ) -> None:
     async with people.scope.transaction() as scope:
@@ -181,11 +181,11 @@ async def test_a_transaction_in_a_transaction_is_a_part_of_it(people: People) ->
     assert await titles(people) == before
 
 
-async def test_only_changes_that_are_kept_are_told_of(
+async def test_only_committed_changes_are_announced(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr(people.pool, "_on_change", told.append)
+    announced: list[Any] = []
+    monkeypatch.setattr(people.pool, "_on_change", announced.append)
     counted = owned_change(update(users).where(ME).values(revision=1).returning(users.c.id))
 
     async def fail(scope: UserScope) -> None:
@@ -196,12 +196,12 @@ async def test_only_changes_that_are_kept_are_told_of(
     async with people.scope.transaction() as scope:
         with pytest.raises(LookupError):
             await fail(scope)
-    assert told == []
+    assert announced == []
 
     async with people.scope.transaction() as scope, scope.transaction() as part:
         await part.all(counted)
-        assert told == []
-    assert told == [people.mine]
+        assert announced == []
+    assert announced == [people.mine]
 
 
 async def test_a_transaction_of_a_scope_is_of_the_same_user(people: People) -> None:
@@ -212,7 +212,7 @@ async def test_a_transaction_of_a_scope_is_of_the_same_user(people: People) -> N
     assert {row["user_id"] for row in rows} == {people.mine}
 
 
-async def test_a_scope_from_the_other_door_shares_its_transaction(
+async def test_scope_of_a_transaction_across_users_shares_it(
     people: People, across: AcrossUsers
 ) -> None:
     before = await titles(people)
@@ -220,9 +220,9 @@ async def test_a_scope_from_the_other_door_shares_its_transaction(
     rename_them = across_users(update(users).where(users.c.id == people.theirs).values(name="x"))
 
     async def fail() -> None:
-        async with across.transaction() as door:
-            await door.user(people.mine).all(RENAME)
-            await door.all(rename_them)
+        async with across.transaction() as transaction:
+            await transaction.user(people.mine).all(RENAME)
+            await transaction.all(rename_them)
             raise LookupError
 
     with pytest.raises(LookupError):
@@ -232,7 +232,7 @@ async def test_a_scope_from_the_other_door_shares_its_transaction(
     assert "'name': 'x'" not in str(await people.stored(people.theirs))
 
 
-async def test_scopes_of_several_users_stand_in_one_transaction(
+async def test_scopes_of_several_users_share_one_transaction(
     people: People, across: AcrossUsers
 ) -> None:
     here = across_users(
@@ -240,15 +240,15 @@ async def test_scopes_of_several_users_stand_in_one_transaction(
     )
     seen = owned(select(tasks.c.title).where(MINE, tasks.c.title == "changed"))
 
-    async with across.transaction() as door:
-        first = await door.one(here)
-        await door.user(people.mine).all(RENAME)
-        assert await door.user(people.mine).all(seen)
-        assert not await door.user(people.theirs).all(seen)
-        assert await door.one(here) == first
+    async with across.transaction() as transaction:
+        first = await transaction.one(here)
+        await transaction.user(people.mine).all(RENAME)
+        assert await transaction.user(people.mine).all(seen)
+        assert not await transaction.user(people.theirs).all(seen)
+        assert await transaction.one(here) == first
 
 
-async def test_a_scope_from_the_other_door_without_a_transaction_runs_at_once(
+async def test_scope_from_across_users_without_a_transaction_runs_at_once(
     people: People, across: AcrossUsers
 ) -> None:
     await across.user(people.mine).all(RENAME)

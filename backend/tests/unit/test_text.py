@@ -52,7 +52,7 @@ def fits(text: str, minimum: int = 1) -> bool:
 @example("\U0001d15e")
 @example(" \u0301")
 @example("\u2126")
-def test_what_is_stored_is_trimmed_and_in_nfc(text: str) -> None:
+def test_stored_text_is_trimmed_and_in_nfc(text: str) -> None:
     assume(fits(text))
 
     stored = clean(text)
@@ -64,7 +64,7 @@ def test_what_is_stored_is_trimmed_and_in_nfc(text: str) -> None:
 
 @patient
 @given(texts)
-def test_what_was_stored_is_stored_again_as_it_is(text: str) -> None:
+def test_stored_text_is_unchanged_when_stored_again(text: str) -> None:
     assume(fits(text))
 
     stored = clean(text)
@@ -114,7 +114,7 @@ def test_control_characters_and_lone_surrogates_are_refused_wherever_they_stand(
             take(before[:9] + "x" + char + "x" + after[:9])
 
 
-def test_no_control_character_is_missed() -> None:
+def test_every_control_character_is_rejected() -> None:
     controls = [chr(code) for code in range(0x110000) if category(chr(code)) == "Cc"]
     assert len(controls) == 65
 
@@ -200,12 +200,12 @@ def test_pattern_in_openapi_agrees_with_the_check(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, ["text"], {"text": 1}], ids=repr)
-def test_what_is_no_text_is_refused(value: object) -> None:
+def test_value_other_than_text_is_rejected(value: object) -> None:
     with pytest.raises(ValidationError):
         clean(value)
 
 
-def test_limits_are_told_to_openapi() -> None:
+def test_limits_are_in_openapi() -> None:
     schema = Line.model_json_schema()["properties"]["value"]
 
     assert (schema["type"], schema["minLength"], schema["maxLength"]) == ("string", 1, 20)
@@ -234,7 +234,7 @@ def test_numbers_are_taken_in_digits(limit: int, offset: int) -> None:
 @example("１")  # noqa: RUF001  # a digit of full width
 @example("0x1")
 @example("true")
-def test_no_other_spelling_of_a_number_is_taken(text: str) -> None:
+def test_other_spellings_of_a_number_are_rejected(text: str) -> None:
     assume(not (text.isascii() and text.isdigit()))
 
     with pytest.raises(ValidationError):
@@ -260,7 +260,7 @@ def test_booleans_are_taken_as_json_spells_them(text: str, *, value: bool) -> No
 @example("false ")
 @example("null")
 @example("")
-def test_no_other_spelling_of_a_boolean_is_taken(text: str) -> None:
+def test_other_spellings_of_a_boolean_are_rejected(text: str) -> None:
     assume(text not in {"true", "false"})
 
     with pytest.raises(ValidationError):

@@ -55,7 +55,7 @@ def twins(token: str) -> list[str]:
 
 
 @given(uuids, uuids)
-def test_a_refresh_token_tells_its_user_and_session(user_id: UUID, session_id: UUID) -> None:
+def test_refresh_token_holds_its_user_and_session(user_id: UUID, session_id: UUID) -> None:
     issued = RING.issue_refresh(user_id, session_id)
 
     assert RING.read_refresh(issued.token) == issued
@@ -71,7 +71,7 @@ def test_a_refresh_token_with_any_character_edited_is_refused(data: st.DataObjec
 
 
 @given(texts)
-def test_a_text_that_was_never_issued_is_no_refresh_token(text: str) -> None:
+def test_text_that_was_never_issued_is_not_a_refresh_token(text: str) -> None:
     with pytest.raises(InvalidToken):
         RING.read_refresh(text)
 
@@ -86,13 +86,13 @@ def test_exactly_one_text_is_a_refresh_token() -> None:
             RING.read_refresh(text)
 
 
-def test_no_two_refresh_tokens_are_alike() -> None:
+def test_refresh_tokens_are_unique() -> None:
     tokens = {RING.issue_refresh(USER, SESSION).token for _ in range(100)}
 
     assert len(tokens) == 100
 
 
-def test_what_is_stored_of_a_refresh_token_does_not_give_it_away() -> None:
+def test_stored_hash_does_not_reveal_the_refresh_token() -> None:
     issued = RING.issue_refresh(USER, SESSION)
 
     assert len(issued.digest) == 32
@@ -133,7 +133,7 @@ def test_two_tokens_of_a_session_have_different_successors() -> None:
     assert RING.successors(one) != RING.successors(other)
 
 
-def test_while_keys_change_the_former_successor_is_among_them_and_the_new_one_first() -> None:
+def test_successors_during_a_key_change_start_with_the_new_one_and_include_the_former() -> None:
     issued = Keyring(FORMER).issue_refresh(USER, SESSION)
 
     successors = Keyring(KEY, [FORMER]).successors(issued)
@@ -145,7 +145,7 @@ def test_while_keys_change_the_former_successor_is_among_them_and_the_new_one_fi
 
 
 @given(uuids, contents)
-def test_a_cursor_gives_back_what_it_was_made_of(user_id: UUID, content: list[Any]) -> None:
+def test_cursor_returns_its_content(user_id: UUID, content: list[Any]) -> None:
     assert RING.read_cursor(user_id, RING.sign_cursor(user_id, content)) == content
 
 
@@ -161,7 +161,7 @@ def test_a_cursor_with_any_character_edited_is_refused(
 
 
 @given(texts)
-def test_a_text_that_was_never_sealed_is_no_cursor(text: str) -> None:
+def test_text_that_was_never_signed_is_not_a_cursor(text: str) -> None:
     with pytest.raises(InvalidToken):
         RING.read_cursor(USER, text)
 
@@ -190,7 +190,7 @@ def test_a_cursor_of_a_former_key_is_opened_and_of_a_foreign_one_is_not() -> Non
         ring.read_cursor(USER, Keyring(FOREIGN).sign_cursor(USER, [1]))
 
 
-def test_a_refresh_token_is_no_cursor_and_a_cursor_no_refresh_token() -> None:
+def test_refresh_token_and_cursor_are_not_interchangeable() -> None:
     with pytest.raises(InvalidToken):
         RING.read_cursor(USER, RING.issue_refresh(USER, SESSION).token)
     with pytest.raises(InvalidToken):
@@ -201,7 +201,7 @@ def test_a_refresh_token_is_no_cursor_and_a_cursor_no_refresh_token() -> None:
 
 
 @given(uuids, uuids, st.integers(1, 3600))
-def test_an_access_token_tells_its_user_session_and_end(
+def test_access_token_holds_its_user_session_and_expiry(
     user_id: UUID, session_id: UUID, lifetime: int
 ) -> None:
     before = int(time.time())
@@ -232,7 +232,7 @@ def test_exactly_one_text_is_an_access_token() -> None:
 
 
 @given(texts)
-def test_a_text_that_was_never_signed_is_no_access_token(text: str) -> None:
+def test_text_that_was_never_signed_is_not_an_access_token(text: str) -> None:
     for token in (text, f"{RING._keys[0].header_segment}.{text}"):
         with pytest.raises(InvalidToken):
             RING.read_access(token)
@@ -269,7 +269,7 @@ def test_an_access_token_of_a_former_key_is_read_and_of_a_foreign_one_is_not() -
         ring.read_access(Keyring(FOREIGN).issue_access(USER, SESSION, 60))
 
 
-def test_no_two_access_tokens_are_alike() -> None:
+def test_access_tokens_are_unique() -> None:
     assert RING.issue_access(USER, SESSION, 60) != RING.issue_access(USER, SESSION, 60)
 
 

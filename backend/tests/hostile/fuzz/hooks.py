@@ -113,7 +113,7 @@ def _fit_path(case: Any) -> None:
 
 
 def _fit_passwords(case: Any) -> None:
-    """The service knows its owner's password and 30,000 common ones; the schema can't tell."""
+    """The service knows its owner's password and 30,000 common ones; a schema cannot express that."""
     body = case.body
     if _name(case) in {"login", "login_with_form"} and _calls % 2:
         address = "email" if "email" in body else "username"
