@@ -52,6 +52,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # It looks for collectors at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     add_docs(app)
     add_index(app)

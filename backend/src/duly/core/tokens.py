@@ -25,9 +25,9 @@ CLOCK_LEEWAY = 5
 _SECRET_BYTES = 32
 _TAG_BYTES = 16
 _LAST_SECOND = 2**33
+"""Times beyond it, in Unix seconds, are mistakes."""
 _MAX_VERIFIED = 2048
 """Access tokens whose verification a worker remembers: a few megabytes."""
-"""Times beyond it, in Unix seconds, are mistakes."""
 
 
 class InvalidToken(Exception):

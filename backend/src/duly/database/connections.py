@@ -224,14 +224,14 @@ class Connections:
         try:
             async with asyncio.timeout(self._options["connect_timeout"]):
                 await _notice_clients(driver)
-                for setting in plan_settings(driver.info.server_version):
+                is_direct = await _is_direct(driver)
+                # Behind a pooler, the settings would reach other programs.
+                for setting in plan_settings(driver.info.server_version) if is_direct else ():
                     await driver.execute(setting)
-                is_preparing = self._prepared == "on" or (
-                    self._prepared == "auto" and await _is_direct(driver)
-                )
         except BaseException:
             driver.pgconn.finish()
             raise
+        is_preparing = self._prepared == "on" or (self._prepared == "auto" and is_direct)
         connection = Connection(driver, is_preparing=is_preparing)
         lifetime = _LIFETIME * random.uniform(0.9, 1)  # noqa: S311  # spreads reconnects
         connection.expires_at = asyncio.get_running_loop().time() + lifetime

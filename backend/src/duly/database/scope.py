@@ -83,7 +83,9 @@ class UserScope:
 
     async def find_all(self, statement: OwnedStatement, /, **params: Any) -> list[Found]:
         """Run a statement whose rows have facts, and return them all."""
-        return list(map(split, await self.all(statement, **params)))
+        rows = await self.all(statement, **params)
+        labels = [label for label in rows[0] if label[0] == "_"] if rows else []
+        return [_split(row, labels) for row in rows]
 
     async def find(self, statement: OwnedStatement, /, **params: Any) -> Found | None:
         """Run a statement whose rows have facts, and return the first, or None."""
@@ -155,10 +157,13 @@ class AcrossUsers:
 
 
 def split(row: Row) -> Found:
-    """Set the facts of a row apart."""
-    resource = {name: value for name, value in row.items() if name[0] != "_"}
-    facts = {name[1:]: value for name, value in row.items() if name[0] == "_"}
-    return Found(None if resource["id"] is None else resource, facts)
+    """Set the facts of a row apart; what is left of the row is the resource."""
+    return _split(row, [label for label in row if label[0] == "_"])
+
+
+def _split(row: Row, labels: list[str]) -> Found:
+    facts = {label[1:]: row.pop(label) for label in labels}
+    return Found(None if row["id"] is None else row, facts)
 
 
 async def _run(

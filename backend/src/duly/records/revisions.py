@@ -1,8 +1,9 @@
 """The revision that each change takes from its user, in the statement that makes the change.
 
-The owner's row is locked before any other row of the owner: the transaction with that lock is the only
-writer of all that the user owns, and revisions are committed in their order. The statement also
-moves the counter of the rows that it inserts or deletes, so a quota needs no look-up.
+The owner's row is locked before any other row of the owner except an idempotency key: the
+transaction with that lock is the only writer of the user's resources, and revisions are committed
+in their order. The statement also moves the counter of the rows that it inserts or deletes, so a
+quota needs no look-up.
 """
 
 from typing import Any

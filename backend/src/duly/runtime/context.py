@@ -50,8 +50,8 @@ _STRANGER_TERMS = Terms(
     longest_rest=0.01,
     rests_alone=True,
 )
-"""One address's share of errors and responses without a user: 50, then 20 a second, and up to
-100 a second while others are active. Each counts as 10 ms."""
+"""The share of one user, or of one address without a user, of errors and of responses without a
+user: 50, then 20 a second, and up to 100 a second while others are active. Each counts as 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Context:
     large_shares: Shares
     """Turns of each user's requests with large bodies, taken before those above."""
     stranger_shares: Shares
-    """Turns of each address's errors, and of all responses to requests without a user."""
+    """Turns of errors, for each user or else each address, and of responses without a user."""
     export_slots: asyncio.Semaphore
     """How many exports may read at a time: a fifth of the connections."""
 

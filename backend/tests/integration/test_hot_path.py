@@ -1,0 +1,144 @@
+"""What a request costs, counted instead of timed: statements, exchanges with the server, calls.
+
+Timing depends on the machine. These numbers do not, and each of them grows before a request
+becomes slower.
+"""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from duly.core.config import Settings
+from duly.database.connection import Connection
+from duly.database.pool import Pool
+from tests.support.accounts import API, Account
+from tests.support.factories import TaskFactory
+from tests.support.instances import running
+
+REQUESTS: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+    "get": ("GET", "/tasks/{id}", None),
+    "list": ("GET", "/tasks?limit=20", None),
+    "filtered list": ("GET", "/tasks?limit=20&is_completed=false", None),
+    "search": ("GET", "/tasks?q=milk", None),
+    "create": ("POST", "/tasks", TaskFactory()),
+    "update": ("PATCH", "/tasks/{id}", {"title": "changed"}),
+    "complete": ("POST", "/tasks/{id}/complete", None),
+    "delete": ("DELETE", "/tasks/{id}", None),
+    "sync": ("GET", "/sync", None),
+    "labels": ("GET", "/labels", None),
+    "account": ("GET", "/users/me", None),
+}
+
+CALLS = {"get": 200, "list": 315, "create": 400}
+"""Calls of Python functions that a request may make; a tenth more than it makes today."""
+
+
+@pytest.fixture
+async def quiet(settings: Settings, address: str, alice: Account) -> AsyncIterator[Account]:
+    """Alice at an instance that logs no requests, with one connection to the database."""
+    options = {"log_level": "warning", "pool_size": 1, "rate_limit": "off"}
+    async with running(settings, address, **options) as client:
+        yield replace(alice, client=client)
+
+
+async def respond(app: FastAPI, account: Account, name: str, task_id: str) -> int:
+    """Send a request to the application itself, without a client that costs as much again."""
+    method, target, body = REQUESTS[name]
+    path, _, query = f"{API}{target.format(id=task_id)}".partition("?")
+    content = b"" if body is None else json.dumps(body).encode()
+    headers = [
+        (b"host", b"duly.test"),
+        (b"authorization", account.headers["Authorization"].encode()),
+        *([] if body is None else [(b"content-type", b"application/json")]),
+        *([] if body is None else [(b"content-length", str(len(content)).encode())]),
+    ]
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": headers,
+        "client": ("203.0.113.9", 1),
+    }
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    return statuses[0]
+
+
+def app_of(account: Account) -> FastAPI:
+    app: FastAPI = account.client._transport.app  # type: ignore[attr-defined]
+    return app
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_ordinary_request_is_one_statement_in_one_exchange(
+    quiet: Account, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    task = await quiet.create_task()
+    statements, exchanges = 0, 0
+    fetch, exchange = Pool.fetch, Connection._exchange
+
+    async def counted_fetch(pool: Pool, *arguments: Any) -> Any:
+        nonlocal statements
+        statements += 1
+        return await fetch(pool, *arguments)
+
+    async def counted_exchange(connection: Connection) -> Any:
+        nonlocal exchanges
+        exchanges += 1
+        return await exchange(connection)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "fetch", counted_fetch)
+        patch.setattr(Connection, "_exchange", counted_exchange)
+        assert await respond(app_of(quiet), quiet, name, task["id"]) < 300
+
+    assert (statements, exchanges) == (1, 1)
+
+
+@contextmanager
+def counting_calls(seen: list[str]) -> Iterator[None]:
+    """Record the calls of Python functions in this thread."""
+
+    def note(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            seen.append(frame.f_code.co_qualname)
+
+    former = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(former)
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_calls_of_a_request_stay_within_their_limit(quiet: Account, name: str) -> None:
+    tasks = [await quiet.create_task() for _ in range(20)]
+    app = app_of(quiet)
+    fewest: list[str] | None = None
+    for _ in range(10):
+        seen: list[str] = []
+        with counting_calls(seen):
+            assert await respond(app, quiet, name, tasks[0]["id"]) < 300
+        fewest = seen if fewest is None or len(seen) < len(fewest) else fewest
+
+    assert fewest is not None
+    assert len(fewest) <= CALLS[name]
