@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from psycopg.errors import ReadOnlySqlTransaction
 from pydantic import SecretStr
 
-from duly.api import middleware
+from duly.api import exchange
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database.scope import _SNAPSHOT
@@ -266,7 +266,7 @@ async def test_export_reads_an_index_before_there_are_statistics(
 async def test_export_may_take_longer_than_a_body_may(
     carol: Account, own_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(middleware, "BODY_TIMEOUT", 0.1)
+    monkeypatch.setattr(exchange, "BODY_TIMEOUT", 0.1)
     async with await psycopg.AsyncConnection.connect(own_dsn) as holder:
         await holder.execute("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE")
         reading = asyncio.create_task(carol.get("/users/me/export"))

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from duly.core.config import Settings
 from duly.database.connection import Connection
 from duly.database.pool import Pool
+from duly.runtime import revocations
 from tests.support.accounts import API, Account
 from tests.support.factories import TaskFactory
 from tests.support.instances import running
@@ -106,6 +107,7 @@ async def test_ordinary_request_is_one_statement_in_one_exchange(
         return await exchange(connection)
 
     with monkeypatch.context() as patch:
+        patch.setattr(revocations, "MAX_AGE", 3600.0)  # read once a second, for all requests
         patch.setattr(Pool, "fetch", counted_fetch)
         patch.setattr(Connection, "_exchange", counted_exchange)
         assert await respond(app_of(quiet), quiet, name, task["id"]) < 300

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from duly.database.connection import query_of
 from duly.database.connections import plan_settings
+from duly.database.queries import query_of
 from duly.database.statements import OwnedStatement
 from duly.records import changes, creation, export, sync
 from duly.schemas.tasks import TaskSort

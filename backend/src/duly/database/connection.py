@@ -7,20 +7,17 @@ See docs/decisions/0017-thin-connections.md for what that saves.
 
 import asyncio
 import os
-import re
 import select
 import socket
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
-from hashlib import blake2b
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import Transformer
 from psycopg.errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
@@ -29,6 +26,8 @@ from psycopg.errors import (
 )
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
+
+from duly.database.queries import Query, query_of
 
 Row = dict[str, Any]
 Call = tuple[bytes, Mapping[str, Any]]
@@ -46,34 +45,6 @@ _MAX_PREPARED = 100
 """Statements prepared on one connection: each takes memory in the server's process."""
 _UNPREPARED = (DuplicatePreparedStatement, FeatureNotSupported, InvalidSqlStatementName)
 """A prepared statement cannot be used: behind an unknown pooler, or after a change of the schema."""
-
-_PARAMETER = re.compile(rb"%(?:\((\w+)\)s|(%))")
-
-
-class _Query(NamedTuple):
-    """A statement for PostgreSQL: parameters as `$1`, their names in order, a name if prepared.
-
-    The name is derived from the text, so that under one name no client can find another statement.
-    """
-
-    text: bytes
-    names: tuple[str, ...]
-    formats: tuple[PyFormat, ...]
-    name: bytes
-
-
-@lru_cache(maxsize=4096)
-def query_of(sql: bytes) -> _Query:
-    """Return a statement as PostgreSQL takes it."""
-    numbers: dict[bytes, int] = {}
-
-    def number(match: re.Match[bytes]) -> bytes:
-        return b"%" if match[2] else b"$%d" % numbers.setdefault(match[1], len(numbers) + 1)
-
-    text = _PARAMETER.sub(number, sql)
-    names = tuple(name.decode() for name in numbers)
-    name = b"duly_" + blake2b(text, digest_size=12).hexdigest().encode()
-    return _Query(text, names, (PyFormat.TEXT,) * len(names), name)
 
 
 class Connection:
@@ -199,18 +170,18 @@ class Connection:
         with suppress(OSError), socket.socket(fileno=os.dup(self._socket)) as sock:
             sock.shutdown(socket.SHUT_RDWR)
 
-    def _dump(self, query: _Query, params: Mapping[str, Any]) -> Sequence[Any]:
+    def _dump(self, query: Query, params: Mapping[str, Any]) -> Sequence[Any]:
         # As text, whose type PostgreSQL takes from the cast in the statement: a statement that is
         # prepared for one value fits all others.
         return self._converter.dump_sequence([params[name] for name in query.names], query.formats)
 
-    def _is_frequent(self, query: _Query) -> bool:
+    def _is_frequent(self, query: Query) -> bool:
         """Count a use of a statement, and return whether it is to be prepared now."""
         uses = self._uses[query.name] = self._uses.get(query.name, 0) + 1
         return uses > _USES_BEFORE_PREPARING
 
     async def _fetch_together(
-        self, calls: Sequence[tuple[_Query, Sequence[Any]]]
+        self, calls: Sequence[tuple[Query, Sequence[Any]]]
     ) -> list[list[Row]]:
         self._pgconn.enter_pipeline_mode()
         self._is_pipeline = True
@@ -241,7 +212,7 @@ class Connection:
             raise
         return [found for found, is_one in zip(rows, is_wanted, strict=True) if is_one]
 
-    def _send_preparation(self, query: _Query) -> int:
+    def _send_preparation(self, query: Query) -> int:
         """Send what prepares a statement, in place of the one not used for longest; return how
         many results that has.
         """
