@@ -87,6 +87,9 @@ bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and 
 bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen ways, and time another user
 	@cd backend && .venv/bin/python -m bench.neighbors $(ARGS)
 
+bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
+	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
+
 bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the database near and 5 ms away
 	@cd backend && .venv/bin/python -m bench.batches $(call flags,rounds)
 

@@ -105,7 +105,9 @@ BUILDERS: Mapping[str, list[Call]] = {
         ((kind,), chosen) for kind in RESOURCE_TYPES for chosen in _choices("under_client_id")
     ],
     "records.creation._lookup": _OF_A_TYPE,
-    "records.export._page": _OF_A_TYPE,
+    "records.export._page": [
+        ((kind,), chosen) for kind in RESOURCE_TYPES for chosen in _choices("is_resumed")
+    ],
     "records.pages._plain": [
         ((kind, sort), chosen)
         for kind in PLAINLY_LISTED

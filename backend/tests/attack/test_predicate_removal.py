@@ -46,7 +46,8 @@ def _samples_of(kind: ResourceType) -> Iterator[tuple[str, str]]:
     if kind.has_trash:
         yield f"records.changes.trashing({kind})", f"delete_{kind}"
         yield f"records.changes.trashing({kind}).lookup", f"delete_{kind}"
-    yield f"records.export._page({kind})", "export_me"
+    for is_resumed in (False, True):
+        yield f"records.export._page({kind} is_resumed={is_resumed})", "export_me"
     if kind in PLAINLY_LISTED:
         page = f"{kind} {sorts_of(kind)[0]} is_resumed=False is_counted=True"
         yield f"records.pages._plain({page})", f"list_{kind.plural}"

@@ -254,7 +254,7 @@ async def test_export_reads_an_index_before_there_are_statistics(
     async with await psycopg.AsyncConnection.connect(own_dsn) as connection:
         for setting in _SNAPSHOT:
             await connection.execute(setting)
-        statement = _page(tasks.TYPE)
+        statement = _page(tasks.TYPE, is_resumed=True)
         explain = b"EXPLAIN " + statement.sql
         rows = await connection.execute(explain, {**statement.constants, **params})
         plan = "\n".join(row[0] for row in await rows.fetchall())

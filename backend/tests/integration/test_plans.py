@@ -172,9 +172,12 @@ def test_single_tasks_are_found_by_their_key(state: tuple[Any, UUID], name: str)
     assert {*reads_of(plan, "tasks")} - {"ModifyTable"} == {"pk_tasks"}
 
 
-def test_export_reads_tasks_by_their_key(state: tuple[Any, UUID]) -> None:
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_export_reads_tasks_by_their_key(state: tuple[Any, UUID], *, is_resumed: bool) -> None:
     connection, user_id = state
+    statement = export._page(tasks.TYPE, is_resumed=is_resumed)
 
-    plan = plan_of(connection, export._page(tasks.TYPE), {"user_id": user_id, "after": None})
+    plan = plan_of(connection, statement, {"user_id": user_id, "after": UUID(int=7)})
 
-    assert reads_of(plan, "tasks") == ["pk_tasks"]
+    [scan] = [node for node in plan if node.get("Index Name") == "pk_tasks"]
+    assert ("id >" in scan["Index Cond"]) is is_resumed

@@ -214,7 +214,7 @@ class ResourceRules(Machine):
                 operation["id"] = made[type_name] if is_of_batch else self.an_id(user, kind, pick)
                 if op == "update":
                     operation["data"] = dict(content)
-                if op == "delete" and pick % 2:
+                if op == "delete" and pick % 2 and kind.has_trash:
                     operation["data"] = {"permanent": True}
                 resource = self.states[user].resources[type_name].get(operation["id"])
                 if resource and pick % 3 == 0:
