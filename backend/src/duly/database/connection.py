@@ -183,24 +183,11 @@ class Connection:
     async def _fetch_together(
         self, calls: Sequence[tuple[Query, Sequence[Any]]]
     ) -> list[list[Row]]:
-        self._pgconn.enter_pipeline_mode()
-        self._is_pipeline = True
-        prepared: list[bytes] = []
-        is_wanted: list[bool] = []
-        for query, values in calls:
-            if (
-                query.name not in self._prepared
-                and self._is_preparing
-                and self._is_frequent(query)
-            ):
-                is_wanted += [False] * self._send_preparation(query)
-                prepared.append(query.name)
-            if query.name in self._prepared:
-                self._pgconn.send_query_prepared(query.name, values)
-            else:
-                self._pgconn.send_query_params(query.text, values)
-            is_wanted.append(True)
-        self._pgconn.pipeline_sync()
+        try:
+            prepared, is_wanted = self._send_together(calls)
+        except psycopg.Error:
+            self.finish()  # half of it may have been sent
+            raise
         *results, _ = await self._exchange()
         try:
             rows = [self._rows(result) for result in results]
@@ -211,6 +198,29 @@ class Connection:
                 self._uses[name] = -inf
             raise
         return [found for found, is_one in zip(rows, is_wanted, strict=True) if is_one]
+
+    def _send_together(
+        self, calls: Sequence[tuple[Query, Sequence[Any]]]
+    ) -> tuple[list[bytes], list[bool]]:
+        """Send statements, and what prepares some of them. Return the names that are prepared, and
+        for each result to come whether it is one of a statement.
+        """
+        self._pgconn.enter_pipeline_mode()
+        self._is_pipeline = True
+        prepared: list[bytes] = []
+        is_wanted: list[bool] = []
+        for query, values in calls:
+            is_new = query.name not in self._prepared
+            if is_new and self._is_preparing and self._is_frequent(query):
+                is_wanted += [False] * self._send_preparation(query)
+                prepared.append(query.name)
+            if query.name in self._prepared:
+                self._pgconn.send_query_prepared(query.name, values)
+            else:
+                self._pgconn.send_query_params(query.text, values)
+            is_wanted.append(True)
+        self._pgconn.pipeline_sync()
+        return prepared, is_wanted
 
     def _send_preparation(self, query: Query) -> int:
         """Send what prepares a statement, in place of the one not used for longest; return how
