@@ -26,6 +26,7 @@ from duly.core.errors import (
 from duly.core.logging import log
 from duly.utils.addresses import Network, client_address, is_trusted
 from duly.utils.printable import printable
+from duly.utils.tracebacks import clear_tracebacks
 from duly.utils.turns import Crowded
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -178,6 +179,8 @@ class Exchange:
             known = InternalError()
         if not self._status:
             await error_response(known)(self._scope, self._receive, self.send)
+        # The server cuts off a response once nothing refers to it any more.
+        clear_tracebacks(error)
 
     def _is_paced(self) -> bool:
         """Whether the response may be delayed: an error, or one to a request without a user.
