@@ -47,7 +47,8 @@ async def delayed(dsn: str, seconds: float) -> AsyncIterator[str]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_unix_connection(path)
-        await asyncio.gather(forward(reader, forth), forward(back, writer))
+        with suppress(asyncio.CancelledError):  # at the end; asyncio would report it as an error
+            await asyncio.gather(forward(reader, forth), forward(back, writer))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
