@@ -19,6 +19,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from bench.live import database
+from duly.database.connections import plan_settings
 from duly.database.statements import Statement
 from duly.records import changes, creation
 from duly.schemas.tasks import TaskSort
@@ -193,6 +194,8 @@ def at_size(total: int, times: int, prepared: bool) -> dict[str, dict[str, float
             row_factory=dict_row,
         ) as connection,
     ):
+        for setting in plan_settings(connection.info.server_version):
+            connection.execute(setting)
         began = time.monotonic()
         load(connection, 2, MEASURED + 1, EACH)
         load(connection, MEASURED + 2, MEASURED + OTHERS + 1, (total - MEASURED * EACH) // OTHERS)
