@@ -19,7 +19,7 @@ from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.databases import migrated_database
 
 Plan = dict[str, Any]
-HEAVY = 5_000
+HEAVY = 60_000
 LIGHT = 2_000
 STATES = ("never analyzed", "analyzed", "many light users", "grown since the analysis")
 VALUES = {
@@ -67,7 +67,7 @@ def state(request: pytest.FixtureRequest, dsn: str) -> Iterator[tuple[Any, UUID]
             fill(connection, LIGHT, 5)
             connection.execute("ANALYZE")
         if step > 2:
-            user_id = fill(connection, 1, 2 * HEAVY)
+            user_id = fill(connection, 1, HEAVY)
         for setting in plan_settings(connection.info.server_version):
             connection.execute(setting)
         yield connection, user_id
@@ -141,6 +141,23 @@ def test_few_of_many_are_read_by_an_index_of_their_own(
     statement = list_statement(TaskSort.CREATED_AT_DESCENDING, is_resumed=False, **options)
 
     assert reads_of(plan_of(connection, statement, {"user_id": user_id}), "tasks") == [index]
+
+
+def test_list_is_read_by_its_index_without_the_settings_of_the_pool(
+    state: tuple[Any, UUID], request: pytest.FixtureRequest
+) -> None:
+    """As behind a transaction pooler. Only a user who has just grown is taken for a small one."""
+    connection, user_id = state
+    if "grown" in request.node.callspec.id:
+        pytest.skip("without the settings, PostgreSQL sorts until the next ANALYZE")
+    statement = list_statement(TaskSort.CREATED_AT_DESCENDING, is_resumed=False)
+    with connection.transaction(force_rollback=True):
+        connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        connection.execute("SET LOCAL enable_sort = on")
+
+        plan = plan_of(connection, statement, {"user_id": user_id})
+
+    assert reads_of(plan, "tasks") == ["ix_tasks_live_user_id_created_at_id"]
 
 
 @pytest.mark.parametrize("after", [0, HEAVY - 10])

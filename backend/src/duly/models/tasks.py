@@ -17,9 +17,10 @@ from sqlmodel import Field
 
 from duly.models.base import Owned, optional_timestamp_field, timestamp_field
 
-_LIVE = text("trashed_at IS NULL")
-_OPEN = text("trashed_at IS NULL AND completed_at IS NULL")
-_TRASHED = text("trashed_at IS NOT NULL")
+# In the form in which lists ask for it; see `records.pages.listed`.
+_LIVE = text("coalesce(trashed_at IS NULL, false)")
+_OPEN = text("coalesce(trashed_at IS NULL, false) AND coalesce(completed_at IS NULL, false)")
+_TRASHED = text("coalesce(trashed_at IS NOT NULL, false)")
 
 
 class Task(Owned, table=True):
@@ -35,8 +36,7 @@ class Task(Owned, table=True):
         CheckConstraint("char_length(title) BETWEEN 1 AND 255", name="title_length"),
         CheckConstraint("char_length(description) <= 20000", name="description_length"),
         CheckConstraint("revision > 0", name="revision_positive"),
-        # One index for each order that a list can be read in; the key makes it total. They are
-        # partial, or PostgreSQL would expect `trashed_at IS NULL` of a handful of tasks, and sort.
+        # One index for each order that a list can be read in; the key makes it total.
         *(
             Index(
                 f"ix_tasks_live_user_id_{order}_id", "user_id", order, "id", postgresql_where=_LIVE
@@ -60,7 +60,9 @@ class Task(Owned, table=True):
         ),
         Index("ix_tasks_user_id_revision", "user_id", "revision"),
         # For maintenance, which looks for the oldest of all users.
-        Index("ix_tasks_trashed_at", "trashed_at", postgresql_where=_TRASHED),
+        Index(
+            "ix_tasks_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
+        ),
         # Without a pending list, which each search would read whole, other users' words included.
         Index(
             "ix_tasks_words",

@@ -16,8 +16,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
-    false,
-    func,
     literal,
     null,
     or_,
@@ -90,7 +88,7 @@ def change(
     finds_trashed: bool = False,
 ) -> Change:
     """A change that sets `values`. A resource that is not as `of` says needs no change."""
-    is_there = true() if finds_trashed else _hidden(kind.is_live)
+    is_there = true() if finds_trashed else kind.is_live
     condition = is_there if of is None else and_(is_there, of)
     expected = (kind.is_named, condition, _has_version(kind))
     owner = next_revision_of(kind.table, *expected)
@@ -153,7 +151,7 @@ def restoring(kind: ResourceType) -> Change:
         kind,
         f"{kind.name}.restored",
         lambda _: {"trashed_at": null(), "updated_at": kind.table.c.updated_at},
-        of=_hidden(kind.is_trashed),
+        of=kind.is_trashed,
         finds_trashed=True,
     )
 
@@ -215,18 +213,11 @@ def _setting(kind: ResourceType, fields: frozenset[str]) -> Change:
 
 @cache
 def _read(kind: ResourceType) -> OwnedStatement:
-    return owned(select(*kind.shown).where(kind.is_named, _hidden(kind.is_live)))
+    return owned(select(*kind.shown).where(kind.is_named, kind.is_live))
 
 
 def _lookup(kind: ResourceType, condition: ColumnElement[bool]) -> OwnedStatement:
     return lookup(kind, is_live=kind.is_live, can_change=condition)
-
-
-def _hidden(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same condition, in a form from which PostgreSQL does not conclude that a partial index
-    has the row: it could then read all of a user's part of an index of lists, not of the key.
-    """
-    return func.coalesce(condition, false())
 
 
 def _has_version(kind: ResourceType) -> ColumnElement[bool]:

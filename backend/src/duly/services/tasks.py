@@ -124,9 +124,9 @@ def _page(
     is_trashed: bool,
 ) -> OwnedStatement:
     """The statement of one kind of list. There are some two hundred, compiled when first used."""
-    filters = [TYPE.is_trashed if is_trashed else TYPE.is_live]
+    filters = [pages.listed(TYPE.is_trashed if is_trashed else TYPE.is_live)]
     if is_completed is not None:
-        filters.append(_IS_DONE if is_completed else _IS_OPEN)
+        filters.append(pages.listed(_IS_DONE if is_completed else _IS_OPEN))
     query = cast(bindparam("words", type_=Text()), TSQUERY)
     search = _WORDS.bool_op("@@")(query) if is_searched else None
     return pages.page_statement(

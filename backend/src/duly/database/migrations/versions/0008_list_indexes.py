@@ -8,9 +8,12 @@ down_revision = "0007"
 
 _ORDERS = ("created_at", "updated_at", "title")
 _PARTS = {
-    "live": (_ORDERS, "trashed_at IS NULL"),
-    "open": (("created_at",), "trashed_at IS NULL AND completed_at IS NULL"),
-    "trashed": (("created_at",), "trashed_at IS NOT NULL"),
+    "live": (_ORDERS, "coalesce(trashed_at IS NULL, false)"),
+    "open": (
+        ("created_at",),
+        "coalesce(trashed_at IS NULL, false) AND coalesce(completed_at IS NULL, false)",
+    ),
+    "trashed": (("created_at",), "coalesce(trashed_at IS NOT NULL, false)"),
 }
 
 
