@@ -14,8 +14,10 @@ from duly.utils.turns import Crowded
 class Terms:
     """What one owner may have.
 
-    `at_once` turns run at a time; `waiting` others wait, for `seconds` at most. What a turn takes
-    beyond `grace` seconds is debt. It is forgiven at `forgiven` seconds per second.
+    `at_once` turns run at a time; `waiting` others wait, for `seconds` at most. A turn costs its
+    duration, divided by the number of turns of all owners that run at its end, since they slow each
+    other down. What it costs beyond `grace` seconds is debt, which is forgiven at `forgiven`
+    seconds per second.
 
     An owner whose debt exceeds `credit` has one turn at a time if anyone else was active within
     the last `memory` seconds. If more of its turns wait, it rests after each `rest` times as long
@@ -55,6 +57,7 @@ class Shares:
         self._terms = terms
         self._clock = clock
         self._owners: dict[Hashable, _Owner] = {}
+        self._running = 0
         # When the owner who was active last was so, and when another one was.
         self._newest: Hashable = None
         self._newest_at = self._before_at = -float("inf")
@@ -127,12 +130,15 @@ class Shares:
 
     def _ending(self, owner: Hashable, own: _Owner) -> Callable[[], None]:
         began: float | None = self._clock()
+        self._running += 1
 
         def end() -> None:
             nonlocal began
             if began is None:
                 return
-            beyond = max(0.0, self._clock() - began - self._terms.grace)
+            cost = (self._clock() - began) / self._running
+            self._running -= 1
+            beyond = max(0.0, cost - self._terms.grace)
             began = None
             own.debt, own.debt_at = self._debt(own) + beyond, self._clock()
             rest = min(self._terms.rest * beyond, self._terms.longest_rest)
