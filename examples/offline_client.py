@@ -52,12 +52,15 @@ class Store:
         self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def put(self, task: dict) -> None:
-        self.execute("INSERT OR REPLACE INTO copy VALUES (?, ?)", [task["id"], json.dumps(task)])
+        self.execute(
+            "INSERT OR REPLACE INTO copy VALUES (?, ?)", [task["id"], json.dumps(task)]
+        )
 
     def pending(self) -> list[tuple[str, str, dict, int | None]]:
         rows = self.execute("SELECT id, op, fields, version FROM outbox ORDER BY rowid")
         return [
-            (task_id, op, json.loads(fields), version) for task_id, op, fields, version in rows
+            (task_id, op, json.loads(fields), version)
+            for task_id, op, fields, version in rows
         ]
 
     def sent(self) -> tuple[str | None, list]:
@@ -73,7 +76,11 @@ class Store:
             if op == "delete":
                 shown.pop(task_id, None)
             elif op == "create" or task_id in shown:
-                shown[task_id] = {"is_completed": False, **shown.get(task_id, {}), **fields}
+                shown[task_id] = {
+                    "is_completed": False,
+                    **shown.get(task_id, {}),
+                    **fields,
+                }
         return shown
 
     def note(self, op: str, task_id: str, fields: dict) -> None:
@@ -109,7 +116,9 @@ class Server:
             sys.exit("Log in first: this file has no session yet.")
         self.http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
 
-    def call(self, method: str, path: str, *, is_retry: bool = False, **options: object) -> dict:
+    def call(
+        self, method: str, path: str, *, is_retry: bool = False, **options: object
+    ) -> dict:
         """Send a request; if the access token has expired, refresh it and try again."""
         self.http.headers["Authorization"] = f"Bearer {self.store.get('access_token')}"
         response = self.http.request(method, path, **options)
@@ -142,8 +151,12 @@ def push(store: Store, server: Server) -> None:
             if not rows:
                 return
             with store.db:
-                store.execute("INSERT INTO sending VALUES (?, ?)", [key, json.dumps(rows)])
-                store.db.executemany("DELETE FROM outbox WHERE id = ?", [row[:1] for row in rows])
+                store.execute(
+                    "INSERT INTO sending VALUES (?, ?)", [key, json.dumps(rows)]
+                )
+                store.db.executemany(
+                    "DELETE FROM outbox WHERE id = ?", [row[:1] for row in rows]
+                )
         headers = {"Idempotency-Key": key}
         batch = {"operations": [operation_of(*row) for row in rows]}
         results = server.call("POST", "/batch", json=batch, headers=headers)["results"]
@@ -152,16 +165,22 @@ def push(store: Store, server: Server) -> None:
                 settle(store, row, result)
             store.execute("DELETE FROM sending")
         for error in [result["error"] for result in results if result["status"] == 403]:
-            sys.exit(f"{error['message']} Nothing is lost.")  # over quota: it stays in the outbox
+            sys.exit(
+                f"{error['message']} Nothing is lost."
+            )  # over quota: it stays in the outbox
 
 
 def settle(store: Store, row: tuple[str, str, dict, int | None], result: dict) -> None:
     """Store the result of one change."""
     task_id, op, fields, _ = row
-    if task := result["data"]:  # with only the texts that the operation set: keep the others
+    if task := result[
+        "data"
+    ]:  # with only the texts that the operation set: keep the others
         old = store.execute("SELECT task FROM copy WHERE id = ?", [task_id]).fetchone()
         store.put({**json.loads(old[0] if old else "{}"), **task})
-        store.execute("UPDATE outbox SET version = ? WHERE id = ?", [task["version"], task_id])
+        store.execute(
+            "UPDATE outbox SET version = ? WHERE id = ?", [task["version"], task_id]
+        )
     elif result["status"] == 204:
         store.execute("DELETE FROM copy WHERE id = ?", [task_id])
     elif result["status"] != 404 and op != "delete":
@@ -179,7 +198,9 @@ def pull(store: Store, server: Server) -> None:
         except httpx.HTTPStatusError as error:
             if not token or error.response.status_code not in (400, 410):
                 raise
-            with store.db:  # too old, or the server was restored or has a new key: start over
+            with (
+                store.db
+            ):  # too old, or the server was restored or has a new key: start over
                 store.set(token=None)
             continue
         with store.db:
@@ -201,7 +222,9 @@ def pull(store: Store, server: Server) -> None:
 def log_in(store: Store, url: str, email: str, register: bool) -> None:
     """Sign in. The password is $DULY_PASSWORD, or typed, or read from standard input."""
     owner = store.get("user_id")
-    refusal = f"This file belongs to {store.get('email')}. Choose another one with --file."
+    refusal = (
+        f"This file belongs to {store.get('email')}. Choose another one with --file."
+    )
     if owner and register:
         sys.exit(refusal)
     server = Server(store, url.rstrip("/"))
@@ -212,7 +235,9 @@ def log_in(store: Store, url: str, email: str, register: bool) -> None:
     if register and response.status_code == 409:
         sys.exit("This email address is already registered. Log in without --register.")
     session = response.raise_for_status().json()
-    if owner and owner != session["user"]["id"]:  # the outbox contains changes of its owner
+    if (
+        owner and owner != session["user"]["id"]
+    ):  # the outbox contains changes of its owner
         bearer = f"Bearer {session['access_token']}"
         server.http.post("/auth/logout", headers={"Authorization": bearer})
         sys.exit(refusal)
@@ -222,10 +247,16 @@ def log_in(store: Store, url: str, email: str, register: bool) -> None:
 def find(store: Store, text: str) -> str:
     """Return the id that begins or ends with a text."""
     text = text.lower()
-    found = [each for each in store.tasks() if each.startswith(text) or each.endswith(text)]
+    found = [
+        each for each in store.tasks() if each.startswith(text) or each.endswith(text)
+    ]
     if len(found) > 1:
         sys.exit(f"Ambiguous: choose one of these ids: {', '.join(found)}")
-    return found[0] if found else sys.exit(f"No task has an id that begins or ends with {text!r}.")
+    return (
+        found[0]
+        if found
+        else sys.exit(f"No task has an id that begins or ends with {text!r}.")
+    )
 
 
 def parse() -> argparse.Namespace:
@@ -260,7 +291,10 @@ def run(given: argparse.Namespace) -> None:
                 return
         sys.exit("Other devices keep changing the same tasks. Sync again.")
     elif given.command == "list":
-        for task_id, task in store.tasks().items():  # UUIDv7 of the same minute begin alike
+        for (
+            task_id,
+            task,
+        ) in store.tasks().items():  # UUIDv7 of the same minute begin alike
             mark = "x" if task["is_completed"] else " "
             print(f"{task_id[-8:]} [{mark}] {task['title']}", flush=True)
     elif given.command == "add":
@@ -268,13 +302,22 @@ def run(given: argparse.Namespace) -> None:
     elif given.command == "rm":
         store.note("delete", find(store, given.id), {})
     else:
-        fields = {"is_completed": True} if given.command == "done" else {"title": given.title}
+        fields = (
+            {"is_completed": True}
+            if given.command == "done"
+            else {"title": given.title}
+        )
         store.note("update", find(store, given.id), fields)
 
 
 def reason(response: httpx.Response) -> str:
     try:
-        return f"{response.json()['error']['message']} ({response.status_code})"
+        error = response.json()["error"]
+        fields = [
+            f"{field['path']}: {field['message']}."
+            for field in error["details"].get("fields", [])
+        ]
+        return " ".join([f"{error['message']} ({response.status_code})", *fields])
     except (ValueError, TypeError, LookupError):
         return f"The server responded with {response.status_code}. Check its address."
 
@@ -287,13 +330,17 @@ def main() -> None:
     except httpx.HTTPStatusError as error:
         sys.exit(f"{reason(error.response)} Nothing is lost.")
     except (httpx.HTTPError, httpx.InvalidURL, OverflowError) as error:
-        sys.exit(f"Cannot reach the server ({error}). Try again later; nothing is lost.")
+        sys.exit(
+            f"Cannot reach the server ({error}). Try again later; nothing is lost."
+        )
     except BrokenPipeError:
         os._exit(1)  # the reader of the list has closed it
     except (sqlite3.Error, OSError) as error:
         sys.exit(f"Cannot use {given.file}: {error}")
     except (ValueError, TypeError, LookupError, AttributeError):
-        sys.exit("Unexpected response: is this a Duly server? Check its address. Nothing is lost.")
+        sys.exit(
+            "Unexpected response: is this a Duly server? Check its address. Nothing is lost."
+        )
     except (KeyboardInterrupt, EOFError):
         sys.exit("Interrupted. Nothing is lost.")
 

@@ -9,7 +9,7 @@ from duly.models.base import Owned, timestamp_field
 
 
 class Label(Owned, table=True):
-    """A name, and perhaps a color, by which a user sorts tasks."""
+    """A name, and perhaps a color."""
 
     __tablename__ = "labels"
     __table_args__ = (
