@@ -1,0 +1,85 @@
+"""Duly under 1,000 connections, its memory meanwhile, and how fast a worker starts."""
+
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from typing import Self
+
+import psutil
+
+from bench.suite import pace
+from bench.suite.measure import CONNECTIONS, Cost, flood, memory
+from bench.suite.messages import Client
+from bench.suite.systems import System
+
+CROWD = 1000
+_SCENARIO = "list"
+_INTERVAL = 1.0
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What 1,000 connections get, and what they cost."""
+
+    few: Cost
+    """The same scenario over 32 connections."""
+    many: Cost
+    each_second: pace.Timings
+    """One request a second on each connection, of the mix."""
+    idle_mb: tuple[float, float]
+    loaded_mb: tuple[float, float]
+
+
+class MemoryWatch:
+    """Notes the highest memory of a system while the block runs."""
+
+    def __init__(self, system: System) -> None:
+        self._system, self._is_over = system, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self.highest = memory(system)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(_INTERVAL):
+            self.highest = max(self.highest, memory(self._system), key=sum)
+
+
+def measure(system: System, seconds: int, idle_mb: tuple[float, float]) -> Crowd:
+    """Run the crowd. `idle_mb` is the memory before any load."""
+    with MemoryWatch(system) as watch:
+        few = flood(system, _SCENARIO, CONNECTIONS, seconds)
+        many = flood(system, _SCENARIO, CROWD, 2 * seconds)
+        time.sleep(1)
+        paced = pace.drive(
+            system.port,
+            system.requests["mix"],
+            connections=CROWD,
+            seconds=2 * seconds,
+            rate=float(CROWD),
+        )
+    return Crowd(few, many, paced, idle_mb, watch.highest)
+
+
+def worker_start_seconds(system: System) -> float:
+    """Kill the only worker; return the time from the fork of the next one to its first response."""
+    supervisor = psutil.Process(system.server)
+    before = _workers(supervisor)
+    for worker in before:
+        os.kill(worker.pid, signal.SIGKILL)
+    Client(system.port).wait("/health/ready")
+    ready_at = time.time()
+    [worker] = _workers(supervisor) - before
+    return ready_at - worker.create_time()
+
+
+def _workers(supervisor: psutil.Process) -> set[psutil.Process]:
+    return {child for child in supervisor.children() if child.status() != psutil.STATUS_ZOMBIE}
