@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from bench.suite import crowd, measure, pocketbase, profiling, report, statements, systems
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> report.Report:
     with ExitStack() as stack:
         enter = stack.enter_context
         directory = Path(enter(tempfile.TemporaryDirectory(prefix="duly-bench-")))
-        duly = enter(systems.duly(size))
+        duly = enter(systems.duly(replace(size, crowd=crowd.CROWD)))
         running = [duly, enter(systems.plain(directory, size))]
         if (program := pocketbase.program(options.pocketbase)) is not None:
             running.append(enter(systems.pocketbase(directory, size, program)))

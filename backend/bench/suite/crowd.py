@@ -2,8 +2,10 @@
 
 import os
 import signal
+import statistics
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,20 +14,22 @@ import psutil
 from bench.suite import pace
 from bench.suite.measure import CONNECTIONS, Cost, flood, memory
 from bench.suite.messages import Client
+from bench.suite.processes import wait_until_quiet
 from bench.suite.systems import System
 
 CROWD = 1000
-_SCENARIO = "list"
+_STARTS = 3
 _INTERVAL = 1.0
+SENDERS: Mapping[str, str] = {"1,000 users": "crowd list", "100 users": "list"}
+"""The scenario of each kind of crowd. Duly runs at most four requests of a user at a time, per worker."""
 
 
 @dataclass(frozen=True)
 class Crowd:
     """What 1,000 connections get, and what they cost."""
 
-    few: Cost
-    """The same scenario over 32 connections."""
-    many: Cost
+    flat_out: Mapping[str, tuple[Cost, Cost]]
+    """By who sends: the same requests over 32 connections, and over 1,000."""
     each_second: pace.Timings
     """One request a second on each connection, of the mix."""
     idle_mb: tuple[float, float]
@@ -56,26 +60,36 @@ class MemoryWatch:
 def measure(system: System, seconds: int, idle_mb: tuple[float, float]) -> Crowd:
     """Run the crowd. `idle_mb` is the memory before any load."""
     with MemoryWatch(system) as watch:
-        few = flood(system, _SCENARIO, CONNECTIONS, seconds)
-        many = flood(system, _SCENARIO, CROWD, 2 * seconds)
-        time.sleep(1)
+        flat_out = {}
+        for who, scenario in SENDERS.items():
+            few = flood(system, scenario, CONNECTIONS, seconds)
+            flat_out[who] = few, flood(system, scenario, CROWD, seconds)
+            wait_until_quiet(system.roots)
         paced = pace.drive(
             system.port,
-            system.requests["mix"],
+            system.requests["crowd mix"],
             connections=CROWD,
             seconds=2 * seconds,
             rate=float(CROWD),
         )
-    return Crowd(few, many, paced, idle_mb, watch.highest)
+    return Crowd(flat_out, paced, idle_mb, watch.highest)
 
 
 def worker_start_seconds(system: System) -> float:
-    """Kill the only worker; return the time from the fork of the next one to its first response."""
+    """Kill the only worker; return the time from the fork of the next one to its first response.
+
+    It is the median of three.
+    """
+    return statistics.median(_start_seconds(system) for _ in range(_STARTS))
+
+
+def _start_seconds(system: System) -> float:
     supervisor = psutil.Process(system.server)
     before = _workers(supervisor)
     for worker in before:
         os.kill(worker.pid, signal.SIGKILL)
-    Client(system.port).wait("/health/ready")
+    with Client(system.port) as client:
+        client.wait("/health/ready")
     ready_at = time.time()
     [worker] = _workers(supervisor) - before
     return ready_at - worker.create_time()

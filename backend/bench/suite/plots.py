@@ -21,7 +21,10 @@ def bars(
     """Return a chart: for each group, a bar of each series that has a value there."""
     longest = max((value for values in groups.values() for value in values.values()), default=1.0)
     scale = (_WIDTH - _LABELS - _NUMBERS) / (longest or 1.0)
-    shapes = [f'<text x="0" y="16" font-weight="bold">{escape(title)}</text>', *_legend(series)]
+    shapes = [
+        f'<text x="0" y="16" style="font-weight:bold">{escape(title)}</text>',
+        *_legend(series),
+    ]
     y = 56
     for group, values in groups.items():
         shown = [name for name in series if name in values]

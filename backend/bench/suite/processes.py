@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -77,14 +77,25 @@ def running(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    below = [psutil.Process(pid) for pid in tree(process.pid) - {process.pid}]
+    below = _processes(tree(process.pid) - {process.pid})
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(_STOP_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-    for left in psutil.wait_procs(below, timeout=2)[1]:
-        left.kill()
+    _, left = psutil.wait_procs(below, timeout=2)
+    for one in left:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(left, timeout=2)
+
+
+def _processes(pids: Iterable[int]) -> list[psutil.Process]:
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 def wait_until_quiet(roots: Sequence[int | None], limit: float = 5.0) -> None:

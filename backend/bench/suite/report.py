@@ -112,7 +112,7 @@ def _machine() -> str:
 def _chart(report: Report, title: str, value: Callable[[Figures], float]) -> str:
     shown = {name: title for name, title in report.titles.items() if name != "floor"}
     groups = {
-        f"{scenario}: {text}": {
+        text.replace("`", ""): {
             shown[system]: value(report.results[scenario, system])
             for system in shown
             if (scenario, system) in report.results

@@ -29,7 +29,6 @@ from duly.services import tasks
 _USERS = 20
 _CLIENTS = 8
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
-_SETTINGS = Settings()
 _KEYRING = Keyring("only cursors would be signed with this key")
 
 
@@ -76,7 +75,7 @@ def _list(scope: UserScope, _: UUID) -> Awaitable[Any]:
 
 def _create(scope: UserScope, _: UUID) -> Awaitable[Any]:
     body = TaskCreate.model_validate(new_task(1))
-    return commands.run(scope, tasks.create(scope, body, _SETTINGS))
+    return commands.run(scope, tasks.create(scope, body, Settings()))
 
 
 STATEMENTS: Mapping[str, Callable[[UserScope, UUID], Awaitable[Any]]] = {

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +50,8 @@ class System:
 
     def take(self, requests: Mapping[str, Sequence[Request]]) -> None:
         """Check the requests, and keep them as bytes."""
-        scenarios.verify(requests, Client(self.port), self.sizes.__setitem__)
+        with Client(self.port) as client:
+            scenarios.verify(requests, client, self.sizes.__setitem__)
         self.requests = {name: [one.encode() for one in some] for name, some in requests.items()}
 
     @property
@@ -104,10 +105,10 @@ def plain(directory: Path, size: Size) -> Iterator[System]:
         log = directory / "plain.log"
         with granian("bench.plain_app:app", log, "/health", **variables) as (port, pid):
             system = System("plain", "FastAPI + SQLModel", port, pid, database, log=log)
-            api, client = PlainApi(), Client(port)
-            people = scenarios.register(api, client, size)
-            _insert(dsn, [*people.readers, *people.quiet], size.tasks)
-            system.take(scenarios.requests_of(api, client, people))
+            with Client(port) as client:
+                people = scenarios.register(PlainApi(), client, size)
+                _insert(dsn, [*people.readers, *people.quiet], size.tasks)
+                system.take(scenarios.requests_of(PlainApi(), client, people))
             _analyze(dsn)
             yield system
 
@@ -132,12 +133,12 @@ def pocketbase(directory: Path, size: Size, program: Path) -> Iterator[System]:
     subprocess.run([*base, "superuser", "upsert", *root], check=True, capture_output=True)
     command = [*base, "serve", "--http", f"127.0.0.1:{port}"]
     with running(command, log, directory) as pid:
-        client = Client(port)
-        client.wait("/api/health")
-        _configure(client, root)
+        with Client(port) as client:
+            client.wait("/api/health")
+            _configure(client, root)
         system = System("pocketbase", "PocketBase", port, pid, log=log)
         system.take(_filled(PocketBaseApi(), port, size))
-        with sqlite3.connect(data / "data.db", timeout=30) as connection:
+        with closing(sqlite3.connect(data / "data.db", timeout=30)) as connection:
             connection.execute("ANALYZE")
         yield system
 
@@ -152,7 +153,8 @@ def granian(target: str, log: Path, health: str, **variables: str) -> Iterator[t
     for name, value in options.items():
         command += [f"--{name}", value]
     with running(command, log, BACKEND, **variables) as pid:
-        Client(port).wait(health)
+        with Client(port) as client:
+            client.wait(health)
         yield port, pid
 
 
@@ -170,11 +172,10 @@ def find_program(name: str) -> str | None:
 
 
 def _filled(api: Api, port: int, size: Size) -> dict[str, list[Request]]:
-    client = Client(port)
-    people = scenarios.register(api, client, size)
-    for person in (*people.readers, *people.quiet):
-        api.fill(client, person, size.tasks)
-    return scenarios.requests_of(api, client, people)
+    with Client(port) as client:
+        people = scenarios.register(api, client, size)
+        scenarios.fill(api, client, people, size)
+        return scenarios.requests_of(api, client, people)
 
 
 def _insert(dsn: str, people: Sequence[Person], count: int) -> None:

@@ -9,6 +9,7 @@ from bench.suite.profiling import OTHER, PARTS, Profile
 from bench.suite.scenarios import SCENARIOS
 from bench.suite.statements import Bare
 from bench.suite.systems import WORKERS
+from bench.suite.wrk import Throughput
 
 MISSING = "-"
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -98,14 +99,16 @@ def floor(results: Results, bare: Mapping[str, Bare]) -> str:
     return table([*header, "database of Duly, ms", "statements/s"], rows)
 
 
-def crowd(found: Crowd) -> str:
-    """Return what many connections get."""
-    few, many, paced = found.few.run, found.many.run, found.each_second
+def _flat_out(who: str, few: Throughput, many: Throughput) -> list[list[str]]:
     bound = 1500 * CROWD / many.per_second
     share = many.per_second / few.per_second
-    p95 = paced.percentile(0.95)
-    rows = [
-        ["`list` flat out: failed requests", "0", str(many.errors), verdict(held=not many.errors)],
+    return [
+        [
+            f"`list` of {who}, flat out: failed requests",
+            "0",
+            str(many.errors),
+            verdict(held=not many.errors),
+        ],
         [
             f"throughput, compared with {CONNECTIONS} connections ({number(few.per_second)}/s)",
             "at least 90 %",
@@ -118,8 +121,19 @@ def crowd(found: Crowd) -> str:
             f"{number(many.p95)} ms",
             verdict(held=many.p95 <= bound),
         ],
+    ]
+
+
+def crowd(found: Crowd) -> str:
+    """Return what many connections get."""
+    paced = found.each_second
+    p95 = paced.percentile(0.95)
+    rows = []
+    for who, (few, many) in found.flat_out.items():
+        rows += _flat_out(who, few.run, many.run)
+    rows += [
         [
-            "`mix`, one request a second on each: failed requests",
+            "`mix` of 1,000 users, one request a second on each: failed requests",
             "0",
             str(paced.errors),
             verdict(held=not paced.errors),
@@ -167,8 +181,8 @@ def profile(profiles: Mapping[str, Profile], results: Results) -> str:
     """Return the CPU time of each part of a request."""
 
     def row(part: str, value: Callable[[str], float | None]) -> list[str]:
-        cells = ((found := value(name)) is not None and f"{found * 1000:.0f}" for name in profiles)
-        return [part, *(cell or MISSING for cell in cells)]
+        found = [value(name) for name in profiles]
+        return [part, *(MISSING if one is None else f"{one * 1000:.0f}" for one in found)]
 
     def part(of: str) -> Callable[[str], float]:
         return lambda name: profiles[name].share(of) * profiles[name].cpu_ms
