@@ -15,7 +15,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bench.suite import crowd, measure, pocketbase, profiling, report, statements, systems
+from bench.suite import (
+    crowd,
+    measure,
+    pocketbase,
+    processes,
+    profiling,
+    report,
+    statements,
+    systems,
+)
 from bench.suite.scenarios import SCENARIOS, Size
 from bench.suite.systems import BACKEND, System
 
@@ -31,7 +40,7 @@ def errors_of(system: System) -> list[str]:
 
 def run(options: argparse.Namespace) -> report.Report:
     """Measure everything."""
-    began = time.monotonic()
+    began, busy, own = time.monotonic(), processes.busy_ms(), processes.cpu_ms(os.getpid())
     size, notes = Size(), []
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -62,6 +71,9 @@ def run(options: argparse.Namespace) -> report.Report:
                 say(f"{system.name}: {line}")
     with systems.duly(Size(1, 1, 1, 1, 5), workers=1) as small:
         start = crowd.worker_start_seconds(small)
+    profiles = profiling.measure(2 * options.seconds)
+    others = processes.busy_ms() - busy - (processes.cpu_ms(os.getpid()) - own)
+    elapsed = time.monotonic() - began
     return report.Report(
         titles={system.name: system.title for system in running},
         results=results,
@@ -70,11 +82,12 @@ def run(options: argparse.Namespace) -> report.Report:
         idle={system.name: system.idle_mb for system in running},
         loaded=loaded,
         start_seconds=start,
-        profiles=profiling.measure(2 * options.seconds),
+        profiles=profiles,
         size=size,
         rounds=options.rounds,
         seconds=options.seconds,
-        minutes=(time.monotonic() - began) / 60,
+        minutes=elapsed / 60,
+        others=max(0.0, others / elapsed / 1000 / (os.cpu_count() or 1)),
         problems=problems,
         notes=notes,
     )

@@ -4,7 +4,6 @@ import os
 import signal
 import statistics
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -14,7 +13,7 @@ import psutil
 from bench.suite import pace
 from bench.suite.measure import CONNECTIONS, Cost, flood, memory
 from bench.suite.messages import Client
-from bench.suite.processes import wait_until_quiet
+from bench.suite.processes import age_seconds, wait_until_quiet
 from bench.suite.systems import System
 
 CROWD = 1000
@@ -90,9 +89,8 @@ def _start_seconds(system: System) -> float:
         os.kill(worker.pid, signal.SIGKILL)
     with Client(system.port) as client:
         client.wait("/health/ready")
-    ready_at = time.time()
     [worker] = _workers(supervisor) - before
-    return ready_at - worker.create_time()
+    return age_seconds(worker.pid)
 
 
 def _workers(supervisor: psutil.Process) -> set[psutil.Process]:

@@ -44,6 +44,21 @@ def cpu_ms(root: int | None) -> float:
     return sum(int(ticks) for stat in fields for ticks in stat[11:15]) * _TICK_MS
 
 
+def busy_ms() -> float:
+    """Return the CPU time of all processes of the machine so far."""
+    user, nice, system = (_PROC / "stat").read_text().split()[1:4]
+    return (int(user) + int(nice) + int(system)) * _TICK_MS
+
+
+def age_seconds(pid: int) -> float:
+    """Return the time since a process was forked, which psutil knows only to the second."""
+    fields = _stat(pid)
+    if fields is None:
+        raise ProcessLookupError(pid)
+    started_at = int(fields[19]) * _TICK_MS / 1000
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_at
+
+
 def memory_mb(root: int | None) -> float:
     """Return the proportional set size of a tree in MB: shared pages are divided by their users."""
     if root is None:

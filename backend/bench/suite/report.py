@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
-from bench.suite import flames, plots, tables, wrk
+from bench.suite import flames, plots, pocketbase, tables, wrk
 from bench.suite.crowd import CROWD, Crowd
 from bench.suite.measure import CONNECTIONS, Figures, Results
 from bench.suite.profiling import Profile
@@ -39,6 +39,8 @@ class Report:
     rounds: int
     seconds: int
     minutes: float
+    others: float
+    """The share of all cores that other programs used meanwhile."""
     problems: Sequence[str]
     notes: Sequence[str]
 
@@ -64,6 +66,8 @@ def document(report: Report) -> str:
     return Template(_TEMPLATE.read_text()).substitute(
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         minutes=f"{report.minutes:.0f}",
+        others=f"{report.others:.0%}".replace("%", " %"),
+        pocketbase=pocketbase.VERSION,
         machine=_machine(),
         ratios=tables.ratios(titles, results),
         problems=_problems(report),

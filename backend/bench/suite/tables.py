@@ -112,7 +112,7 @@ def _flat_out(who: str, few: Throughput, many: Throughput) -> list[list[str]]:
         [
             f"throughput, compared with {CONNECTIONS} connections ({number(few.per_second)}/s)",
             "at least 90 %",
-            f"{share:.0%}",
+            f"{share * 100:.0f} %",
             verdict(held=share >= 0.9),
         ],
         [

@@ -131,9 +131,11 @@ def test_process_tree_is_measured_and_ended(tmp_path: Path) -> None:
             time.sleep(0.05)
         tree = processes.tree(pid)
         memory = processes.memory_mb(pid)
+        age = processes.age_seconds(pid)
 
     assert len(tree) == 2
     assert memory > 2
+    assert 0.05 < age < 12
     assert not any(map(is_running, tree))
 
 
