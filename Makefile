@@ -63,6 +63,9 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/resilience/test_convergence.py $(call flags,histories seconds seed)
 
+bench: $(VENV)/dev.stamp ## measure Duly beside other systems, and write docs/performance.md; 10 minutes
+	@cd backend && .venv/bin/python -m bench.suite $(call flags,seconds rounds pocketbase)
+
 bench-events: $(VENV)/dev.stamp ## measure the cost of 1,000 open streams
 	@cd backend && .venv/bin/python bench/events.py $(call flags,streams rounds)
 

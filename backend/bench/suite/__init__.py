@@ -1,0 +1,1 @@
+"""`make bench`: measure Duly beside other systems, and write docs/performance.md."""
