@@ -69,7 +69,7 @@ class Token(SQLModel):
 
 
 class TaskBase(SQLModel):
-    """What a client sets."""
+    """The fields that a client sets."""
 
     title: str = Field(min_length=1, max_length=255)
     description: str | None = Field(default=None, max_length=20_000)

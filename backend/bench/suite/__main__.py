@@ -118,7 +118,7 @@ def main() -> None:
     found = run(options)
     report.write(found, options.docs)
     say(f"docs/performance.md is written, after {found.minutes:.1f} minutes")
-    failed = sum(figures.errors for figures in found.results.values())
+    failed = found.crowd.errors + sum(figures.errors for figures in found.results.values())
     sys.exit(1 if failed or found.problems else None)
 
 

@@ -83,7 +83,7 @@ class Api(ABC):
         return None
 
     def sync(self, client: Client, person: Person) -> Request | None:
-        """Ask for changes, of which there are none."""
+        """Sync when nothing has changed."""
         del client, person
         return None
 

@@ -34,6 +34,12 @@ class Crowd:
     idle_mb: tuple[float, float]
     loaded_mb: tuple[float, float]
 
+    @property
+    def errors(self) -> int:
+        """Failed requests of all runs."""
+        costs = (cost for pair in self.flat_out.values() for cost in pair)
+        return self.each_second.errors + sum(cost.run.errors for cost in costs)
+
 
 class MemoryWatch:
     """Notes the highest memory of a system while the block runs."""

@@ -25,7 +25,7 @@ class Cost:
 
 @dataclass
 class Figures:
-    """What was measured of one scenario on one system."""
+    """The measurements of one scenario on one system."""
 
     costs: list[Cost] = field(default_factory=list)
     rate: float = 0.0

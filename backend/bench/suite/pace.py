@@ -28,7 +28,7 @@ _numbers = count(int(time.time()) % 10_000_000)
 
 @dataclass
 class Timings:
-    """What one run measured. Latencies are in milliseconds and in order."""
+    """The result of one run. Latencies are in milliseconds and in order."""
 
     seconds: float
     latencies: list[float] = field(default_factory=list)

@@ -55,7 +55,7 @@ OTHER = "event loop"
 
 @dataclass
 class Profile:
-    """What was sampled of one kind of request."""
+    """The samples of one kind of request."""
 
     cpu_ms: float = 0.0
     """CPU milliseconds per request."""

@@ -99,6 +99,8 @@ def _problems(report: Report) -> str:
         for (scenario, system), figures in report.results.items()
         if figures.errors
     ]
+    if report.crowd.errors:
+        failed.append(f"{CROWD:,} connections: {report.crowd.errors}")
     found = [*report.problems, *([f"Failed requests: {', '.join(failed)}."] if failed else [])]
     fine = "No request failed, and no server logged an error."
     return "\n\n".join([*report.notes, *(found or [fine])])

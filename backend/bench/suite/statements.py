@@ -34,7 +34,7 @@ _KEYRING = Keyring("only cursors would be signed with this key")
 
 @dataclass(frozen=True)
 class Bare:
-    """What a statement alone costs."""
+    """The cost of a statement alone."""
 
     per_second: float
     database: float

@@ -46,7 +46,7 @@ end
 
 @dataclass(frozen=True)
 class Throughput:
-    """What one run at full speed measured; latencies are in milliseconds."""
+    """The result of one run at full speed; latencies are in milliseconds."""
 
     requests: int
     """Those that succeeded."""
