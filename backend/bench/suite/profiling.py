@@ -26,6 +26,7 @@ from bench.suite.apis import PASSWORD, new_task
 from duly.core.config import Settings
 from duly.database import embedded, migrations
 from duly.main import create_app
+from tests.support.asgi import http_scope
 from tests.support.servers import SECRET
 
 _INTERVAL = 0.001
@@ -120,21 +121,7 @@ class Caller:
         if body:
             length = str(len(body)).encode()
             headers += [(b"content-type", b"application/json"), (b"content-length", length)]
-        name, _, query = path.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": name,
-            "raw_path": name.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": headers,
-            "client": ("127.0.0.1", 50000),
-            "server": ("127.0.0.1", 8000),
-        }
+        scope = http_scope(method, path, headers, "127.0.0.1")
         received: list[bytes] = []
 
         async def receive() -> dict[str, Any]:

@@ -86,7 +86,7 @@ def test_the_docs_sign_in_and_list_tasks_and_ask_no_other_host(dsn: str, browser
         )
         assert task["title"] in answer.text
         urls = requested(browser)
-        # What goes against the policy, or can't be loaded, is reported on the console.
+        # The console reports everything that violates the policy or cannot be loaded.
         assert [entry for entry in log_of(browser, "browser") if entry["level"] in _SERIOUS] == []
 
         # It would be reported.

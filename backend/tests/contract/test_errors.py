@@ -126,6 +126,8 @@ async def test_every_route_of_an_unknown_resource_is_not_found(
         "/health",
         "/favicon.ico",
         "/%00",
+        "/health/live%0A",
+        "/api/v1/tasks%0A",
         "/🦆",
         "/" + "a" * 3000,
     ],

@@ -5,7 +5,6 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 from uuid import uuid4
 
 import httpx
@@ -19,6 +18,7 @@ from tests.hostile.attacks import Attack
 from tests.hostile.corpus import JSON, MARK
 from tests.hostile.samples import Sample, Sampler
 from tests.support.accounts import Account, register
+from tests.support.asgi import http_scope
 from tests.support.direct_sql import Connection
 from tests.support.operations import Operation
 from tests.support.resources import body_for
@@ -81,21 +81,7 @@ async def call(app: FastAPI, sample: Sample, token: str) -> Answer:
         headers.append((b"content-type", sample.media_type.encode("latin-1")))
     if sample.body and b"content-length" not in given:
         headers.append((b"content-length", str(len(sample.body)).encode()))
-    path, _, query = sample.target.partition(b"?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": sample.operation.method,
-        "scheme": "http",
-        "path": unquote(path.decode()),
-        "raw_path": path,
-        "query_string": query,
-        "root_path": "",
-        "headers": [*headers, *sample.headers],
-        "client": ("203.0.113.7", 50_000),
-        "server": ("duly.test", 80),
-    }
+    scope = http_scope(sample.operation.method, sample.target, [*headers, *sample.headers])
     return await deliver(app, scope, sample.body)
 
 

@@ -1,4 +1,4 @@
-"""What a request costs, counted instead of timed: statements, exchanges with the server, calls.
+"""The cost of a request in counts, not in time: statements, exchanges with the server, calls.
 
 Timing depends on the machine. These numbers do not, and each of them grows before a request
 becomes slower.
@@ -19,6 +19,7 @@ from duly.database.connection import Connection
 from duly.database.pool import Pool
 from duly.runtime import revocations
 from tests.support.accounts import API, Account
+from tests.support.asgi import http_scope
 from tests.support.factories import TaskFactory
 from tests.support.instances import running
 
@@ -51,7 +52,6 @@ async def quiet(settings: Settings, address: str, alice: Account) -> AsyncIterat
 async def respond(app: FastAPI, account: Account, name: str, task_id: str) -> int:
     """Send a request to the application itself, without a client that costs as much again."""
     method, target, body = REQUESTS[name]
-    path, _, query = f"{API}{target.format(id=task_id)}".partition("?")
     content = b"" if body is None else json.dumps(body).encode()
     headers = [
         (b"host", b"duly.test"),
@@ -68,17 +68,7 @@ async def respond(app: FastAPI, account: Account, name: str, task_id: str) -> in
         if "status" in message:
             statuses.append(message["status"])
 
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": headers,
-        "client": ("203.0.113.9", 1),
-    }
+    scope = http_scope(method, f"{API}{target.format(id=task_id)}", headers)
     await app(scope, receive, send)  # type: ignore[arg-type]
     return statuses[0]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from psycopg import NotSupportedError
-from psycopg.errors import DivisionByZero
+from psycopg.errors import DivisionByZero, ForeignKeyViolation
 from pydantic import SecretStr
 
 from duly.core.config import Settings
@@ -457,3 +457,27 @@ async def test_copy_is_not_supported_and_costs_the_connection(
         await pool.fetch(b"COPY (SELECT 1) TO STDOUT", {})
 
     assert await pid_of(pool)
+
+
+@pytest.mark.parametrize("uses", [0, 5, 9], ids=["plain", "while it is prepared", "prepared"])
+async def test_statement_whose_commit_fails_raises_although_it_has_returned_rows(
+    dsn: str, pools: AsyncExitStack, uses: int
+) -> None:
+    """Rows arrive before the commit, which checks what was deferred."""
+    pool = await open_pool(pools, dsn, prepared="on")
+    for sql in (
+        b"CREATE TEMPORARY TABLE parents (id int PRIMARY KEY)",
+        b"CREATE TEMPORARY TABLE children (id int REFERENCES parents DEFERRABLE)",
+        b"ALTER TABLE children ALTER CONSTRAINT children_id_fkey INITIALLY DEFERRED",
+        b"INSERT INTO parents VALUES (1)",
+    ):
+        await pool.fetch(sql, {})
+    insert = b"INSERT INTO children VALUES (%(id)s::int) RETURNING id"
+    for _ in range(uses):
+        assert await pool.fetch(insert, {"id": 1}) == [{"id": 1}]
+
+    with pytest.raises(ForeignKeyViolation):
+        await pool.fetch(insert, {"id": 2})
+
+    stored = b"SELECT count(*) AS count FROM children WHERE id = 2"
+    assert await pool.fetch(stored, {}) == [{"count": 0}]

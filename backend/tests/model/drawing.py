@@ -1,4 +1,4 @@
-"""What Hypothesis draws for each resource type, read from its schemas."""
+"""Hypothesis strategies for each resource type, derived from its schemas."""
 
 from typing import Any
 

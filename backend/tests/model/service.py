@@ -14,6 +14,7 @@ from duly.core.config import Settings
 from duly.main import create_app
 from tests.hostile.attacked_account import Answer, deliver
 from tests.support.accounts import API
+from tests.support.asgi import http_scope
 
 _ADDRESS = "203.0.113.8"
 
@@ -47,20 +48,9 @@ class Service:
             for name, value in (query or {}).items()
             if value is not None
         }
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": API + path,
-            "raw_path": (API + path).encode(),
-            "query_string": urlencode(shown).encode(),
-            "root_path": "",
-            "headers": [(name.encode(), str(value).encode()) for name, value in given.items()],
-            "client": (_ADDRESS, 50_000),
-            "server": ("duly.test", 80),
-        }
+        target = f"{API}{path}?{urlencode(shown)}"
+        sent = [(name.encode(), str(value).encode()) for name, value in given.items()]
+        scope = http_scope(method, target, sent, _ADDRESS)
         return self.runner.run(deliver(self.app, scope, content))
 
 

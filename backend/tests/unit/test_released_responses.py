@@ -11,18 +11,7 @@ import pytest
 from duly.api.middleware import RequestMiddleware
 from duly.api.routing import RouteTable
 from duly.core.logging import configure_logging
-
-SCOPE = {
-    "type": "http",
-    "http_version": "1.1",
-    "method": "GET",
-    "scheme": "http",
-    "path": "/",
-    "raw_path": b"/",
-    "query_string": b"",
-    "headers": [(b"host", b"duly.test")],
-    "client": ("203.0.113.9", 1),
-}
+from tests.support.asgi import http_scope
 
 
 class Server:
@@ -48,7 +37,7 @@ async def respond(app: Any) -> "weakref.ref[Server]":
     """Let an application respond, and return a reference to the response that keeps nothing."""
     server = Server()
     middleware = RequestMiddleware(RouteTable([]), app, database_timeout=1)
-    await middleware(dict(SCOPE), server.receive, server.send)
+    await middleware(http_scope("GET", "/"), server.receive, server.send)
     return weakref.ref(server)
 
 

@@ -1,8 +1,8 @@
 """Arguments of endpoints, read and validated as their signatures declare them.
 
-FastAPI reads a signature into a `Dependant`, from which it also writes the OpenAPI schema. FastAPI's own
-evaluation of it takes most of a request's time, so here it becomes one function when the
-application starts. The validators are FastAPI's, so errors are the same.
+FastAPI reads a signature into a `Dependant`, from which it also writes the OpenAPI schema. To
+evaluate that for each request, as FastAPI does, takes most of a request's time, so here it becomes
+one function when the application starts. The validators are FastAPI's, so errors are the same.
 """
 
 import inspect
@@ -98,12 +98,12 @@ def _query(field: _Field) -> _Reader:
 
 
 def _header(field: _Field) -> _Reader:
-    name = field.alias if field.field_info.alias else field.name.replace("_", "-")
-    key = name.lower().encode()
+    name = (field.field_info.alias or field.name.replace("_", "-")).lower()
+    key = name.encode()
 
     def value_of(request: Request) -> Any:
-        value = request.fields.get(key)
-        return ABSENT if value is None else value.decode("latin-1")
+        value = request.field(key)
+        return ABSENT if value is None else value
 
     return _value(field, ("header", name), value_of)
 

@@ -53,7 +53,7 @@ async def admit(request: Request, claims: AccessClaims, *, length: int) -> None:
     else:
         await _wait_for_turn(request, claims.user_id, is_large=length > _LARGE_BODY)
     scope = UserScope(context.pool, claims.user_id)
-    request.admitted = Caller(scope, claims.session_id, claims.expires_at)
+    request.caller = Caller(scope, claims.session_id, claims.expires_at)
 
 
 async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> None:
@@ -72,5 +72,5 @@ async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> 
 
 def get_caller(request: Request, _: Annotated[str | None, Depends(_bearer)]) -> Caller:
     """Return the caller. The route has admitted the request by then; OpenAPI shows the token."""
-    assert request.admitted is not None
-    return request.admitted
+    assert request.caller is not None
+    return request.caller

@@ -1,11 +1,11 @@
 """An export over HTTP: complete, or visibly cut off."""
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
-from duly.api.requests import Request
 from duly.core.logging import log
 from duly.runtime.context import Caller, Context
 from duly.services import exports
@@ -22,12 +22,12 @@ class Download(Response):
 
     media_type = "application/json"
 
-    def __init__(self, request: Request, context: Context, caller: Caller) -> None:
+    def __init__(self, context: Context, caller: Caller, end_turn: Callable[[], None]) -> None:
         super().__init__(
             headers={"Content-Disposition": 'attachment; filename="duly-export.json"'}
         )
         self._context, self._caller = context, caller
-        self._end_turn = request.end_turn
+        self._end_turn = end_turn
         self._is_complete = False
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:

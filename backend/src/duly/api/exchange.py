@@ -18,7 +18,7 @@ from duly.api.responses import error_response
 from duly.core import time_budget
 from duly.core.errors import (
     InternalError,
-    NotFound,
+    NoRoute,
     PayloadTooLarge,
     RequestTimeout,
     ValidationFailed,
@@ -39,7 +39,7 @@ _LINGER = 2.0
 _LONGEST_PACE = 3.0
 """Seconds for which a response is delayed at most."""
 
-_FIXED_HEADERS = [(b"x-content-type-options", b"nosniff")]
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Python rejects numbers of thousands of digits, even if they are all zeros.
@@ -56,8 +56,7 @@ class Exchange:
     ) -> None:
         self.request = request = Request(scope, self.receive, self.send)
         self._scope, self._receive, self._send = scope, receive, send
-        self._is_head = scope["method"] == "HEAD"
-        self._method = scope["method"]
+        self._method: str = scope["method"]
         self._after_headers: CancelScope | None = None
         self._trusted_proxies = trusted_proxies
         self.request_id = request_id_of(request.field(b"x-request-id"))
@@ -68,6 +67,10 @@ class Exchange:
             request.fields.get(b"content-length", b"").strip(b"0") != b""
         )
         self._status = 0
+
+    @property
+    def _is_head(self) -> bool:
+        return self._method == "HEAD"
 
     def check_target(self) -> None:
         """Reject a request that another server may interpret as a different host or path."""
@@ -80,7 +83,7 @@ class Exchange:
         # No path of ours has a slash inside a segment. Decoded, it would match another route than
         # the one that a proxy in front has allowed.
         if b"%2f" in self._scope.get("raw_path", b"").lower():
-            raise NotFound("No route matches this path.")
+            raise NoRoute
 
     def check_framing(self) -> None:
         """Reject a body that is too long, or whose end another server may see elsewhere."""
@@ -153,7 +156,7 @@ class Exchange:
             await self._send(message)
 
     def _with_ours(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        ours = [*headers, (b"x-request-id", self.request_id.encode()), *_FIXED_HEADERS]
+        ours = [*headers, (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
         if not any(name == b"cache-control" for name, _ in ours):
             ours.append(_NO_STORE)
         if self._is_secure():
@@ -179,7 +182,7 @@ class Exchange:
             known = InternalError()
         if not self._status:
             await error_response(known)(self._scope, self._receive, self.send)
-        # The server cuts off a response once nothing refers to it any more.
+        # The server cuts off a response as soon as nothing refers to it.
         clear_tracebacks(error)
 
     def _is_paced(self) -> bool:
@@ -189,7 +192,7 @@ class Exchange:
         """
         if self._status >= HTTPStatus.BAD_REQUEST:
             return True
-        return self.request.admitted is None and self._method != "POST"
+        return self.request.caller is None and self._method != "POST"
 
     async def _pace(self) -> None:
         """Delay the response if its user, or else its address, has had many of them and others are

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from duly.core.errors import DulyError, MethodNotAllowed, NotFound, ValidationFailed
+from duly.core.errors import DulyError, MethodNotAllowed, NoRoute, ValidationFailed
 from duly.schemas.messages import message_of
 
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -35,7 +35,7 @@ def _of_starlette(error: HTTPException, request: Request) -> DulyError | None:
     """Convert the errors that Starlette raises: unknown paths and methods, malformed forms."""
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return NotFound("No route matches this path.")
+            return NoRoute()
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(headers={"Allow": _methods_at(request)})
         case HTTPStatus.BAD_REQUEST:
@@ -78,9 +78,7 @@ def _path(location: Sequence[Any]) -> Iterable[str]:
     is_header = location[:1] == ("header",)
     for part in location:
         # The name of an unknown field is input, too: repeat it only if it looks like a name.
-        if is_header:
-            yield part.lower()
-        elif isinstance(part, int) or _FIELD_NAME.fullmatch(part):
+        if is_header or isinstance(part, int) or _FIELD_NAME.fullmatch(part):
             yield str(part)
         else:
             yield "?"

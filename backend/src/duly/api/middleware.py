@@ -1,4 +1,4 @@
-"""The one layer around all routes: it starts an exchange, and turns exceptions into responses."""
+"""The middleware: it wraps each request in an exchange, and finds its route."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 

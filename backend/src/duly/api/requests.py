@@ -38,10 +38,10 @@ class Request(StarletteRequest):
         """The parsed body."""
         self.user_id: UUID | None = None
         """The user whose access token was sent."""
-        self.admitted: Caller | None = None
+        self.caller: Caller | None = None
         """The user who sent it, once the request has been admitted."""
         self.budget: Budget | None = None
-        """What is left of the caller's rate limit."""
+        """The remaining budget of the caller's rate limit."""
         self.end_turn: Callable[[], None] = _do_nothing
         """Ends the caller's turn. Calling it again does nothing."""
 

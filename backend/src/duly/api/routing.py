@@ -1,4 +1,4 @@
-"""Routes: authenticate, read, admit, check, validate, call, in that order; and which one it is."""
+"""Routes, each one function (authenticate, read, admit, check, validate, call), and their table."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
 from duly.api.requests import Request
-from duly.core.errors import UnsupportedMediaType
+from duly.core.errors import NoRoute, UnsupportedMediaType
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -42,6 +42,17 @@ class PublicRoute(APIRoute):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.handle_request = self._compile()
+
+    def get_route_handler(self) -> Any:
+        """Return what FastAPI would run: never this route, which only `RouteTable` finds.
+
+        Starlette also matches a path with a line break at its end.
+        """
+
+        async def refuse(_: Any) -> Response:
+            raise NoRoute
+
+        return refuse
 
     def _compile(self) -> Handler:
         """Return the function that handles a request."""

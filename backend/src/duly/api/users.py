@@ -54,4 +54,4 @@ async def export_me(request: Request, context: Context, caller: Caller) -> Respo
     Everything that Duly holds of you, as of one moment, to be saved as a file. A user can run one
     export at a time.
     """
-    return Download(request, context, caller)
+    return Download(context, caller, request.end_turn)

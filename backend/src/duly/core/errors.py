@@ -108,6 +108,12 @@ class NotFound(DulyError):
     message = "Resource not found."
 
 
+class NoRoute(NotFound):
+    """No route has this path."""
+
+    message = "No route matches this path."
+
+
 class EmailTaken(DulyError):
     """Another account uses this email address."""
 

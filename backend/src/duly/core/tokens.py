@@ -84,7 +84,7 @@ class Keyring:
     def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
         self._keys = [_Key(secret) for secret in (current, *previous)]
         self._by_header = {key.header_segment: key for key in self._keys}
-        # What a token says does not change; only its expiry is checked again.
+        # The claims of a token never change; only its expiry is checked again.
         self._verified = lru_cache(_MAX_VERIFIED)(self._verify)
 
     def issue_access(self, user_id: UUID, session_id: UUID, lifetime: int) -> str:

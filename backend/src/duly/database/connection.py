@@ -69,7 +69,7 @@ class Connection:
         self._uses: dict[bytes, float] = {}
         self._prepared: OrderedDict[bytes, None] = OrderedDict()
         self._is_watched = True
-        self._was_spoken_to = False
+        self._has_unexpected_input = False
         self._input = select.poll()
         self._input.register(self._socket, select.POLLIN)
         self._loop.add_reader(self._socket, self._read)
@@ -107,13 +107,12 @@ class Connection:
         Neon compute that went to sleep). Seeing that before the statement is sent costs no round
         trip and leaves no doubt about whether the statement ran.
         """
-        return self._was_spoken_to or bool(self._input.poll(0))
+        return self._has_unexpected_input or bool(self._input.poll(0))
 
     async def execute(self, sql: bytes) -> None:
         """Run a command without parameters, such as BEGIN, or several separated by semicolons."""
         self._pgconn.send_query(sql)
-        for result in await self._exchange():
-            self._rows(result)
+        await self._exchange()
 
     async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
         """Run one statement and return its rows."""
@@ -127,7 +126,7 @@ class Connection:
             else:
                 self._prepared.move_to_end(query.name)
                 self._pgconn.send_query_prepared(query.name, values)
-            return self._rows((await self._exchange())[0])
+            return (await self._exchange())[0]
         except _UNPREPARED as error:
             await self._stop_preparing(error)
         return await self.fetch(sql, params)  # an error of this kind comes before a statement runs
@@ -150,7 +149,7 @@ class Connection:
             self._waiter = future
         return future
 
-    async def cancel(self, timeout: float) -> None:  # psycopg's own
+    async def cancel(self, timeout: float) -> None:
         """Ask the server to cancel the running statement."""
         await self._driver.cancel_safe(timeout=timeout)
 
@@ -188,11 +187,10 @@ class Connection:
         except psycopg.Error:
             self.finish()  # half of it may have been sent
             raise
-        *results, _ = await self._exchange()
         try:
-            rows = [self._rows(result) for result in results]
+            rows = await self._exchange()
         except psycopg.Error:
-            # What followed the error was skipped, so these names may or may not be known.
+            # The server skipped everything after the error, so it may not know these names.
             for name in prepared:
                 self._prepared.pop(name, None)
                 self._uses[name] = -inf
@@ -245,8 +243,11 @@ class Connection:
             raise psycopg.OperationalError("a prepared statement was lost") from error
         await self.execute(b"DEALLOCATE ALL")
 
-    async def _exchange(self) -> list[PGresult]:
-        """Wait for the results of what was sent."""
+    async def _exchange(self) -> list[list[Row]]:
+        """Wait for all results of what was sent, and return the rows of each.
+
+        An error may follow rows: a statement is committed after it has returned them.
+        """
         self._results = []
         self._waiter = waiter = self._loop.create_future()
         try:
@@ -255,7 +256,10 @@ class Connection:
         except psycopg.Error as error:
             self._fail(error)
         await waiter
-        return self._results
+        rows = [self._rows(result) for result in self._results if result.status != _SYNC]
+        if not rows:
+            raise psycopg.OperationalError("the server has sent no result")
+        return rows
 
     def _write(self) -> None:
         try:
@@ -265,7 +269,7 @@ class Connection:
             self._fail(error)
 
     def _read(self) -> None:
-        self._was_spoken_to |= self._waiter is None
+        self._has_unexpected_input |= self._waiter is None
         try:
             self._pgconn.consume_input()
             while self._waiter is not None and not self._pgconn.is_busy():
@@ -300,13 +304,13 @@ class Connection:
             waiter.set_exception(error)
 
     def _fail(self, error: psycopg.Error) -> None:
-        """End the exchange, and watch the socket no more: libpq may have closed it already.
+        """End the exchange, and stop watching the socket: libpq may have closed it already.
 
         If the server has said why it closes the connection, that is the error.
         """
         self._unwatch()
-        is_told = any(result.status == ExecStatus.FATAL_ERROR for result in self._results)
-        self._end(None if is_told else error)
+        is_explained = any(result.status == ExecStatus.FATAL_ERROR for result in self._results)
+        self._end(None if is_explained else error)
 
     def _unwatch(self) -> None:
         if self._is_watched:

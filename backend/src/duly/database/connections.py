@@ -30,25 +30,28 @@ _MAX_CONNECTING = 3
 _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
-_NOTICE_CLIENTS = b"SET client_connection_check_interval = '1s'"
+_DETECT_GONE_CLIENTS = b"SET client_connection_check_interval = '1s'"
 # One plan for users of all sizes, which reads what an index has in order. Otherwise plans follow
 # statistics, and these are wrong for a user who has grown since the last ANALYZE: PostgreSQL then
 # takes a list of 50,000 tasks for a handful, and sorts it.
 _PLAN_FOR_ALL = b"SET plan_cache_mode = force_generic_plan"
 _AVOID_SORTS = b"SET enable_sort = off"
 # Before version 18, a sort that cannot be avoided makes all plans look equally expensive.
-_AVOIDS_SORTS_WELL = 180_000
-_WHICH_PROCESS = b"SELECT pg_backend_pid()"
+_MIN_VERSION_TO_AVOID_SORTS = 180_000
+_BACKEND_PID = b"SELECT pg_backend_pid()"
 
 
 def plan_settings(server_version: int) -> list[bytes]:
     """The settings of a session that keep lists in the order of their index."""
-    return [_PLAN_FOR_ALL, *([_AVOID_SORTS] if server_version >= _AVOIDS_SORTS_WELL else [])]
+    return [
+        _PLAN_FOR_ALL,
+        *([_AVOID_SORTS] if server_version >= _MIN_VERSION_TO_AVOID_SORTS else []),
+    ]
 
 
-async def _notice_clients(driver: AsyncConnection[Any]) -> None:
+async def _detect_gone_clients(driver: AsyncConnection[Any]) -> None:
     try:
-        await driver.execute(_NOTICE_CLIENTS)
+        await driver.execute(_DETECT_GONE_CLIENTS)
     except psycopg.Error:
         # Not every server has the parameter on every platform.
         if driver.pgconn.transaction_status != TransactionStatus.IDLE:
@@ -61,7 +64,7 @@ async def _is_direct(driver: AsyncConnection[Any]) -> bool:
     A pooler in between names a process of its own making, and may run each transaction in another
     process, which does not know what the last one has prepared.
     """
-    row = await (await driver.execute(_WHICH_PROCESS)).fetchone()
+    row = await (await driver.execute(_BACKEND_PID)).fetchone()
     return row is not None and row[0] == driver.info.backend_pid
 
 
@@ -104,7 +107,7 @@ class Connections:
     def open(self) -> None:
         """Start connecting in the background."""
         self._loop = asyncio.get_running_loop()
-        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy_on_time)
+        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy_periodically)
         self._connect_one()
 
     async def close(self) -> None:
@@ -223,7 +226,7 @@ class Connections:
         driver = await AsyncConnection.connect(self._dsn, **self._options)
         try:
             async with asyncio.timeout(self._options["connect_timeout"]):
-                await _notice_clients(driver)
+                await _detect_gone_clients(driver)
                 is_direct = await _is_direct(driver)
                 # Behind a pooler, the settings would reach other programs.
                 for setting in plan_settings(driver.info.server_version) if is_direct else ():
@@ -237,9 +240,9 @@ class Connections:
         connection.expires_at = asyncio.get_running_loop().time() + lifetime
         return connection
 
-    def _tidy_on_time(self) -> None:
+    def _tidy_periodically(self) -> None:
         assert self._loop is not None
-        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy_on_time)
+        self._tidying = self._loop.call_later(_TIDY_INTERVAL, self._tidy_periodically)
         self._tidy()
 
     def _tidy(self) -> None:

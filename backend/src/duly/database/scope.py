@@ -84,7 +84,7 @@ class UserScope:
     async def find_all(self, statement: OwnedStatement, /, **params: Any) -> list[Found]:
         """Run a statement whose rows have facts, and return them all."""
         rows = await self.all(statement, **params)
-        labels = [label for label in rows[0] if label[0] == "_"] if rows else []
+        labels = _labels_of_facts(rows[0]) if rows else []
         return [_split(row, labels) for row in rows]
 
     async def find(self, statement: OwnedStatement, /, **params: Any) -> Found | None:
@@ -158,7 +158,11 @@ class AcrossUsers:
 
 def split(row: Row) -> Found:
     """Set the facts of a row apart; what is left of the row is the resource."""
-    return _split(row, [label for label in row if label[0] == "_"])
+    return _split(row, _labels_of_facts(row))
+
+
+def _labels_of_facts(row: Row) -> list[str]:
+    return [label for label in row if label[0] == "_"]
 
 
 def _split(row: Row, labels: list[str]) -> Found:

@@ -56,9 +56,7 @@ def message_of(error: Mapping[str, Any]) -> str:
     limits["units"] = "characters" if limits.get("field_type") == "Value" else "items"
     if limits.get("min_length") == "1" and kind in {"string_too_short", "too_short"}:
         return "Must not be empty"
-    if kind == "string_pattern_mismatch" and "idempotency-key" in map(
-        str.lower, map(str, error["loc"])
-    ):
+    if kind == "string_pattern_mismatch" and error["loc"] == ("header", "idempotency-key"):
         return "Must be 1 to 255 visible ASCII characters, without spaces"
     if kind in _WITH_LIMITS:
         return _WITH_LIMITS[kind].format_map(limits)

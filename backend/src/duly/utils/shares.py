@@ -14,10 +14,10 @@ from duly.utils.turns import Crowded
 class Terms:
     """What one owner may have.
 
-    `at_once` turns run at a time; `waiting` others wait, for `seconds` at most. A turn costs its
-    duration, divided by the number of turns of all owners that run at its end, since they slow each
-    other down. What it costs beyond `grace` seconds is debt, which is forgiven at `forgiven`
-    seconds per second.
+    `at_once` turns run at a time; `waiting` others wait, for `seconds` at most. The cost
+    of a turn is its duration, divided by the number of turns of all owners that run at its end,
+    since they slow each other down. Cost beyond `grace` seconds is debt, which is forgiven at
+    `forgiven` seconds per second.
 
     An owner whose debt exceeds `credit` has one turn at a time if anyone else was active within
     the last `memory` seconds. If more of its turns wait, it rests after each `rest` times as long

@@ -6,8 +6,8 @@ import traceback
 def clear_tracebacks(error: BaseException) -> None:
     """Drop the local variables of all functions in which an exception, or one before it, occurred.
 
-    A task that failed refers to its exception, and that to the frame of whoever waited for the
-    task: a cycle, which would live until the next garbage collection.
+    A task that failed refers to its exception, and the exception to the frame that waited for
+    the task: a cycle, which would live until the next garbage collection.
     """
     seen: set[int] = set()
     left: list[BaseException | None] = [error]

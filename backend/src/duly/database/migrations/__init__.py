@@ -113,7 +113,7 @@ def connected(dsn: str) -> Iterator[Connection]:
         ) from None
     engine = create_engine(
         "postgresql+psycopg://",
-        # The encoding is for a server with SQL_ASCII, which must be told apart.
+        # Without an encoding, psycopg returns bytes from a database in SQL_ASCII.
         creator=lambda: psycopg.connect(
             dsn, prepare_threshold=None, connect_timeout=10, client_encoding="utf8"
         ),
