@@ -45,6 +45,7 @@ _BACKLOG = 2048
 _LOOK_INTERVAL = 1.0
 _MAX_PAUSE = 1.0
 _MAX_FAILED_STARTS = 5
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _KILLED = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
@@ -119,6 +120,14 @@ class _Server(MPServer):
         """End the service, from any thread. `serve` then raises `StartupError`."""
         self._failure = reason
         self.main_loop_interrupt.set()
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        with _stop_signals_held():
+            super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+
+    def _respawn_workers(self, workers: Any, *arguments: Any, **options: Any) -> None:
+        with _stop_signals_held():
+            super()._respawn_workers(workers, *arguments, **options)
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Tell the workers to end their streams, then wait for them to finish."""
@@ -219,14 +228,14 @@ def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -
 def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
     """Build the application in a worker, which stops with its supervisor."""
     pipes.to_stop.close()  # the worker's copy, which would keep the pipe open
-    supervisor, is_ready = os.getppid(), threading.Event()
+    supervisor = os.getppid()
 
     def note_ready() -> None:
-        is_ready.set()
         pipes.report_ready()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
     app = create_app(settings, on_ready=note_ready)
-    threading.Thread(target=_follow, args=(app, pipes, supervisor, is_ready), daemon=True).start()
+    threading.Thread(target=_follow, args=(app, pipes, supervisor), daemon=True).start()
     # Startup objects are never freed. Scanning them repeatedly made the garbage collector delay
     # requests by 0.2 seconds under a thousand streams (`make bench-events`).
     gc.collect()
@@ -234,17 +243,30 @@ def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
     return app
 
 
-def _follow(app: FastAPI, pipes: _Pipes, supervisor: int, is_ready: threading.Event) -> None:
+def _follow(app: FastAPI, pipes: _Pipes, supervisor: int) -> None:
+    """End the streams when the supervisor stops, and the worker if the supervisor is gone."""
     pipes.stop.poll(None)  # until the supervisor closes it, or is gone
     # Streams have no end of their own that could be waited for.
     with contextlib.suppress(AttributeError, RuntimeError):  # it did not begin, or is over
         app.state.end_streams()
-    # A ready worker has the supervisor's own SIGTERM; a second one would cut its requests off.
-    while is_ready.is_set() and os.getppid() == supervisor:
+    # The supervisor sends SIGTERM itself; a second one would cut requests off.
+    while os.getppid() == supervisor:
         time.sleep(1)
-    while True:  # a SIGTERM is lost if the worker was still starting
-        time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _stop_signals_held() -> Iterator[None]:
+    """Hold stop signals back, here and in each worker that starts now, which inherits the mask.
+
+    A worker releases them when it is ready: earlier ones would reach the handlers of the
+    supervisor, which the worker inherits too, and be lost.
+    """
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 @contextlib.contextmanager
@@ -254,7 +276,7 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise SystemExit(0)
 
-    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    former = {number: signal.signal(number, stop) for number in _STOP_SIGNALS}
     try:
         yield
     finally:

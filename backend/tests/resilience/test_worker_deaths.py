@@ -58,13 +58,15 @@ def test_all_workers_killed_at_once_are_replaced(dsn: str) -> None:
         assert server.stop() == 0
 
 
-def test_sigterm_right_after_a_worker_was_killed_stops_the_new_one_without_a_wait(
-    dsn: str,
+@pytest.mark.parametrize("pause", [0.0, 0.1, 0.2, 0.3, 0.4])
+def test_sigterm_at_any_moment_of_a_worker_s_start_stops_it_without_a_wait(
+    dsn: str, pause: float
 ) -> None:
     with serving(dsn, workers=1) as server:
         [old] = server.workers
         old.kill()
         [new] = until(lambda: [one for one in server.workers if one != old])
+        time.sleep(pause)
         began = time.monotonic()
         assert server.stop() == 0
         assert not new.is_running()

@@ -24,6 +24,7 @@ from duly.core.config import Settings
         (AbstractServer.shutdown, ["self", "exit_code"]),
         (AbstractServer._serve_loop, ["self", "spawn_target", "target_loader"]),
         (AbstractServer._reload, ["self", "spawn_target", "target_loader"]),
+        (AbstractServer._spawn_workers, ["self", "spawn_target", "target_loader"]),
         (
             AbstractServer._respawn_workers,
             ["self", "workers", "spawn_target", "target_loader", "delay"],
@@ -43,6 +44,7 @@ def test_method_of_granian_takes_the_parameters_that_duly_knows(
         (AbstractServer._serve_loop, "123ffa1d2e47"),
         # Their steps are what `_Server` relies on.
         (AbstractServer._serve, "556b027a04da"),
+        (AbstractServer._spawn_workers, "bc6ae40021d8"),
         (AbstractServer._respawn_workers, "164f5281ce93"),
         (AbstractServer.signal_handler_interrupt, "e9efe050e7e2"),
         (AbstractServer.signal_handler_reload, "8d88cc8590fc"),
