@@ -89,18 +89,18 @@ def kind_fields(kind: ResourceType) -> tuple[str, ...]:
 
 async def prepare(account: Account, kind: ResourceType) -> None:
     """Create what bodies of the type refer to. Doing it again changes nothing."""
-    for other in _required_references(kind).values():
+    for other in required_references(kind).values():
         body = {**body_for(other, "referred to"), "id": _REFERRED_ID}
         response = await account.post(f"/{other.plural}", body)
         assert response.is_success, response.text
 
 
 def _references(kind: ResourceType) -> dict[str, str]:
-    return dict.fromkeys(_required_references(kind), _REFERRED_ID)
+    return dict.fromkeys(required_references(kind), _REFERRED_ID)
 
 
 @cache
-def _required_references(kind: ResourceType) -> dict[str, ResourceType]:
+def required_references(kind: ResourceType) -> dict[str, ResourceType]:
     """The types that required fields refer to, by field, from the foreign keys of the table."""
     required = {
         name for name, field in create_body(kind).model_fields.items() if field.is_required()

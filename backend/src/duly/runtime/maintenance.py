@@ -68,7 +68,8 @@ _SWEEPS = {
     "idempotency_keys": _expired_keys(),
     "export_leases": _expired(ExportLease),
     "tombstones": purge_tombstones(),
-    **{kind.plural: purge_trash(kind) for kind in RESOURCE_TYPES if kind.has_trash},
+    # Tasks before the sections and lists that they refer to.
+    **{kind.plural: purge_trash(kind) for kind in reversed(RESOURCE_TYPES) if kind.is_trashable},
 }
 
 

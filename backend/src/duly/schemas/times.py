@@ -1,6 +1,7 @@
 """Dates, times and time zones as clients send them."""
 
 import re
+from contextlib import suppress
 from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any
@@ -28,17 +29,19 @@ def _check_timezone(value: str) -> str:
     return value
 
 
-def _check_date(value: object) -> object:
+def _read_date(value: object) -> date:
     # pydantic also takes numbers and times.
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise ValueError("Must be a date, such as 2026-01-31")
-    return value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError("Must be a date, such as 2026-01-31")
 
 
-def _check_instant(value: object) -> object:
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("Must be a time with its offset, such as 2026-01-31T09:30:00Z")
-    return value
+def _read_instant(value: object) -> datetime:
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    raise ValueError("Must be a time with its offset, such as 2026-01-31T09:30:00Z")
 
 
 Timezone = Annotated[
@@ -51,7 +54,7 @@ Timezone = Annotated[
         json_schema_extra={"format": "timezone"},
     ),
 ]
-LocalDate = Annotated[date, BeforeValidator(_check_date), Field(examples=["2026-01-31"])]
+LocalDate = Annotated[date, BeforeValidator(_read_date), Field(examples=["2026-01-31"])]
 LocalTime = Annotated[
     str,
     Field(
@@ -62,7 +65,7 @@ LocalTime = Annotated[
 ]
 PastInstant = Annotated[
     datetime,
-    BeforeValidator(_check_instant),
+    BeforeValidator(_read_instant),
     Field(description="Not in the future.", examples=["2026-01-31T09:30:00Z"]),
 ]
 

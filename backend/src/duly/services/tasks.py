@@ -18,7 +18,7 @@ from duly.records import changes, commands, creation
 from duly.records.cascades import changing_all, check_count
 from duly.records.changes import Versions
 from duly.records.commands import Command, Operation, Procedure
-from duly.records.creation import Created, Shape
+from duly.records.creation import PLAIN, Created, Shape
 from duly.records.moves import place_at
 from duly.records.order import Spot, appended
 from duly.schemas.operations import DeleteOptions
@@ -103,7 +103,7 @@ def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[
     completion = _completion_of(body)
     limit = settings.max_tasks
     if body.section_id is None and body.parent_id is None and not body.label_ids:
-        shape = Shape() if body.list_id is None else _IN_LIST
+        shape = PLAIN if body.list_id is None else _IN_LIST
         return creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=completion)
     sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
 
@@ -118,7 +118,7 @@ def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[
             if done is None:
                 raise
             return done, False
-        shape = _LABELLED if body.label_ids else Shape()
+        shape = _LABELLED if body.label_ids else PLAIN
         values = {**completion, **place._asdict()}
         operation = creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=values)
         return await commands.run(transaction, operation)
