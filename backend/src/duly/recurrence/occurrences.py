@@ -19,7 +19,7 @@ class Recurrence:
 
     rule: Rule
     anchor: Anchor
-    """What the next date depends on: the due date, or the day of the completion."""
+    """Whether the next date follows the due date, or is counted from the day of completion."""
 
     counted_from: date
     """`from`: the date that INTERVAL and implied days count from, if the anchor is `due`."""
