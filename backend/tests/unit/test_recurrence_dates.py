@@ -103,7 +103,6 @@ def test_weekly_rule_finds_each_week_of_a_month_up_to_9999() -> None:
     [
         "FREQ=DAILY;INTERVAL=999;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=DAILY;INTERVAL=994;BYMONTHDAY=31;BYMONTH=2,4,6,9,11",
-        "FREQ=DAILY;INTERVAL=994;BYDAY=MO,TU,WE,TH,FR,SA",
         "FREQ=WEEKLY;BYDAY=MO;BYSETPOS=2",
         "FREQ=WEEKLY;INTERVAL=999;BYDAY=MO,TU;BYSETPOS=-3",
         "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
@@ -113,10 +112,34 @@ def test_weekly_rule_finds_each_week_of_a_month_up_to_9999() -> None:
         "FREQ=YEARLY;BYDAY=MO;BYSETPOS=54",
     ],
 )
-def test_rule_without_dates_ends_in_few_steps(rule: str, steps: list[int]) -> None:
-    assert first_date(parse_rule(rule), date(26, 11, 29)) is None  # a Sunday
+def test_rule_without_dates_ends_with_its_first_step(rule: str, steps: list[int]) -> None:
+    assert first_date(parse_rule(rule), date(26, 11, 29)) is None
 
-    assert len(steps) <= 1500
+    assert len(steps) <= 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "most"),
+    [
+        ("FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=29", 101),
+        ("FREQ=YEARLY;INTERVAL=400;BYMONTH=2;BYMONTHDAY=28;BYDAY=MO", 2),
+        ("FREQ=MONTHLY;INTERVAL=48;BYMONTHDAY=29", 101),
+        ("FREQ=DAILY;INTERVAL=773;BYMONTH=2;BYMONTHDAY=28;BYDAY=MO", 402),
+    ],
+)
+def test_rule_whose_interval_misses_its_days_ends_with_the_cycle(
+    rule: str, most: int, steps: list[int]
+) -> None:
+    assert first_date(parse_rule(rule), date(2025, 2, 1)) is None
+
+    assert 1 < len(steps) <= most
+
+
+def test_daily_rule_of_whole_weeks_takes_no_steps_to_another_weekday(steps: list[int]) -> None:
+    rule = parse_rule("FREQ=DAILY;INTERVAL=994;BYDAY=MO,TU,WE,TH,FR,SA")
+
+    assert first_date(rule, date(2026, 11, 29)) is None  # a Sunday
+    assert not steps
 
 
 @pytest.mark.parametrize(
@@ -152,4 +175,5 @@ def test_calendar_repeats_after_400_years_and_not_before() -> None:
     repeats = [years for years in range(1, 401) if kinds[:400] == kinds[years : years + 400]]
 
     assert repeats == [400]
+    assert len(set(kinds)) == len(set(kinds[2000 % 400 : 2028 % 400])) == 14  # as 2001 to 2028
     assert (date(401, 1, 1) - date(1, 1, 1)).days == dates_module._DAYS == 7 * dates_module._WEEKS
