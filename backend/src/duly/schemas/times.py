@@ -3,12 +3,11 @@
 import re
 from contextlib import suppress
 from datetime import date, datetime
-from functools import cache
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from duly.recurrence.zones import is_timezone
 from duly.schemas.base import PatchBody, RequestBody, ResponseBody
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -17,14 +16,8 @@ _INSTANT = re.compile(
 )
 
 
-@cache
-def _timezones() -> frozenset[str]:
-    # Names for the local or for no time zone are not in the IANA database.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
-
-
 def _check_timezone(value: str) -> str:
-    if value not in _timezones():
+    if not is_timezone(value):
         raise ValueError("Must be an IANA time zone, such as Europe/Rome")
     return value
 
