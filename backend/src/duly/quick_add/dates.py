@@ -21,18 +21,16 @@ def date_of(language: Language, groups: Mapping[str, str], today: date) -> date 
 
 
 def is_certain(language: Language, line: Line, match: Match, *, is_leading: bool = False) -> bool:
-    """Whether a phrase is a date here, and not a name or a number before a noun.
+    """Return whether a phrase is a date here, rather than a name, or a number before a noun.
 
     `is_leading` means that the words before it leave no doubt, as in "every sun" or "until sun".
     """
     groups = match.groups
     is_introduced = is_leading or not groups.keys().isdisjoint({"on", "next"})
     if "month" in groups:
-        sure = {"suffix", "year", "any_weekday"}
         return (
             is_introduced
-            or not groups.keys().isdisjoint(sure)
-            or groups["month"].isdecimal()
+            or not groups.keys().isdisjoint({"suffix", "year", "any_weekday"})
             or groups["month"] in language.clear_months
             or ends_phrase(language, line, match)
         )
@@ -45,7 +43,7 @@ def is_certain(language: Language, line: Line, match: Match, *, is_leading: bool
 
 
 def ends_phrase(language: Language, line: Line, match: Match) -> bool:
-    """Whether no noun can follow: the text, a token, punctuation or a conjunction ends it."""
+    """Return whether the text, punctuation, a token or a conjunction ends the phrase."""
     index = match.after
     return (
         match.is_closed
@@ -89,8 +87,8 @@ def number_of(language: Language, word: str | None) -> int:
 
 def month_of(language: Language, groups: Mapping[str, str]) -> int:
     """Return the month of a date, which has a name or a number."""
-    word = groups["month"]
-    return int(word) if word.isdecimal() else language.months[word]
+    number = groups.get("month_number")
+    return language.months[groups["month"]] if number is None else int(number)
 
 
 def _later(today: date, count: int, unit: str) -> date:
@@ -107,8 +105,9 @@ def _later(today: date, count: int, unit: str) -> date:
 def _day_of_year(language: Language, groups: Mapping[str, str], today: date) -> date | None:
     month, day = month_of(language, groups), int(groups["day"])
     if "year" in groups:
-        year = int(groups["year"])
-        return date(year if year > 99 else 2000 + year, month, day)
+        return date(int(groups["year"]), month, day)
+    if "short_year" in groups:
+        return date(int(f"20{groups['short_year']}"), month, day)
     for year in range(today.year, min(today.year + _YEARS, MAXYEAR + 1)):
         if day <= monthrange(year, month)[1]:
             found = date(year, month, day)

@@ -42,7 +42,7 @@ class LabelName:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the meaning of a text depends on. `now` is the user's local time, without a zone.
+    """The user, the language and the time that a text is read for. `now` is the user's local time, without a zone.
 
     Of several lists or sections with one name, the first counts.
     """
@@ -55,7 +55,7 @@ class Context:
 
 
 class SpanKind(StrEnum):
-    """What a span of the text sets. An escape is a backslash that the title does not keep."""
+    """The field that a span sets. An escape is a backslash that the title does not keep."""
 
     LIST = "list"
     SECTION = "section"

@@ -60,6 +60,8 @@ def _id(token: Token | None) -> UUID | None:
 
 def _labels(tokens: Sequence[Token], context: Context) -> tuple[LabelName, ...]:
     """Return each label once. Those without an id are new."""
+    if not tokens:
+        return ()
     known = {key_of(label.name): label for label in reversed(context.labels)}
     found = {key_of(name): name for name in (str(token.value) for token in tokens)}
     return tuple(known.get(key, LabelName(None, name)) for key, name in found.items())

@@ -1,6 +1,7 @@
 """Tokens that are phrases of a language: recurrences, dates, times and durations."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 from duly.quick_add.dates import date_of, ends_phrase, is_certain
@@ -27,9 +28,7 @@ class Phrases:
         """Yield each recurrence with its rule, and what the rule is counted from."""
         for match in self._matches(self._language.patterns.recurrences):
             rule = rule_of(self._language, match.groups)
-            if rule is None or not self._is_recurrence(match):
-                continue
-            if first_date(parse_rule(rule), self._today) is not None:
+            if rule is not None and self._has_date(rule) and self._is_recurrence(match):
                 anchor: Anchor = "completion" if "after" in match.groups else "due"
                 yield _token(SpanKind.RECURRENCE, match, rule), anchor
 
@@ -110,7 +109,11 @@ class Phrases:
             index - 1 in self._passed
             or key in self._language.not_after
             or key in self._language.ordinals
+            or (key in self._language.ranges and self._is_number(index - 2))
         )
+
+    def _is_number(self, index: int) -> bool:
+        return index >= 0 and self._line.keys[index].rstrip(".").isdecimal()
 
     def _led(self, patterns: Patterns, kind: SpanKind) -> Iterator[Token]:
         for lead in self._matches(patterns):
@@ -130,6 +133,10 @@ class Phrases:
         if last > 0 and match.groups.get("relative") in self._language.capitalized_nouns:
             return self._line.words[last].text[0].islower()
         return is_certain(self._language, self._line, match)
+
+    def _has_date(self, rule: str) -> bool:
+        # From which date the interval is counted is not known yet.
+        return first_date(replace(parse_rule(rule), interval=1), self._today) is not None
 
     def _is_recurrence(self, match: Match) -> bool:
         groups, language = match.groups, self._language

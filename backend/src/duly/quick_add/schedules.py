@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from duly.quick_add.drafts import DraftRecurrence, Due
+from duly.quick_add.drafts import Anchor, DraftRecurrence, Due
 from duly.quick_add.line import Line, Token
 from duly.quick_add.phrases import Phrases
 from duly.quick_add.recurrences import with_end
@@ -23,15 +23,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class _Repetition:
-    """A recurrence token, its end if it has one, and the first date of the rule."""
+    """A recurrence, the first date of its rule, and the tokens that set it."""
 
-    token: Token
-    end: Token | None
+    recurrence: DraftRecurrence
     first: date
-
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        return (self.token,) if self.end is None else (self.token, self.end)
+    tokens: tuple[Token, ...]
 
 
 def schedule_of(line: Line, phrases: Phrases, now: datetime) -> Schedule:
@@ -46,17 +42,17 @@ def schedule_of(line: Line, phrases: Phrases, now: datetime) -> Schedule:
 
     at = None if hour is None else time.fromisoformat(str(hour.value))
     first = _next_day(now, at) if day is None else date.fromisoformat(str(day.value))
-    repetition = None if token is None else _repetition(token, end, first)
-    if repetition is not None and (day is None or day is start):
+    is_fixed = day is not None and day is not start
+    repetition = None
+    if token is not None:
+        repetition = _repetition(token, end, anchors[token], first, is_fixed=is_fixed)
+    if repetition is not None and not is_fixed:
         first = repetition.first
-    is_due = bool(day or hour or repetition)
     tokens = [found for found in (day, hour, duration) if found is not None]
     return Schedule(
-        due=Due(first, at) if is_due else None,
+        due=Due(first, at) if day or hour or repetition else None,
         duration_minutes=None if duration is None else int(duration.value),
-        recurrence=None
-        if repetition is None
-        else DraftRecurrence(str(repetition.token.value), anchors[token]),
+        recurrence=None if repetition is None else repetition.recurrence,
         tokens=(*tokens, *(repetition.tokens if repetition else ())),
     )
 
@@ -67,19 +63,25 @@ def _next_day(now: datetime, at: time | None) -> date:
     return now.date() + timedelta(days=is_past)
 
 
-def _repetition(token: Token, end: Token | None, start: date) -> _Repetition | None:
+def _repetition(
+    token: Token, end: Token | None, anchor: Anchor, start: date, *, is_fixed: bool
+) -> _Repetition | None:
     """Return the repetition from a date on, without an end that is before its first date.
 
-    Return none if the rule has no date. Intervals are counted from the first date: on a Thursday,
-    "every other Monday" begins with the next Monday.
+    Return none if the rule has no date. Intervals are counted from the start if that is fixed, else
+    from the first date: on a Thursday, "every other Monday" begins with the next Monday.
     """
     rule = str(token.value)
-    first = first_date(replace(parse_rule(rule), interval=1), start)
+    parsed = parse_rule(rule)
+    first = first_date(parsed if is_fixed else replace(parsed, interval=1), start)
     if first is None:
         return None
+    tokens = [token]
     if end is not None:
         last = date.fromisoformat(str(end.value))
         if last >= first:
             rule = with_end(rule, last)
-            return _Repetition(replace(token, value=rule), replace(end, value=rule), first)
-    return _Repetition(token, None, first)
+            tokens.append(end)
+    # Both tokens have the whole rule as their value.
+    spans = tuple(replace(each, value=rule) for each in tokens)
+    return _Repetition(DraftRecurrence(rule, anchor), first, spans)

@@ -38,6 +38,8 @@ class _Names:
 
 def lists(line: Line, context: Context) -> Iterator[Token]:
     """Yield each `#list` with its id."""
+    if not _has(line, "#"):
+        return
     names = _Names.of((known.name, str(known.id)) for known in context.lists)
     yield from _named(line, "#", SpanKind.LIST, names)
 
@@ -47,6 +49,8 @@ def sections(line: Line, context: Context, list_id: UUID | None) -> Iterator[Tok
 
     With a list, only its sections count. Without, a name counts if it is in one list only.
     """
+    if not _has(line, "/"):
+        return
     in_list = [known for known in context.sections if list_id in {None, known.list_id}]
     lists_of: dict[str, set[UUID]] = {}
     for known in in_list:
@@ -63,6 +67,8 @@ def sections(line: Line, context: Context, list_id: UUID | None) -> Iterator[Tok
 
 def labels(line: Line, context: Context) -> Iterator[Token]:
     """Yield each `@label` with its name: an existing one, or the word after the sign."""
+    if not _has(line, "@"):
+        return
     spellings = {key_of(known.name): known.name for known in reversed(context.labels)}
     names = _Names.of((known.name, known.name) for known in context.labels)
     found: set[str] = set()
@@ -93,6 +99,11 @@ def priorities(line: Line) -> Iterator[Token]:
 
 def _key_of_name(section: SectionName) -> str:
     return " ".join(key_of(section.name).split())
+
+
+def _has(line: Line, sign: str) -> bool:
+    # Without the sign, as in most texts, the names are not needed.
+    return any(word.text[0] == sign for word in line.words)
 
 
 def _signed(line: Line, sign: str) -> Iterator[int]:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from datetime import time
 
-MAX_DURATION = 7 * 24 * 60
+_HOUR = 60
+
+MAX_DURATION = 7 * 24 * _HOUR
+"""In minutes."""
 
 _NOON = 12
 
@@ -21,6 +24,7 @@ def time_of(groups: Mapping[str, str]) -> time:
 def minutes_of(groups: Mapping[str, str]) -> int | None:
     """Return the minutes of a duration, or none if they are too few or too many."""
     hours, minutes = int(groups.get("hours", 0)), int(groups.get("minutes", 0))
-    total = 60 * hours + minutes
-    is_mixed = "hours" in groups and minutes > 59
-    return None if is_mixed or not 0 < total <= MAX_DURATION else total
+    total = _HOUR * hours + minutes
+    if "hours" in groups and minutes >= _HOUR:
+        return None
+    return total if 0 < total <= MAX_DURATION else None

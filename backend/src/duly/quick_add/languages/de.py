@@ -2,7 +2,7 @@
 
 from datetime import time
 
-from duly.quick_add.languages.language import Language
+from duly.quick_add.languages.language import Language, words
 
 GERMAN = Language(
     relative_days={"heute": 0, "morgen": 1, "übermorgen": 2},
@@ -110,20 +110,23 @@ GERMAN = Language(
         "nth": r"(?:[1-9][0-9]{0,2}\.|(?:zweite|dritte|vierte|fünfte)[ns]?)",
         "of_month": " (?:im|des|jeden) monat(?:s|es)?",
         "last_day": "letzten tag",
+        "month_number": "0?[1-9]|1[0-2]",
+        "short_year": "[0-9]{2}",
         "workdays": "werktag|arbeitstag|wochentag",
-        "weekdays": r"(?:WEEKDAY)(?:(?:,| und| &) (?:WEEKDAY)){0,6}",
-        "monthdays": r"[1-3]?[0-9]\.(?:(?:,| und| &) [1-3]?[0-9]\.){0,9}",
+        "weekdays": "(?:WEEKDAY)(?:(?:, ?| und | & )(?:WEEKDAY)){0,6}",
+        "monthdays": r"[1-3]?[0-9]\.(?:(?:, ?| und | & )[1-3]?[0-9]\.){0,9}",
     },
     dates=(
         "(?:bis )?<relative>",
         "in <n> <unit>",
         "in eine[rm] (?P<unit>woche|monat|jahr)",
+        "(?:bis )?<next> woche (?:am )?<weekday>",
+        "<on>?<weekday> <next> woche",
         "(?:bis )?<next> (?P<unit>woche)",
         "<on>?<next> <weekday>",
         "(?P<on>(?:am |bis )?diesen )<weekday>",
         "<on>?(?:<any_weekday>,? (?:den |dem )?)?<iso>",
-        r"<on>?(?:<any_weekday>\.?,? (?:den |dem )?)?<day>\.(?P<month>0?[1-9]|1[0-2])\."
-        "(?P<year>[12][0-9]{3}|[0-9]{2})?",
+        r"<on>?(?:<any_weekday>\.?,? (?:den |dem )?)?<day>\.<month_number>\.(?:<year>|<short_year>)?",
         r"<on>?(?:<any_weekday>\.?,? (?:den |dem )?)?<day><suffix>? <month>\.?(?: <year>)?",
         "<on>?<weekday>",
     ),
@@ -145,7 +148,7 @@ GERMAN = Language(
         "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am <monthdays>",
         "<every>(?:<interval> |<nth> )?(?P<unit>wochen?) (?:am )?<weekdays>",
         "<every>(?:<interval> )?(?P<unit>jahre?) am <day><suffix> <month>",
-        r"<every>(?:<interval> )?(?P<unit>jahre?) am <day>\.(?P<month>0?[1-9]|1[0-2])\.",
+        r"<every>(?:<interval> )?(?P<unit>jahre?) am <day>\.<month_number>\.",
         "<every><interval> <unit>",
         "<each>(?:<nth> )?(?P<unit>tag|woche|monat|jahr)",
         "<every><ordinal> <weekday><of_month>",
@@ -153,23 +156,24 @@ GERMAN = Language(
         "<every><workdays>",
         "<every><weekdays>",
         "<every><day><suffix> <month>",
-        r"<every><day>\.(?P<month>0?[1-9]|1[0-2])\.",
+        r"<every><day>\.<month_number>\.",
         "<every><monthdays><of_month>?",
     ),
     until=("bis(?: zum)?",),
     starting=("(?:ab(?: dem)?|beginnend(?: am| mit| ab)?)",),
-    not_after=frozenset(
-        "ab am bei das dem den der des die diese diesem dieser ein eine einem einen einer eines für "
-        "gestern gute guten heute ihr ihre ihren jede jeden jeder jedes letzte letzten letzter mein "
-        "meine meinen nach seit sein seine seinen statt unser unsere unseren vergangenen version "
-        "vom von vor vorigen während wegen zum zur zwischen über kapitel nr nr. punkt "
+    not_after=words(
+        "ab am außer bei das dem den der des die diese diesem dieser ein eine einem einen einer "
+        "eines für gestern gute guten heute ihr ihre ihren jede jeden jeder jedes kapitel letzte "
+        "letzten letzter mein meine meinen nach nr nr. punkt seit sein seine seinen statt unser "
+        "unsere unseren vergangenen version vom von vor vorigen während wegen zum zur zwischen "
+        "über "
         # After these, "morgen" is the morning.
-        "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag".split()
+        "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag"
     ),
-    ranges=frozenset("- – — bis".split()),
-    connecting=frozenset(
-        "ab als am an auf aus bei beim bis da damit dann denn durch für gegen im in ins mit nach "
-        "oder ohne per pro seit statt um und unter vom von vor wegen weil wenn wo während zu zum "
-        "zur zwischen über - – — & + /".split()
+    ranges=words("- \u2013 \u2014 bis"),
+    connecting=words(
+        "ab als am an auf aus bei beim bis da damit dann denn durch für gegen im in ins mit nach oder "
+        "ohne per pro seit statt um und unter vom von vor wegen weil wenn wo während zu zum zur "
+        "zwischen über - \u2013 \u2014 & +"
     ),
 )

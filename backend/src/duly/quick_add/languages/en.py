@@ -2,7 +2,7 @@
 
 from datetime import time
 
-from duly.quick_add.languages.language import Language
+from duly.quick_add.languages.language import Language, words
 
 ENGLISH = Language(
     relative_days={
@@ -111,15 +111,17 @@ ENGLISH = Language(
         "of_month": " (?:of|in) (?:the|each|every) month| of month",
         "last_day": "last day",
         "workdays": "weekday|workday|working day",
-        "weekdays": "(?:WEEKDAY)(?:(?:, and|,| and| &) (?:WEEKDAY)){0,6}",
+        "weekdays": "(?:WEEKDAY)(?:(?:, and |, ?| and | & )(?:WEEKDAY)){0,6}",
         "monthdays": (
-            "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and|,| and| &) [1-3]?[0-9](?:st|nd|rd|th)){0,9}"
+            "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and |, ?| and | & )[1-3]?[0-9](?:st|nd|rd|th)){0,9}"
         ),
     },
     dates=(
         "(?:by )?<relative>",
         "in <n> <unit>",
         "in an? (?P<unit>week|month|year)",
+        "(?:by )?<next> week (?:on )?<weekday>",
+        "<on>?<weekday> <next> week",
         "(?:by )?<next> (?P<unit>week)",
         "<on>?<next> <weekday>",
         "(?P<on>(?:on |by )?this )<weekday>",
@@ -159,15 +161,15 @@ ENGLISH = Language(
     ),
     until=("(?:until|till)",),
     starting=("(?:starting(?: on| from)?|beginning(?: on)?|from)",),
-    not_after=frozenset(
-        "a about after an ash before between black cyber during each easter every except for from "
-        "good her his its last like my of our palm past per since than that the their these those "
-        "till to until whit without your".split()
+    not_after=words(
+        "a about after an ash before between black cyber during each easter every except for from good "
+        "her his its last like my of our palm past per since than that the their these those till to "
+        "until whit without your"
     ),
-    ranges=frozenset("- – — to until till through".split()),
-    connecting=frozenset(
-        "about after and as at because before between but by during except for from if in into "
-        "near of on or over per re since so than that then to under until till via when where "
-        "while with without - – — & + /".split()
+    ranges=words("- \u2013 \u2014 to until till through"),
+    connecting=words(
+        "about after and as at because before between but by during except for from if in into near of "
+        "on or over per re since so than that then to under until till via when where while with without "
+        "- \u2013 \u2014 & +"
     ),
 )

@@ -1,7 +1,7 @@
 """The interface of a language: the words of its grammar, and phrases made of them.
 
 A phrase is a regular expression in which `<name>` is a named group. The group's expression comes
-from the vocabulary below. What a phrase means depends on its groups alone:
+from the vocabulary below. Its groups alone decide its meaning:
 
 | groups | meaning |
 | --- | --- |
@@ -9,7 +9,7 @@ from the vocabulary below. What a phrase means depends on its groups alone:
 | `n`, `unit` | a number of units from today |
 | `next` with `unit` or `weekday` | the week after this one, or its weekday |
 | `weekday` | the first such day after today |
-| `day`, `month`, perhaps `year` | a date |
+| `day` with `month` or `month_number`, perhaps `year` or `short_year` | a date |
 | `iso` | a date as in ISO 8601 |
 | `hour`, perhaps `minute` and `half` | a time; `half` is the half of the day |
 | `noon` | 12:00 |
@@ -22,8 +22,8 @@ from the vocabulary below. What a phrase means depends on its groups alone:
 `on` marks a preposition. With `any_weekday`, a date repeats its weekday. A `suffix` marks a day as
 an ordinal, `of_month` one as a day of the month. `after` means: counted from the completion.
 
-Phrases are matched in order, case-folded and with one space between words; the first one with a
-meaning counts. Each must bound its length, so that a text costs linear time.
+Phrases are matched in order, case-folded and with one space between words; the first match
+decides. Each must bound its length, so that a text costs linear time.
 """
 
 import re
@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from datetime import time
 from functools import cached_property
 
-from duly.quick_add.line import CLOSING
+from duly.quick_add.line import CLOSING, key_of
 
 # A phrase ends with a word, or before the punctuation after it.
 _END = rf"(?=[{re.escape(CLOSING)}]{{0,3}}(?: |$))"
@@ -62,7 +62,7 @@ class Language:
     months: Mapping[str, int]
 
     clear_months: frozenset[str]
-    """Those that are nothing else. With the others, `2 March` counts only if no noun follows."""
+    """Those that are no other word. With the others, `2 March` counts only at the end of a phrase."""
 
     units: Mapping[str, str]
     """The values are those of FREQ."""
@@ -83,10 +83,10 @@ class Language:
     recurrences: Phrases
 
     until: Phrases
-    """What precedes the last date of a recurrence."""
+    """Words before the last date of a recurrence."""
 
     starting: Phrases
-    """What precedes the date from which a recurrence begins."""
+    """Words before the date from which a recurrence begins."""
 
     not_after: frozenset[str]
     """Words after which a date or a time says something else than when the task is due."""
@@ -95,7 +95,7 @@ class Language:
     """Words between two dates or times that make them a range."""
 
     connecting: frozenset[str]
-    """Words that no noun phrase begins with, such as prepositions and conjunctions."""
+    """Words that end a phrase, such as prepositions and conjunctions."""
 
     @cached_property
     def patterns(self) -> "LanguagePatterns":
@@ -164,6 +164,11 @@ class LanguagePatterns:
             *self.until,
             *self.starting,
         )
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as they are compared."""
+    return frozenset(key_of(text).split())
 
 
 def any_of(words: Iterable[str]) -> str:
