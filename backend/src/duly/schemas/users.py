@@ -1,39 +1,17 @@
 """Bodies of accounts."""
 
-from functools import cache
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
+from duly.schemas.filters import FilterRead
 from duly.schemas.labels import LabelRead
+from duly.schemas.lists import ListRead
+from duly.schemas.sections import SectionRead
 from duly.schemas.tasks import TaskRead
-
-
-@cache
-def _timezones() -> frozenset[str]:
-    # Names for the local or for no time zone are not in the IANA database.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
-
-
-def _check_timezone(value: str) -> str:
-    if value not in _timezones():
-        raise ValueError("Must be an IANA time zone, such as Europe/Rome")
-    return value
-
-
-Timezone = Annotated[
-    str,
-    AfterValidator(_check_timezone),
-    Field(
-        max_length=64,
-        description="A name from the IANA time zone database.",
-        examples=["Europe/Rome"],
-        json_schema_extra={"format": "timezone"},
-    ),
-]
+from duly.schemas.times import Timezone
 
 
 class UserRead(ResponseBody):
@@ -88,5 +66,8 @@ class UserExport(ResponseBody):
     user: UserRead
     sessions: list[SessionRead]
     tasks: list[TaskRead]
+    lists: list[ListRead]
+    sections: list[SectionRead]
     labels: list[LabelRead]
-    trash: list[TaskRead]
+    filters: list[FilterRead]
+    trash: list[TaskRead | ListRead | SectionRead]
