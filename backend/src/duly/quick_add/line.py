@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from duly.quick_add.drafts import SpanKind
-from duly.utils.normalization import nfc
+from duly.utils.name_keys import name_key
 
 SIGNS = ("#", "/", "@")
 ESCAPE = "\\"
@@ -60,15 +60,10 @@ class Token:
     value: str | int
 
 
-def key_of(text: str) -> str:
-    """Return the form in which names and words are compared."""
-    return nfc(text).casefold()
-
-
 def _key_of_word(text: str, is_unescaped: bool) -> str:
     if is_unescaped and text[0] == ESCAPE:
         text = text[1:] or ESCAPE
-    return key_of(text) if len(text) <= _MAX_KEY else _TOO_LONG
+    return name_key(text) if len(text) <= _MAX_KEY else _TOO_LONG
 
 
 class Line:

@@ -7,10 +7,11 @@ from duly.quick_add import signs
 from duly.quick_add.drafts import Context, Draft, LabelName, NothingLeft, Span
 from duly.quick_add.escapes import escapes
 from duly.quick_add.languages import LANGUAGES
-from duly.quick_add.line import Line, Token, key_of
+from duly.quick_add.line import Line, Token
 from duly.quick_add.phrases import Phrases
 from duly.quick_add.schedules import schedule_of
 from duly.quick_add.titles import title_of
+from duly.utils.name_keys import name_key
 
 
 def parse(text: str, context: Context) -> Draft:
@@ -62,6 +63,6 @@ def _labels(tokens: Sequence[Token], context: Context) -> tuple[LabelName, ...]:
     """Return each label once. Those without an id are new."""
     if not tokens:
         return ()
-    known = {key_of(label.name): label for label in reversed(context.labels)}
-    found = {key_of(name): name for name in (str(token.value) for token in tokens)}
+    known = {name_key(label.name): label for label in reversed(context.labels)}
+    found = {name_key(name): name for name in (str(token.value) for token in tokens)}
     return tuple(known.get(key, LabelName(None, name)) for key, name in found.items())

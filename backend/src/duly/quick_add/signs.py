@@ -6,7 +6,8 @@ from unicodedata import category
 from uuid import UUID
 
 from duly.quick_add.drafts import Context, SectionName, SpanKind
-from duly.quick_add.line import CLOSING, Line, Token, key_of
+from duly.quick_add.line import CLOSING, Line, Token
+from duly.utils.name_keys import name_key
 from duly.utils.normalization import nfc
 
 MAX_LABELS = 50
@@ -29,7 +30,7 @@ class _Names:
         root = cls()
         for name, value in named:
             node = root
-            for word in key_of(name).split():
+            for word in name_key(name).split():
                 node = node.following.setdefault(word, cls())
             if node.value is None:
                 node.value = value
@@ -69,7 +70,7 @@ def labels(line: Line, context: Context) -> Iterator[Token]:
     """Yield each `@label` with its name: an existing one, or the word after the sign."""
     if not _has(line, "@"):
         return
-    spellings = {key_of(known.name): known.name for known in reversed(context.labels)}
+    spellings = {name_key(known.name): known.name for known in reversed(context.labels)}
     names = _Names.of((known.name, known.name) for known in context.labels)
     found: set[str] = set()
     after = 0
@@ -79,7 +80,7 @@ def labels(line: Line, context: Context) -> Iterator[Token]:
         token = _longest(line, index, SpanKind.LABEL, names) or _new_label(line, index, spellings)
         if token is None:
             continue
-        key = key_of(str(token.value))
+        key = name_key(str(token.value))
         if key in found or len(found) < MAX_LABELS:
             found.add(key)
             after = token.after
@@ -98,7 +99,7 @@ def priorities(line: Line) -> Iterator[Token]:
 
 
 def _key_of_name(section: SectionName) -> str:
-    return " ".join(key_of(section.name).split())
+    return " ".join(name_key(section.name).split())
 
 
 def _has(line: Line, sign: str) -> bool:
@@ -149,7 +150,7 @@ def _new_label(line: Line, index: int, spellings: dict[str, str]) -> Token | Non
         return None
     end = word.start + 1 + len(name)
     # Of a new label that occurs twice, the first spelling counts.
-    name = spellings.setdefault(key_of(name), nfc(name))
+    name = spellings.setdefault(name_key(name), nfc(name))
     return Token(SpanKind.LABEL, index, index + 1, word.start, end, name)
 
 

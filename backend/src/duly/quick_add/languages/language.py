@@ -32,7 +32,8 @@ from dataclasses import dataclass
 from datetime import time
 from functools import cached_property
 
-from duly.quick_add.line import CLOSING, key_of
+from duly.quick_add.line import CLOSING
+from duly.utils.name_keys import name_key
 
 # A phrase ends with a word, or before the punctuation after it.
 _END = rf"(?=[{re.escape(CLOSING)}]{{0,3}}(?: |$))"
@@ -168,7 +169,7 @@ class LanguagePatterns:
 
 def words(text: str) -> frozenset[str]:
     """Return the words of a text as they are compared."""
-    return frozenset(key_of(text).split())
+    return frozenset(name_key(text).split())
 
 
 def any_of(words: Iterable[str]) -> str:
