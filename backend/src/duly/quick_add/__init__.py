@@ -1,6 +1,7 @@
 """Quick add: a line of text becomes the draft of a task, by a small grammar for each language."""
 
 from duly.quick_add.drafts import (
+    Anchor,
     Context,
     Draft,
     DraftRecurrence,
@@ -16,6 +17,7 @@ from duly.quick_add.drafts import (
 from duly.quick_add.parser import parse
 
 __all__ = [
+    "Anchor",
     "Context",
     "Draft",
     "DraftRecurrence",
