@@ -9,7 +9,7 @@ from duly.quick_add.drafts import Anchor, SpanKind
 from duly.quick_add.languages.language import Language, Patterns
 from duly.quick_add.line import Line, Match, Token
 from duly.quick_add.recurrences import rule_of
-from duly.quick_add.times import minutes_of, time_of
+from duly.quick_add.times import minutes_of, time_in_part, time_of
 from duly.recurrence.dates import first_date
 from duly.recurrence.rules import parse_rule
 
@@ -56,7 +56,7 @@ class Phrases:
         """Yield each time, as `HH:MM`. A part of the day counts directly after some tokens."""
         parts = [token for before in after for token in self._day_part(before)]
         yield from parts
-        taken = {token.first for token in parts}
+        taken = {index for token in parts for index in range(token.first, token.after)}
         for match in self._unbroken(self._language.patterns.times):
             if match.first not in taken:
                 found = time_of(match.groups)
@@ -93,27 +93,38 @@ class Phrases:
 
     def _end_of_range(self, patterns: Patterns, match: Match) -> int:
         index = match.after
-        if match.is_closed or self._line.is_taken(index):
-            return index
-        if self._line.keys[index] not in self._language.ranges:
+        if not self._is_before_range(match):
             return index
         last = self._line.match(patterns, index + 1)
-        return index if last is None else last.after
+        if last is not None:
+            return last.after
+        is_number = self._is_number(index - 1) and self._is_number(index + 1)
+        return index + 2 if is_number else index
+
+    def _is_before_range(self, match: Match) -> bool:
+        index = match.after
+        if match.is_closed or self._line.is_taken(index):
+            return False
+        return self._line.keys[index] in self._language.ranges
 
     def _is_after_other_word(self, index: int) -> bool:
         # With punctuation after it, a key is not such a word.
         if index == 0:
             return False
-        key = self._line.keys[index - 1]
+        key, ranges = self._line.keys[index - 1], self._language.ranges
         return (
             index - 1 in self._passed
             or key in self._language.not_after
             or key in self._language.ordinals
-            or (key in self._language.ranges and self._is_number(index - 2))
+            or (key in ranges and self._is_number(index - 2))
+            or (self._line.keys[index] in ranges and self._is_number(index - 1))
         )
 
     def _is_number(self, index: int) -> bool:
-        return index >= 0 and self._line.keys[index].rstrip(".").isdecimal()
+        if not 0 <= index < len(self._line.keys):
+            return False
+        key = self._line.keys[index].rstrip(".")
+        return key[:1].isdecimal() and key[-1:].isdecimal()
 
     def _led(self, patterns: Patterns, kind: SpanKind) -> Iterator[Token]:
         for lead in self._matches(patterns):
@@ -140,6 +151,11 @@ class Phrases:
 
     def _is_recurrence(self, match: Match) -> bool:
         groups, language = match.groups, self._language
+        if "weekdays" in groups and self._is_before_range(match):
+            # "Every Monday until Friday" is a range too; "until 1 Dec" is an end.
+            last = self._line.match(language.patterns.dates, match.after + 1)
+            if last is not None and "weekday" in last.groups:
+                return False
         if "unit" in groups or "of_month" in groups:
             return True
         if "month" in groups:
@@ -154,9 +170,14 @@ class Phrases:
         if self._line.is_taken(index) or self._line.words[index - 1].end != token.end:
             return
         match = self._line.match(self._language.patterns.day_parts, index)
-        if match is not None:
-            found = self._language.day_parts[match.groups["day_part"]]
-            yield _token(SpanKind.TIME, match, f"{found:%H:%M}")
+        if match is None:
+            return
+        found = self._language.day_parts[match.groups["day_part"]]
+        exact = self._line.match(self._language.patterns.times, match.after)
+        if exact is not None and not match.is_closed:
+            found = time_in_part(exact.groups, found)
+            match = replace(exact, first=match.first, start=match.start)
+        yield _token(SpanKind.TIME, match, f"{found:%H:%M}")
 
 
 def _token(kind: SpanKind, match: Match, value: str | int) -> Token:

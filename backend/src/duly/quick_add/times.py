@@ -16,9 +16,16 @@ def time_of(groups: Mapping[str, str]) -> time:
     if "noon" in groups:
         return time(_NOON)
     hour = int(groups["hour"])
-    if "half" in groups:
-        hour = hour % _NOON + (_NOON if groups["half"][0] == "p" else 0)
+    if "am" in groups or "pm" in groups:
+        hour = hour % _NOON + (_NOON if "pm" in groups else 0)
     return time(hour, int(groups.get("minute", 0)))
+
+
+def time_in_part(groups: Mapping[str, str], part: time) -> time:
+    """Return the time of a phrase that follows a part of the day: 8:00 in the evening is 20:00."""
+    found = time_of(groups)
+    is_later = part.hour >= _NOON > found.hour and "am" not in groups
+    return found.replace(hour=found.hour + _NOON) if is_later else found
 
 
 def minutes_of(groups: Mapping[str, str]) -> int | None:

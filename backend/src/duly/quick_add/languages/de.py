@@ -16,7 +16,11 @@ GERMAN = Language(
         "sonnabend": 5,
         "sonntag": 6,
     },
-    short_weekdays={"mo": 0, "di": 1, "mi": 2, "do": 3, "fr": 4, "sa": 5, "so": 6},
+    short_weekdays={
+        f"{name}{dot}": number
+        for number, name in enumerate(("mo", "di", "mi", "do", "fr", "sa", "so"))
+        for dot in ("", ".")
+    },
     nouns=frozenset(),
     capitalized_nouns=frozenset({"morgen"}),
     months={
@@ -101,8 +105,10 @@ GERMAN = Language(
         "abend": time(19),
     },
     vocabulary={
-        "on": "(?:am|bis(?: zum)?|an) ",
-        "at": "(?:um|gegen) ",
+        "on": "(?:am|bis(?: zum)?) ",
+        "at": "(?:um|gegen|bis) ",
+        "am": "morgens|vormittags|früh",
+        "pm": "nachmittags|abends",
         "next": "(?:nächste[nr]?|kommende[nr]?)",
         "suffix": r"\.",
         "every": "(?:jede[nsr]?|alle)(?P<after>!)? ",
@@ -113,7 +119,7 @@ GERMAN = Language(
         "month_number": "0?[1-9]|1[0-2]",
         "short_year": "[0-9]{2}",
         "workdays": "werktag|arbeitstag|wochentag",
-        "weekdays": "(?:WEEKDAY)(?:(?:, ?| und | & )(?:WEEKDAY)){0,6}",
+        "weekdays": "(?:WEEKDAY)(?:(?:, ?| und | & | )(?:WEEKDAY)){0,6}",
         "monthdays": r"[1-3]?[0-9]\.(?:(?:, ?| und | & )[1-3]?[0-9]\.){0,9}",
     },
     dates=(
@@ -126,11 +132,12 @@ GERMAN = Language(
         "<on>?<next> <weekday>",
         "(?P<on>(?:am |bis )?diesen )<weekday>",
         "<on>?(?:<any_weekday>,? (?:den |dem )?)?<iso>",
-        r"<on>?(?:<any_weekday>\.?,? (?:den |dem )?)?<day>\.<month_number>\.(?:<year>|<short_year>)?",
-        r"<on>?(?:<any_weekday>\.?,? (?:den |dem )?)?<day><suffix>? <month>\.?(?: <year>)?",
+        r"<on>?(?:<any_weekday>,? (?:den |dem )?)?<day>\.<month_number>\.(?:<year>|<short_year>)?",
+        r"<on>?(?:<any_weekday>,? (?:den |dem )?)?<day><suffix>? <month>\.?(?: <year>)?",
         "<on>?<weekday>",
     ),
     times=(
+        "<at>?(?P<hour>1[0-2]|0?[1-9])(?:[:.]<minute>)? uhr (?:<am>|<pm>)",
         "<at>?<hour>[:.]<minute> uhr",
         "<at>?<hour>:<minute>",
         "<at>?<hour> uhr",
@@ -162,7 +169,7 @@ GERMAN = Language(
     until=("bis(?: zum)?",),
     starting=("(?:ab(?: dem)?|beginnend(?: am| mit| ab)?)",),
     not_after=words(
-        "ab am außer bei das dem den der des die diese diesem dieser ein eine einem einen einer "
+        "ab am an außer bei das dem den der des die diese diesem dieser ein eine einem einen einer "
         "eines für gestern gute guten heute ihr ihre ihren jede jeden jeder jedes kapitel letzte "
         "letzten letzter mein meine meinen nach nr nr. punkt seit sein seine seinen statt unser "
         "unsere unseren vergangenen version vom von vor vorigen während wegen zum zur zwischen "

@@ -100,10 +100,11 @@ ENGLISH = Language(
     },
     vocabulary={
         "on": "(?:on|by) ",
-        "at": "(?:at|around) ",
+        "at": "(?:at|around|by) ",
         "next": "next",
         "suffix": "st|nd|rd|th",
-        "half": r"[ap]\.?m\.?",
+        "am": r"a\.?m\.?",
+        "pm": r"p\.?m\.?",
         "noon": "noon",
         "every": "every(?P<after>!)? ",
         "nth": "[1-9][0-9]{0,2}(?:st|nd|rd|th)|second|third|fourth|fifth",
@@ -111,7 +112,7 @@ ENGLISH = Language(
         "of_month": " (?:of|in) (?:the|each|every) month| of month",
         "last_day": "last day",
         "workdays": "weekday|workday|working day",
-        "weekdays": "(?:WEEKDAY)(?:(?:, and |, ?| and | & )(?:WEEKDAY)){0,6}",
+        "weekdays": "(?:WEEKDAY)(?:(?:, and |, ?| and | & | )(?:WEEKDAY)){0,6}",
         "monthdays": (
             "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and |, ?| and | & )[1-3]?[0-9](?:st|nd|rd|th)){0,9}"
         ),
@@ -131,7 +132,7 @@ ENGLISH = Language(
         "<on>?<weekday>",
     ),
     times=(
-        "<at>?(?P<hour>1[0-2]|0?[1-9])(?:[:.]<minute>)? ?<half>",
+        "<at>?(?P<hour>1[0-2]|0?[1-9])(?:[:.]<minute>)? ?(?:<am>|<pm>)",
         "<at>?<hour>:<minute>",
         "at <noon>",
     ),

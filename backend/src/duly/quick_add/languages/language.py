@@ -11,7 +11,7 @@ from the vocabulary below. Its groups alone decide its meaning:
 | `weekday` | the first such day after today |
 | `day` with `month` or `month_number`, perhaps `year` or `short_year` | a date |
 | `iso` | a date as in ISO 8601 |
-| `hour`, perhaps `minute` and `half` | a time; `half` is the half of the day |
+| `hour`, perhaps `minute`, `am` or `pm` | a time |
 | `noon` | 12:00 |
 | `hours`, `minutes` | a duration |
 | `interval`, `nth` or `other` with `unit` | every so many units; `other` is every second one |
