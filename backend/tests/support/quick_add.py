@@ -3,15 +3,14 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from duly.quick_add import Context, Draft, LabelName, ListName, SectionName
+from tests.support.vectors import vectors
 
-_VECTORS = json.loads((Path(__file__).parents[3] / "vectors" / "quick_add.json").read_text())
-CASES: list[dict[str, Any]] = _VECTORS["cases"]
-_CONTEXT: dict[str, Any] = _VECTORS["context"]
+CASES: list[dict[str, Any]] = vectors("quick_add")["cases"]
+_CONTEXT: dict[str, Any] = vectors("quick_add")["context"]
 
 
 def context_of(case: dict[str, Any]) -> Context:

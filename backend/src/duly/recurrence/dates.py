@@ -1,26 +1,27 @@
 """The dates of a rule, in a bounded number of steps.
 
-One step looks at one period: a week, a month or a year; with FREQ=DAILY, the days of one year.
-The Gregorian calendar repeats every 400 years, which are 4,800 months, 20,871 weeks or 146,097
-days, since 146,097 is divisible by 7. Which dates a period has, if BYMONTH, BYMONTHDAY, BYDAY and
-BYSETPOS are applied, depends only on the position of the period in this cycle. With an INTERVAL
-of i, periods are visited whose positions repeat after `cycle / gcd(i, cycle)` steps. So if that
-many successive periods have no date, no later period has one. This covers 29 February (up to
-eight years apart, or 400 with INTERVAL), a fifth Monday, 53 Mondays in a year, and combinations.
+One step looks at one period of the rule: a week, a month or a year. The Gregorian calendar repeats
+every 400 years, which are 4,800 months, 20,871 weeks or 146,097 days, since 146,097 is divisible
+by 7. Which days BYMONTH, BYMONTHDAY, BYDAY and BYSETPOS leave of a period depends only on its
+position in this cycle. With an INTERVAL of i, the positions of the periods repeat after
+`cycle / gcd(i, cycle)` steps, so if that many successive periods have no date, no later period has
+one. This covers every 29 February (up to eight years apart, or 400 with INTERVAL=100), every fifth
+Monday, and every year with 53 Mondays. The first period may be cut by `start` or `after`, so it
+is not counted. A rule whose months have no day in any kind of year ends with its first step.
 
-With FREQ=DAILY, the dates of a year depend on the position of the year, and on the days since the
-start modulo i, which repeat together after the least common multiple of 146,097 and i days: after
-`400 * i / gcd(i, 146097)` years.
+FREQ=DAILY looks at one year per step. After 400 years, it knows all days of the cycle that the
+rule's other parts leave, and looks at the next 400 years in each further step. The days since
+`start` modulo i repeat after `i / gcd(i, 146097)` cycles.
 
-The first period may be cut by `start` or `after`, so it is not counted. Dates end with the year
-9999 in any case. The number of steps without a date is therefore at most 401 for YEARLY, 4,801
-for MONTHLY, 20,872 for WEEKLY, and 9,999 for DAILY.
+Dates end with the year 9999. So the number of steps without a date is at most 401 for YEARLY,
+4,801 for MONTHLY, 20,872 for WEEKLY and 425 for DAILY.
 """
 
 from calendar import isleap, monthrange
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cached_property
 from math import gcd
 
 from duly.recurrence.rules import Day, Frequency, Rule
@@ -50,12 +51,12 @@ def dates(rule: Rule, start: date, *, after: date | None = None) -> Iterator[dat
     last = _LAST if rule.until is None else rule.until.toordinal()
     if first > last or not _has_positions(rule):
         return
-    without = 0
+    without, limit = 0, _cycle(rule)
     for period in _periods(rule, start, first, last):
         days = [day for day in period if first <= day <= last]
         yield from map(date.fromordinal, days)
         without = 0 if days else without + 1
-        if without > _cycle(rule):
+        if without > limit:
             return
 
 
@@ -73,30 +74,27 @@ def _completed(rule: Rule, start: date) -> Rule:
 
 def _has_positions(rule: Rule) -> bool:
     """Whether the longest period has one of the positions of BYSETPOS."""
-    match rule.frequency:
-        case Frequency.DAILY:
-            longest = 1
-        case Frequency.WEEKLY:
-            longest = len(rule.by_day)
-        case Frequency.MONTHLY:
-            longest = 31
-        case Frequency.YEARLY:
-            longest = 366
-    return not rule.by_set_position or min(map(abs, rule.by_set_position)) <= longest
+    longest = {
+        Frequency.DAILY: 1,
+        Frequency.WEEKLY: len(rule.by_day),
+        Frequency.MONTHLY: 31,
+        Frequency.YEARLY: 366,
+    }
+    return not rule.by_set_position or (
+        min(map(abs, rule.by_set_position)) <= longest[rule.frequency]
+    )
 
 
 def _cycle(rule: Rule) -> int:
     """Return the number of steps after which periods repeat; see the module's docstring."""
-    interval = rule.interval
-    match rule.frequency:
-        case Frequency.DAILY:
-            return _YEARS * interval // gcd(interval, _DAYS)
-        case Frequency.WEEKLY:
-            return _WEEKS // gcd(interval, _WEEKS)
-        case Frequency.MONTHLY:
-            return _MONTHS // gcd(interval, _MONTHS)
-        case Frequency.YEARLY:
-            return _YEARS // gcd(interval, _YEARS)
+    if rule.frequency is Frequency.DAILY:
+        return _YEARS + rule.interval // gcd(rule.interval, _DAYS)
+    cycle = {
+        Frequency.WEEKLY: _WEEKS,
+        Frequency.MONTHLY: _MONTHS,
+        Frequency.YEARLY: _YEARS,
+    }[rule.frequency]
+    return cycle // gcd(rule.interval, cycle)
 
 
 def _periods(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
@@ -104,26 +102,37 @@ def _periods(rule: Rule, start: date, first: int, last: int) -> Iterator[list[in
 
     Days are ordinals, as in `date.toordinal`.
     """
-    match rule.frequency:
-        case Frequency.DAILY:
-            return _daily(rule, start, first, last)
-        case Frequency.WEEKLY:
-            return _weekly(rule, start, first, last)
-        case Frequency.MONTHLY:
-            return _monthly(rule, start, first, last)
-        case Frequency.YEARLY:
-            return _yearly(rule, start, first, last)
+    periods = {
+        Frequency.DAILY: _daily,
+        Frequency.WEEKLY: _weekly,
+        Frequency.MONTHLY: _monthly,
+        Frequency.YEARLY: _yearly,
+    }
+    return periods[rule.frequency](rule, start, first, last)
 
 
 def _daily(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
-    spans = _Spans(replace(rule, by_set_position=()))  # each day is a set of its own
-    interval = rule.interval
-    low, high = date.fromordinal(first).year, date.fromordinal(last).year
-    for year in range(low, high + 1):
-        begin, offsets = spans.of(year, _ALL_MONTHS)
-        to_next = (start.toordinal() - max(begin, first)) % interval
-        visited = range(max(begin, first) + to_next - begin, 366, interval)
-        yield sorted(begin + offset for offset in offsets.intersection(visited))
+    origin, interval = start.toordinal(), rule.interval
+    if not (rule.by_month or rule.by_month_day or rule.by_day):
+        yield from (
+            [day] for day in range(first + (origin - first) % interval, last + 1, interval)
+        )
+        return
+    # Every date would have the weekday of `start`.
+    if interval % 7 == 0 and rule.by_day and (start.weekday(), 0) not in rule.by_day:
+        return
+    spans = _Spans(replace(rule, by_set_position=()), [_ALL_MONTHS])  # each day is its own set
+    year, end = date.fromordinal(first).year, date.fromordinal(last).year + 1
+    cycle: list[int] = []
+    for each in range(year, min(year + _YEARS, end)):
+        begin, offsets = spans.of(each, _ALL_MONTHS)
+        days = sorted(begin + offset for offset in offsets)
+        cycle += days
+        yield [day for day in days if (day - origin) % interval == 0]
+        if not days and not spans.have_days:
+            return
+    for shift in range(_DAYS, last + 1, _DAYS):
+        yield [day + shift for day in cycle if (day + shift - origin) % interval == 0]
 
 
 def _weekly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
@@ -140,23 +149,28 @@ def _weekly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int
 
 
 def _monthly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
-    spans = _Spans(rule)
     origin, low, high = (
         12 * day.year + day.month - 1
         for day in (start, date.fromordinal(first), date.fromordinal(last))
     )
+    months = {(origin + step * rule.interval) % 12 + 1 for step in range(12)}
+    spans = _Spans(rule, [range(month, month + 1) for month in months])
     for number in _visited(origin, rule.interval, low, high):
         year, month = divmod(number, 12)
         begin, offsets = spans.of(year, range(month + 1, month + 2))
         yield sorted(begin + offset for offset in offsets)
+        if not offsets and not spans.have_days:
+            return
 
 
 def _yearly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
-    spans = _Spans(rule)
+    spans = _Spans(rule, [_ALL_MONTHS])
     low, high = date.fromordinal(first).year, date.fromordinal(last).year
     for year in _visited(start.year, rule.interval, low, high):
         begin, offsets = spans.of(year, _ALL_MONTHS)
         yield sorted(begin + offset for offset in offsets)
+        if not offsets and not spans.have_days:
+            return
 
 
 def _visited(origin: int, step: int, low: int, high: int) -> range:
@@ -170,9 +184,16 @@ class _Spans:
     There are 14 kinds of years, and at most 14 of each month: by leap year and first weekday.
     """
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, visited: list[range]) -> None:
         self._rule = rule
+        self._visited = visited
         self._kinds: dict[tuple[int, bool, int], frozenset[int]] = {}
+
+    @cached_property
+    def have_days(self) -> bool:
+        """Whether the visited months have a day of the rule in any year."""
+        all_kinds = range(2001, 2029)
+        return any(self.of(year, months)[1] for months in self._visited for year in all_kinds)
 
     def of(self, year: int, months: range) -> tuple[int, frozenset[int]]:
         """Return the first day of the months, and the rule's days as offsets from it."""
