@@ -187,13 +187,22 @@ async def test_invalid_label_is_rejected_and_creates_nothing(alice: Account, dsn
 async def test_names_of_other_users_and_of_deleted_and_archived_lists_stay_text(
     alice: Account, bob: Account
 ) -> None:
-    await create(bob, "lists", name="Foreign")
+    foreign = await create(bob, "lists", name="Foreign")
+    await create(bob, "sections", list_id=foreign, name="Secret")
+    label_id = await create(bob, "labels", name="private")
     trashed = await create(alice, "lists", name="Trashed")
     await create(alice, "sections", list_id=trashed, name="Hidden")
     await alice.delete(f"/lists/{trashed}")
     await create(alice, "lists", name="Archived", is_archived=True)
 
-    for text in ("Sweep #Foreign", "Sweep #Trashed", "Sweep /Hidden", "Sweep #Archived"):
+    assert label_id not in (await add(alice, "Sweep @private"))["task"]["label_ids"]
+    for text in (
+        "Sweep #Foreign",
+        "Sweep /Secret",
+        "Sweep #Trashed",
+        "Sweep /Hidden",
+        "Sweep #Archived",
+    ):
         task = (await add(alice, text))["task"]
         assert (task["title"], task["list_id"]) == (text, None)
 
