@@ -81,7 +81,7 @@ class QuickAddDraft(ResponseBody):
 
 
 class QuickAddPreview(ResponseBody):
-    """What a text means."""
+    """The task that a text describes, and the parts of the text that set its fields."""
 
     draft: QuickAddDraft
     spans: list[QuickAddSpan]
