@@ -96,6 +96,9 @@ bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen
 bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
 	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
 
+bench-quick-add: $(VENV)/dev.stamp ## time the parser of quick add on 10,000 and on 40,000 hostile characters
+	@cd backend && .venv/bin/python -m bench.quick_add
+
 bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the database near and 5 ms away
 	@cd backend && .venv/bin/python -m bench.batches $(call flags,rounds)
 

@@ -21,6 +21,7 @@ from duly.records.commands import Command, Operation, Procedure
 from duly.records.creation import PLAIN, Created, Shape
 from duly.records.moves import place_at
 from duly.records.order import Spot, appended
+from duly.schemas.base import RequestBody
 from duly.schemas.operations import DeleteOptions
 from duly.schemas.tasks import MAX_LABELS, Completion, TaskCreate, TaskMove, TaskPatch, TaskReplace
 from duly.services.task_places import (
@@ -98,33 +99,39 @@ _LABEL = owned(
 )
 
 
-def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[Created]:
+def create(
+    scope: UserScope, body: TaskCreate, settings: Settings, *, sent: RequestBody | None = None
+) -> Operation[Created]:
     """Create a task; see `records.creation`. It also raises `ValidationFailed` for its references."""
     completion = _completion_of(body)
     limit = settings.max_tasks
     if body.section_id is None and body.parent_id is None and not body.label_ids:
         shape = PLAIN if body.list_id is None else _IN_LIST
-        return creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=completion)
-    sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
+        return creation.create(
+            TYPE, scope.user_id, body, limit, shape=shape, values=completion, sent=sent
+        )
+    place_sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
 
     async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Created:
         [facts] = reads[0]
         try:
-            place = resolve(Place(), sent, facts)
+            place = resolve(Place(), place_sent, facts)
             check_labels(body.label_ids, facts)
         except ValidationFailed:
             # What it referred to may be gone since the same create was done before.
-            done = await creation.find_same(transaction, TYPE, body)
+            done = await creation.find_same(transaction, TYPE, body.id, sent or body)
             if done is None:
                 raise
             return done, False
         shape = _LABELLED if body.label_ids else PLAIN
         values = {**completion, **place._asdict()}
-        operation = creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=values)
+        operation = creation.create(
+            TYPE, scope.user_id, body, limit, shape=shape, values=values, sent=sent
+        )
         return await commands.run(transaction, operation)
 
     task_id = body.id or new_id()
-    read = facts_call(task_id, sent, body.label_ids)
+    read = facts_call(task_id, place_sent, body.label_ids)
     return Procedure("task.referring", task_id, [read], work)
 
 
