@@ -64,6 +64,7 @@ TYPE = ResourceType(
     },
     counter=table_of(User).c.list_count,
     has_trash=True,
+    is_referred_to=True,
 )
 
 _TARGET = bindparam("target_id", type_=Uuid())

@@ -45,6 +45,7 @@ TYPE = ResourceType(
     },
     counter=table_of(User).c.section_count,
     siblings=(_sections.c.list_id,),
+    is_referred_to=True,
 )
 
 

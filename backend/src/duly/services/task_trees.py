@@ -75,6 +75,7 @@ def _change(
         changing_tree(TYPE, targets, values),
         _lookup_of(condition, targets),
         finds_trashed,
+        affects_others=True,
         explain=_explain,
     )
 
@@ -184,7 +185,7 @@ def _erasing() -> Change:
         erasing_all(TYPE, targets),
         _lookup_of(true(), targets),
         finds_trashed=True,
-        frees_quota=True,
+        affects_others=True,
         explain=_explain,
     )
 
