@@ -1,7 +1,7 @@
 """Dates, times and time zones as clients send them."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -41,6 +41,14 @@ def _check_instant(value: object) -> object:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    # PostgreSQL takes offsets of less than 16 hours.
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Must be in the years 1 to 9999 in UTC") from None
+
+
 Timezone = Annotated[
     str,
     AfterValidator(_check_timezone),
@@ -63,6 +71,7 @@ LocalTime = Annotated[
 PastInstant = Annotated[
     datetime,
     BeforeValidator(_check_instant),
+    AfterValidator(_in_utc),
     Field(description="Not in the future.", examples=["2026-01-31T09:30:00Z"]),
 ]
 
@@ -105,10 +114,16 @@ class MomentPatch(PatchBody):
 
 
 def merge_moment(current: dict[str, Any] | None, patch: MomentPatch | None) -> Moment | None:
-    """Return a day or a time after a patch; null clears it. Raise `ValueError`."""
+    """Return a day or a time after a patch; null clears it. Raise `ValueError`.
+
+    Clearing the time clears the zone, too.
+    """
     if patch is None:
         return None
-    sent = {**(current or {}), **patch.model_dump(mode="json", exclude_unset=True)}
+    sent = patch.model_dump(mode="json", exclude_unset=True)
+    if "time" in sent and sent["time"] is None:
+        sent = {"timezone": None, **sent}  # all day has no zone
+    sent = {**(current or {}), **sent}
     if "date" not in sent:
         raise ValueError("Must have a date")
     if sent.get("timezone") is not None and sent.get("time") is None:
