@@ -26,7 +26,11 @@ def _name(plural: str) -> str:
 
 @PLURALS
 async def test_metadata_is_kept_as_it_was_sent(alice: Account, plural: str) -> None:
-    metadata = {"a": [1, -0.5, "x", None, True, {"": "\u0001"}], "🧀": {"b": {}}, "n": None}
+    metadata: dict[str, Any] = {
+        "a": [1, -0.5, "x", None, True, {"": "\u0001"}],
+        "🧀": {"b": {}},
+        "n": None,
+    }
 
     resource = await with_metadata(alice, plural, metadata)
 

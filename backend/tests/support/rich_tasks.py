@@ -15,7 +15,7 @@ async def create(account: Account, plural: str, **fields: Any) -> Resource:
     return body_of(await account.post(f"/{plural}", fields), 201)
 
 
-async def create_task(account: Account, title: str = "task", **fields: Any) -> Resource:
+async def create_task(account: Account, title: str = "task", /, **fields: Any) -> Resource:
     """A new task without a description."""
     return await create(account, "tasks", title=title, **fields)
 
