@@ -160,13 +160,14 @@ async def test_contradictions_are_rejected(alice: Account, places: Places, metho
     child = await create_task(alice, parent_id=places.in_doing["id"])
     work, home = places.work["id"], places.home["id"]
     doing, garden = places.doing["id"], places.garden["id"]
-    for place, path in (
+    contradictions: list[tuple[dict[str, Any], str]] = [
         ({"list_id": work, "section_id": garden}, "list_id"),
         ({"list_id": None, "section_id": doing}, "list_id"),
         ({"list_id": home, "parent_id": places.in_doing["id"]}, "list_id"),
         ({"section_id": None, "parent_id": places.in_doing["id"]}, "section_id"),
         ({"section_id": garden, "parent_id": places.in_doing["id"]}, "section_id"),
-    ):
+    ]
+    for place, path in contradictions:
         response = await put_in(alice, method, child, **place)
         assert errors_of(response) == [(f"body.{path}", "contradiction")]
         created = await alice.post("/tasks", {"title": "task", **place})
