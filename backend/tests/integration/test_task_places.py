@@ -212,7 +212,7 @@ async def test_missing_trashed_and_foreign_references_look_the_same(  # noqa: PL
     for reference in (str(uuid4()), trashed["id"], foreign["id"], places.task["id"]):
         if reference == places.task["id"] and kind == "parent":
             continue
-        place = {field: reference}
+        place: dict[str, Any] = {field: reference}
         responses += [
             await put_in(alice, method, places.task, **place),
             await alice.post("/tasks", {"title": "task", **place}),
