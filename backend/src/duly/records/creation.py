@@ -153,6 +153,7 @@ def _command(  # noqa: PLR0917  # all that a create consists of
         _lookup(kind, shape),
         params,
         finish,
+        affects_others=kind.is_referred_to,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
@@ -37,6 +37,14 @@ def _read_instant(value: object) -> datetime:
     raise ValueError("Must be a time with its offset, such as 2026-01-31T09:30:00Z")
 
 
+def _in_utc(value: datetime) -> datetime:
+    # PostgreSQL takes offsets of less than 16 hours.
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Must be in the years 1 to 9999 in UTC") from None
+
+
 Timezone = Annotated[
     str,
     AfterValidator(_check_timezone),
@@ -59,6 +67,7 @@ LocalTime = Annotated[
 PastInstant = Annotated[
     datetime,
     BeforeValidator(_read_instant),
+    AfterValidator(_in_utc),
     Field(description="Not in the future.", examples=["2026-01-31T09:30:00Z"]),
 ]
 
@@ -101,10 +110,16 @@ class MomentPatch(PatchBody):
 
 
 def merge_moment(current: dict[str, Any] | None, patch: MomentPatch | None) -> Moment | None:
-    """Return a day or a time after a patch; null clears it. Raise `ValueError`."""
+    """Return a day or a time after a patch; null clears it. Raise `ValueError`.
+
+    Clearing the time clears the zone, too.
+    """
     if patch is None:
         return None
-    sent = {**(current or {}), **patch.model_dump(mode="json", exclude_unset=True)}
+    sent = patch.model_dump(mode="json", exclude_unset=True)
+    if "time" in sent and sent["time"] is None:
+        sent = {"timezone": None, **sent}  # all day has no zone
+    sent = {**(current or {}), **sent}
     if "date" not in sent:
         raise ValueError("Must have a date")
     if sent.get("timezone") is not None and sent.get("time") is None:

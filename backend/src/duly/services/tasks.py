@@ -25,6 +25,7 @@ from duly.schemas.base import RequestBody
 from duly.schemas.operations import DeleteOptions
 from duly.schemas.tasks import MAX_LABELS, Completion, TaskCreate, TaskMove, TaskPatch, TaskReplace
 from duly.services.task_places import (
+    MAX_LEVELS,
     Place,
     check_labels,
     facts_call,
@@ -116,7 +117,7 @@ def create(
         [facts] = reads[0]
         try:
             place = resolve(Place(), place_sent, facts)
-            check_labels(body.label_ids, facts)
+            check_labels("label_ids", body.label_ids, facts)
         except ValidationFailed:
             # What it referred to may be gone since the same create was done before.
             done = await creation.find_same(transaction, TYPE, body.id, sent or body)
@@ -163,8 +164,11 @@ def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Ope
         current = changes.checked(TYPE, reads[0], versions)
         place = resolve(_place_of(current), sent, reads[1][0])
         if place != _place_of(current):
-            await transaction.many(_moving(task_id, place, reads[1][0]))
-            revision += reads[1][0]["size"] + 1
+            calls = [*_moving(task_id, place, reads[1][0]), changes.read_call(TYPE, task_id)]
+            *_, [current] = await transaction.many(calls)
+            revision += reads[1][0]["size"]
+            if not body.is_anchored:
+                return current
         spot = Spot(TYPE, task_id, place._asdict(), body)
         return await place_at(transaction, spot, current, revision)
 
@@ -210,8 +214,8 @@ def _update(
     async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
         current, [facts] = changes.checked(TYPE, reads[0], versions), reads[1]
         place = resolve(_place_of(current), place_sent, facts)
-        check_labels(label_ids, facts)
         whole = _whole(current, sent, is_patch=is_patch)
+        check_labels("add_label_ids" if "add_label_ids" in sent else "label_ids", label_ids, facts)
         is_turned = sent.get("is_completed", current["is_completed"]) != current["is_completed"]
         if is_turned and facts["size"] == 1 and place.parent_id is None:
             whole["is_completed"] = sent["is_completed"]  # there is nothing above or below
@@ -226,7 +230,8 @@ def _update(
         if place != _place_of(current):
             calls += _moving(task_id, place, facts)
         if is_turned:
-            check_count(facts["size"])
+            # Reopening also changes the tasks above.
+            check_count(facts["size"] + (0 if sent["is_completed"] else MAX_LEVELS - 1))
             done = complete if sent["is_completed"] else reopen
             command = done(scope, task_id, None, None)
             calls.append((command.statement, command.params))
@@ -292,9 +297,9 @@ def _completion_of(body: TaskCreate) -> dict[str, Any]:
     """Whether a new task is completed, or the time at which it was."""
     if body.completed_at is None:
         return {"is_completed": body.is_completed}
-    if not body.is_completed:
+    if "is_completed" in body.model_fields_set and not body.is_completed:
         raise ValidationFailed.of(
-            "body.completed_at", "Cannot be set unless is_completed is true", "contradiction"
+            "body.completed_at", "Cannot be set if is_completed is false", "contradiction"
         )
     return {"is_completed": _past(body.completed_at)}
 
