@@ -1,0 +1,47 @@
+"""The language of filters: `parse` turns a text into an `Expression`. See docs/filters.md."""
+
+from duly.filter_language.errors import FilterError
+from duly.filter_language.expressions import (
+    And,
+    Compared,
+    Day,
+    Expression,
+    Is,
+    Named,
+    Not,
+    Or,
+    Priority,
+    RelativeDay,
+    Search,
+    Without,
+    is_relative,
+    on_date,
+)
+from duly.filter_language.parser import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_TERMS,
+    parse,
+)
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LENGTH",
+    "MAX_TERMS",
+    "And",
+    "Compared",
+    "Day",
+    "Expression",
+    "FilterError",
+    "Is",
+    "Named",
+    "Not",
+    "Or",
+    "Priority",
+    "RelativeDay",
+    "Search",
+    "Without",
+    "is_relative",
+    "on_date",
+    "parse",
+]
