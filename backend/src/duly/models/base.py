@@ -1,9 +1,10 @@
 """The parts that all tables share: constraint names, ownership, and common columns."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Table, func
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, Text, func
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -38,6 +39,37 @@ class Owned(SQLModel):
     id: UUID = Field(primary_key=True)
 
 
+# Collation "C" sorts by code point, the same on every server.
+_BY_CODE_POINT: Any = Text(collation="C")
+
+
+def timestamp_field() -> Any:
+    """A `timestamptz` that is never null; by default the time of the insert."""
+    return Field(
+        sa_type=DateTime(timezone=True),
+        sa_column_kwargs={"server_default": func.now()},
+    )
+
+
+class Resource(Owned):
+    """A row of a resource type.
+
+    `revision` is the number that the last change took from its user's `revision`. `creation_hash`
+    tells a repeated create under the client's own id from another one.
+    """
+
+    created_at: datetime = timestamp_field()
+    updated_at: datetime = timestamp_field()
+    revision: int = Field(sa_type=BigInteger)
+    creation_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class Ordered(Resource):
+    """A resource with a place in a manual order: by `position`, a key of `utils.order_keys`, and id."""
+
+    position: str = Field(sa_type=_BY_CODE_POINT, sa_column_kwargs={"server_default": "a0"})
+
+
 def owner_column(table: Table) -> Column[Any] | None:
     """Return the column of `table` that names a row's owner, or None if rows have none."""
     return next((column for column in table.columns if column.info.get("owner")), None)
@@ -49,12 +81,14 @@ def shared_access(table: Table) -> str | None:
     return access
 
 
-def timestamp_field() -> Any:
-    """A `timestamptz` that is never null; by default the time of the insert."""
-    return Field(
-        sa_type=DateTime(timezone=True),
-        sa_column_kwargs={"server_default": func.now()},
-    )
+def text_field() -> Any:
+    """A text that sorts by code point."""
+    return Field(sa_type=_BY_CODE_POINT)
+
+
+def optional_text_field() -> Any:
+    """The same, which may be null."""
+    return Field(default=None, sa_type=_BY_CODE_POINT)
 
 
 def required_timestamp_field() -> Any:
@@ -68,3 +102,8 @@ def optional_timestamp_field() -> Any:
         default=None,
         sa_type=DateTime(timezone=True),
     )
+
+
+def cascade_field() -> Any:
+    """The revision of the change that set the column beside it, here and in other rows."""
+    return Field(default=None, sa_type=BigInteger)

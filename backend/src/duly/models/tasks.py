@@ -1,21 +1,31 @@
 """Tasks."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
+    ARRAY,
     CheckConstraint,
     Column,
+    ForeignKeyConstraint,
     Index,
-    LargeBinary,
+    Integer,
+    SmallInteger,
     Text,
+    Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field
 
-from duly.models.base import Owned, optional_timestamp_field, timestamp_field
+from duly.models.base import (
+    Ordered,
+    cascade_field,
+    optional_text_field,
+    optional_timestamp_field,
+    text_field,
+)
 
 # In the form in which lists ask for it; see `records.pages.listed`.
 _LIVE = text("coalesce(trashed_at IS NULL, false)")
@@ -23,12 +33,13 @@ _OPEN = text("coalesce(trashed_at IS NULL, false) AND coalesce(completed_at IS N
 _TRASHED = text("coalesce(trashed_at IS NOT NULL, false)")
 
 
-class Task(Owned, table=True):
+class Task(Ordered, table=True):
     """Something to be done. It is completed when `completed_at` is set, trashed when `trashed_at` is.
 
-    `revision` is the number that the last change took from its user's `revision`. `creation_hash`
-    tells a repeated create under the client's own id from another one. `title_words` and
-    `description_words` hold the words of both texts for searches, computed by `utils.search`.
+    What has the same `completed_with` or `trashed_with` was completed or moved to the trash
+    together. `start_at` and `due_at` are the instants of `start` and `due` that have a time zone.
+    `label_ids` is kept in step with the table `task_labels`. `title_words` and `description_words`
+    hold the words of both texts for searches, computed by `utils.search`.
     """
 
     __tablename__ = "tasks"
@@ -36,6 +47,40 @@ class Task(Owned, table=True):
         CheckConstraint("char_length(title) BETWEEN 1 AND 255", name="title_length"),
         CheckConstraint("char_length(description) <= 20000", name="description_length"),
         CheckConstraint("revision > 0", name="revision_positive"),
+        CheckConstraint("priority BETWEEN 1 AND 4", name="priority_range"),
+        CheckConstraint("duration_minutes BETWEEN 1 AND 10080", name="duration_range"),
+        CheckConstraint("cardinality(label_ids) <= 50", name="label_count"),
+        CheckConstraint("jsonb_typeof(metadata) = 'object'", name="metadata_object"),
+        CheckConstraint("parent_id <> id", name="parent_other"),
+        CheckConstraint("section_id IS NULL OR list_id IS NOT NULL", name="section_in_list"),
+        *(
+            check
+            for name in ("start", "due")
+            for check in (
+                CheckConstraint(f"{name}_time ~ '^[0-2][0-9]:[0-5][0-9]$'", name=f"{name}_format"),
+                CheckConstraint(
+                    f"{name}_time IS NULL OR {name}_date IS NOT NULL", name=f"{name}_time_has_date"
+                ),
+                CheckConstraint(
+                    f"({name}_timezone IS NULL) = ({name}_at IS NULL)"
+                    f" AND ({name}_timezone IS NULL OR {name}_time IS NOT NULL)",
+                    name=f"{name}_timezone_has_time",
+                ),
+            )
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "list_id"], ["lists.user_id", "lists.id"], name="fk_tasks_list_id_lists"
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "list_id", "section_id"],
+            ["sections.user_id", "sections.list_id", "sections.id"],
+            name="fk_tasks_section_id_sections",
+        ),
+        ForeignKeyConstraint(
+            ["user_id", "parent_id"],
+            ["tasks.user_id", "tasks.id"],
+            name="fk_tasks_parent_id_tasks",
+        ),
         # One index for each order that a list can be read in; the key makes it total.
         *(
             Index(
@@ -58,6 +103,43 @@ class Task(Owned, table=True):
             "id",
             postgresql_where=_TRASHED,
         ),
+        # The manual order of a list, of a section and of subtasks.
+        Index(
+            "ix_tasks_live_user_id_list_id_position_id",
+            "user_id",
+            "list_id",
+            "position",
+            "id",
+            postgresql_where=_LIVE,
+        ),
+        *(
+            Index(
+                f"ix_tasks_user_id_{name}",
+                "user_id",
+                name,
+                postgresql_where=text(f"{name} IS NOT NULL"),
+            )
+            for name in ("section_id", "parent_id")
+        ),
+        # Tasks with a date or a priority, in the orders of these.
+        Index(
+            "ix_tasks_live_user_id_due_id",
+            "user_id",
+            "due_date",
+            text("coalesce(due_time, '24:00')"),
+            "id",
+            postgresql_where=text(f"due_date IS NOT NULL AND {_LIVE}"),
+        ),
+        *(
+            Index(
+                f"ix_tasks_live_user_id_{name}_id",
+                "user_id",
+                name,
+                "id",
+                postgresql_where=text(f"{name} IS NOT NULL AND {_LIVE}"),
+            )
+            for name in ("priority", "completed_at")
+        ),
         Index("ix_tasks_user_id_revision", "user_id", "revision"),
         # For maintenance, which looks for the oldest of all users.
         Index(
@@ -72,14 +154,31 @@ class Task(Owned, table=True):
         ),
     )
 
-    # Collation "C" sorts by code point, the same on every server.
-    title: str = Field(sa_column=Column(Text(collation="C"), nullable=False))
+    title: str = text_field()
     description: str | None = Field(default=None, sa_type=Text)
     completed_at: datetime | None = optional_timestamp_field()
-    created_at: datetime = timestamp_field()
-    updated_at: datetime = timestamp_field()
-    revision: int = Field(sa_type=BigInteger)
+    completed_with: int | None = cascade_field()
     trashed_at: datetime | None = optional_timestamp_field()
-    creation_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    trashed_with: int | None = cascade_field()
+    list_id: UUID | None = None
+    section_id: UUID | None = None
+    parent_id: UUID | None = None
+    priority: int | None = Field(default=None, sa_type=SmallInteger)
+    start_date: date | None = None
+    start_time: str | None = optional_text_field()
+    start_timezone: str | None = Field(default=None, sa_type=Text)
+    start_at: datetime | None = optional_timestamp_field()
+    due_date: date | None = None
+    due_time: str | None = optional_text_field()
+    due_timezone: str | None = Field(default=None, sa_type=Text)
+    due_at: datetime | None = optional_timestamp_field()
+    duration_minutes: int | None = Field(default=None, sa_type=Integer)
+    label_ids: list[UUID] = Field(
+        sa_column=Column(ARRAY(Uuid), server_default=text("'{}'"), nullable=False)
+    )
+    # `metadata` is taken by SQLModel.
+    client_metadata: Any = Field(
+        sa_column=Column("metadata", JSONB, server_default=text("'{}'"), nullable=False)
+    )
     title_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))
     description_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))

@@ -51,6 +51,9 @@ class User(SQLModel, table=True):
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
     )
     label_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    list_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    section_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
+    filter_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})
 
 
 class UserEmail(SQLModel, table=True):
