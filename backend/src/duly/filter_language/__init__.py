@@ -1,5 +1,6 @@
 """The language of filters: `parse` turns a text into an `Expression`. See docs/filters.md."""
 
+from duly.filter_language.costs import MAX_COST, cost, is_search, too_costly
 from duly.filter_language.errors import FilterError
 from duly.filter_language.expressions import (
     And,
@@ -25,6 +26,7 @@ from duly.filter_language.parser import (
 )
 
 __all__ = [
+    "MAX_COST",
     "MAX_DEPTH",
     "MAX_LENGTH",
     "MAX_TERMS",
@@ -41,7 +43,10 @@ __all__ = [
     "RelativeDay",
     "Search",
     "Without",
+    "cost",
     "is_relative",
+    "is_search",
     "on_date",
     "parse",
+    "too_costly",
 ]

@@ -1,6 +1,9 @@
-"""Filters as trees. Each node is true or false for a task."""
+"""Filters as trees. Each node is true or false for a task.
 
-from dataclasses import dataclass
+`position` is where a term begins in the text, for errors that only show when the filter is used.
+"""
+
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, TypeAlias
 
@@ -37,12 +40,13 @@ Day: TypeAlias = date | RelativeDay
 class Named:
     """The task is in a list or section of this name, or has a label of this name.
 
-    Names are compared by `utils.names.name_key`. With `is_prefix`, the name only begins like this.
+    Names are compared by `utils.name_keys`. With `is_prefix`, the name only begins like this.
     """
 
     reference: Reference
     name: str
     is_prefix: bool = False
+    position: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Search:
     """Title and description match this text as they match the parameter `q` of a list."""
 
     text: str
+    position: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

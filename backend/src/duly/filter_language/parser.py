@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import get_args
 
+from duly.filter_language.costs import check_cost
 from duly.filter_language.cursor import Cursor
 from duly.filter_language.errors import FilterError
 from duly.filter_language.expressions import (
@@ -74,7 +75,9 @@ def parse(text: str) -> Expression:
     """Return the filter that a text means. Raise `FilterError` if it is not one."""
     if len(text) > MAX_LENGTH:
         raise FilterError(f"Expected at most {MAX_LENGTH} characters", MAX_LENGTH)
-    return _Parser(text).whole()
+    expression = _Parser(text).whole()
+    check_cost(expression)
+    return expression
 
 
 class _Parser:
@@ -143,7 +146,7 @@ class _Parser:
         if word == "no":
             return self._without()
         if word == "search":
-            return self._search()
+            return self._search(start)
         raise self._cursor.expected(_TERM, start)
 
     def _name(self, reference: Reference) -> Expression:
@@ -153,10 +156,11 @@ class _Parser:
             what = f"the name of a {reference}, without a space before it"
             raise self._cursor.expected(what, start)
         if is_quoted:
-            return Named(reference, name)
+            return Named(reference, name, position=start - 1)
         if reference == "list" and name.isascii() and name.lower() == "inbox":
             return Without("list")
-        return Named(reference, name.removesuffix("*"), is_prefix=name.endswith("*"))
+        begins = name.endswith("*")
+        return Named(reference, name.removesuffix("*"), is_prefix=begins, position=start - 1)
 
     def _without(self) -> Expression:
         start = self._cursor.next()
@@ -165,14 +169,14 @@ class _Parser:
             raise self._cursor.expected("priority, due, start, label or list after no", start)
         return Without(_EMPTY_FIELDS[word])
 
-    def _search(self) -> Expression:
+    def _search(self, position: int) -> Expression:
         if not self._cursor.take(":"):
             raise self._cursor.expected(": after search")
         start = self._cursor.next()
         text, _ = self._cursor.string()
         if not text.strip():
             raise self._cursor.expected("a text to search for", start)
-        return Search(text)
+        return Search(text, position)
 
     def _operator(self) -> Operator | None:
         return next((sign for sign in _OPERATORS if self._cursor.take(sign)), None)
