@@ -3,6 +3,7 @@
 from duly.filter_language.costs import MAX_COST, cost, is_search, too_costly
 from duly.filter_language.errors import FilterError
 from duly.filter_language.expressions import (
+    OVERDUE,
     And,
     Compared,
     Day,
@@ -30,6 +31,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_LENGTH",
     "MAX_TERMS",
+    "OVERDUE",
     "And",
     "Compared",
     "Day",

@@ -12,7 +12,7 @@ Reference = Literal["list", "section", "label"]
 Operator = Literal["<", "<=", "=", ">=", ">"]
 DateField = Literal["due", "start", "created", "updated", "completed"]
 EmptyField = Literal["priority", "due", "start", "label", "list"]
-State = Literal["open", "completed", "recurring", "subtask"]
+State = Literal["open", "completed", "overdue", "recurring", "subtask"]
 
 WEEKDAYS: tuple[Weekday, ...] = (
     "monday",
@@ -65,7 +65,7 @@ class Without:
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """The task is in this state."""
+    """The task is in this state. `overdue` means `OVERDUE`."""
 
     state: State
 
@@ -113,6 +113,8 @@ class Or:
 
 Expression: TypeAlias = Named | Priority | Without | Is | Compared | Search | Not | And | Or
 
+OVERDUE = And((Is("open"), Compared("due", "<", RelativeDay("today"))))
+
 
 def is_relative(expression: Expression) -> bool:
     """Return whether what the filter finds depends on the user's current local day."""
@@ -121,7 +123,7 @@ def is_relative(expression: Expression) -> bool:
             return any(map(is_relative, items))
         case Not(item):
             return is_relative(item)
-        case Compared(day=RelativeDay()):
+        case Compared(day=RelativeDay()) | Is("overdue"):
             return True
         case _:
             return False

@@ -60,7 +60,6 @@ _WORDS: dict[str, Expression] = {
     **{f"p{value}": Priority(value) for value in range(1, 5)},
     **{state: Is(state) for state in get_args(State)},
     "today": Compared("due", "=", _TODAY),
-    "overdue": And((Is("open"), Compared("due", "<", _TODAY))),
 }
 
 _TERM = (
