@@ -1,25 +1,18 @@
 """Bodies of accounts."""
 
-from functools import cache
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
+from duly.recurrence.zones import is_timezone
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
 from duly.schemas.labels import LabelRead
 from duly.schemas.tasks import TaskRead
 
 
-@cache
-def _timezones() -> frozenset[str]:
-    # Names for the local or for no time zone are not in the IANA database.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
-
-
 def _check_timezone(value: str) -> str:
-    if value not in _timezones():
+    if not is_timezone(value):
         raise ValueError("Must be an IANA time zone, such as Europe/Rome")
     return value
 

@@ -1,0 +1,1 @@
+"""Recurring tasks: rules, their dates, occurrences and time zones, as pure functions."""

@@ -1,0 +1,119 @@
+"""The occurrences of a recurring task: what setting a rule, completing and skipping do.
+
+All dates are local: "today" is the date in the zone of the task's due date, or of its user.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Literal
+
+from duly.recurrence.dates import dates, first_date
+from duly.recurrence.rules import InvalidRule, Rule
+
+Anchor = Literal["due", "completion"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """The state of a recurring task that is open."""
+
+    rule: Rule
+    anchor: Anchor
+    """What the next date depends on: the due date, or the day of the completion."""
+
+    counted_from: date
+    """`from`: the date that INTERVAL and implied days count from, if the anchor is `due`."""
+
+    occurrence: date
+    """The rule's date that is due now. Rescheduling changes `due`, and keeps this."""
+
+    remaining: int | None
+    """How many completions and skips COUNT has left, this occurrence included."""
+
+    due: date
+    start: date | None = None
+    """The date of the task's `start`. It moves by as many days as `due`."""
+
+
+def begin(
+    rule: Rule,
+    anchor: Anchor,
+    due: date,
+    *,
+    counted_from: date | None = None,
+    start: date | None = None,
+) -> Recurrence:
+    """Return the state after a rule or its `from` is set; `from` is the due date by default.
+
+    Raise `InvalidRule` if the rule has no date from then on.
+    """
+    counted_from = counted_from or due
+    if first_date(rule, counted_from) is None:
+        raise InvalidRule("Must have at least one date from recurrence.from on, by default due")
+    return Recurrence(rule, anchor, counted_from, due, rule.count, due, start)
+
+
+def complete(
+    recurrence: Recurrence, *, today: date, completed_on: date | None = None
+) -> Recurrence | None:
+    """Return the state after the occurrence is completed, or `None` if the rule ends with it.
+
+    At the rule's end, the task itself is completed and keeps its state, so that reopening it
+    restores the last occurrence. `completed_on` is the local date of `completed_at`, by default today.
+    """
+    if recurrence.anchor == "due":
+        return _next_by_due(recurrence, today)
+    return _next_by_completion(recurrence, completed_on or today)
+
+
+def skip(recurrence: Recurrence, *, today: date) -> Recurrence | None:
+    """Return the state after the occurrence is skipped, or `None` if the rule ends with it.
+
+    With the anchor `completion`, an occurrence in the future is skipped as if it were completed
+    on its day. Counted from today, the next one could be earlier than the one that is skipped.
+    """
+    if recurrence.anchor == "due":
+        return _next_by_due(recurrence, today)
+    return _next_by_completion(recurrence, max(today, recurrence.due, recurrence.occurrence))
+
+
+def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | None) -> Recurrence:
+    """Return the state after the newest completion is taken back.
+
+    The arguments are those of the completed copy.
+    """
+    remaining = None if recurrence.remaining is None else recurrence.remaining + 1
+    return replace(recurrence, occurrence=occurrence, remaining=remaining, due=due, start=start)
+
+
+def _next_by_due(recurrence: Recurrence, today: date) -> Recurrence | None:
+    after = max(recurrence.occurrence, recurrence.due, today - timedelta(days=1))
+    found = dates(recurrence.rule, recurrence.counted_from, after=after)
+    return _moved(recurrence, next(found, None))
+
+
+def _next_by_completion(recurrence: Recurrence, day: date) -> Recurrence | None:
+    found = dates(recurrence.rule, day, after=day)
+    # An early completion may lead to the very date that it completes. The occurrence must change,
+    # or a retry of the request would complete the task twice.
+    new = (date for date in found if date != recurrence.occurrence)
+    return _moved(recurrence, next(new, None))
+
+
+def _moved(recurrence: Recurrence, to: date | None) -> Recurrence | None:
+    remaining = recurrence.remaining
+    if to is None or remaining == 1:
+        return None
+    return replace(
+        recurrence,
+        occurrence=to,
+        remaining=None if remaining is None else remaining - 1,
+        due=to,
+        start=recurrence.start and _shifted(recurrence.start, to - recurrence.due),
+    )
+
+
+def _shifted(day: date, by: timedelta) -> date:
+    """Return the day moved by whole days, within the dates that exist (years 1 to 9999)."""
+    ordinal = day.toordinal() + by.days
+    return date.fromordinal(min(max(ordinal, 1), date.max.toordinal()))
