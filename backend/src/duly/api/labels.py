@@ -11,6 +11,7 @@ from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
 from duly.records.pages import read_plain_page
 from duly.schemas.labels import LabelCreate, LabelPatch, LabelQuery, LabelReplace
+from duly.schemas.order import Move
 from duly.services import labels
 
 LabelId = Annotated[UUID, Path(description="The label's id.")]
@@ -65,6 +66,14 @@ async def update_label(
     return await change_one(scope, labels.patch(scope, label_id, body, versions))
 
 
+async def move_label(scope: Scope, label_id: LabelId, body: Move, versions: IfMatch) -> Response:
+    """Move a label among your labels.
+
+    Without `after_id` and `before_id` it becomes the last.
+    """
+    return await change_one(scope, labels.move(scope, label_id, body, versions))
+
+
 async def delete_label(scope: Scope, label_id: LabelId, versions: IfMatch) -> Response:
-    """Delete a label permanently."""
-    return await delete_one(scope, labels.TYPE, label_id, versions)
+    """Delete a label permanently, and take it off its tasks."""
+    return await delete_one(scope, labels.delete_label(scope, label_id, None, versions))

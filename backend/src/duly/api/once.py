@@ -10,7 +10,7 @@ from duly.api.deps import Context, IdempotencyKey, Scope
 from duly.api.requests import Request
 from duly.database.scope import UserScope
 from duly.records import changes, commands
-from duly.records.commands import Command
+from duly.records.commands import Operation
 from duly.records.creation import Created
 from duly.records.types import ResourceType
 from duly.schemas.base import RequestBody
@@ -31,14 +31,14 @@ class OncePerKey:
         self._context, self._scope, self._request, self._key = context, scope, request, key
 
     async def create(
-        self, kind: ResourceType, body: RequestBody, command: Command[Created]
+        self, kind: ResourceType, body: RequestBody, operation: Operation[Created]
     ) -> Response:
         """Create a resource."""
 
         async def read_again(scope: UserScope) -> Created:
-            return await changes.read(scope, kind, command.resource_id), False
+            return await changes.read(scope, kind, operation.resource_id), False
 
-        work = partial(commands.run, command=command)
+        work = partial(commands.run, command=operation)
         return await self.run(body, work, self._render_created, read_again)
 
     async def run(

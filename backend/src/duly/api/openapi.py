@@ -21,10 +21,13 @@ every request. All errors share one envelope, `ErrorEnvelope`, and every respons
 _TAGS = [
     {"name": "auth", "description": "Create an account, sign in and out, and manage sessions."},
     {"name": "batch", "description": "Apply many operations in one request."},
+    {"name": "filters", "description": "Create, list, change and delete saved filters."},
     {"name": "health", "description": "Checks for load balancers and containers."},
     {"name": "labels", "description": "Create, list, change and delete labels."},
+    {"name": "lists", "description": "Create, list, change and delete lists of tasks."},
+    {"name": "sections", "description": "Create, list, change and delete sections of lists."},
     {"name": "sync", "description": "Keep a copy of your data up to date."},
-    {"name": "tasks", "description": "Create, list, change, complete and delete tasks."},
+    {"name": "tasks", "description": "Create, list, change, complete, move and delete tasks."},
     {"name": "users", "description": "Read, change, export and delete your account."},
 ]
 

@@ -10,29 +10,20 @@ from duly.api.responses import Encoded
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.records import changes, commands, pages
-from duly.records.changes import Versions
-from duly.records.commands import Command
+from duly.records.commands import Operation
 from duly.records.types import ResourceType
 from duly.schemas.page import ListQuery
 from duly.utils.etags import etag, is_named
 
 
-async def change_one(scope: UserScope, command: Command[Row]) -> Response:
-    """Run a command, and return the resource."""
-    return _one(await commands.run(scope, command))
+async def change_one(scope: UserScope, operation: Operation[Row]) -> Response:
+    """Change a resource, and return it."""
+    return _one(await commands.run(scope, operation))
 
 
-async def delete_one(
-    scope: UserScope,
-    kind: ResourceType,
-    resource_id: UUID,
-    versions: Versions,
-    *,
-    permanent: bool = False,
-) -> Response:
+async def delete_one(scope: UserScope, operation: Operation[Row]) -> Response:
     """Delete a resource, and return nothing."""
-    deletion = changes.deleting(kind, permanent=permanent).of(resource_id, versions)
-    await commands.run(scope, deletion)
+    await commands.run(scope, operation)
     return Response(status_code=204)
 
 

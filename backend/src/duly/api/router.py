@@ -12,7 +12,19 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from duly.api import auth, batches, health, labels, routing, sync, tasks, users
+from duly.api import (
+    auth,
+    batches,
+    filters,
+    health,
+    labels,
+    lists,
+    routing,
+    sections,
+    sync,
+    tasks,
+    users,
+)
 from duly.api.deps import check_path_user
 from duly.api.responses import DESCRIPTIONS, REQUEST_ID, codes_of, document_errors
 from duly.core.errors import (
@@ -23,6 +35,7 @@ from duly.core.errors import (
     IdempotencyMismatch,
     IdTaken,
     InternalError,
+    NameTaken,
     NotFound,
     PayloadTooLarge,
     PreconditionFailed,
@@ -33,14 +46,18 @@ from duly.core.errors import (
     RequestTimeout,
     ServiceUnavailable,
     SyncTokenExpired,
+    TooManyChanges,
     Unauthenticated,
     UnsupportedMediaType,
     ValidationFailed,
 )
 from duly.schemas.auth import SessionPage
 from duly.schemas.batches import BatchResult
+from duly.schemas.filters import FilterPage, FilterRead
 from duly.schemas.health import Health
 from duly.schemas.labels import LabelPage, LabelRead
+from duly.schemas.lists import ListPage, ListRead
+from duly.schemas.sections import SectionPage, SectionRead
 from duly.schemas.sync import ChangePage, StreamedEvent
 from duly.schemas.tasks import TaskPage, TaskRead
 from duly.schemas.users import SessionTokens, UserExport, UserRead
@@ -73,6 +90,11 @@ _FIND: Errors = (*_SIGNED_IN, NotFound)
 _WRITE: Errors = (*_FIND, PreconditionFailed, PreconditionRequired)
 _BATCH: Errors = (*_SIGNED_IN, IdempotencyInFlight, IdempotencyMismatch, QuotaExceeded, *_BODY)
 _CREATE: Errors = (*_BATCH, IdTaken)
+_CREATE_NAMED: Errors = (*_CREATE, NameTaken)
+_CHANGE: Errors = (*_WRITE, *_BODY)
+_CHANGE_NAMED: Errors = (*_CHANGE, NameTaken)
+_WRITE_MANY: Errors = (*_WRITE, TooManyChanges)
+_CHANGE_MANY: Errors = (*_CHANGE, TooManyChanges)
 
 _ETAG = {"ETag": "For If-Match and If-None-Match. That of a resource is its version."}
 _REPLAYED = {
@@ -128,20 +150,52 @@ TASKS = [
     Route("POST", "", tasks.create_task, TaskRead, 201, _CREATE, _LOCATED, {200: _SAME}),
     Route("GET", "", tasks.list_tasks, TaskPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
     Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, _UNMODIFIED),
-    Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
-    Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200, (*_WRITE, *_BODY), _ETAG),
-    Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, _WRITE),
-    Route("POST", "/{task_id}/complete", tasks.complete_task, TaskRead, 200, _WRITE, _ETAG),
-    Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200, _WRITE, _ETAG),
-    Route("POST", "/{task_id}/restore", tasks.restore_task, TaskRead, 200, _WRITE, _ETAG),
+    Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
+    Route("PATCH", "/{task_id}", tasks.update_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
+    Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, _WRITE_MANY),
+    Route("POST", "/{task_id}/move", tasks.move_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
+    Route("POST", "/{task_id}/complete", tasks.complete_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
+    Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200, _WRITE_MANY, _ETAG),
+    Route("POST", "/{task_id}/restore", tasks.restore_task, TaskRead, 200, _WRITE_MANY, _ETAG),
+]
+LISTS = [
+    Route("POST", "", lists.create_list, ListRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route("GET", "", lists.list_lists, ListPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
+    Route("GET", "/{list_id}", lists.get_list, ListRead, 200, _FIND, _ETAG, _UNMODIFIED),
+    Route("PUT", "/{list_id}", lists.replace_list, ListRead, 200, _CHANGE, _ETAG),
+    Route("PATCH", "/{list_id}", lists.update_list, ListRead, 200, _CHANGE, _ETAG),
+    Route("DELETE", "/{list_id}", lists.delete_list, None, 204, _WRITE_MANY),
+    Route("POST", "/{list_id}/move", lists.move_list, ListRead, 200, _CHANGE, _ETAG),
+    Route("POST", "/{list_id}/restore", lists.restore_list, ListRead, 200, _WRITE_MANY, _ETAG),
+]
+SECTIONS = [
+    Route("POST", "", sections.create_section, SectionRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route("GET", "", sections.list_sections, SectionPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
+    Route(
+        "GET", "/{section_id}", sections.get_section, SectionRead, 200, _FIND, _ETAG, _UNMODIFIED
+    ),
+    Route("PUT", "/{section_id}", sections.replace_section, SectionRead, 200, _CHANGE, _ETAG),
+    Route("PATCH", "/{section_id}", sections.update_section, SectionRead, 200, _CHANGE, _ETAG),
+    Route("DELETE", "/{section_id}", sections.delete_section, None, 204, _WRITE_MANY),
+    Route("POST", "/{section_id}/move", sections.move_section, SectionRead, 200, _CHANGE, _ETAG),
 ]
 LABELS = [
-    Route("POST", "", labels.create_label, LabelRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route("POST", "", labels.create_label, LabelRead, 201, _CREATE_NAMED, _LOCATED, {200: _SAME}),
     Route("GET", "", labels.list_labels, LabelPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
     Route("GET", "/{label_id}", labels.get_label, LabelRead, 200, _FIND, _ETAG, _UNMODIFIED),
-    Route("PUT", "/{label_id}", labels.replace_label, LabelRead, 200, (*_WRITE, *_BODY), _ETAG),
-    Route("PATCH", "/{label_id}", labels.update_label, LabelRead, 200, (*_WRITE, *_BODY), _ETAG),
-    Route("DELETE", "/{label_id}", labels.delete_label, None, 204, _WRITE),
+    Route("PUT", "/{label_id}", labels.replace_label, LabelRead, 200, _CHANGE_NAMED, _ETAG),
+    Route("PATCH", "/{label_id}", labels.update_label, LabelRead, 200, _CHANGE_NAMED, _ETAG),
+    Route("DELETE", "/{label_id}", labels.delete_label, None, 204, _WRITE_MANY),
+    Route("POST", "/{label_id}/move", labels.move_label, LabelRead, 200, _CHANGE, _ETAG),
+]
+FILTERS = [
+    Route("POST", "", filters.create_filter, FilterRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route("GET", "", filters.list_filters, FilterPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
+    Route("GET", "/{filter_id}", filters.get_filter, FilterRead, 200, _FIND, _ETAG, _UNMODIFIED),
+    Route("PUT", "/{filter_id}", filters.replace_filter, FilterRead, 200, _CHANGE, _ETAG),
+    Route("PATCH", "/{filter_id}", filters.update_filter, FilterRead, 200, _CHANGE, _ETAG),
+    Route("DELETE", "/{filter_id}", filters.delete_filter, None, 204, _WRITE),
+    Route("POST", "/{filter_id}/move", filters.move_filter, FilterRead, 200, _CHANGE, _ETAG),
 ]
 BATCH = [Route("POST", "/batch", batches.run_batch, BatchResult, 200, _BATCH, _REPLAYED)]
 SYNC = [
@@ -171,7 +225,10 @@ def _routes() -> list[BaseRoute]:
         *_build(users, USERS, API_PREFIX, "users"),
         *_build(users, TASKS, f"{API_PREFIX}/tasks", "tasks"),
         *_build(users, TASKS, f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", alias=True),
+        *_build(users, LISTS, f"{API_PREFIX}/lists", "lists"),
+        *_build(users, SECTIONS, f"{API_PREFIX}/sections", "sections"),
         *_build(users, LABELS, f"{API_PREFIX}/labels", "labels"),
+        *_build(users, FILTERS, f"{API_PREFIX}/filters", "filters"),
         *_build(users, BATCH, API_PREFIX, "batch"),
         *_build(users, SYNC, API_PREFIX, "sync"),
         *_build(public, HEALTH, "", "health"),

@@ -10,8 +10,16 @@ from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
 from duly.schemas.base import QueryBool
-from duly.schemas.tasks import TaskCreate, TaskPatch, TaskQuery, TaskReplace
-from duly.services import tasks
+from duly.schemas.operations import DeleteOptions
+from duly.schemas.tasks import (
+    Completion,
+    TaskCreate,
+    TaskMove,
+    TaskPatch,
+    TaskQuery,
+    TaskReplace,
+)
+from duly.services import task_pages, tasks
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
 
@@ -19,6 +27,7 @@ TaskId = Annotated[UUID, Path(description="The task's id.")]
 async def create_task(context: Context, scope: Scope, body: TaskCreate, once: Once) -> Response:
     """Create a task.
 
+    Without `after_id` and `before_id` it becomes the last among its siblings.
     Repeating the same request with the same `id` returns the existing task with status 200.
     """
     return await once.create(tasks.TYPE, body, tasks.create(scope, body, context.settings))
@@ -34,14 +43,14 @@ async def list_tasks(
 
     Pass `next_cursor` as `cursor` to get the next page.
     """
-    read_page = partial(tasks.read_page, scope, context.keyring, query)
+    read_page = partial(task_pages.read_page, scope, context.keyring, query)
     return await get_page(scope, tasks.TYPE, query, if_none_match, read_page)
 
 
 async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:
     """Read a task.
 
-    A task in the trash is not found here; list it with `trashed=true`.
+    A task in the trash is not found here; list it with `is_trashed=true`.
     """
     return await get_one(scope, tasks.TYPE, task_id, if_none_match)
 
@@ -51,7 +60,8 @@ async def replace_task(
 ) -> Response:
     """Replace a task.
 
-    Missing fields are set to their defaults.
+    Missing fields are set to their defaults. `is_completed`, `list_id`, `section_id` and
+    `parent_id` stay as they are if they are missing.
     """
     return await change_one(scope, tasks.replace(scope, task_id, body, versions))
 
@@ -74,32 +84,45 @@ async def delete_task(
         QueryBool, Query(description="Delete at once and permanently, without the trash.")
     ] = False,
 ) -> Response:
-    """Delete a task.
+    """Delete a task with its subtasks.
 
-    The task moves to the trash, where it can be restored for 30 days.
+    They move to the trash, where they can be restored for 30 days.
     """
-    return await delete_one(scope, tasks.TYPE, task_id, versions, permanent=permanent)
+    options = DeleteOptions(permanent=permanent)
+    return await delete_one(scope, tasks.delete_task(scope, task_id, options, versions))
 
 
 async def restore_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Restore a task from the trash.
+    """Restore a task from the trash, with the subtasks that were deleted with it.
 
-    Restoring a task that is not in the trash changes nothing.
+    A parent, list or section that is gone by then is cleared. Restoring a task that is not in the
+    trash changes nothing.
     """
-    return await change_one(scope, tasks.RESTORE.of(task_id, versions))
+    return await change_one(scope, tasks.restore(scope, task_id, None, versions))
 
 
-async def complete_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
-    """Complete a task.
+async def move_task(scope: Scope, task_id: TaskId, body: TaskMove, versions: IfMatch) -> Response:
+    """Move a task with its subtasks.
+
+    Without `after_id` and `before_id` it becomes the last among its siblings.
+    """
+    return await change_one(scope, tasks.move(scope, task_id, body, versions))
+
+
+async def complete_task(
+    scope: Scope, task_id: TaskId, versions: IfMatch, body: Completion | None = None
+) -> Response:
+    """Complete a task and its open subtasks.
 
     Completing a completed task changes nothing.
     """
-    return await change_one(scope, tasks.COMPLETE.of(task_id, versions))
+    return await change_one(scope, tasks.complete(scope, task_id, body, versions))
 
 
 async def reopen_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
     """Reopen a task.
 
+    It also opens the completed tasks above it, and the subtasks that were completed with it.
     Reopening an open task changes nothing.
     """
-    return await change_one(scope, tasks.REOPEN.of(task_id, versions))
+    return await change_one(scope, tasks.reopen(scope, task_id, None, versions))

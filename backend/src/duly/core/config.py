@@ -133,7 +133,14 @@ class Settings(BaseSettings):
     max_tasks: int = Field(
         100_000, ge=1, le=10_000_000, description="tasks per user, including those in the trash"
     )
+    max_lists: int = Field(
+        1_000, ge=1, le=1_000_000, description="lists per user, including the trash"
+    )
+    max_sections: int = Field(
+        5_000, ge=1, le=1_000_000, description="sections per user, including the trash"
+    )
     max_labels: int = Field(1_000, ge=1, le=1_000_000, description="labels per user")
+    max_filters: int = Field(1_000, ge=1, le=1_000_000, description="saved filters per user")
     require_if_match: bool = Field(
         False, description="reject changes of a resource without If-Match, with 428"
     )

@@ -133,6 +133,28 @@ class IdTaken(DulyError):
         super().__init__(f"You already have a {kind} with this id; it may be in the trash.")
 
 
+class NameTaken(DulyError):
+    """The caller already has a resource of this type with this name."""
+
+    status = 409
+    code = "NAME_TAKEN"
+    message = "You already have a resource with this name, without regard to case."
+
+    def __init__(self, kind: str = "resource") -> None:
+        super().__init__(f"You already have a {kind} with this name, without regard to case.")
+
+
+class TooManyChanges(DulyError):
+    """One request would change more resources than one transaction should."""
+
+    status = 409
+    code = "TOO_MANY_CHANGES"
+    message = "This would change too many resources at once; see details. Nothing was changed."
+
+    def __init__(self, limit: int = 0, count: int = 0) -> None:
+        super().__init__(details={"limit": limit, "count": count})
+
+
 class IdempotencyInFlight(DulyError):
     """A request with the same key is still being processed."""
 

@@ -1,8 +1,8 @@
-"""Changes of one existing resource: update, trash, restore, delete permanently, and others."""
+"""Changes of one existing resource: update, delete permanently, and others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +16,8 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
+    exists,
     literal,
-    null,
     or_,
     select,
     true,
@@ -25,14 +25,15 @@ from sqlalchemy import (
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
 
-from duly.core.errors import NotFound, PreconditionFailed
+from duly.core.errors import NameTaken, NotFound, PreconditionFailed, ValidationFailed
 from duly.database.pool import Row
-from duly.database.scope import Found, UserScope
+from duly.database.scope import Call, Found, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.models import Tombstone
-from duly.records.commands import Command, Raced, lookup
+from duly.records import commands
+from duly.records.commands import Command, Operation, Procedure, Raced, lookup
 from duly.records.revisions import next_revision_of
-from duly.records.types import ResourceType, Values
+from duly.records.types import ID, ResourceType, Values
 from duly.utils.tables import table_of
 
 Versions = Sequence[int] | None
@@ -45,7 +46,7 @@ _tombstones = table_of(Tombstone)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One way to change a resource."""
+    """One way to change a resource. `explain` raises the error that facts of the look-up tell of."""
 
     kind: ResourceType
     event: str
@@ -53,6 +54,7 @@ class Change:
     lookup: OwnedStatement
     finds_trashed: bool = False
     frees_quota: bool = False
+    explain: Callable[[Row], None] = lambda _: None
 
     def of(self, resource_id: UUID, versions: Versions, **params: Any) -> Command[Row]:
         """The command that changes one resource, if it has one of `versions`.
@@ -72,7 +74,9 @@ class Change:
                 return row
             resource = _existing(found, finds_trashed=self.finds_trashed)
             _check_version(self.kind, resource, versions)
-            if found is not None and found.facts["can_change"]:
+            assert found is not None
+            self.explain(found.facts)
+            if found.facts["can_change"]:
                 raise Raced
             return resource
 
@@ -86,11 +90,16 @@ def change(
     *,
     of: ColumnElement[bool] | None = None,
     finds_trashed: bool = False,
+    explain: Callable[[Row], None] = lambda _: None,
+    **facts: ColumnElement[Any],
 ) -> Change:
-    """A change that sets `values`. A resource that is not as `of` says needs no change."""
+    """A change that sets `values`. A resource that is not as `of` says needs no change.
+
+    `explain` gets `facts` if nothing changes.
+    """
     is_there = true() if finds_trashed else kind.is_live
     condition = is_there if of is None else and_(is_there, of)
-    expected = (kind.is_named, condition, _has_version(kind))
+    expected = (kind.is_named, condition, has_version(kind))
     owner = next_revision_of(kind.table, *expected)
     always = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
     statement = (
@@ -99,7 +108,14 @@ def change(
         .values({**always, **values(owner)})
         .returning(*kind.shown)
     )
-    return Change(kind, event, owned_change(statement), _lookup(kind, condition), finds_trashed)
+    return Change(
+        kind,
+        event,
+        owned_change(statement),
+        lookup_of(kind, condition, **facts),
+        finds_trashed,
+        explain=explain,
+    )
 
 
 def update(
@@ -108,17 +124,71 @@ def update(
     resource_id: UUID,
     sent: Mapping[str, Any],
     versions: Versions,
-) -> Command[Row]:
-    """The command that sets the fields that were sent; without any, nothing changes.
+) -> Operation[Row]:
+    """The operation that sets the fields that were sent; without any, nothing changes.
 
-    It raises `NotFound` or `PreconditionFailed`.
+    It raises `NotFound`, `PreconditionFailed`, `NameTaken`, and `ValidationFailed` for a patch that
+    does not fit what is there.
     """
     if not sent:
         return _unchanged(kind, resource_id, versions)
+    if any(kind.fields[name].merge for name in sent):
+        return _merging(kind, user_id, resource_id, sent, versions)
+    return setting(kind, user_id, resource_id, sent, versions)
+
+
+def setting(
+    kind: ResourceType,
+    user_id: UUID,
+    resource_id: UUID,
+    sent: Mapping[str, Any],
+    versions: Versions,
+) -> Command[Row]:
+    """The command that sets fields to whole values."""
     params: dict[str, Any] = {}
     for name, value in sent.items():
         params |= kind.fields[name].params(user_id, value)
     return _setting(kind, frozenset(sent)).of(resource_id, versions, **params)
+
+
+def _merging(
+    kind: ResourceType,
+    user_id: UUID,
+    resource_id: UUID,
+    sent: Mapping[str, Any],
+    versions: Versions,
+) -> Procedure[Row]:
+    async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Row:
+        current = checked(kind, reads[0], versions)
+        whole = merged(kind, current, sent)
+        return await commands.run(transaction, setting(kind, user_id, resource_id, whole, None))
+
+    return Procedure(f"{kind.name}.merged", resource_id, [read_call(kind, resource_id)], work)
+
+
+def read_call(kind: ResourceType, resource_id: UUID) -> Call:
+    """The statement that reads a live resource, and its parameters."""
+    return _read(kind), {"id": resource_id}
+
+
+def checked(kind: ResourceType, rows: Sequence[Row], versions: Versions) -> Row:
+    """Return the resource that was read. Raise `NotFound` or `PreconditionFailed`."""
+    if not rows:
+        raise NotFound
+    _check_version(kind, rows[0], versions)
+    return rows[0]
+
+
+def merged(kind: ResourceType, current: Row, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole values of the fields that were sent. Raise `ValidationFailed`."""
+    whole: dict[str, Any] = {}
+    for name, value in sent.items():
+        merge = kind.fields[name].merge
+        try:
+            whole[name] = value if merge is None else merge(current[name], value)
+        except ValueError as error:
+            raise ValidationFailed.of(f"body.{name}", str(error), "value_error") from None
+    return whole
 
 
 async def read(scope: UserScope, kind: ResourceType, resource_id: UUID) -> Row:
@@ -129,40 +199,13 @@ async def read(scope: UserScope, kind: ResourceType, resource_id: UUID) -> Row:
     return row
 
 
-def deleting(kind: ResourceType, *, permanent: bool) -> Change:
-    """Move a resource to the trash, or delete it permanently; always so if there is no trash."""
-    return trashing(kind) if kind.has_trash and not permanent else erasing(kind)
-
-
-@cache
-def trashing(kind: ResourceType) -> Change:
-    """Move a resource to the trash. Its own fields do not change, so `updated_at` stays."""
-    return change(
-        kind,
-        f"{kind.name}.deleted",
-        lambda owner: {"trashed_at": owner.c.changed_at, "updated_at": kind.table.c.updated_at},
-    )
-
-
-@cache
-def restoring(kind: ResourceType) -> Change:
-    """Take a resource out of the trash."""
-    return change(
-        kind,
-        f"{kind.name}.restored",
-        lambda _: {"trashed_at": null(), "updated_at": kind.table.c.updated_at},
-        of=kind.is_trashed,
-        finds_trashed=True,
-    )
-
-
 @cache
 def erasing(kind: ResourceType) -> Change:
     """Delete a resource permanently, in the trash or not, and record that for sync.
 
     The record stays if the id is used again: sync looks for the resource first.
     """
-    expected = (kind.is_named, _has_version(kind))
+    expected = (kind.is_named, has_version(kind))
     owner = next_revision_of(kind.table, *expected, **{kind.counter.name: kind.counter - 1})
     gone = (
         delete(kind.table)
@@ -182,7 +225,7 @@ def erasing(kind: ResourceType) -> Change:
         kind,
         f"{kind.name}.erased",
         owned_change(statement),
-        _lookup(kind, true()),
+        lookup_of(kind, true()),
         finds_trashed=True,
         frees_quota=True,
     )
@@ -194,7 +237,7 @@ def _unchanged(kind: ResourceType, resource_id: UUID, versions: Versions) -> Com
         _check_version(kind, resource, versions)
         return resource
 
-    read, explained = _read(kind), _lookup(kind, true())
+    read, explained = _read(kind), lookup_of(kind, true())
     return Command(
         f"{kind.name}.unchanged", resource_id, read, explained, {"id": resource_id}, finish
     )
@@ -208,7 +251,28 @@ def _setting(kind: ResourceType, fields: frozenset[str]) -> Change:
             columns |= kind.fields[name].values(owner)
         return columns
 
-    return change(kind, f"{kind.name}.changed", values)
+    if "name" not in fields or not kind.has_unique_name:
+        return change(kind, f"{kind.name}.changed", values)
+    is_taken = _is_name_taken(kind)
+    return change(
+        kind,
+        f"{kind.name}.changed",
+        values,
+        of=~is_taken,
+        explain=partial(_check_name, kind),
+        is_name_taken=is_taken,
+    )
+
+
+def _is_name_taken(kind: ResourceType) -> ColumnElement[bool]:
+    other = kind.table.alias("other")
+    key = bindparam("name_key", type_=Text())
+    return exists().where(other.c.user_id == USER_ID, other.c.name_key == key, other.c.id != ID)
+
+
+def _check_name(kind: ResourceType, facts: Row) -> None:
+    if facts["is_name_taken"]:
+        raise NameTaken(kind.name)
 
 
 @cache
@@ -216,11 +280,15 @@ def _read(kind: ResourceType) -> OwnedStatement:
     return owned(select(*kind.shown).where(kind.is_named, kind.is_live))
 
 
-def _lookup(kind: ResourceType, condition: ColumnElement[bool]) -> OwnedStatement:
-    return lookup(kind, is_live=kind.is_live, can_change=condition)
+def lookup_of(
+    kind: ResourceType, condition: ColumnElement[bool], **facts: ColumnElement[Any]
+) -> OwnedStatement:
+    """The look-up of a `Change` that applies to resources that meet `condition`."""
+    return lookup(kind, is_live=kind.is_live, can_change=condition, **facts)
 
 
-def _has_version(kind: ResourceType) -> ColumnElement[bool]:
+def has_version(kind: ResourceType) -> ColumnElement[bool]:
+    """The resource has one of the versions that `If-Match` names, if it names any."""
     # Checked in the statement that writes, so a stale write changes nothing.
     return or_(_VERSIONS.is_(None), kind.table.c.revision == any_(_VERSIONS))
 

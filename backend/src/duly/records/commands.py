@@ -1,7 +1,8 @@
 """Operations on single resources: routes run one, batches many, by the same statements."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -45,6 +46,23 @@ class Command(Generic[Result]):
     frees_quota: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Procedure(Generic[Result]):
+    """An operation in several statements, in a transaction, under the lock of the owner's row.
+
+    `work` gets the transaction, what `reads` returned, and the owner's revision. It raises a
+    `DulyError` only as long as it has changed nothing.
+    """
+
+    event: str
+    resource_id: UUID
+    reads: Sequence[Call]
+    work: Callable[[UserScope, list[list[Row]], int], Awaitable[Result]]
+
+
+Operation = Command[Result] | Procedure[Result]
+
+
 def lookup(kind: ResourceType, **facts: ColumnElement[Any]) -> OwnedStatement:
     """The resource with the id `ID`, if there is one, beside `facts`; no row without an account."""
     labelled = [fact.label(f"_{name}") for name, fact in facts.items()]
@@ -55,13 +73,16 @@ def lookup(kind: ResourceType, **facts: ColumnElement[Any]) -> OwnedStatement:
     )
 
 
-async def run(scope: UserScope, command: Command[Result]) -> Result:
-    """Run one command; outside of a transaction, it is committed then.
+async def run(scope: UserScope, command: Operation[Result]) -> Result:
+    """Run one operation; outside of a transaction, it is committed then.
 
-    Raises what its `finish` raises, and `Unauthenticated` if the account is deleted or disabled.
+    Raises what it raises, and `Unauthenticated` if the account is deleted or disabled.
     """
     if scope.is_transaction:
         return await _run_locked(scope, command)
+    if isinstance(command, Procedure):
+        async with scope.transaction() as transaction:
+            return await _run_locked(transaction, command)
     try:
         row = await scope.one(command.statement, **command.params)
         result = command.finish(row, None if row else await _look_up(scope, command))
@@ -72,14 +93,23 @@ async def run(scope: UserScope, command: Command[Result]) -> Result:
     return result
 
 
-async def run_all(transaction: UserScope, commands: Sequence[Command[Any]]) -> list[Any]:
-    """Run commands in order, in a transaction, under the lock of the owner's row.
+async def run_all(transaction: UserScope, operations: Sequence[Operation[Any]]) -> list[Any]:
+    """Run operations in order, in a transaction, under the lock of the owner's row.
 
     Returns for each its result, or the `DulyError` that it raised: that one has changed nothing.
     Raises `Unauthenticated` if the account is deleted or disabled.
     """
-    found = await _fetch_all(transaction, commands)
-    return [_outcome(command, *one) for command, one in zip(commands, found, strict=True)]
+    outcomes: list[Any] = []
+    for _, group in groupby(operations, type):
+        alike: list[Any] = list(group)
+        if isinstance(alike[0], Procedure):
+            outcomes += [await _run_in_batch(transaction, one) for one in alike]
+        else:
+            found = await _fetch_all(transaction, alike)
+            outcomes += [
+                _outcome(command, *one) for command, one in zip(alike, found, strict=True)
+            ]
+    return outcomes
 
 
 async def _fetch_all(
@@ -113,17 +143,35 @@ async def _fetch_all(
 
 
 async def _fetch_locked(transaction: UserScope, calls: Sequence[Call]) -> list[list[Row]]:
-    owner, *results = await transaction.many([(LOCK, {}), *calls])
-    if not owner:
-        raise Unauthenticated
+    _, results = await _lock(transaction, calls)
     return results
 
 
-async def _run_locked(transaction: UserScope, command: Command[Result]) -> Result:
+async def _lock(transaction: UserScope, calls: Sequence[Call]) -> tuple[int, list[list[Row]]]:
+    """Lock the owner's row, and run statements after that; return the revision and their rows."""
+    owner, *results = await transaction.many([(LOCK, {}), *calls])
+    if not owner:
+        raise Unauthenticated
+    return owner[0]["revision"], results
+
+
+async def _run_locked(transaction: UserScope, command: Operation[Result]) -> Result:
+    if isinstance(command, Procedure):
+        revision, results = await _lock(transaction, command.reads)
+        done = await command.work(transaction, results, revision)
+        log.info(command.event, id=str(command.resource_id))
+        return done
     [(row, found)] = await _fetch_all(transaction, [command])
     result = command.finish(row, found)
     _log(command, row)
     return result
+
+
+async def _run_in_batch(transaction: UserScope, procedure: Procedure[Any]) -> Any:
+    try:
+        return await _run_locked(transaction, procedure)
+    except DulyError as error:
+        return error
 
 
 async def _look_up(scope: UserScope, command: Command[Any]) -> Found:

@@ -1,47 +1,128 @@
 """Create a resource, once: the same create under the client's own id changes nothing."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, LargeBinary, and_, bindparam, exists, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Insert,
+    Integer,
+    LargeBinary,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    false,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 
-from duly.core.errors import IdTaken, QuotaExceeded
+from duly.core.errors import IdTaken, NameTaken, QuotaExceeded
 from duly.database.pool import Row
-from duly.database.scope import Found
-from duly.database.statements import USER_ID, OwnedStatement, owned_change
-from duly.records.commands import Command, Raced, lookup
-from duly.records.revisions import next_revision
+from duly.database.scope import Found, UserScope
+from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.records import commands
+from duly.records.commands import Command, Operation, Procedure, Raced, lookup
+from duly.records.order import Spot, appended, key_at
+from duly.records.revisions import IS_FRESH, next_revision
 from duly.records.types import ID, ResourceType
 from duly.schemas.base import RequestBody
+from duly.schemas.order import Creation
 from duly.utils.encoding import encode
 from duly.utils.identifiers import new_id
 
 Created = tuple[Row, bool]
 """A resource, and whether it was created now; false if the same create was done before."""
 
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Shape:
+    """What a type adds to the statement that creates a resource.
+
+    Nothing is created unless `condition` holds; `explain` then raises the error, given the facts of
+    the look-up, `fits` among them. `beside` inserts further rows, given the new resource.
+    """
+
+    condition: ColumnElement[bool] | None = None
+    explain: Callable[[Row], None] = lambda _: None
+    beside: Callable[[CTE], Insert] | None = None
+
+
+_PLAIN = Shape()
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+_POSITION = bindparam("position", type_=Text())
 _HASH = bindparam("creation_hash", type_=LargeBinary())
 _LIMIT = bindparam("limit", type_=Integer())
 
 
 def create(
-    kind: ResourceType, user_id: UUID, body: RequestBody, *, client_id: UUID | None, limit: int
-) -> Command[Created]:
-    """The command that creates a resource, under the client's own id if there is one.
+    kind: ResourceType,
+    user_id: UUID,
+    body: Creation,
+    limit: int,
+    *,
+    shape: Shape = _PLAIN,
+    values: Mapping[str, Any] = _NONE,
+) -> Operation[Created]:
+    """The operation that creates a resource last among its siblings, or where the body says.
 
-    It raises `IdTaken` if the caller has another resource under that id, and `QuotaExceeded` if
-    the caller has `limit` resources.
+    It raises `IdTaken` if the caller has another resource under the client's own id, `NameTaken`,
+    and `QuotaExceeded` if the caller has `limit` resources. `shape` adds to the statement.
+    `values` are fields that differ from the body.
     """
-    resource_id = client_id or new_id()
+    resource_id = body.id or new_id()
+    if not body.is_anchored:
+        return _command(kind, user_id, body, limit, resource_id, shape, values)
+
+    async def work(transaction: UserScope, _: Any, revision: int) -> Created:
+        sent = _values_of(kind, body, values)
+        place = {column.name: sent[column.name] for column in kind.siblings}
+        key = await key_at(transaction, Spot(kind, resource_id, place, body), revision)
+        command = _command(kind, user_id, body, limit, resource_id, shape, values, key)
+        return await commands.run(transaction, command)
+
+    return Procedure(f"{kind.name}.placed", resource_id, [], work)
+
+
+async def find_same(scope: UserScope, kind: ResourceType, body: Creation) -> Row | None:
+    """Return the resource that the same create made before, or None."""
+    if body.id is None:
+        return None
+    return await scope.one(_same(kind), id=body.id, creation_hash=_hash_of(body))
+
+
+@cache
+def _same(kind: ResourceType) -> OwnedStatement:
+    return owned(
+        select(*kind.shown).where(kind.is_named, kind.is_live, kind.table.c.creation_hash == _HASH)
+    )
+
+
+def _command(  # noqa: PLR0917  # all that a create consists of
+    kind: ResourceType,
+    user_id: UUID,
+    body: Creation,
+    limit: int,
+    resource_id: UUID,
+    shape: Shape,
+    values: Mapping[str, Any],
+    position: str | None = None,
+) -> Command[Created]:
     params: dict[str, Any] = {
         "id": resource_id,
-        "creation_hash": None if client_id is None else _hash_of(body),
+        "creation_hash": None if body.id is None else _hash_of(body),
         "limit": limit,
+        "position": position,
     }
-    for name, field in kind.fields.items():
-        params |= field.params(user_id, getattr(body, name))
+    for name, value in _values_of(kind, body, values).items():
+        params |= kind.fields[name].params(user_id, value)
 
     def finish(row: Row | None, found: Found | None) -> Created:
         if row is not None:
@@ -53,25 +134,39 @@ def create(
             return found.resource, False
         if found.facts["count"] >= limit:
             raise QuotaExceeded(kind.plural, limit)
+        if found.facts["is_name_taken"]:
+            raise NameTaken(kind.name)
+        shape.explain(found.facts)
         raise Raced
 
+    is_under_client_id = body.id is not None
     return Command(
         f"{kind.name}.created",
         resource_id,
-        _insert(kind, under_client_id=client_id is not None),
-        _lookup(kind),
+        _insert(kind, shape, is_under_client_id, position is not None),
+        _lookup(kind, shape),
         params,
         finish,
     )
 
 
+def _values_of(kind: ResourceType, body: Creation, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: getattr(body, name) for name in kind.fields}, **values}
+
+
 @cache
-def _insert(kind: ResourceType, *, under_client_id: bool) -> OwnedStatement:
+def _insert(
+    kind: ResourceType, shape: Shape, is_under_client_id: bool, is_placed: bool
+) -> OwnedStatement:
     # An id that is taken takes no revision. One taken at the same moment is a conflict and undoes
     # the statement: the resource would have been counted.
     conditions = [kind.counter < _LIMIT]
-    if under_client_id:
+    if is_under_client_id:
         conditions.append(~exists().where(kind.is_named))
+    if kind.has_unique_name:
+        conditions.append(~_is_name_taken(kind))
+    if shape.condition is not None:
+        conditions += [IS_FRESH, shape.condition]
     owner = next_revision(*conditions, **{kind.counter.name: kind.counter + 1})
     values: dict[str, Any] = {
         "user_id": USER_ID,
@@ -80,20 +175,41 @@ def _insert(kind: ResourceType, *, under_client_id: bool) -> OwnedStatement:
         "updated_at": owner.c.changed_at,
         "revision": owner.c.revision,
         "creation_hash": _HASH,
+        "position": _POSITION if is_placed else appended(owner.c.revision),
     }
     for field in kind.fields.values():
         values |= (field.new_values or field.values)(owner)
-    return owned_change(
+    insert = (
         postgresql.insert(kind.table)
         .from_select(list(values), select(*values.values()))
         .returning(*kind.shown)
     )
+    if shape.beside is None:
+        return owned_change(insert)
+    new = insert.cte("new")
+    shown = [new.c[column.name] for column in kind.shown]
+    return owned_change(select(*shown).add_cte(shape.beside(new).cte("beside")))
 
 
 @cache
-def _lookup(kind: ResourceType) -> OwnedStatement:
+def _lookup(kind: ResourceType, shape: Shape) -> OwnedStatement:
     is_same = and_(kind.is_live, kind.table.c.creation_hash == _HASH)
-    return lookup(kind, is_same=is_same, count=kind.counter)
+    is_name_taken = _is_name_taken(kind) if kind.has_unique_name else false()
+    facts: dict[str, ColumnElement[Any]] = {
+        "is_same": is_same,
+        "count": kind.counter,
+        "is_name_taken": is_name_taken,
+    }
+    if shape.condition is not None:
+        facts["fits"] = shape.condition
+    return lookup(kind, **facts)
+
+
+def _is_name_taken(kind: ResourceType) -> ColumnElement[bool]:
+    # An alias: the look-up joins the table itself.
+    other = kind.table.alias("other")
+    key = bindparam("name_key", type_=Text())
+    return exists().where(other.c.user_id == USER_ID, other.c.name_key == key)
 
 
 def _hash_of(body: RequestBody) -> bytes:

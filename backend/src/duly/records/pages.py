@@ -1,29 +1,36 @@
 """Lists of resources: filtered, sorted, and read page by page."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
+    Date,
     DateTime,
     Integer,
     Select,
+    Subquery,
     Uuid,
-    and_,
     bindparam,
     false,
     func,
     select,
     true,
     tuple_,
+    union_all,
 )
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import InvalidToken, Keyring
+from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import User
@@ -42,59 +49,141 @@ _OF_ONE_PAGE = {"limit", "cursor", "offset", "include_total"}
 """Parameters that may differ from page to page of one list."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Sort:
+    """An order of a list: by `ascending` or by `descending`, and then by id in the same direction.
+
+    If the first key `has_nulls`, resources without it come last in both directions. `values`
+    returns the keys of a row, given whether the order is descending.
+    """
+
+    ascending: tuple[ColumnElement[Any], ...]
+    descending: tuple[ColumnElement[Any], ...]
+    values: Callable[[Row, bool], Sequence[Any]]
+    has_nulls: bool = False
+
+    def keys(self, *, is_descending: bool) -> tuple[ColumnElement[Any], ...]:
+        """The keys of one direction."""
+        return self.descending if is_descending else self.ascending
+
+
+def by_column(column: Column[Any], *, has_nulls: bool = False) -> Sort:
+    """The order of one column that responses show."""
+    name = column.name
+    return Sort((column,), (column,), lambda row, _: [row[name]], has_nulls)
+
+
+class Resumption(StrEnum):
+    """Where a page begins: at the start, after a resource with a key, or after one without."""
+
+    START = "start"
+    AFTER_KEY = "after_key"
+    AFTER_NULL = "after_null"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The resource after which a page begins, as parameters of the statement."""
+
+    resumption: Resumption
+    params: Mapping[str, Any]
+
+
 def page_statement(
     kind: ResourceType,
-    sort: str,
+    sort: Sort,
     filters: Sequence[ColumnElement[bool]],
     *,
+    is_descending: bool,
     search: ColumnElement[bool] | None = None,
-    is_resumed: bool,
+    resumption: Resumption,
     is_counted: bool,
 ) -> OwnedStatement:
-    """The statement of one kind of page. `sort` is a column's name, after a `-` if descending."""
-    name, is_descending = sort.removeprefix("-"), sort.startswith("-")
-    columns: Any = kind.table.c
-
-    def in_order(columns: Any) -> list[ColumnElement[Any]]:
-        pair = (columns[name], columns["id"])
-        return [column.desc() if is_descending else column.asc() for column in pair]
-
-    filters = [columns.user_id == USER_ID, *filters, *([] if search is None else [search])]
-    position: list[ColumnElement[Any]] = []
-    if is_resumed:
-        here = tuple_(columns[name], columns.id)
-        mark = tuple_(
-            bindparam("after_value", type_=columns[name].type), bindparam("after_id", type_=Uuid())
-        )
-        position.append(here < mark if is_descending else here > mark)
-    matches: Select[Any] = select(*kind.shown).where(*filters, *position)
-    counted: Any = select(func.count()).select_from(kind.table).where(*filters)
-    if search is not None and is_counted:
-        # One reading of the words serves the page and the total: it takes most of the time.
-        is_after = and_(true(), *position).label("is_after")
-        once = select(*kind.shown, is_after).where(*filters).cte("found")
-        columns = once.c
-        matches = select(*(columns[column.key] for column in kind.shown)).where(columns.is_after)
-        counted = select(func.count()).select_from(once)
-    elif search is not None:
-        # OFFSET keeps PostgreSQL from sorting first: it would then read the user's whole list in
-        # order, with the words of each task, or not, depending on how many tasks others have.
-        found = matches.offset(0).subquery("found")
-        matches, columns = select(found), found.c
-    rows = (
-        matches.order_by(*in_order(columns))
-        .limit(bindparam("limit", type_=Integer()))
-        .offset(bindparam("offset", type_=Integer()))
-        .subquery("page")
+    """The statement of one kind of page."""
+    keys = sort.keys(is_descending=is_descending)
+    shown = [column.name for column in kind.shown]
+    labelled = [key.label(f"key_{number}") for number, key in enumerate(keys)]
+    source = _Source(
+        select(*kind.shown, *labelled).where(kind.table.c.user_id == USER_ID, *filters),
+        (*keys, kind.table.c.id),
     )
+    counted: Any = select(func.count()).select_from(kind.table)
+    counted = counted.where(kind.table.c.user_id == USER_ID, *filters)
+    if search is not None:
+        matches = source.select.where(search)
+        # Counted, one reading of the words serves the page and the total: it takes most of the
+        # time. Else, OFFSET keeps PostgreSQL from sorting first: it would then read the user's
+        # whole list in order, with the words of each task, depending on how many others have.
+        found: Any = matches.cte("found") if is_counted else matches.offset(0).subquery("found")
+        counted = select(func.count()).select_from(found)
+        of_keys = (found.c[label.name] for label in labelled)
+        source = _Source(select(found), (*of_keys, found.c.id))
+    rows = _rows(source, resumption, is_descending=is_descending, has_nulls=sort.has_nulls)
     facts: list[ColumnElement[Any]] = [_STATE.label("_state")]
     if is_counted:
         facts.append(counted.scalar_subquery().label("_total"))
     # The facts come with every row, and with a row of their own if the page is empty.
     owner = select(*facts).where(_users.c.id == USER_ID).subquery("owner")
+    in_order = (rows.c[f"key_{number}"] for number in range(len(keys)))
     return owned(
-        select(owner, rows).select_from(owner.outerjoin(rows, true())).order_by(*in_order(rows.c))
+        select(owner, *(rows.c[name] for name in shown))
+        .select_from(owner.outerjoin(rows, true()))
+        .order_by(*_directed((*in_order, rows.c.id), is_descending, nulls_last=sort.has_nulls))
     )
+
+
+class _Source(NamedTuple):
+    """The rows of a list in no order, and what they are sorted by, the id being the last."""
+
+    select: Select[Any]
+    keys: tuple[ColumnElement[Any], ...]
+
+
+def _rows(
+    source: _Source, resumption: Resumption, *, is_descending: bool, has_nulls: bool
+) -> Subquery:
+    """The rows of one page."""
+    limit = bindparam("limit", type_=Integer())
+    offset = bindparam("offset", type_=Integer())
+    after = _after(source.keys, is_descending) if resumption is Resumption.AFTER_KEY else true()
+    in_order = _directed(source.keys, is_descending)
+    if not has_nulls:
+        whole = source.select.where(after).order_by(*in_order)
+        return whole.limit(limit).offset(offset).subquery("page")
+    # In two parts, because no index has nulls last in both directions.
+    first, *_, last = source.keys
+    parts = []
+    if resumption is not Resumption.AFTER_NULL:
+        with_key = source.select.where(first.is_not(None), after).order_by(*in_order)
+        parts.append(with_key.limit(limit + offset))
+    after_null = _after((last,), is_descending) if resumption is Resumption.AFTER_NULL else true()
+    without_key = source.select.where(first.is_(None), after_null)
+    parts.append(without_key.order_by(*_directed((last,), is_descending)).limit(limit + offset))
+    both = union_all(*(select(part.subquery()) for part in parts)).subquery("both")
+    keys = (*(column for column in both.c if column.name.startswith("key_")), both.c.id)
+    return (
+        select(both)
+        .order_by(*_directed(keys, is_descending, nulls_last=True))
+        .limit(limit)
+        .offset(offset)
+        .subquery("page")
+    )
+
+
+def _directed(
+    keys: Sequence[ColumnElement[Any]], is_descending: bool, *, nulls_last: bool = False
+) -> list[ColumnElement[Any]]:
+    directed: list[ColumnElement[Any]] = [
+        key.desc() if is_descending else key.asc() for key in keys
+    ]
+    return [directed[0].nulls_last(), *directed[1:]] if nulls_last else directed
+
+
+def _after(keys: Sequence[ColumnElement[Any]], is_descending: bool) -> ColumnElement[bool]:
+    """The row is after the one that the cursor names."""
+    marks = [bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys[:-1])]
+    here, mark = tuple_(*keys), tuple_(*marks, bindparam("after_id", type_=Uuid()))
+    return here < mark if is_descending else here > mark
 
 
 def listed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -123,18 +212,16 @@ async def read_page(
     keyring: Keyring,
     kind: ResourceType,
     query: ListQuery,
+    sort: Sort,
     *,
     statement: OwnedStatement,
     params: Mapping[str, Any],
 ) -> tuple[dict[str, Any], str]:
     """A page, `items`, `next_cursor` and `total`, and its entity tag.
 
-    Raises `ValidationFailed` for a cursor of another user or another list, and `Unauthenticated`
-    if the account was deleted.
+    Raises `Unauthenticated` if the account was deleted.
     """
     given: dict[str, Any] = {"limit": query.limit + 1, "offset": 0, **params}
-    if query.cursor is not None:
-        given["after_value"], given["after_id"] = _open(scope, keyring, kind, query)
     found = await scope.find_all(statement, **given)
     if not found:
         raise Unauthenticated
@@ -143,43 +230,25 @@ async def read_page(
     next_cursor = None
     if len(items) > query.limit:
         items.pop()
-        last = items[-1]
-        mark = [*_shape(kind, query), last[query.sort.removeprefix("-")], last["id"]]
+        values = sort.values(items[-1], query.sort.startswith("-"))
+        mark = [*_shape(kind, query), list(values), items[-1]["id"]]
         next_cursor = keyring.sign_cursor(scope.user_id, mark)
     page = {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}
     return page, _tag(scope, kind, query, facts["state"])
 
 
-async def read_plain_page(
-    scope: UserScope, keyring: Keyring, kind: ResourceType, query: ListQuery
-) -> tuple[dict[str, Any], str]:
-    """The same, for a type whose lists have no filters."""
-    statement = _plain(kind, query.sort, query.cursor is not None, query.include_total)
-    return await read_page(scope, keyring, kind, query, statement=statement, params={})
+def open_cursor(
+    scope: UserScope, keyring: Keyring, kind: ResourceType, query: ListQuery, sort: Sort
+) -> Mark:
+    """Where the page begins that the cursor of a query leads to.
 
-
-@cache
-def _plain(kind: ResourceType, sort: str, is_resumed: bool, is_counted: bool) -> OwnedStatement:
-    filters = [listed(kind.is_live)] if kind.has_trash else []
-    return page_statement(kind, sort, filters, is_resumed=is_resumed, is_counted=is_counted)
-
-
-def _tag(scope: UserScope, kind: ResourceType, query: ListQuery, state: int) -> str:
-    shown = [kind.name, scope.user_id, state, query.model_dump(mode="json")]
-    return sha256(encode(shown)).hexdigest()[:32]
-
-
-def _shape(kind: ResourceType, query: ListQuery) -> list[Any]:
-    """The parameters that must stay the same from page to page for a cursor to be valid."""
-    return [kind.name, *query.model_dump(mode="json", exclude=_OF_ONE_PAGE).values()]
-
-
-def _open(
-    scope: UserScope, keyring: Keyring, kind: ResourceType, query: ListQuery
-) -> tuple[Any, UUID]:
+    Raises `ValidationFailed` for a cursor of another user or another list.
+    """
+    if query.cursor is None:
+        return _START
     shape = _shape(kind, query)
     try:
-        *shape_then, value, resource_id = keyring.read_cursor(scope.user_id, query.cursor or "")
+        *shape_then, values, resource_id = keyring.read_cursor(scope.user_id, query.cursor)
     except (InvalidToken, ValueError):
         shape_then = []
     if shape_then != shape:
@@ -190,6 +259,77 @@ def _open(
             f"Invalid cursor for this list. Pass next_cursor unchanged, with the same {same}",
             "invalid_cursor",
         )
-    if isinstance(kind.table.c[query.sort.removeprefix("-")].type, DateTime):
-        value = datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return value, UUID(resource_id)
+    params: dict[str, Any] = {"after_id": UUID(resource_id)}
+    if values[0] is None:
+        return Mark(Resumption.AFTER_NULL, params)
+    keys = sort.keys(is_descending=query.sort.startswith("-"))
+    for number, (key, value) in enumerate(zip(keys, values, strict=True)):
+        params[f"after_{number}"] = _typed(key, value)
+    return Mark(Resumption.AFTER_KEY, params)
+
+
+_START = Mark(Resumption.START, MappingProxyType({}))
+
+
+def _typed(key: ColumnElement[Any], value: Any) -> Any:
+    """The value of a key, as JSON has it, for a statement."""
+    if isinstance(key.type, DateTime):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return date.fromisoformat(value) if isinstance(key.type, Date) else value
+
+
+async def read_plain_page(
+    scope: UserScope,
+    keyring: Keyring,
+    kind: ResourceType,
+    query: ListQuery,
+    *,
+    is_trashed: bool = False,
+    within: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[dict[str, Any], str]:
+    """The same, for a type with few filters: `within` are columns with their values."""
+    sort = _plain_sort(kind, query.sort.removeprefix("-"))
+    mark = open_cursor(scope, keyring, kind, query, sort)
+    statement = _plain(
+        kind, query.sort, mark.resumption, query.include_total, is_trashed, frozenset(within)
+    )
+    params = {**mark.params, **within}
+    return await read_page(scope, keyring, kind, query, sort, statement=statement, params=params)
+
+
+@cache
+def _plain_sort(kind: ResourceType, name: str) -> Sort:
+    return by_column(kind.table.c[name])
+
+
+@cache
+def _plain(  # noqa: PLR0917  # what distinguishes one list from another
+    kind: ResourceType,
+    sort: str,
+    resumption: Resumption,
+    is_counted: bool,
+    is_trashed: bool,
+    within: frozenset[str],
+) -> OwnedStatement:
+    columns = [kind.table.c[name] for name in sorted(within)]
+    filters = [column == bindparam(column.name, type_=column.type) for column in columns]
+    if kind.is_trashable:
+        filters.append(listed(kind.is_trashed if is_trashed else kind.is_live))
+    return page_statement(
+        kind,
+        _plain_sort(kind, sort.removeprefix("-")),
+        filters,
+        is_descending=sort.startswith("-"),
+        resumption=resumption,
+        is_counted=is_counted,
+    )
+
+
+def _tag(scope: UserScope, kind: ResourceType, query: ListQuery, state: int) -> str:
+    shown = [kind.name, scope.user_id, state, query.model_dump(mode="json")]
+    return sha256(encode(shown)).hexdigest()[:32]
+
+
+def _shape(kind: ResourceType, query: ListQuery) -> list[Any]:
+    """The parameters that must stay the same from page to page for a cursor to be valid."""
+    return [kind.name, *query.model_dump(mode="json", exclude=_OF_ONE_PAGE).values()]

@@ -19,8 +19,21 @@ _users = table_of(User)
 IS_ACTIVE = (_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
 """The caller's account is there and not disabled."""
 
-LOCK = owned(select(_users.c.id).where(*IS_ACTIVE).with_for_update(key_share=True))
-"""Lock the owner's row until the transaction ends. No row if the account is deleted or disabled."""
+LOCK = owned(select(_users.c.revision).where(*IS_ACTIVE).with_for_update(key_share=True))
+"""Lock the owner's row until the transaction ends, and return its revision.
+
+No row if the account is deleted or disabled.
+"""
+
+_seen = _users.alias("seen")
+IS_FRESH = _users.c.revision == (
+    select(_seen.c.revision).where(_seen.c.id == USER_ID).scalar_subquery()
+)
+"""Nothing of the user has changed between the statement's snapshot and its lock.
+
+A statement that decides by rows that it does not lock requires this: otherwise it could miss what
+another write did while it waited. It then changes nothing, and runs again under the lock.
+"""
 
 
 def next_revision(*conditions: ColumnElement[Any], **counters: ColumnElement[Any]) -> CTE:
@@ -55,3 +68,16 @@ def next_revision_of(
         .cte("target")
     )
     return next_revision(exists(select(target.c.id)), **counters)
+
+
+def next_revisions(
+    count: ColumnElement[Any], *conditions: ColumnElement[Any], **counters: ColumnElement[Any]
+) -> CTE:
+    """The same for a change of `count` rows, which take the last `count` revisions; none if 0."""
+    return (
+        update(_users)
+        .where(*IS_ACTIVE, IS_FRESH, count > 0, *conditions)
+        .values(revision=_users.c.revision + count, **counters)
+        .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
+        .cte("owner")
+    )

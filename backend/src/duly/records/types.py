@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import (
     CTE,
     BindParameter,
@@ -19,9 +20,11 @@ from sqlalchemy import (
     false,
     true,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from duly.database.statements import USER_ID
+from duly.schemas.metadata import merge_metadata
+from duly.utils.name_keys import name_key
 
 ID: BindParameter[Any] = bindparam("id", type_=Uuid())
 """The resource that a statement is about."""
@@ -37,12 +40,14 @@ class Field:
     `values` returns the columns that it sets; `new_values`, if it differs, the same for a new
     resource. `params` returns the parameters in them, given the owner's id and what the client
     sent. The result of an operation in a batch shows an `is_long` field only if it was set there.
+    `merge` returns what a patch makes of the value that is there; it raises `ValueError`.
     """
 
     values: Values
     params: Callable[[UUID, Any], Mapping[str, Any]]
     new_values: Values | None = None
     is_long: bool = False
+    merge: Callable[[Any, Any], Any] | None = None
 
 
 def stored_as_sent(column: Column[Any]) -> Field:
@@ -64,12 +69,34 @@ def searchable_text(
     )
 
 
+def json_object(column: Column[Any]) -> Field:
+    """A JSON object of the client's."""
+    value = bindparam(column.name, type_=JSONB())
+    return Field(
+        lambda _: {column.name: value},
+        lambda _, sent: {column.name: Jsonb(sent)},
+        is_long=True,
+        merge=merge_metadata,
+    )
+
+
+def name_with_key(column: Column[Any], key: Column[Any]) -> Field:
+    """A name, and the column of what names that count as the same have in common."""
+    name, its_key = (bindparam(one.name, type_=one.type) for one in (column, key))
+    return Field(
+        lambda _: {column.name: name, key.name: its_key},
+        lambda _, sent: {column.name: sent, key.name: name_key(sent)},
+    )
+
+
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class ResourceType:
     """One type of owned resource.
 
     `shown` are the columns of a response, `version` among them. `counter` is the column of the
-    owner's row that counts the resources, those in the trash included.
+    owner's row that counts the resources, those in the trash included. `siblings` are the columns
+    that resources of one manual order have in common. With `has_unique_name`, no two resources of
+    a user have the same `name_key`. `has_trash`: whether a deleted resource can be restored.
     """
 
     name: str
@@ -77,6 +104,9 @@ class ResourceType:
     shown: tuple[ColumnElement[Any], ...]
     fields: Mapping[str, Field]
     counter: Column[Any]
+    siblings: tuple[Column[Any], ...] = ()
+    has_unique_name: bool = False
+    has_trash: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -92,19 +122,19 @@ class ResourceType:
         return and_(self.table.c.user_id == USER_ID, self.table.c.id == ID)
 
     @property
-    def has_trash(self) -> bool:
-        """Whether a deleted resource can be restored."""
+    def is_trashable(self) -> bool:
+        """Whether a resource can be in the trash, on its own or with another one."""
         return "trashed_at" in self.table.c
 
     @property
     def is_live(self) -> ColumnElement[bool]:
         """The resource is not in the trash."""
-        return self.table.c.trashed_at.is_(None) if self.has_trash else true()
+        return self.table.c.trashed_at.is_(None) if self.is_trashable else true()
 
     @property
     def is_trashed(self) -> ColumnElement[bool]:
         """The resource is in the trash."""
-        return self.table.c.trashed_at.is_not(None) if self.has_trash else false()
+        return self.table.c.trashed_at.is_not(None) if self.is_trashable else false()
 
     @property
     def long_fields(self) -> frozenset[str]:

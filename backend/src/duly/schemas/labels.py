@@ -1,19 +1,17 @@
-"""Bodies and queries about labels."""
+"""Bodies and queries of labels."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from duly.schemas.base import PatchBody, RequestBody, ResourceRead, Text
+from duly.schemas.base import PatchBody, RequestBody, ResourceRead
 from duly.schemas.changes import Deletion, Upsert
-from duly.schemas.operations import Create, Delete, OperationResult, Update
+from duly.schemas.names import Color, Name
+from duly.schemas.operations import Create, Delete, MoveTo, OperationResult, Update
+from duly.schemas.order import Creation, Move, Position
 from duly.schemas.page import ListQuery, Page
-
-Name = Annotated[str, Text(1, 120), Field(examples=["errand"])]
-Color = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$", examples=["#4f46e5"])]
 
 
 class LabelRead(ResourceRead):
@@ -21,6 +19,7 @@ class LabelRead(ResourceRead):
 
     name: str
     color: str | None
+    position: Position
 
 
 class LabelPage(Page[LabelRead]):
@@ -34,10 +33,8 @@ class LabelReplace(RequestBody):
     color: Color | None = None
 
 
-class LabelCreate(LabelReplace):
+class LabelCreate(LabelReplace, Creation):
     """A new label. `id` may be any UUID that the client chooses."""
-
-    id: UUID | None = None
 
 
 class LabelPatch(PatchBody):
@@ -50,6 +47,8 @@ class LabelPatch(PatchBody):
 class LabelSort(StrEnum):
     """The order of a list. A leading `-` means descending."""
 
+    POSITION = "position"
+    POSITION_DESCENDING = "-position"
     NAME = "name"
     NAME_DESCENDING = "-name"
 
@@ -57,7 +56,7 @@ class LabelSort(StrEnum):
 class LabelQuery(ListQuery):
     """The query of `GET /labels`."""
 
-    sort: Annotated[LabelSort, Field(description="The order of the list.")] = LabelSort.NAME
+    sort: Annotated[LabelSort, Field(description="The order of the list.")] = LabelSort.POSITION
 
 
 class LabelUpsert(Upsert[Literal["label"], LabelRead]):
@@ -85,8 +84,13 @@ class DeleteLabel(Delete[Literal["label"]]):
     """Delete a label permanently."""
 
 
+class MoveLabel(MoveTo[Literal["label"], Move]):
+    """Move a label among labels."""
+
+
 LabelOperation = TypeAliasType(
-    "LabelOperation", Annotated[CreateLabel | UpdateLabel | DeleteLabel, Field(discriminator="op")]
+    "LabelOperation",
+    Annotated[CreateLabel | UpdateLabel | DeleteLabel | MoveLabel, Field(discriminator="op")],
 )
 
 

@@ -53,11 +53,6 @@ class Delete(_Existing[Type], Generic[Type]):
 
     op: Literal["delete"]
 
-    @property
-    def is_permanent(self) -> bool:
-        """Whether the resource does not go to the trash."""
-        return True
-
 
 class DeleteOptions(RequestBody):
     """The query of a deletion."""
@@ -70,10 +65,19 @@ class Trash(Delete[Type], Generic[Type]):
 
     data: DeleteOptions = Field(default_factory=DeleteOptions)
 
-    @property
-    def is_permanent(self) -> bool:
-        """Whether the resource does not go to the trash."""
-        return self.data.permanent
+
+class MoveTo(_Existing[Type], Generic[Type, Body]):
+    """Move a resource among its siblings."""
+
+    op: Literal["move"]
+    data: Body
+
+
+class Complete(_Existing[Type], Generic[Type, Body]):
+    """Complete a resource."""
+
+    op: Literal["complete"]
+    data: Body
 
 
 class Action(_Existing[Type], Generic[Type, Verb]):

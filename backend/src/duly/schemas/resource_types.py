@@ -5,16 +5,35 @@ from typing import Annotated
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
+from duly.schemas.filters import FilterChange, FilterOperation, FilterResult
 from duly.schemas.labels import LabelChange, LabelOperation, LabelResult
+from duly.schemas.lists import ListChange, ListOperation, ListResult
+from duly.schemas.sections import SectionChange, SectionOperation, SectionResult
 from duly.schemas.tasks import TaskChange, TaskOperation, TaskResult
 
-Change = TypeAliasType("Change", Annotated[TaskChange | LabelChange, Field(discriminator="type")])
+Change = TypeAliasType(
+    "Change",
+    Annotated[
+        TaskChange | ListChange | SectionChange | LabelChange | FilterChange,
+        Field(discriminator="type"),
+    ],
+)
 """A resource's current state, or its deletion."""
 
 Operation = TypeAliasType(
-    "Operation", Annotated[TaskOperation | LabelOperation, Field(discriminator="type")]
+    "Operation",
+    Annotated[
+        TaskOperation | ListOperation | SectionOperation | LabelOperation | FilterOperation,
+        Field(discriminator="type"),
+    ],
 )
 """One operation of a batch."""
 
-Result = TypeAliasType("Result", Annotated[TaskResult | LabelResult, Field(discriminator="type")])
+Result = TypeAliasType(
+    "Result",
+    Annotated[
+        TaskResult | ListResult | SectionResult | LabelResult | FilterResult,
+        Field(discriminator="type"),
+    ],
+)
 """The result of one operation of a batch."""

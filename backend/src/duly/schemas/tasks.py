@@ -1,10 +1,10 @@
 """Bodies and queries of tasks."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictBool, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, StrictBool, ValidationInfo, field_validator
 from typing_extensions import TypeAliasType
 
 from duly.schemas.base import (
@@ -17,11 +17,46 @@ from duly.schemas.base import (
     Text,
 )
 from duly.schemas.changes import Deletion, Upsert
-from duly.schemas.operations import Action, Create, OperationResult, Trash, Update
+from duly.schemas.metadata import Metadata, MetadataPatch
+from duly.schemas.operations import (
+    Action,
+    Complete,
+    Create,
+    MoveTo,
+    OperationResult,
+    Trash,
+    Update,
+)
+from duly.schemas.order import Creation, Move, Position
 from duly.schemas.page import MAX_OFFSET, ListQuery, Page
+from duly.schemas.times import Moment, MomentPatch, MomentRead, PastInstant
 
 Title = Annotated[str, Text(1, 255)]
 Description = Annotated[str, Text(0, 20_000, has_lines=True)]
+
+
+MAX_LABELS = 50
+
+
+def _distinct(label_ids: list[UUID]) -> list[UUID]:
+    return list(dict.fromkeys(label_ids))
+
+
+LabelIds = Annotated[
+    list[UUID],
+    Field(max_length=MAX_LABELS, description="Ids of labels; repeated ones count once."),
+    AfterValidator(_distinct),
+]
+Priority = Annotated[
+    int, Field(ge=1, le=4, strict=True, description="1 is the most urgent.", examples=[2])
+]
+Duration = Annotated[int, Field(ge=1, le=10_080, strict=True, examples=[45])]
+ListId = Annotated[UUID | None, Field(description="The list; null is the inbox.")]
+SectionId = Annotated[UUID | None, Field(description="A section of the list.")]
+ParentId = Annotated[
+    UUID | None,
+    Field(description="The task that this is a subtask of; at most five levels."),
+]
 
 
 class TaskRead(ResourceRead):
@@ -31,24 +66,54 @@ class TaskRead(ResourceRead):
     description: str | None
     is_completed: bool
     completed_at: Instant | None
+    trashed_at: Instant | None
+    list_id: ListId
+    section_id: SectionId
+    parent_id: ParentId
+    position: Position
+    priority: Priority | None
+    start: MomentRead | None
+    due: MomentRead | None
+    duration_minutes: Duration | None
+    label_ids: list[UUID]
+    metadata: dict[str, Any]
 
 
 class TaskPage(Page[TaskRead]):
     """Tasks in order. `next_cursor` leads to the next page."""
 
 
-class TaskReplace(RequestBody):
-    """A whole task. Missing fields are set to their defaults."""
+class _TaskFields(RequestBody):
+    """The fields that create and replace set in the same way."""
 
     title: Annotated[Title, Field(examples=["Buy milk"])]
     description: Annotated[Description | None, Field(examples=["Two litres"])] = None
     is_completed: StrictBool = False
+    list_id: ListId = None
+    section_id: SectionId = None
+    parent_id: ParentId = None
+    priority: Priority | None = None
+    start: Moment | None = None
+    due: Moment | None = None
+    duration_minutes: Duration | None = None
+    label_ids: LabelIds = Field(default_factory=list)
+    metadata: Metadata = Field(default_factory=dict)
 
 
-class TaskCreate(TaskReplace):
+class TaskReplace(_TaskFields):
+    """A whole task. Absent fields are set to their defaults.
+
+    `is_completed`, `list_id`, `section_id` and `parent_id` are unchanged if they are absent.
+    """
+
+
+class TaskCreate(_TaskFields, Creation):
     """A new task. `id` may be any UUID that the client chooses."""
 
-    id: UUID | None = None
+    completed_at: Annotated[
+        PastInstant | None,
+        Field(description="When it was completed, if it is; not in the future."),
+    ] = None
 
 
 class TaskPatch(PatchBody):
@@ -57,6 +122,42 @@ class TaskPatch(PatchBody):
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])
     description: Description | None = Field(default_factory=lambda: None)
     is_completed: StrictBool = Field(default_factory=bool)
+    list_id: ListId = Field(default_factory=lambda: None)
+    section_id: SectionId = Field(default_factory=lambda: None)
+    parent_id: ParentId = Field(default_factory=lambda: None)
+    priority: Priority | None = Field(default_factory=lambda: None)
+    start: MomentPatch | None = Field(default_factory=lambda: None)
+    due: MomentPatch | None = Field(default_factory=lambda: None)
+    duration_minutes: Duration | None = Field(default_factory=lambda: None)
+    label_ids: LabelIds = Field(default_factory=list)
+    add_label_ids: LabelIds = Field(
+        default_factory=list,
+        description="Labels to add, whatever other devices have added; not with `label_ids`.",
+    )
+    remove_label_ids: LabelIds = Field(
+        default_factory=list, description="Labels to take off; not with `label_ids`."
+    )
+    metadata: MetadataPatch | None = Field(default_factory=dict)
+
+
+class TaskMove(Move):
+    """Another place: in another list, section or parent, or among its siblings.
+
+    Without `list_id`, `section_id` and `parent_id` the task stays where it is and only its place
+    among its siblings changes.
+    """
+
+    list_id: ListId = Field(default_factory=lambda: None)
+    section_id: SectionId = Field(default_factory=lambda: None)
+    parent_id: ParentId = Field(default_factory=lambda: None)
+
+
+class Completion(RequestBody):
+    """When a task was completed."""
+
+    completed_at: Annotated[
+        PastInstant | None, Field(description="By default now; not in the future.")
+    ] = None
 
 
 class TaskSort(StrEnum):
@@ -66,6 +167,14 @@ class TaskSort(StrEnum):
     CREATED_AT_DESCENDING = "-created_at"
     UPDATED_AT = "updated_at"
     UPDATED_AT_DESCENDING = "-updated_at"
+    COMPLETED_AT = "completed_at"
+    COMPLETED_AT_DESCENDING = "-completed_at"
+    DUE = "due"
+    DUE_DESCENDING = "-due"
+    PRIORITY = "priority"
+    PRIORITY_DESCENDING = "-priority"
+    POSITION = "position"
+    POSITION_DESCENDING = "-position"
     TITLE = "title"
     TITLE_DESCENDING = "-title"
 
@@ -81,9 +190,25 @@ class TaskQuery(ListQuery):
     is_completed: Annotated[
         QueryBool | None, Field(description="Only completed, or only open tasks. Default: both.")
     ] = None
-    trashed: Annotated[
+    is_trashed: Annotated[
         QueryBool, Field(description="Tasks in the trash, instead of the others.")
     ] = False
+    list_id: Annotated[
+        Literal["inbox"] | UUID | None, Field(description="Only tasks of this list, or `inbox`.")
+    ] = None
+    section_id: Annotated[
+        Literal["none"] | UUID | None, Field(description="Only tasks of this section, or `none`.")
+    ] = None
+    parent_id: Annotated[
+        Literal["none"] | UUID | None,
+        Field(description="Only subtasks of this task; `none`: no subtasks."),
+    ] = None
+    label_id: Annotated[
+        Literal["none"] | UUID | None, Field(description="Only tasks with this label, or `none`.")
+    ] = None
+    include_archived: Annotated[QueryBool, Field(description="Also tasks of archived lists.")] = (
+        False
+    )
     q: Annotated[
         Annotated[str, Text(0, 200)] | None,
         Field(
@@ -133,22 +258,36 @@ class DeleteTask(Trash[Literal["task"]]):
     """Move a task to the trash, or delete it permanently."""
 
 
-class TaskAction(Action[Literal["task"], Literal["complete", "reopen", "restore"]]):
-    """Complete, reopen or restore a task."""
+class MoveTask(MoveTo[Literal["task"], TaskMove]):
+    """Move a task with its subtasks."""
+
+
+class CompleteTask(Complete[Literal["task"], Completion]):
+    """Complete a task and its open subtasks."""
+
+    data: Completion = Field(default_factory=Completion)
+
+
+class TaskAction(Action[Literal["task"], Literal["reopen", "restore"]]):
+    """Reopen or restore a task."""
 
 
 TaskOperation = TypeAliasType(
     "TaskOperation",
-    Annotated[CreateTask | UpdateTask | DeleteTask | TaskAction, Field(discriminator="op")],
+    Annotated[
+        CreateTask | UpdateTask | DeleteTask | MoveTask | CompleteTask | TaskAction,
+        Field(discriminator="op"),
+    ],
 )
 
 
 class ShortTask(TaskRead):
-    """A task after an operation; of its texts, only those that the operation has set."""
+    """A task after an operation; of its texts and metadata, only what the operation has set."""
 
     # Factories give defaults that the schema does not show: absent is not the same as default.
     title: str = Field(default_factory=str, examples=["Buy milk"])
     description: str | None = Field(default_factory=lambda: None)
+    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class TaskResult(OperationResult[Literal["task"], ShortTask]):

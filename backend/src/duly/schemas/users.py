@@ -2,31 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from duly.recurrence.zones import is_timezone
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
+from duly.schemas.filters import FilterRead
 from duly.schemas.labels import LabelRead
+from duly.schemas.lists import ListRead
+from duly.schemas.sections import SectionRead
 from duly.schemas.tasks import TaskRead
-
-
-def _check_timezone(value: str) -> str:
-    if not is_timezone(value):
-        raise ValueError("Must be an IANA time zone, such as Europe/Rome")
-    return value
-
-
-Timezone = Annotated[
-    str,
-    AfterValidator(_check_timezone),
-    Field(
-        max_length=64,
-        description="A name from the IANA time zone database.",
-        examples=["Europe/Rome"],
-        json_schema_extra={"format": "timezone"},
-    ),
-]
+from duly.schemas.times import Timezone
 
 
 class UserRead(ResponseBody):
@@ -81,5 +66,8 @@ class UserExport(ResponseBody):
     user: UserRead
     sessions: list[SessionRead]
     tasks: list[TaskRead]
+    lists: list[ListRead]
+    sections: list[SectionRead]
     labels: list[LabelRead]
-    trash: list[TaskRead]
+    filters: list[FilterRead]
+    trash: list[TaskRead | ListRead | SectionRead]

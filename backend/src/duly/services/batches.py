@@ -8,8 +8,7 @@ from duly.core.config import Settings
 from duly.core.errors import BatchNotApplied, DulyError, PreconditionRequired
 from duly.core.logging import log
 from duly.database.scope import UserScope
-from duly.records.changes import deleting
-from duly.records.commands import Command, run_all
+from duly.records.commands import Operation, run_all
 from duly.schemas.batches import Batch
 from duly.services.resource_types import OPERATIONS
 
@@ -40,7 +39,7 @@ async def run(scope: UserScope, batch: Batch, settings: Settings) -> dict[str, A
 
 async def _run(transaction: UserScope, operations: list[Any], settings: Settings) -> list[Result]:
     results: list[Result] = []
-    waiting: list[tuple[Any, Command[Any]]] = []
+    waiting: list[tuple[Any, Operation[Any]]] = []
     created = set()
 
     async def run_waiting() -> None:
@@ -66,18 +65,19 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
     return results
 
 
-def _command(scope: UserScope, operation: Any, settings: Settings) -> Command[Any]:
+def _command(scope: UserScope, operation: Any, settings: Settings) -> Operation[Any]:
     operations = OPERATIONS[operation.type]
+    data = getattr(operation, "data", None)
     if operation.op == "create":
-        return operations.create(scope, operation.data, settings)
+        return operations.create(scope, data, settings)
+    acts = {
+        "update": operations.patch,
+        "delete": operations.delete,
+        "move": operations.move,
+        **operations.actions,
+    }
     versions = None if operation.if_match is None else [operation.if_match]
-    if operation.op == "update":
-        return operations.patch(scope, operation.id, operation.data, versions)
-    if operation.op == "delete":
-        change = deleting(operations.kind, permanent=operation.is_permanent)
-    else:
-        change = operations.actions[operation.op]
-    return change.of(operation.id, versions)
+    return acts[operation.op](scope, operation.id, data, versions)
 
 
 def _result(operation: Any, outcome: Any) -> Result:

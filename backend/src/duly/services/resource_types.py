@@ -11,28 +11,54 @@ from uuid import UUID
 from duly.core.config import Settings
 from duly.database.pool import Row
 from duly.database.scope import UserScope
-from duly.records.changes import Change, Versions
-from duly.records.commands import Command
+from duly.records.changes import Versions
+from duly.records.commands import Operation
 from duly.records.creation import Created
 from duly.records.types import ResourceType
-from duly.services import labels, tasks
+from duly.services import filters, labels, lists, sections, tasks
+
+Act = Callable[[UserScope, UUID, Any, Versions], Operation[Row]]
+"""An operation on an existing resource; the third argument is its body or its query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """The functions of a type's routes, for batches to call; deletion is the same for all types."""
+    """The functions of a type's routes, for batches to call."""
 
     kind: ResourceType
-    create: Callable[[UserScope, Any, Settings], Command[Created]]
-    patch: Callable[[UserScope, UUID, Any, Versions], Command[Row]]
-    actions: Mapping[str, Change] = field(default_factory=dict)
+    create: Callable[[UserScope, Any, Settings], Operation[Created]]
+    patch: Act
+    delete: Act
+    move: Act
+    actions: Mapping[str, Act] = field(default_factory=dict)
 
 
 OPERATIONS = {
     operations.kind.name: operations
     for operations in (
-        Operations(tasks.TYPE, tasks.create, tasks.patch, tasks.ACTIONS),
-        Operations(labels.TYPE, labels.create, labels.patch),
+        Operations(
+            tasks.TYPE,
+            tasks.create,
+            tasks.patch,
+            tasks.delete_task,
+            tasks.move,
+            {"complete": tasks.complete, "reopen": tasks.reopen, "restore": tasks.restore},
+        ),
+        Operations(
+            lists.TYPE,
+            lists.create,
+            lists.patch,
+            lists.delete_list,
+            lists.move,
+            {"restore": lists.restore},
+        ),
+        Operations(
+            sections.TYPE, sections.create, sections.patch, sections.delete_section, sections.move
+        ),
+        Operations(labels.TYPE, labels.create, labels.patch, labels.delete_label, labels.move),
+        Operations(
+            filters.TYPE, filters.create, filters.patch, filters.delete_filter, filters.move
+        ),
     )
 }
 

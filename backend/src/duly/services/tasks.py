@@ -1,134 +1,296 @@
-"""Tasks: what sets them apart from other resources."""
+"""Tasks: how they are created, changed, moved and deleted."""
 
 from collections.abc import Mapping
-from functools import cache
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, Boolean, ColumnElement, Text, bindparam, case, cast, null
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import ARRAY, CTE, Insert, Uuid, any_, bindparam, delete, func, insert, select
+from sqlalchemy.dialects import postgresql
 
 from duly.core.config import Settings
-from duly.core.tokens import Keyring
+from duly.core.errors import ValidationFailed
 from duly.database.pool import Row
-from duly.database.scope import UserScope
-from duly.database.statements import OwnedStatement
-from duly.models import Task, User
-from duly.records import changes, creation, pages
-from duly.records.changes import Change, Versions
-from duly.records.commands import Command
-from duly.records.creation import Created
-from duly.records.types import Field, ResourceType, searchable_text
-from duly.schemas.tasks import TaskCreate, TaskPatch, TaskQuery, TaskReplace, TaskSort
-from duly.utils.search import description_vector, search_query, title_vector
+from duly.database.scope import Call, UserScope
+from duly.database.statements import USER_ID, owned
+from duly.models import TaskLabel
+from duly.records import changes, commands, creation
+from duly.records.cascades import changing_all, check_count
+from duly.records.changes import Versions
+from duly.records.commands import Command, Operation, Procedure
+from duly.records.creation import Created, Shape
+from duly.records.moves import place_at
+from duly.records.order import Spot, appended
+from duly.schemas.operations import DeleteOptions
+from duly.schemas.tasks import MAX_LABELS, Completion, TaskCreate, TaskMove, TaskPatch, TaskReplace
+from duly.services.task_places import (
+    Place,
+    check_labels,
+    facts_call,
+    is_list_live,
+    resolve,
+    unknown_reference,
+)
+from duly.services.task_trees import COMPLETE, ERASE, REOPEN, RESTORE, TRASH, tree_of
+from duly.services.task_type import TYPE
+from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
-from duly.utils.times import utc
 
-_tasks = table_of(Task)
+__all__ = [
+    "TYPE",
+    "complete",
+    "create",
+    "delete_task",
+    "move",
+    "patch",
+    "reopen",
+    "replace",
+    "restore",
+]
 
-_IS_COMPLETED = bindparam("is_completed", type_=Boolean())
-_IS_OPEN = _tasks.c.completed_at.is_(None)
-_IS_DONE = _tasks.c.completed_at.is_not(None)
-# As in the index `ix_tasks_words`.
-_WORDS = _tasks.c.title_words.op("||")(_tasks.c.description_words)
+_task_labels = table_of(TaskLabel)
+
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+"""By how much a client's clock may be ahead."""
+
+_ALONE = {"title", "description", "priority", "duration_minutes"}
+"""Fields that have nothing to do with what is there, or with anything else."""
+_STAYING = {"is_completed", "list_id", "section_id", "parent_id"}
+"""Fields that stay as they are if PUT leaves them out."""
+_PLACE = ("list_id", "section_id", "parent_id")
 
 
-def _completed_at(owner: CTE) -> Mapping[str, ColumnElement[Any]]:
-    # A task that is completed already keeps the time at which it was.
-    done_at = case((_IS_DONE, _tasks.c.completed_at), else_=owner.c.changed_at)
-    return {"completed_at": case((_IS_COMPLETED, done_at), else_=null())}
+def _labelled(task: CTE) -> Insert:
+    label_ids = func.unnest(bindparam("label_ids", type_=ARRAY(Uuid())), type_=Uuid())
+    return insert(_task_labels).from_select(
+        ["user_id", "task_id", "label_id"], select(USER_ID, task.c.id, label_ids)
+    )
 
 
-def _completed_at_when_new(owner: CTE) -> Mapping[str, ColumnElement[Any]]:
-    return {"completed_at": case((_IS_COMPLETED, owner.c.changed_at), else_=null())}
+def _explain_list(facts: Row) -> None:
+    if not facts["fits"]:
+        raise unknown_reference("list_id", "list")
 
 
-TYPE = ResourceType(
-    name="task",
-    table=_tasks,
-    shown=(
-        _tasks.c.id,
-        _tasks.c.user_id,
-        _tasks.c.title,
-        _tasks.c.description,
-        _IS_DONE.label("is_completed"),
-        utc(_tasks.c.completed_at),
-        utc(_tasks.c.created_at),
-        utc(_tasks.c.updated_at),
-        _tasks.c.revision.label("version"),
-    ),
-    fields={
-        "title": searchable_text(_tasks.c.title, _tasks.c.title_words, title_vector),
-        "description": searchable_text(
-            _tasks.c.description, _tasks.c.description_words, description_vector
-        ),
-        "is_completed": Field(
-            _completed_at, lambda _, sent: {"is_completed": sent}, _completed_at_when_new
-        ),
-    },
-    counter=table_of(User).c.task_count,
+_IN_LIST = Shape(condition=is_list_live(), explain=_explain_list)
+_LABELLED = Shape(beside=_labelled)
+
+_MOVE_BELOW = changing_all(
+    TYPE,
+    select((_moved := tree_of(TYPE.is_named)).c.id).where(_moved.c.level > 1),
+    lambda _: {name: bindparam(name, type_=Uuid()) for name in ("list_id", "section_id")},
+)
+_IS_OF_TASK = (
+    _task_labels.c.user_id == USER_ID,
+    _task_labels.c.task_id == bindparam("id", type_=Uuid()),
+)
+_KEPT = bindparam("label_ids", type_=ARRAY(Uuid()))
+_UNLABEL = owned(
+    delete(_task_labels).where(*_IS_OF_TASK, ~(_task_labels.c.label_id == any_(_KEPT)))
+)
+_LABEL = owned(
+    postgresql.insert(_task_labels)
+    .from_select(
+        ["user_id", "task_id", "label_id"],
+        select(USER_ID, bindparam("id", type_=Uuid()), func.unnest(_KEPT, type_=Uuid())),
+    )
+    .on_conflict_do_nothing(index_elements=["user_id", "task_id", "label_id"])
 )
 
-COMPLETE = changes.change(
-    TYPE, "task.completed", lambda owner: {"completed_at": owner.c.changed_at}, of=_IS_OPEN
-)
-REOPEN = changes.change(TYPE, "task.reopened", lambda _: {"completed_at": null()}, of=_IS_DONE)
-RESTORE = changes.restoring(TYPE)
 
-ACTIONS: Mapping[str, Change] = {"complete": COMPLETE, "reopen": REOPEN, "restore": RESTORE}
+def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[Created]:
+    """Create a task; see `records.creation`. It also raises `ValidationFailed` for its references."""
+    completion = _completion_of(body)
+    limit = settings.max_tasks
+    if body.section_id is None and body.parent_id is None and not body.label_ids:
+        shape = Shape() if body.list_id is None else _IN_LIST
+        return creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=completion)
+    sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
 
+    async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Created:
+        [facts] = reads[0]
+        try:
+            place = resolve(Place(), sent, facts)
+            check_labels(body.label_ids, facts)
+        except ValidationFailed:
+            # What it referred to may be gone since the same create was done before.
+            done = await creation.find_same(transaction, TYPE, body)
+            if done is None:
+                raise
+            return done, False
+        shape = _LABELLED if body.label_ids else Shape()
+        values = {**completion, **place._asdict()}
+        operation = creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=values)
+        return await commands.run(transaction, operation)
 
-def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Command[Created]:
-    """Create a task; see `records.creation`."""
-    return creation.create(TYPE, scope.user_id, body, client_id=body.id, limit=settings.max_tasks)
+    task_id = body.id or new_id()
+    read = facts_call(task_id, sent, body.label_ids)
+    return Procedure("task.referring", task_id, [read], work)
 
 
 def replace(
     scope: UserScope, task_id: UUID, body: TaskReplace, versions: Versions
-) -> Command[Row]:
-    """Set every field of a task."""
-    return changes.update(TYPE, scope.user_id, task_id, body.model_dump(), versions)
+) -> Operation[Row]:
+    """Set every field of a task, except for what stays if it is left out."""
+    sent = {
+        name: getattr(body, name)
+        for name in type(body).model_fields
+        if name in body.model_fields_set or name not in _STAYING
+    }
+    return _update(scope, task_id, sent, versions, is_patch=False)
 
 
-def patch(scope: UserScope, task_id: UUID, body: TaskPatch, versions: Versions) -> Command[Row]:
+def patch(scope: UserScope, task_id: UUID, body: TaskPatch, versions: Versions) -> Operation[Row]:
     """Set the fields that were sent."""
-    return changes.update(TYPE, scope.user_id, task_id, body.changes(), versions)
+    sent = body.changes()
+    if sent.keys() <= _ALONE:
+        return changes.update(TYPE, scope.user_id, task_id, sent, versions)
+    return _update(scope, task_id, sent, versions, is_patch=True)
 
 
-async def read_page(
-    scope: UserScope, keyring: Keyring, query: TaskQuery
-) -> tuple[dict[str, Any], str]:
-    """A page of the caller's tasks and its entity tag; see `records.pages`."""
-    params: dict[str, Any] = {"offset": query.offset}
-    if query.q is not None:
-        params["words"] = search_query(scope.user_id, query.q)
-    statement = _page(
-        query.sort,
-        is_completed=query.is_completed,
-        is_searched=query.q is not None,
-        is_resumed=query.cursor is not None,
-        is_counted=query.include_total,
-        is_trashed=query.trashed,
-    )
-    return await pages.read_page(scope, keyring, TYPE, query, statement=statement, params=params)
+def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Operation[Row]:
+    """Move a task with its subtasks to another place, or among its siblings."""
+    sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
+
+    async def work(transaction: UserScope, reads: list[list[Row]], revision: int) -> Row:
+        current = changes.checked(TYPE, reads[0], versions)
+        place = resolve(_place_of(current), sent, reads[1][0])
+        if place != _place_of(current):
+            await transaction.many(_moving(task_id, place, reads[1][0]))
+            revision += reads[1][0]["size"] + 1
+        spot = Spot(TYPE, task_id, place._asdict(), body)
+        return await place_at(transaction, spot, current, revision)
+
+    reads = [changes.read_call(TYPE, task_id), facts_call(task_id, sent, [])]
+    return Procedure("task.moved", task_id, reads, work)
 
 
-@cache
-def _page(
-    sort: TaskSort,
+def delete_task(
+    _: UserScope, task_id: UUID, options: DeleteOptions, versions: Versions
+) -> Command[Row]:
+    """Move a task with its subtasks to the trash, or delete them permanently."""
+    return (ERASE if options.permanent else TRASH).of(task_id, versions)
+
+
+def complete(
+    _: UserScope, task_id: UUID, body: Completion | None, versions: Versions
+) -> Command[Row]:
+    """Complete a task and its open subtasks."""
+    return COMPLETE.of(task_id, versions, completed_at=_past(body.completed_at if body else None))
+
+
+def reopen(_: UserScope, task_id: UUID, __: None, versions: Versions) -> Command[Row]:
+    """Open a task, the tasks above it, and the subtasks that were completed with it."""
+    return REOPEN.of(task_id, versions)
+
+
+def restore(_: UserScope, task_id: UUID, __: None, versions: Versions) -> Command[Row]:
+    """Take a task out of the trash, with the subtasks that were deleted with it."""
+    return RESTORE.of(task_id, versions)
+
+
+def _update(
+    scope: UserScope,
+    task_id: UUID,
+    sent: Mapping[str, Any],
+    versions: Versions,
     *,
-    is_completed: bool | None,
-    is_searched: bool,
-    is_resumed: bool,
-    is_counted: bool,
-    is_trashed: bool,
-) -> OwnedStatement:
-    """The statement of one kind of list. There are some two hundred, compiled when first used."""
-    filters = [pages.listed(TYPE.is_trashed if is_trashed else TYPE.is_live)]
-    if is_completed is not None:
-        filters.append(pages.listed(_IS_DONE if is_completed else _IS_OPEN))
-    query = cast(bindparam("words", type_=Text()), TSQUERY)
-    search = _WORDS.bool_op("@@")(query) if is_searched else None
-    return pages.page_statement(
-        TYPE, sort, filters, search=search, is_resumed=is_resumed, is_counted=is_counted
-    )
+    is_patch: bool,
+) -> Procedure[Row]:
+    place_sent = {name: sent[name] for name in _PLACE if name in sent}
+    label_ids = [*sent.get("label_ids", ()), *sent.get("add_label_ids", ())]
+
+    async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
+        current, [facts] = changes.checked(TYPE, reads[0], versions), reads[1]
+        place = resolve(_place_of(current), place_sent, facts)
+        check_labels(label_ids, facts)
+        whole = _whole(current, sent, is_patch=is_patch)
+        calls: list[Call] = []
+        if whole:
+            command = changes.setting(TYPE, scope.user_id, task_id, whole, None)
+            calls.append((command.statement, command.params))
+        if "label_ids" in whole:
+            labels = {"id": task_id, "label_ids": whole["label_ids"]}
+            calls += [(_UNLABEL, labels), (_LABEL, labels)]
+        if place != _place_of(current):
+            calls += _moving(task_id, place, facts)
+        if sent.get("is_completed", current["is_completed"]) != current["is_completed"]:
+            check_count(facts["size"])
+            done = complete if sent["is_completed"] else reopen
+            command = done(scope, task_id, None, None)
+            calls.append((command.statement, command.params))
+        if not calls:
+            return current
+        *_, [row] = await transaction.many([*calls, changes.read_call(TYPE, task_id)])
+        return row
+
+    reads = [changes.read_call(TYPE, task_id), facts_call(task_id, place_sent, label_ids)]
+    return Procedure("task.changed", task_id, reads, work)
+
+
+def _whole(current: Row, sent: Mapping[str, Any], *, is_patch: bool) -> dict[str, Any]:
+    """The whole values of the fields of the task's own that were sent."""
+    own = {
+        name: value for name, value in sent.items() if name in TYPE.fields and name not in _STAYING
+    }
+    whole = changes.merged(TYPE, current, own) if is_patch else own
+    if "add_label_ids" in sent or "remove_label_ids" in sent:
+        if "label_ids" in sent:
+            raise ValidationFailed.of(
+                "body.label_ids",
+                "Cannot be combined with add_label_ids or remove_label_ids",
+                "contradiction",
+            )
+        removed = set(sent.get("remove_label_ids", ()))
+        added = [*map(_uuid, current["label_ids"]), *sent.get("add_label_ids", ())]
+        whole["label_ids"] = [one for one in dict.fromkeys(added) if one not in removed]
+        if len(whole["label_ids"]) > MAX_LABELS:
+            raise ValidationFailed.of(
+                "body.add_label_ids", f"Must leave at most {MAX_LABELS} labels", "too_long"
+            )
+    return whole
+
+
+def _moving(task_id: UUID, place: Place, facts: Row) -> list[Call]:
+    """The statements that put a task last in another place, and all below it there, too."""
+    check_count(facts["size"])
+    command = _PLACING.of(task_id, None, **place._asdict())
+    below = {"id": task_id, "list_id": place.list_id, "section_id": place.section_id}
+    return [(command.statement, command.params), (_MOVE_BELOW, below)]
+
+
+_PLACING = changes.change(
+    TYPE,
+    "task.placed",
+    lambda owner: {
+        **{name: bindparam(name, type_=Uuid()) for name in _PLACE},
+        "position": appended(owner.c.revision),
+    },
+)
+
+
+def _place_of(task: Row) -> Place:
+    return Place(*(None if task[name] is None else _uuid(task[name]) for name in _PLACE))
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _completion_of(body: TaskCreate) -> dict[str, Any]:
+    """Whether a new task is completed, or the time at which it was."""
+    if body.completed_at is None:
+        return {"is_completed": body.is_completed}
+    if not body.is_completed:
+        raise ValidationFailed.of(
+            "body.completed_at", "Cannot be set unless is_completed is true", "contradiction"
+        )
+    return {"is_completed": _past(body.completed_at)}
+
+
+def _past(at: datetime | None) -> datetime | None:
+    """Return a time that is not in the future. Raise `ValidationFailed` for any other."""
+    now = datetime.now(UTC)
+    if at is not None and at > now + _CLOCK_TOLERANCE:
+        raise ValidationFailed.of("body.completed_at", "Must not be in the future", "future")
+    return at if at is None else min(at, now)

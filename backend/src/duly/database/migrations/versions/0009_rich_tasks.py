@@ -1,6 +1,7 @@
 """Lists, sections, filters and the manual order, and all that a task can have."""
 
 from collections import Counter
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -131,7 +132,7 @@ def _position() -> sa.Column[str]:
     return sa.Column("position", sa.Text(collation="C"), server_default="a0", nullable=False)
 
 
-def _trash() -> list[sa.Column[object]]:
+def _trash() -> list[sa.Column[Any]]:
     return [
         sa.Column("trashed_at", sa.DateTime(timezone=True)),
         sa.Column("trashed_with", sa.BigInteger()),
@@ -189,7 +190,7 @@ def _order(table: str) -> None:
     )
 
 
-def _task_columns() -> list[sa.Column[object]]:
+def _task_columns() -> list[sa.Column[Any]]:
     return [
         _position(),
         sa.Column("completed_with", sa.BigInteger()),
@@ -237,12 +238,12 @@ _TASK_CHECKS = {
         }.items()
     },
 }
-_TASK_KEYS = (
+_TASK_KEYS: tuple[tuple[str, list[str], str, list[str]], ...] = (
     ("fk_tasks_list_id_lists", ["list_id"], "lists", ["id"]),
     ("fk_tasks_section_id_sections", ["list_id", "section_id"], "sections", ["list_id", "id"]),
     ("fk_tasks_parent_id_tasks", ["parent_id"], "tasks", ["id"]),
 )
-_TASK_INDEXES = {
+_TASK_INDEXES: dict[str, tuple[list[Any], str]] = {
     "ix_tasks_live_user_id_list_id_position_id": (["list_id", "position", "id"], _LIVE),
     "ix_tasks_user_id_section_id": (["section_id"], "section_id IS NOT NULL"),
     "ix_tasks_user_id_parent_id": (["parent_id"], "parent_id IS NOT NULL"),

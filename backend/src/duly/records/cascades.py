@@ -1,0 +1,104 @@
+"""Changes of many resources of one type in one statement, each with a revision of its own."""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CTE, ColumnElement, Select, Text, delete, func, literal, select
+from sqlalchemy import update as sql_update
+from sqlalchemy.dialects import postgresql
+
+from duly.core.errors import TooManyChanges
+from duly.database.statements import USER_ID, OwnedStatement, owned_change
+from duly.models import Tombstone
+from duly.records.revisions import next_revisions
+from duly.records.types import ID, ResourceType, Values
+from duly.utils.tables import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_CHANGES = 10_000
+"""The largest number of resources that one request may change."""
+
+_tombstones = table_of(Tombstone)
+
+
+def check_count(count: int) -> None:
+    """Raise `TooManyChanges` if one request would change so many resources."""
+    if count > MAX_CHANGES:
+        raise TooManyChanges(MAX_CHANGES, count)
+
+
+def changing_all(kind: ResourceType, targets: Select[Any], values: Values) -> OwnedStatement:
+    """Set `values` in the resources whose ids `targets` selects; return their number.
+
+    Nothing changes if there are more than `MAX_CHANGES`.
+    """
+    changed, _ = _changed(kind, targets, values)
+    return owned_change(select(func.count().label("count")).select_from(changed))
+
+
+def changing_tree(kind: ResourceType, targets: Select[Any], values: Values) -> OwnedStatement:
+    """The same; return the resource with the id `ID`, or no row if nothing changes."""
+    changed, shown = _changed(kind, targets, values)
+    return owned_change(select(*shown).where(changed.c.id == ID))
+
+
+def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
+    """Delete the resources whose ids `targets` selects, and record that for sync.
+
+    It returns a row for each.
+    """
+    numbered, count = _numbered(targets)
+    owner = next_revisions(
+        count, count <= MAX_CHANGES, **{kind.counter.name: kind.counter - count}
+    )
+    gone = (
+        delete(kind.table)
+        .where(
+            kind.table.c.user_id == USER_ID,
+            kind.table.c.id == numbered.c.id,
+            owner.c.revision.is_not(None),
+        )
+        .returning(
+            kind.table.c.id, (owner.c.revision - count + numbered.c.number).label("revision")
+        )
+        .cte("gone")
+    )
+    insert = postgresql.insert(_tombstones).from_select(
+        ["user_id", "id", "type", "revision"],
+        select(USER_ID, gone.c.id, literal(kind.name, Text()), gone.c.revision),
+    )
+    # An id that was used, deleted and used again has a record already.
+    return owned_change(
+        insert.on_conflict_do_update(
+            index_elements=["user_id", "id", "type"],
+            set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
+        ).returning(_tombstones.c.id)
+    )
+
+
+def _changed(
+    kind: ResourceType, targets: Select[Any], values: Values
+) -> tuple[CTE, list[ColumnElement[Any]]]:
+    numbered, count = _numbered(targets)
+    owner = next_revisions(count, count <= MAX_CHANGES)
+    always: Mapping[str, Any] = {
+        "revision": owner.c.revision - count + numbered.c.number,
+        "updated_at": owner.c.changed_at,
+    }
+    changed = (
+        sql_update(kind.table)
+        .where(kind.table.c.user_id == USER_ID, kind.table.c.id == numbered.c.id)
+        .values({**always, **values(owner)})
+        .returning(*kind.shown)
+        .cte("changed")
+    )
+    return changed, [changed.c[column.name] for column in kind.shown]
+
+
+def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:
+    """Ids with numbers from 1, and how many there are."""
+    target = targets.cte("target")
+    number = func.row_number().over(order_by=target.c.id).label("number")
+    numbered = select(target.c.id, number).cte("numbered")
+    return numbered, select(func.count()).select_from(numbered).scalar_subquery()

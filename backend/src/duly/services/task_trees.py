@@ -1,0 +1,196 @@
+"""Changes of a task with its subtasks: complete, reopen, trash, restore, delete permanently."""
+
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union,
+)
+
+from duly.database.pool import Row
+from duly.database.statements import USER_ID
+from duly.models import List
+from duly.records.cascades import changing_tree, check_count, erasing_all
+from duly.records.changes import Change, has_version, lookup_of
+from duly.records.types import ID, Values
+from duly.services.task_type import TYPE, done_at
+from duly.utils.tables import table_of
+
+_tasks = TYPE.table
+_lists = table_of(List)
+
+_IS_OPEN = _tasks.c.completed_at.is_(None)
+_IS_DONE = _tasks.c.completed_at.is_not(None)
+_IN_TREE = ("id", "parent_id", "completed_at", "completed_with", "trashed_at", "trashed_with")
+
+
+def tree_of(*conditions: ColumnElement[bool]) -> CTE:
+    """The task that meets `conditions`, at level 1, and all below it."""
+    child = _tasks.alias("child")
+    tree = (
+        select(*(_tasks.c[name] for name in _IN_TREE), literal(1).label("level"))
+        .where(_tasks.c.user_id == USER_ID, *conditions)
+        .cte("tree", recursive=True)
+    )
+    below = select(*(child.c[name] for name in _IN_TREE), tree.c.level + 1)
+    return tree.union_all(below.where(child.c.user_id == USER_ID, child.c.parent_id == tree.c.id))
+
+
+def chain_from(*conditions: ColumnElement[bool]) -> CTE:
+    """The task that meets `conditions`, at level 1, and all above it."""
+    parent = _tasks.alias("parent")
+    chain = (
+        select(*(_tasks.c[name] for name in _IN_TREE), literal(1).label("level"))
+        .where(_tasks.c.user_id == USER_ID, *conditions)
+        .cte("chain", recursive=True)
+    )
+    above = select(*(parent.c[name] for name in _IN_TREE), chain.c.level + 1)
+    return chain.union_all(
+        above.where(parent.c.user_id == USER_ID, parent.c.id == chain.c.parent_id)
+    )
+
+
+def _change(
+    event: str,
+    targets: Select[Any],
+    values: Values,
+    condition: ColumnElement[bool],
+    *,
+    finds_trashed: bool = False,
+) -> Change:
+    return Change(
+        TYPE,
+        event,
+        changing_tree(TYPE, targets, values),
+        _lookup_of(condition, targets),
+        finds_trashed,
+        explain=_explain,
+    )
+
+
+def _lookup_of(condition: ColumnElement[bool], targets: Select[Any]) -> Any:
+    count = select(func.count()).select_from(targets.subquery("counted")).scalar_subquery()
+    return lookup_of(TYPE, condition, affected=count)
+
+
+def _explain(facts: Row) -> None:
+    check_count(facts["affected"])
+
+
+def _completing() -> Change:
+    condition = and_(TYPE.is_live, _IS_OPEN)
+    tree = tree_of(TYPE.is_named, condition, has_version(TYPE))
+    targets = select(tree.c.id).where(tree.c.trashed_at.is_(None), tree.c.completed_at.is_(None))
+    return _change(
+        "task.completed",
+        targets,
+        lambda owner: {"completed_at": done_at(owner), "completed_with": owner.c.revision},
+        condition,
+    )
+
+
+def _reopening() -> Change:
+    condition = and_(TYPE.is_live, _IS_DONE)
+    named = (TYPE.is_named, condition, has_version(TYPE))
+    tree, chain = tree_of(*named), chain_from(*named)
+    root = tree.alias("root")
+    together = (
+        select(tree.c.id)
+        .join(root, root.c.level == 1)
+        .where(
+            tree.c.trashed_at.is_(None),
+            tree.c.completed_at.is_not(None),
+            or_(tree.c.level == 1, tree.c.completed_with == root.c.completed_with),
+        )
+    )
+    above = select(chain.c.id).where(chain.c.completed_at.is_not(None))
+    both = union(together, above).subquery("both")
+    return _change(
+        "task.reopened",
+        select(both.c.id),
+        lambda _: {"completed_at": null(), "completed_with": null()},
+        condition,
+    )
+
+
+def _trashing() -> Change:
+    tree = tree_of(TYPE.is_named, TYPE.is_live, has_version(TYPE))
+    return _change(
+        "task.deleted",
+        select(tree.c.id).where(tree.c.trashed_at.is_(None)),
+        lambda owner: {
+            "trashed_at": owner.c.changed_at,
+            "trashed_with": owner.c.revision,
+            # Their own fields do not change.
+            "updated_at": _tasks.c.updated_at,
+        },
+        TYPE.is_live,
+    )
+
+
+def _restoring() -> Change:
+    tree = tree_of(TYPE.is_named, TYPE.is_trashed, has_version(TYPE))
+    root = tree.alias("root")
+    targets = (
+        select(tree.c.id)
+        .join(root, root.c.level == 1)
+        .where(tree.c.trashed_with == root.c.trashed_with)
+    )
+    parent = _tasks.alias("parent_then")
+    has_parent = exists().where(
+        parent.c.user_id == USER_ID,
+        parent.c.id == _tasks.c.parent_id,
+        parent.c.trashed_at.is_(None),
+    )
+    has_list = exists().where(
+        _lists.c.user_id == USER_ID,
+        _lists.c.id == _tasks.c.list_id,
+        _lists.c.trashed_at.is_(None),
+    )
+
+    def values(_: CTE) -> dict[str, ColumnElement[Any]]:
+        # What it refers to may be gone by now. Sections go with their lists.
+        return {
+            "trashed_at": null(),
+            "trashed_with": null(),
+            "updated_at": _tasks.c.updated_at,
+            "list_id": case((has_list, _tasks.c.list_id), else_=null()),
+            "section_id": case((has_list, _tasks.c.section_id), else_=null()),
+            "parent_id": case(
+                (or_(_tasks.c.id != ID, has_parent), _tasks.c.parent_id), else_=null()
+            ),
+        }
+
+    return _change("task.restored", targets, values, TYPE.is_trashed, finds_trashed=True)
+
+
+def _erasing() -> Change:
+    tree = tree_of(TYPE.is_named, has_version(TYPE))
+    targets = select(tree.c.id)
+    return Change(
+        TYPE,
+        "task.erased",
+        erasing_all(TYPE, targets),
+        _lookup_of(true(), targets),
+        finds_trashed=True,
+        frees_quota=True,
+        explain=_explain,
+    )
+
+
+COMPLETE = _completing()
+REOPEN = _reopening()
+TRASH = _trashing()
+RESTORE = _restoring()
+ERASE = _erasing()

@@ -1,0 +1,142 @@
+"""What a task is: its table, the columns of responses, and the fields that clients may set."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from duly.models import Task, User
+from duly.records.types import (
+    Field,
+    ResourceType,
+    json_object,
+    searchable_text,
+    stored_as_sent,
+)
+from duly.schemas.times import Moment, merge_moment
+from duly.utils.search import description_vector, title_vector
+from duly.utils.tables import table_of
+from duly.utils.times import utc
+
+_tasks = table_of(Task)
+
+_IS_COMPLETED = bindparam("is_completed", type_=Boolean())
+_COMPLETED_AT = bindparam("completed_at", type_=DateTime(timezone=True))
+
+
+def done_at(owner: CTE) -> ColumnElement[Any]:
+    """When a task is completed: when the client says, or now."""
+    return func.coalesce(_COMPLETED_AT, owner.c.changed_at)
+
+
+def _completion(owner: CTE) -> Mapping[str, ColumnElement[Any]]:
+    return {
+        "completed_at": case((_IS_COMPLETED, done_at(owner)), else_=null()),
+        "completed_with": case((_IS_COMPLETED, owner.c.revision), else_=null()),
+    }
+
+
+def _completion_params(_: UUID, sent: bool | datetime) -> Mapping[str, Any]:
+    at = sent if isinstance(sent, datetime) else None
+    return {"is_completed": bool(sent), "completed_at": at}
+
+
+def _moment(name: str) -> Field:
+    """A day or a time, stored in four columns."""
+    columns = {part: _tasks.c[f"{name}_{part}"] for part in ("date", "time", "timezone", "at")}
+    values = {
+        column.name: bindparam(column.name, type_=column.type) for column in columns.values()
+    }
+
+    def params(_: UUID, moment: Moment | None) -> Mapping[str, Any]:
+        if moment is None:
+            return dict.fromkeys(values)
+        return {
+            f"{name}_date": moment.date,
+            f"{name}_time": moment.time,
+            f"{name}_timezone": moment.timezone,
+            f"{name}_at": instant_of(moment),
+        }
+
+    return Field(lambda _: values, params, merge=merge_moment)
+
+
+def instant_of(moment: Moment) -> datetime | None:
+    """The instant of a moment that has a time zone.
+
+    A time that a clock skips in spring is as much later as the clock was moved; of two in autumn,
+    it is the first.
+    """
+    if moment.timezone is None or moment.time is None:
+        return None
+    hour, minute = map(int, moment.time.split(":"))
+    local = datetime(moment.date.year, moment.date.month, moment.date.day, hour, minute)  # noqa: DTZ001  # the zone follows
+    return local.replace(tzinfo=ZoneInfo(moment.timezone))
+
+
+def _shown_moment(name: str) -> ColumnElement[Any]:
+    columns = {part: _tasks.c[f"{name}_{part}"] for part in ("date", "time", "timezone")}
+    pairs: list[Any] = [part for key, column in columns.items() for part in (literal(key), column)]
+    whole = func.jsonb_build_object(*pairs, type_=JSONB())
+    return case((columns["date"].is_not(None), whole), else_=null()).label(name)
+
+
+TYPE = ResourceType(
+    name="task",
+    table=_tasks,
+    shown=(
+        _tasks.c.id,
+        _tasks.c.user_id,
+        _tasks.c.title,
+        _tasks.c.description,
+        _tasks.c.completed_at.is_not(None).label("is_completed"),
+        utc(_tasks.c.completed_at),
+        utc(_tasks.c.trashed_at),
+        _tasks.c.list_id,
+        _tasks.c.section_id,
+        _tasks.c.parent_id,
+        _tasks.c.position,
+        _tasks.c.priority,
+        _shown_moment("start"),
+        _shown_moment("due"),
+        _tasks.c.duration_minutes,
+        _tasks.c.label_ids,
+        _tasks.c.metadata,
+        utc(_tasks.c.created_at),
+        utc(_tasks.c.updated_at),
+        _tasks.c.revision.label("version"),
+    ),
+    fields={
+        "title": searchable_text(_tasks.c.title, _tasks.c.title_words, title_vector),
+        "description": searchable_text(
+            _tasks.c.description, _tasks.c.description_words, description_vector
+        ),
+        "is_completed": Field(_completion, _completion_params),
+        "list_id": stored_as_sent(_tasks.c.list_id),
+        "section_id": stored_as_sent(_tasks.c.section_id),
+        "parent_id": stored_as_sent(_tasks.c.parent_id),
+        "priority": stored_as_sent(_tasks.c.priority),
+        "start": _moment("start"),
+        "due": _moment("due"),
+        "duration_minutes": stored_as_sent(_tasks.c.duration_minutes),
+        "label_ids": stored_as_sent(_tasks.c.label_ids),
+        "metadata": json_object(_tasks.c.metadata),
+    },
+    counter=table_of(User).c.task_count,
+    siblings=(_tasks.c.list_id, _tasks.c.section_id, _tasks.c.parent_id),
+    has_trash=True,
+)
