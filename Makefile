@@ -63,6 +63,9 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/resilience/test_convergence.py $(call flags,histories seconds seed)
 
+filters: $(VENV)/dev.stamp ## compare 100,000 random filters with a plain evaluation; 10 minutes
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/unit/test_filter_language.py tests/integration/test_filters.py $(call flags,pairs seed)
+
 bench: $(VENV)/dev.stamp ## measure Duly beside other systems, and write docs/performance.md; 10 minutes
 	@cd backend && .venv/bin/python -m bench.suite $(call flags,seconds rounds pocketbase)
 

@@ -1,8 +1,7 @@
 """Worlds of tasks for filters: put into a database, asked there, and drawn at random."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from random import Random
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -16,7 +15,8 @@ from duly.filter_language import Expression
 from duly.records import pages
 from duly.services.filter_conditions import Shape, conditions
 from duly.services.task_filters import bound_filter
-from duly.services.tasks import TYPE
+from duly.services.task_pages import SORTS
+from duly.services.task_type import TYPE
 from duly.utils.identifiers import new_id
 from duly.utils.name_keys import name_key
 from duly.utils.search import description_vector, title_vector
@@ -61,8 +61,10 @@ def _row(user_id: UUID, task: Mapping[str, Any]) -> dict[str, Any]:
         **{name: id_of(user_id, task[name]) for name in ("list_id", "section_id", "parent_id")},
         **{
             name: task[name]
-            for name in ("title", "description", "priority")
-            + ("completed_at", "created_at", "updated_at")
+            for name in (
+                *("title", "description", "priority"),
+                *("completed_at", "created_at", "updated_at"),
+            )
         },
         **_when("start", task["start"]),
         **_when("due", task["due"]),
@@ -89,12 +91,19 @@ def _insert(connection: psycopg.Connection[Any], table: str, **values: Any) -> N
     connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})".encode(), given)
 
 
-def statement_of(shape: Shape) -> OwnedStatement:
+def statement_of(
+    shape: Shape, sort: str = "created_at", *, is_counted: bool = False
+) -> OwnedStatement:
     """The statement of a list with a filter, as the service writes it."""
-    parts = conditions(shape)
-    filters = [pages.listed(TYPE.is_live), *parts.filters]
+    parts = conditions(shape, is_counted=is_counted)
     return pages.page_statement(
-        TYPE, "-created_at", filters, search=parts.search, is_resumed=False, is_counted=False
+        TYPE,
+        SORTS[sort],
+        [pages.listed(TYPE.is_live), *parts.filters],
+        is_descending=True,
+        search=parts.search,
+        resumption=pages.Resumption.START,
+        is_counted=is_counted,
     )
 
 
@@ -102,7 +111,5 @@ async def found(scope: UserScope, expression: Expression, world: World) -> set[U
     """The ids of the tasks that a filter finds in the database."""
     view = world.view
     bound = await bound_filter(scope, expression, timezone=view.timezone, today=view.today)
-    rows = await scope.find_all(
-        statement_of(bound.shape), limit=LIMIT, offset=0, **bound.params
-    )
+    rows = await scope.find_all(statement_of(bound.shape), limit=LIMIT, offset=0, **bound.params)
     return {row.resource["id"] for row in rows if row.resource is not None}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from duly.filter_language.errors import FilterError
 from duly.filter_language.expressions import And, Expression, Not, Or, Search
 
-MAX_COST = 60
+MAX_COST = 66
 """A term costs 1, a search 30 more, each label that a name matches 1 more, and each hundred lists or
 sections 1 more.
 """

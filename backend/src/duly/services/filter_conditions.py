@@ -5,7 +5,7 @@ turns both into true. So indexes can be used, and `!x` is exactly the rest.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeAlias
@@ -50,6 +50,8 @@ _tasks = table_of(Task)
 _sought = _tasks.alias("sought")
 _INSTANT = DateTime(timezone=True)
 _IDS = ARRAY(Uuid)
+_FEW_TERMS = 10
+"""Of a filter that may rather be evaluated twice, for a page and its total, than keep what it finds."""
 _OPERATORS = {
     "<": operator.lt,
     "<=": operator.le,
@@ -90,7 +92,8 @@ _DAYS: dict[DateField, ColumnElement[Any]] = {
 class Conditions:
     """The condition of a filter, in two parts that must both hold.
 
-    `search` is what `records.pages.page_statement` takes as such, or None.
+    PostgreSQL evaluates `filters` in the order of the list, until a page is full. What it finds by
+    `search`, if there is one, is sorted then; `records.pages.page_statement` takes it as such.
     """
 
     filters: tuple[Condition, ...]
@@ -117,18 +120,38 @@ def rank(shape: Shape) -> int:
             return 0
 
 
-def conditions(shape: Shape) -> Conditions:
-    """Return the condition of a filter's shape, without its owner. Values are parameters."""
+def conditions(shape: Shape, *, is_counted: bool = False) -> Conditions:
+    """Return the condition of a filter's shape, without its owner. Values are parameters.
+
+    `is_counted`: whether the statement also counts the tasks that the filter finds.
+    """
     writer = _Writer()
     _, parts = shape
     filters: list[Condition] = []
-    search = None
+    first: list[Condition] = []
+    is_one_reading = _is_selective(parts) or (is_counted and _terms(shape) > _FEW_TERMS)
     for part in parts:
         if part == ("search",):
-            search = _words_match(_tasks, writer.value(Text()))
+            first.append(_words_match(_tasks, writer.value(Text())))
         else:
-            filters.append(writer.condition(part))
-    return Conditions(tuple(filters), search)
+            (first if is_one_reading else filters).append(writer.condition(part))
+    return Conditions(tuple(filters), and_(*first) if first else None)
+
+
+def _is_selective(parts: Sequence[Shape]) -> bool:
+    """Whether an index other than that of the order of a list finds few tasks."""
+    kinds = {part[0] for part in parts}
+    return bool(kinds & {"list", "section"}) or kinds >= {"due from", "due until"}
+
+
+def _terms(shape: Shape) -> int:
+    match shape:
+        case ("all" | "some", shapes):
+            return sum(map(_terms, shapes))
+        case ("not", item):
+            return _terms(item)
+        case _:
+            return 1
 
 
 def _words_match(table: FromClause, words: ColumnElement[Any]) -> Condition:

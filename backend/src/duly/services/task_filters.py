@@ -267,10 +267,10 @@ def _names(expression: Expression) -> Iterator[Named]:
 
 
 def _check_cost(expression: Expression, ids: Ids) -> None:
-    labels = others = 0
+    whole = cost(expression)
+    matches = {"list": 0, "section": 0, "label": 0}
     for term in _names(expression):
-        matches = len(ids.get(term, ()))
-        labels += matches if term.reference == "label" else 0
-        others += matches if term.reference != "label" else 0
-        if cost(expression) + labels + others // 100 > MAX_COST:
+        matches[term.reference] += len(ids.get(term, ()))
+        others = (matches["list"] + matches["section"]) // 100
+        if whole + matches["label"] + others > MAX_COST:
             raise too_costly(term.position)
