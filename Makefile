@@ -75,6 +75,9 @@ bench-events: $(VENV)/dev.stamp ## measure the cost of 1,000 open streams
 bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when other users have the same words
 	@cd backend && .venv/bin/python -m bench.search $(call flags,others times)
 
+bench-filters: $(VENV)/dev.stamp ## time the costliest filters over 100,000 tasks of one user
+	@cd backend && .venv/bin/python -m bench.filters $(call flags,tasks labels)
+
 attack: $(VENV)/dev.stamp ## let users attack each other 100,000 times; takes half an hour
 	@cd backend && .venv/bin/python -m tests.attack.long_run $(call flags,users attempts seed)
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    false,
     func,
     or_,
     select,
@@ -35,6 +34,7 @@ from sqlalchemy.types import TypeEngine
 from duly.database.statements import USER_ID
 from duly.filter_language.expressions import DateField, Operator
 from duly.models import Task
+from duly.records.pages import listed
 from duly.utils.tables import table_of
 
 Shape: TypeAlias = tuple[Any, ...]
@@ -52,6 +52,8 @@ _INSTANT = DateTime(timezone=True)
 _IDS = ARRAY(Uuid)
 _FEW_TERMS = 10
 """Of a filter that may rather be evaluated twice, for a page and its total, than keep what it finds."""
+_TERMS_OF_A_SEARCH = 30
+_RANGE, _PLACES = {"due from", "due until"}, {"list", "section"}
 _OPERATORS = {
     "<": operator.lt,
     "<=": operator.le,
@@ -69,8 +71,7 @@ _FIXED: dict[Shape, Condition] = {
     ("any", "list"): _tasks.c.list_id.is_not(None),
     ("any", "section"): _tasks.c.section_id.is_not(None),
     ("any", "label"): func.cardinality(_tasks.c.label_ids) > 0,
-    # As partial indexes have it; see `records.pages.listed`.
-    ("is", "open"): func.coalesce(_tasks.c.completed_at.is_(None), false()),
+    ("is", "open"): listed(_tasks.c.completed_at.is_(None)),
     ("is", "completed"): _tasks.c.completed_at.is_not(None),
     ("is", "recurring"): _tasks.c.recurrence_rule.is_not(None),
     ("is", "subtask"): _tasks.c.parent_id.is_not(None),
@@ -114,7 +115,7 @@ def rank(shape: Shape) -> int:
             return rank(item)
         case ("search",):
             return 2
-        case ("label" | "one label", *_):
+        case ("label" | "labels",):
             return 1
         case _:
             return 0
@@ -127,21 +128,28 @@ def conditions(shape: Shape, *, is_counted: bool = False) -> Conditions:
     """
     writer = _Writer()
     _, parts = shape
-    filters: list[Condition] = []
-    first: list[Condition] = []
-    is_one_reading = _is_selective(parts) or (is_counted and _terms(shape) > _FEW_TERMS)
+    keys = _keys(parts)
+    found: list[Condition] = []
     for part in parts:
         if part == ("search",):
-            first.append(_words_match(_tasks, writer.value(Text())))
+            found.append(_words_match(_tasks, writer.value(Text())))
+        elif keys and part[0] not in keys:
+            found.append(listed(writer.condition(part)))  # no index can be chosen for it
         else:
-            (first if is_one_reading else filters).append(writer.condition(part))
-    return Conditions(tuple(filters), and_(*first) if first else None)
+            found.append(writer.condition(part))
+    if keys or (is_counted and _terms(shape) > _FEW_TERMS):
+        return Conditions((), and_(*found))
+    return Conditions(tuple(found), None)
 
 
-def _is_selective(parts: Sequence[Shape]) -> bool:
-    """Whether an index other than that of the order of a list finds few tasks."""
+def _keys(parts: Sequence[Shape]) -> set[str]:
+    """Return the parts of a conjunction for which an index finds few tasks in most cases."""
     kinds = {part[0] for part in parts}
-    return bool(kinds & {"list", "section"}) or kinds >= {"due from", "due until"}
+    if "search" in kinds:
+        return {"search"}
+    if kinds >= _RANGE or kinds & _PLACES:
+        return _RANGE | _PLACES
+    return set()
 
 
 def _terms(shape: Shape) -> int:
@@ -150,6 +158,8 @@ def _terms(shape: Shape) -> int:
             return sum(map(_terms, shapes))
         case ("not", item):
             return _terms(item)
+        case ("search",):
+            return _TERMS_OF_A_SEARCH
         case _:
             return 1
 
@@ -171,12 +181,19 @@ def _is_found(words: ColumnElement[Any]) -> Condition:
     return _tasks.c.id.in_(found)
 
 
+def _is_one_of_many(column: ColumnElement[Any]) -> Callable[[ColumnElement[Any]], Condition]:
+    # PostgreSQL reads a sub-select into a hash table, but compares with all elements of an array.
+    return lambda ids: listed(column.in_(select(func.unnest(ids, type_=Uuid()))))
+
+
 _VALUED: dict[Shape, tuple[TypeEngine[Any], Callable[[ColumnElement[Any]], Condition]]] = {
     ("priority",): (SmallInteger(), lambda value: _tasks.c.priority == value),
     ("list",): (_IDS, lambda ids: _tasks.c.list_id == any_(ids)),
     ("section",): (_IDS, lambda ids: _tasks.c.section_id == any_(ids)),
-    ("label",): (_IDS, _tasks.c.label_ids.bool_op("&&")),
-    ("one label",): (Uuid(), lambda id_: id_ == any_(_tasks.c.label_ids)),
+    ("lists",): (_IDS, _is_one_of_many(_tasks.c.list_id)),
+    ("sections",): (_IDS, _is_one_of_many(_tasks.c.section_id)),
+    ("labels",): (_IDS, _tasks.c.label_ids.bool_op("&&")),
+    ("label",): (Uuid(), lambda id_: id_ == any_(_tasks.c.label_ids)),
     ("due from",): (Date(), lambda day: _tasks.c.due_date >= day),
     ("due until",): (Date(), lambda day: _tasks.c.due_date <= day),
     ("search",): (Text(), _is_found),

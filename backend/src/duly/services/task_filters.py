@@ -46,6 +46,8 @@ _TABLES = {"list": table_of(List), "section": table_of(Section), "label": table_
 _TEXTS = ARRAY(Text)
 # Local times of one instant are at most 26 hours apart, so dates differ by two days at most.
 _APART = 2
+_FEW = 20
+"""Lists or sections that a task's own is compared with one by one."""
 
 Ids = Mapping[Named, Sequence[UUID]]
 
@@ -155,9 +157,11 @@ class _Binder:
         if not term.name:
             return _Part(("any", term.reference))
         ids = list(self._ids[term])
-        if term.reference == "label" and not term.is_prefix:
-            return _Part(("one label",), (ids[0] if ids else None,))  # their names are unique
-        return _Part((term.reference,), (ids,))
+        if term.reference == "label":
+            if not term.is_prefix:  # their names are unique
+                return _Part(("label",), (ids[0] if ids else None,))
+            return _Part(("labels",), (ids,))
+        return _Part((term.reference if len(ids) <= _FEW else f"{term.reference}s",), (ids,))
 
     def _compared(self, term: Compared) -> _Part:
         day = on_date(term.day, self._today)
