@@ -66,6 +66,9 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 filters: $(VENV)/dev.stamp ## compare 100,000 random filters with a plain evaluation; 10 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/unit/test_filter_language.py tests/integration/test_filters.py $(call flags,pairs seed)
 
+recurrence: $(VENV)/dev.stamp ## compare the dates of 100,000 random rules with python-dateutil; 5 minutes
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/unit/test_recurrence_oracle.py --rules $(or $(RULES),100000) $(call flags,seed)
+
 bench: $(VENV)/dev.stamp ## measure Duly beside other systems, and write docs/performance.md; 10 minutes
 	@cd backend && .venv/bin/python -m bench.suite $(call flags,seconds rounds pocketbase)
 

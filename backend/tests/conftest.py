@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--histories", type=int, help="of three devices, while workers are killed")
     group.addoption("--pairs", type=int, help="of random tasks and a random filter")
     group.addoption("--rounds", type=int, help="of races")
+    group.addoption("--rules", type=int, help="of recurrence, drawn at random")
     group.addoption("--seconds", type=float, help="after which no history is begun")
     group.addoption("--seed", type=int, help="of what is drawn at random")
     group.addoption("--share", type=float, help="of the hostile inputs")

@@ -7,7 +7,7 @@ position in this cycle. With an INTERVAL of i, the positions of the periods repe
 `cycle / gcd(i, cycle)` steps, so if that many successive periods have no date, no later period has
 one. This covers every 29 February (up to eight years apart, or 400 with INTERVAL=100), every fifth
 Monday, and every year with 53 Mondays. The first period may be cut by `start` or `after`, so it
-is not counted. FREQ=MONTHLY stops earlier if it has seen every kind of month and none has a day.
+is not counted. A rule whose months have no day in any kind of year ends with its first step.
 
 FREQ=DAILY looks at one year per step. After 400 years, it knows all days of the cycle that the
 rule's other parts leave, and looks at the next 400 years in each further step. The days since
@@ -21,6 +21,7 @@ from calendar import isleap, monthrange
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cached_property
 from math import gcd
 
 from duly.recurrence.rules import Day, Frequency, Rule
@@ -120,7 +121,7 @@ def _daily(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]
     # Every date would have the weekday of `start`.
     if interval % 7 == 0 and rule.by_day and (start.weekday(), 0) not in rule.by_day:
         return
-    spans = _Spans(replace(rule, by_set_position=()))  # each day is a set of its own
+    spans = _Spans(replace(rule, by_set_position=()), [_ALL_MONTHS])  # each day is its own set
     year, end = date.fromordinal(first).year, date.fromordinal(last).year + 1
     cycle: list[int] = []
     for each in range(year, min(year + _YEARS, end)):
@@ -128,6 +129,8 @@ def _daily(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]
         days = sorted(begin + offset for offset in offsets)
         cycle += days
         yield [day for day in days if (day - origin) % interval == 0]
+        if not days and not spans.have_days:
+            return
     for shift in range(_DAYS, last + 1, _DAYS):
         yield [day + shift for day in cycle if (day + shift - origin) % interval == 0]
 
@@ -146,26 +149,28 @@ def _weekly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int
 
 
 def _monthly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
-    spans = _Spans(rule)
     origin, low, high = (
         12 * day.year + day.month - 1
         for day in (start, date.fromordinal(first), date.fromordinal(last))
     )
-    kinds = 14 * 12 // gcd(rule.interval, 12)
+    months = {(origin + step * rule.interval) % 12 + 1 for step in range(12)}
+    spans = _Spans(rule, [range(month, month + 1) for month in months])
     for number in _visited(origin, rule.interval, low, high):
         year, month = divmod(number, 12)
         begin, offsets = spans.of(year, range(month + 1, month + 2))
         yield sorted(begin + offset for offset in offsets)
-        if spans.without_days == kinds:
+        if not offsets and not spans.have_days:
             return
 
 
 def _yearly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
-    spans = _Spans(rule)
+    spans = _Spans(rule, [_ALL_MONTHS])
     low, high = date.fromordinal(first).year, date.fromordinal(last).year
     for year in _visited(start.year, rule.interval, low, high):
         begin, offsets = spans.of(year, _ALL_MONTHS)
         yield sorted(begin + offset for offset in offsets)
+        if not offsets and not spans.have_days:
+            return
 
 
 def _visited(origin: int, step: int, low: int, high: int) -> range:
@@ -179,11 +184,16 @@ class _Spans:
     There are 14 kinds of years, and at most 14 of each month: by leap year and first weekday.
     """
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, visited: list[range]) -> None:
         self._rule = rule
+        self._visited = visited
         self._kinds: dict[tuple[int, bool, int], frozenset[int]] = {}
-        self.without_days = 0
-        """How many of the kinds seen so far have no days."""
+
+    @cached_property
+    def have_days(self) -> bool:
+        """Whether the visited months have a day of the rule in any year."""
+        all_kinds = range(2001, 2029)
+        return any(self.of(year, months)[1] for months in self._visited for year in all_kinds)
 
     def of(self, year: int, months: range) -> tuple[int, frozenset[int]]:
         """Return the first day of the months, and the rule's days as offsets from it."""
@@ -193,7 +203,6 @@ class _Spans:
         if offsets is None:
             days = _at_positions(self._rule, sorted(_expanded(self._rule, year, months)))
             offsets = self._kinds[kind] = frozenset(day - begin for day in days)
-            self.without_days += not offsets
         return begin, offsets
 
 

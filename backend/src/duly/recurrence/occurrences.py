@@ -19,7 +19,7 @@ class Recurrence:
 
     rule: Rule
     anchor: Anchor
-    """What the next date depends on: the due date, or the day of the completion."""
+    """Whether the next date follows the due date, or is counted from the day of completion."""
 
     counted_from: date
     """`from`: the date that INTERVAL and implied days count from, if the anchor is `due`."""
@@ -49,7 +49,7 @@ def begin(
     """
     counted_from = counted_from or due
     if first_date(rule, counted_from) is None:
-        raise InvalidRule("Must have at least one date from recurrence.from on, by default due")
+        raise InvalidRule("Must have a date on or after recurrence.from, by default the due date")
     return Recurrence(rule, anchor, counted_from, due, rule.count, due, start)
 
 
@@ -59,7 +59,8 @@ def complete(
     """Return the state after the occurrence is completed, or `None` if the rule ends with it.
 
     At the rule's end, the task itself is completed and keeps its state, so that reopening it
-    restores the last occurrence. `completed_on` is the local date of `completed_at`, by default today.
+    restores the last occurrence. `completed_on` is the local date of `completed_at`; by default,
+    it is today.
     """
     if recurrence.anchor == "due":
         return _next_by_due(recurrence, today)
@@ -92,11 +93,11 @@ def _next_by_due(recurrence: Recurrence, today: date) -> Recurrence | None:
     return _moved(recurrence, next(found, None))
 
 
-def _next_by_completion(recurrence: Recurrence, day: date) -> Recurrence | None:
-    found = dates(recurrence.rule, day, after=day)
+def _next_by_completion(recurrence: Recurrence, completed_on: date) -> Recurrence | None:
+    found = dates(recurrence.rule, completed_on, after=completed_on)
     # An early completion may lead to the very date that it completes. The occurrence must change,
     # or a retry of the request would complete the task twice.
-    new = (date for date in found if date != recurrence.occurrence)
+    new = (day for day in found if day != recurrence.occurrence)
     return _moved(recurrence, next(new, None))
 
 

@@ -1,6 +1,7 @@
 """IANA time zones: local dates and times as instants, and back.
 
-Instants are aware datetimes in UTC. Those beyond the years 1 to 9999 become the nearest that exist.
+`zone` is a name that `is_timezone` accepts. Instants are aware datetimes, and in UTC if they are
+returned. Dates and instants beyond the years 1 to 9999 become the nearest that exist.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
