@@ -9,7 +9,7 @@ import pytest
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.direct_sql import execute, holding_account, somebody_waits_for
-from tests.support.resources import body_for
+from tests.support.resources import body_for, prepare
 
 
 async def delete(account: Account, **fields: Any) -> httpx.Response:
@@ -45,7 +45,10 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
 async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None:
     erased, trashed = await alice.create_task(), await alice.create_task()
     for kind in RESOURCE_TYPES:
+        await prepare(alice, kind)
         await alice.post(f"/{kind.plural}", body_for(kind, "kept"))
+    label = (await alice.post("/labels", {"name": "of a task"})).json()
+    await alice.patch(f"/tasks/{trashed['id']}", {"label_ids": [label["id"]]})
     await alice.delete(f"/tasks/{erased['id']}?permanent=true")
     await alice.delete(f"/tasks/{trashed['id']}")
     await alice.post("/tasks", {"title": "t"}, headers={"Idempotency-Key": "k"})

@@ -109,7 +109,7 @@ async def prepare(account: Account, before: list[Any], ids: list[str]) -> dict[s
     made = [("create", place, {"title": "a"}) for place in range(PLACES - 1)]
     await one_by_one(account, sayable([*made, *before], ids, {}))
     items = []
-    for query in ("limit=100", "limit=100&trashed=true"):
+    for query in ("limit=100", "limit=100&is_trashed=true"):
         items += (await account.get(f"/tasks?{query}")).json()["items"]
     return {task["id"]: task["version"] for task in items}
 
@@ -138,7 +138,7 @@ async def test_a_batch_does_what_its_operations_do(
         batch = await other.post("/batch", {"operations": steps})
 
         assert plain(batch.json()["results"], ids) == plain(expected, ids)
-        for query in ("sort=title", "trashed=true&sort=title"):
+        for query in ("sort=title", "is_trashed=true&sort=title"):
             lists = [await account.get(f"/tasks?{query}&limit=100") for account in (one, other)]
             left, right = (plain(answer.json()["items"], ids) for answer in lists)
             assert sorted(left, key=repr) == sorted(right, key=repr)

@@ -74,7 +74,7 @@ async def test_every_operation_does_as_its_route_does(alice: Account) -> None:
     assert completed["completed_at"] == completed["updated_at"]
     assert (reopened["is_completed"], reopened["completed_at"]) == (False, None)
     assert [one["version"] for one in (created, updated, completed, reopened)] == [2, 3, 4, 5]
-    [trashed] = (await alice.get("/tasks?trashed=true")).json()["items"]
+    [trashed] = (await alice.get("/tasks?is_trashed=true")).json()["items"]
     assert trashed == {**updated, **reopened, "version": 6}
 
 

@@ -23,7 +23,7 @@ QUERIES: list[dict[str, Any]] = [
     {"q": "milk"},
     {"sort": "title"},
     {"include_total": "true"},
-    {"trashed": "true"},
+    {"is_trashed": "true"},
 ]
 
 
@@ -164,12 +164,12 @@ async def test_purging_the_trash_changes_the_tag_of_the_trash(
 ) -> None:
     task = await alice.create_task()
     await alice.delete(f"/tasks/{task['id']}")
-    before = await alice.get("/tasks?trashed=true")
+    before = await alice.get("/tasks?is_trashed=true")
     past = "UPDATE tasks SET trashed_at = trashed_at - interval '31 days' WHERE user_id = %s"
     await execute(dsn, past, alice.id)
     await sweep_all(app)
 
-    after = await alice.get("/tasks?trashed=true", **if_none_match(before.headers["etag"]))
+    after = await alice.get("/tasks?is_trashed=true", **if_none_match(before.headers["etag"]))
 
     assert len(before.json()["items"]) == 1
     assert (after.status_code, after.json()["items"]) == (200, [])

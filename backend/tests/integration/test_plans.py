@@ -1,7 +1,6 @@
 """PostgreSQL reads lists by an index in their order, whatever its statistics say."""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,9 +12,11 @@ from duly.database.connections import plan_settings
 from duly.database.queries import query_of
 from duly.database.statements import OwnedStatement
 from duly.records import changes, creation, export, sync
+from duly.records.pages import Resumption
 from duly.schemas.tasks import TaskSort
-from duly.services import tasks
+from duly.services import task_trees, tasks
 from duly.services.resource_types import RESOURCE_TYPES
+from duly.services.task_pages import Shape, list_statement
 from tests.support.databases import migrated_database
 
 Plan = dict[str, Any]
@@ -26,7 +27,6 @@ VALUES = {
     "limit": 21,
     "offset": 0,
     "after": 0,
-    "after_value": "2026-11-20",
     "after_id": UUID(int=7),
     "trashed": False,
 }
@@ -105,26 +105,55 @@ def reads_of(plan: list[Plan], table: str) -> list[str]:
     ]
 
 
-list_statement = partial(
-    tasks._page, is_completed=None, is_searched=False, is_counted=False, is_trashed=False
+MARKS = {"title": "Task 7", "due": "2026-11-20", "priority": "2", "position": "g0000007"}
+OF_NULLS = ("due", "priority", "completed_at")
+"""Orders of what not every task has: those without it follow, by id."""
+
+
+@pytest.mark.parametrize(
+    ("sort", "resumption"),
+    [*product(TaskSort, (Resumption.START, Resumption.AFTER_KEY))],
 )
-
-
-@pytest.mark.parametrize(("sort", "is_resumed"), [*product(TaskSort, (False, True))])
 def test_list_is_read_by_the_index_of_its_order(
-    state: tuple[Any, UUID], sort: TaskSort, *, is_resumed: bool
+    state: tuple[Any, UUID], sort: TaskSort, resumption: Resumption
 ) -> None:
     connection, user_id = state
     name = sort.removeprefix("-")
-    mark = "Task 7" if name == "title" else "2026-11-20"
+    mark = MARKS.get(name, "2026-11-20")
+    index = f"ix_tasks_live_user_id_{name}_id"
+    # The manual order is that of one list.
+    shape = Shape(sort=sort, resumption=resumption)
+    if name == "position":
+        shape = shape._replace(list_id="inbox", leaves_out_archived=False)
+        index = "ix_tasks_inbox_user_id_position_id"
 
     plan = plan_of(
         connection,
-        list_statement(sort, is_resumed=is_resumed),
-        {"user_id": user_id, "after_value": mark},
+        list_statement(shape),
+        {"user_id": user_id, "after_0": mark, "after_1": "09:30"},
     )
 
-    assert reads_of(plan, "tasks") == [f"ix_tasks_live_user_id_{name}_id"]
+    indexes = [index, "pk_tasks"] if name in OF_NULLS else [index]
+    assert reads_of(plan, "tasks") == indexes
+
+
+def test_list_of_one_list_is_read_in_its_manual_order(state: tuple[Any, UUID]) -> None:
+    connection, user_id = state
+    shape = Shape(sort=TaskSort.POSITION, list_id="id", leaves_out_archived=False)
+
+    plan = plan_of(connection, list_statement(shape), {"user_id": user_id, "of_list_id": uuid4()})
+
+    assert reads_of(plan, "tasks") == ["ix_tasks_live_user_id_list_id_position_id"]
+
+
+@pytest.mark.parametrize("name", OF_NULLS)
+def test_rest_of_a_list_without_the_key_is_read_by_id(state: tuple[Any, UUID], name: str) -> None:
+    connection, user_id = state
+    shape = Shape(sort=TaskSort(name), resumption=Resumption.AFTER_NULL)
+
+    plan = plan_of(connection, list_statement(shape), {"user_id": user_id})
+
+    assert reads_of(plan, "tasks") == ["pk_tasks"]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +167,7 @@ def test_few_of_many_are_read_by_an_index_of_their_own(
     state: tuple[Any, UUID], options: dict[str, Any], index: str
 ) -> None:
     connection, user_id = state
-    statement = list_statement(TaskSort.CREATED_AT_DESCENDING, is_resumed=False, **options)
+    statement = list_statement(Shape(**options))
 
     assert reads_of(plan_of(connection, statement, {"user_id": user_id}), "tasks") == [index]
 
@@ -150,7 +179,7 @@ def test_list_is_read_by_its_index_without_the_settings_of_the_pool(
     connection, user_id = state
     if "grown" in request.node.callspec.id:
         pytest.skip("without the settings, PostgreSQL sorts until the next ANALYZE")
-    statement = list_statement(TaskSort.CREATED_AT_DESCENDING, is_resumed=False)
+    statement = list_statement(Shape())
     with connection.transaction(force_rollback=True):
         connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         connection.execute("SET LOCAL enable_sort = on")
@@ -171,22 +200,30 @@ def test_sync_reads_tasks_in_the_order_of_revisions(state: tuple[Any, UUID], aft
     assert [node["Node Type"] for node in ordered] == ["Index Scan"]
 
 
-@pytest.mark.parametrize("name", ["read", "update", "trash", "restore", "erase", "create"])
+@pytest.mark.parametrize(
+    "name", ["read", "update", "complete", "reopen", "trash", "restore", "erase", "create"]
+)
 def test_single_tasks_are_found_by_their_key(state: tuple[Any, UUID], name: str) -> None:
     connection, user_id = state
     kind = tasks.TYPE
     statement = {
         "read": changes._read(kind),
         "update": changes._setting(kind, frozenset({"title"})).statement,
-        "trash": changes.trashing(kind).statement,
-        "restore": changes.restoring(kind).statement,
-        "erase": changes.erasing(kind).statement,
-        "create": creation._insert(kind, under_client_id=True),
+        "complete": task_trees.COMPLETE.statement,
+        "reopen": task_trees.REOPEN.statement,
+        "trash": task_trees.TRASH.statement,
+        "restore": task_trees.RESTORE.statement,
+        "erase": task_trees.ERASE.statement,
+        "create": creation._insert(kind, creation._PLAIN, True, False),
     }[name]
 
     plan = plan_of(connection, statement, {"user_id": user_id, "id": uuid4()})
 
-    assert {*reads_of(plan, "tasks")} - {"ModifyTable"} == {"pk_tasks"}
+    # Subtasks are found by their parent.
+    below = {"ix_tasks_user_id_parent_id"} & {*reads_of(plan, "tasks")}
+    others = {*reads_of(plan, "tasks")} - {"ModifyTable", "Bitmap Heap Scan"} - below
+    assert others == {"pk_tasks"}
+    assert bool(below) is (name in {"complete", "reopen", "trash", "restore", "erase"})
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])

@@ -38,7 +38,7 @@ async def prepare(account: Account, name: str) -> dict[str, Any]:
     await account.patch(f"/tasks/{task['id']}", {"description": "second version"})
     if name == "restore":
         await account.delete(f"/tasks/{task['id']}")
-        [task] = (await account.get("/tasks?trashed=true")).json()["items"]
+        [task] = (await account.get("/tasks?is_trashed=true")).json()["items"]
         return dict(task)
     return dict((await account.get(f"/tasks/{task['id']}")).json())
 

@@ -123,7 +123,7 @@ async def test_sweep_does_not_touch_other_users(
 
     assert await refused(alice, copies[alice.id].token or "") == EXPIRED
     assert len((await sync(bob, copies[bob.id].token))["changes"]) == 1
-    assert (await bob.get("/tasks", params={"trashed": "true"})).json()["items"]
+    assert (await bob.get("/tasks", params={"is_trashed": "true"})).json()["items"]
 
 
 async def test_task_restored_in_time_is_not_purged(app: FastAPI, alice: Account, dsn: str) -> None:

@@ -27,7 +27,7 @@ async def trashed(account: Account, **fields: Any) -> dict[str, Any]:
     task = await account.create_task(**fields)
     await account.delete(f"/tasks/{task['id']}")
     [found] = [
-        one for one in await items(account, "/tasks?trashed=true") if one["id"] == task["id"]
+        one for one in await items(account, "/tasks?is_trashed=true") if one["id"] == task["id"]
     ]
     return found
 
@@ -49,7 +49,7 @@ async def test_a_deleted_task_is_gone_from_every_list(alice: Account, prefix: st
 
     assert (deleted.status_code, deleted.content) == (204, b"")
     assert error_code(await alice.get(f"{prefix}/{task['id']}")) == "NOT_FOUND"
-    for query in ("", "?q=milk", "?sort=title", "?trashed=false"):
+    for query in ("", "?q=milk", "?sort=title", "?is_trashed=false"):
         assert await items(alice, prefix + query) == [kept]
     assert await items(alice, f"{prefix}?is_completed=true") == []
     page = (await alice.get(f"{prefix}?include_total=true&limit=1")).json()
@@ -61,23 +61,25 @@ async def test_task_in_the_trash_keeps_its_fields(alice: Account, prefix: str) -
     await alice.create_task(title="kept milk")
     await alice.delete(f"{prefix}/{task['id']}")
 
-    [found] = await items(alice, f"{prefix}?trashed=true")
+    [found] = await items(alice, f"{prefix}?is_trashed=true")
 
-    assert found == {**task, "version": task["version"] + 2}
+    assert found["trashed_at"] > task["created_at"]
+    expected = {"version": task["version"] + 2, "trashed_at": found["trashed_at"]}
+    assert found == {**task, **expected}
     for query in ("&q=gone", "&is_completed=true", "&sort=-updated_at"):
-        assert await items(alice, f"{prefix}?trashed=true{query}") == [found]
+        assert await items(alice, f"{prefix}?is_trashed=true{query}") == [found]
     for query in ("&q=kept", "&is_completed=false"):
-        assert await items(alice, f"{prefix}?trashed=true{query}") == []
-    page = (await alice.get(f"{prefix}?trashed=true&include_total=true")).json()
+        assert await items(alice, f"{prefix}?is_trashed=true{query}") == []
+    page = (await alice.get(f"{prefix}?is_trashed=true&include_total=true")).json()
     assert page["total"] == 1
 
 
 async def test_the_trash_is_read_page_by_page(alice: Account) -> None:
     tasks = [await trashed(alice) for _ in range(3)]
-    page = (await alice.get("/tasks?trashed=true&limit=2&sort=created_at")).json()
+    page = (await alice.get("/tasks?is_trashed=true&limit=2&sort=created_at")).json()
     query = {"sort": "created_at", "cursor": page["next_cursor"]}
 
-    rest = await alice.get("/tasks", params={**query, "trashed": "true"})
+    rest = await alice.get("/tasks", params={**query, "is_trashed": "true"})
     wrong = await alice.get("/tasks", params=query)
 
     assert page["items"] + rest.json()["items"] == tasks
@@ -90,10 +92,10 @@ async def test_a_task_is_restored_as_it_was(alice: Account, prefix: str) -> None
     restored = await alice.post(f"{prefix}/{task['id']}/restore")
 
     assert restored.status_code == 200
-    assert restored.json() == {**task, "version": task["version"] + 1}
+    assert restored.json() == {**task, "trashed_at": None, "version": task["version"] + 1}
     assert restored.headers["etag"] == f'"{task["version"] + 1}"'
     assert (await alice.get(f"/tasks/{task['id']}")).json() == restored.json()
-    assert await items(alice, "/tasks?trashed=true") == []
+    assert await items(alice, "/tasks?is_trashed=true") == []
 
 
 async def test_restoring_twice_changes_nothing(alice: Account) -> None:
@@ -109,7 +111,7 @@ async def test_second_deletion_is_not_found(alice: Account, prefix: str) -> None
     task = await trashed(alice)
 
     assert error_code(await alice.delete(f"{prefix}/{task['id']}")) == "NOT_FOUND"
-    assert await items(alice, "/tasks?trashed=true") == [task]
+    assert await items(alice, "/tasks?is_trashed=true") == [task]
 
 
 @pytest.mark.parametrize("is_trashed", [False, True])
@@ -121,7 +123,7 @@ async def test_permanently_deleted_task_is_nowhere(
     deleted = await alice.delete(f"{prefix}/{task['id']}?permanent=true")
 
     assert (deleted.status_code, deleted.content) == (204, b"")
-    for query in ("", "?trashed=true"):
+    for query in ("", "?is_trashed=true"):
         assert await items(alice, prefix + query) == []
     for method, path in (("GET", ""), ("POST", "/restore"), ("DELETE", "?permanent=true")):
         answer = await alice.request(method, f"{prefix}/{task['id']}{path}")
@@ -165,7 +167,7 @@ async def test_the_trash_is_purged_after_thirty_days(
 
     await sweep_all(app)
 
-    assert await items(alice, "/tasks?trashed=true") == [young]
+    assert await items(alice, "/tasks?is_trashed=true") == [young]
     assert await items(alice, "/tasks") == [kept]
     assert error_code(await alice.post(f"/tasks/{old['id']}/restore")) == "NOT_FOUND"
     query = "SELECT revision, horizon FROM users WHERE id = %s"
@@ -182,11 +184,11 @@ async def test_a_list_of_the_trash_has_another_tag_once_it_was_purged(
     await age(dsn, alice, 31)
     # The memory of the later deletion is purged before the trash.
     await execute(dsn, "UPDATE users SET horizon = revision WHERE id = %s", alice.id)
-    tag = (await alice.get("/tasks?trashed=true")).headers["ETag"]
+    tag = (await alice.get("/tasks?is_trashed=true")).headers["ETag"]
 
     await sweep_all(app)
 
-    answer = await alice.get("/tasks?trashed=true", headers={"If-None-Match": tag})
+    answer = await alice.get("/tasks?is_trashed=true", headers={"If-None-Match": tag})
     assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
@@ -209,7 +211,7 @@ async def test_task_deleted_again_after_a_restore_has_a_new_deletion_time(
 
     await sweep_all(app)
 
-    assert len(await items(alice, "/tasks?trashed=true")) == 1
+    assert len(await items(alice, "/tasks?is_trashed=true")) == 1
 
 
 async def test_tombstones_are_purged_after_thirty_days(

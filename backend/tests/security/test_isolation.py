@@ -103,7 +103,7 @@ async def test_trash_of_another_user_is_out_of_reach(alice: Account, bob: Accoun
         assert of_hers.status_code == 404
         assert seen(of_hers) == seen(of_none)
 
-    assert (await bob.get("/tasks?trashed=true")).json()["items"] == []
+    assert (await bob.get("/tasks?is_trashed=true")).json()["items"] == []
     assert (await alice.post(f"/tasks/{hers['id']}/restore")).status_code == 200
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from inspect import isclass
+from itertools import count
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
@@ -31,28 +32,44 @@ _FORMATS = {
     "uuid": [],  # a reference; nothing to refer to is known here
 }
 
+_REFERRED_ID = "01936d5e-8f1c-7000-8000-0000000000aa"
+
 
 def body_for(kind: ResourceType, text: str, *, is_odd: bool = False) -> dict[str, Any]:
-    """A valid body: required fields only, with `text` in texts, and all switches as `is_odd`."""
+    """A valid body: required fields only, with `text` in texts, and all switches as `is_odd`.
+
+    What it refers to is what `prepare` creates.
+    """
     body: dict[str, Any] = {}
-    for name, field in _fields(kind).items():
+    for name, field in create_body(kind).model_fields.items():
         if field.annotation is bool:
             body[name] = is_odd
-        elif field.is_required():
-            body[name] = values_of(kind, name, [text])[0]
-    return body
+        elif field.is_required() and name not in _references(kind):
+            body[name] = values_of(kind, name, [_distinct(kind, text)])[0]
+    return {**body, **_references(kind)}
 
 
 def whole_body(kind: ResourceType, text: str) -> dict[str, Any]:
-    """A valid body with all fields except `id`: `text` in texts, and null only if nothing else fits."""
-    return {name: values_of(kind, name, [text])[0] for name in _fields(kind)}
+    """A valid body with all fields that can be changed, too, and the required ones.
+
+    `text` is in texts, and null only if nothing else fits.
+    """
+    return {**replacement_for(kind, text), **_references(kind)}
+
+
+def replacement_for(kind: ResourceType, text: str) -> dict[str, Any]:
+    """A valid body of PUT with all fields, except for optional references."""
+    texts = [_distinct(kind, text)]
+    return {name: values_of(kind, name, texts)[0] for name in _fields(kind)}
 
 
 def changes_to(kind: ResourceType, body: dict[str, Any], text: str) -> dict[str, Any]:
     """Changes that set each field to another value than `body` does, as far as there is one."""
     was = stored_fields(kind, body)
     others = {
-        name: [value for value in values_of(kind, name, [text]) if value != was[name]]
+        name: [
+            value for value in values_of(kind, name, [_distinct(kind, text)]) if value != was[name]
+        ]
         for name in _fields(kind)
     }
     return {name: values[0] for name, values in others.items() if values}
@@ -60,7 +77,49 @@ def changes_to(kind: ResourceType, body: dict[str, Any], text: str) -> dict[str,
 
 def stored_fields(kind: ResourceType, body: dict[str, Any]) -> dict[str, Any]:
     """What a resource shows after `body` has created or replaced it: defaults included."""
-    return create_body(kind).model_validate(body).model_dump(mode="json", exclude={"id"})
+    whole = create_body(kind).model_validate({**_references(kind), **body})
+    stored = whole.model_dump(mode="json")
+    return {name: value for name, value in stored.items() if name in kind_fields(kind)}
+
+
+def kind_fields(kind: ResourceType) -> tuple[str, ...]:
+    """The fields of the type that responses show as they were sent."""
+    return tuple(kind.fields)
+
+
+async def prepare(account: Account, kind: ResourceType) -> None:
+    """Create what bodies of the type refer to. Doing it again changes nothing."""
+    for other in _required_references(kind).values():
+        body = {**body_for(other, "referred to"), "id": _REFERRED_ID}
+        response = await account.post(f"/{other.plural}", body)
+        assert response.is_success, response.text
+
+
+def _references(kind: ResourceType) -> dict[str, str]:
+    return dict.fromkeys(_required_references(kind), _REFERRED_ID)
+
+
+@cache
+def _required_references(kind: ResourceType) -> dict[str, ResourceType]:
+    """The types that required fields refer to, by field, from the foreign keys of the table."""
+    required = {
+        name for name, field in create_body(kind).model_fields.items() if field.is_required()
+    }
+    by_table = {other.table: other for other in RESOURCE_TYPES}
+    return {
+        column.name: by_table[key.referred_table]
+        for key in kind.table.foreign_key_constraints
+        for column in key.columns
+        if column.name in required and key.referred_table in by_table
+    }
+
+
+_distinct_numbers = count()
+
+
+def _distinct(kind: ResourceType, text: str) -> str:
+    """The text, or one that begins with it, if no two resources may have the same name."""
+    return f"{text} {next(_distinct_numbers):09}" if kind.has_unique_name else text
 
 
 def invalid_body(kind: ResourceType) -> dict[str, Any]:
@@ -124,6 +183,7 @@ async def create_one(
     account: Account, kind: ResourceType, text: str = "one", **fields: Any
 ) -> dict[str, Any]:
     """A new resource with all fields set."""
+    await prepare(account, kind)
     response = await account.post(f"/{kind.plural}", {**whole_body(kind, text), **fields})
     assert response.status_code == 201, response.text
     return dict(response.json())
@@ -173,8 +233,13 @@ def type_name_of(member: Any) -> str:
 
 
 def _fields(kind: ResourceType) -> dict[str, Any]:
-    fields = create_body(kind).model_fields.items()
-    return {name: field for name, field in fields if name != "id"}
+    """The fields that create, replace and patch take alike."""
+    fields = create_body(kind).model_fields
+    return {
+        name: field
+        for name, field in fields.items()
+        if name in kind.fields and name in patch_body(kind).model_fields
+    }
 
 
 def _data_of(kind: ResourceType, operation: type[BaseModel]) -> type[BaseModel]:

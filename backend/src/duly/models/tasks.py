@@ -103,14 +103,21 @@ class Task(Ordered, table=True):
             "id",
             postgresql_where=_TRASHED,
         ),
-        # The manual order of a list, of a section and of subtasks.
+        # The manual order of a list and of the inbox.
         Index(
             "ix_tasks_live_user_id_list_id_position_id",
             "user_id",
             "list_id",
             "position",
             "id",
-            postgresql_where=_LIVE,
+            postgresql_where=text(f"list_id IS NOT NULL AND {_LIVE}"),
+        ),
+        Index(
+            "ix_tasks_inbox_user_id_position_id",
+            "user_id",
+            "position",
+            "id",
+            postgresql_where=text(f"coalesce(list_id IS NULL, false) AND {_LIVE}"),
         ),
         *(
             Index(

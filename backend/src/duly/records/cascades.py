@@ -2,7 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Text, delete, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    delete,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
 
@@ -56,7 +68,7 @@ def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
         delete(kind.table)
         .where(
             kind.table.c.user_id == USER_ID,
-            kind.table.c.id == numbered.c.id,
+            *_is_numbered(kind, numbered),
             owner.c.revision.is_not(None),
         )
         .returning(
@@ -88,7 +100,7 @@ def _changed(
     }
     changed = (
         sql_update(kind.table)
-        .where(kind.table.c.user_id == USER_ID, kind.table.c.id == numbered.c.id)
+        .where(kind.table.c.user_id == USER_ID, *_is_numbered(kind, numbered))
         .values({**always, **values(owner)})
         .returning(*kind.shown)
         .cte("changed")
@@ -102,3 +114,9 @@ def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:
     number = func.row_number().over(order_by=target.c.id).label("number")
     numbered = select(target.c.id, number).cte("numbered")
     return numbered, select(func.count()).select_from(numbered).scalar_subquery()
+
+
+def _is_numbered(kind: ResourceType, numbered: CTE) -> tuple[ColumnElement[bool], ...]:
+    # With the first condition alone, PostgreSQL may read all resources of the user.
+    ids = func.array(select(numbered.c.id).scalar_subquery(), type_=ARRAY(Uuid()))
+    return kind.table.c.id == numbered.c.id, kind.table.c.id == any_(ids)

@@ -26,7 +26,7 @@ from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.records.revisions import next_revisions
-from duly.records.types import ID, ResourceType
+from duly.records.types import ID, ResourceType, listed
 from duly.schemas.order import Anchored
 from duly.utils import order_keys
 
@@ -148,7 +148,7 @@ def _is_sibling(kind: ResourceType, names: frozenset[str]) -> list[ColumnElement
         *(
             column == bindparam(column.name, type_=column.type)
             if column.name in names
-            else column.is_(None)
+            else listed(column.is_(None))
             for column in kind.siblings
         ),
     ]

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Subquery,
     Uuid,
     bindparam,
-    false,
     func,
     select,
     true,
@@ -34,7 +33,7 @@ from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import User
-from duly.records.types import ResourceType
+from duly.records.types import ResourceType, listed
 from duly.schemas.page import ListQuery
 from duly.utils.encoding import encode
 from duly.utils.tables import table_of
@@ -152,14 +151,16 @@ def _rows(
         return whole.limit(limit).offset(offset).subquery("page")
     # In two parts, because no index has nulls last in both directions.
     first, *_, last = source.keys
-    parts = []
-    if resumption is not Resumption.AFTER_NULL:
-        with_key = source.select.where(first.is_not(None), after).order_by(*in_order)
-        parts.append(with_key.limit(limit + offset))
-    after_null = _after((last,), is_descending) if resumption is Resumption.AFTER_NULL else true()
-    without_key = source.select.where(first.is_(None), after_null)
-    parts.append(without_key.order_by(*_directed((last,), is_descending)).limit(limit + offset))
-    both = union_all(*(select(part.subquery()) for part in parts)).subquery("both")
+    without_key = source.select.where(first.is_(None)).order_by(*_directed((last,), is_descending))
+    if resumption is Resumption.AFTER_NULL:
+        rest = without_key.where(_after((last,), is_descending))
+        return rest.limit(limit).offset(offset).subquery("page")
+    with_key = source.select.where(first.is_not(None), after).order_by(*in_order)
+    keyed = with_key.limit(limit + offset).cte("keyed")
+    # What is left to read is nothing on most pages.
+    count = select(func.count()).select_from(keyed).scalar_subquery()
+    unkeyed = without_key.limit(limit + offset - count).subquery("unkeyed")
+    both = union_all(select(keyed), select(unkeyed)).subquery("both")
     keys = (*(column for column in both.c if column.name.startswith("key_")), both.c.id)
     return (
         select(both)
@@ -184,16 +185,6 @@ def _after(keys: Sequence[ColumnElement[Any]], is_descending: bool) -> ColumnEle
     marks = [bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys[:-1])]
     here, mark = tuple_(*keys), tuple_(*marks, bindparam("after_id", type_=Uuid()))
     return here < mark if is_descending else here > mark
-
-
-def listed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same condition, as lists ask for it, and as the partial indexes of lists have it.
-
-    Of `IS NULL`, PostgreSQL expects one row in 200 as long as it knows no better, and so takes a
-    list of thousands for a handful that it may as well sort. It estimates nothing of this form.
-    Look-ups by key use the plain one, so that they do not read an index of lists.
-    """
-    return func.coalesce(condition, false())
 
 
 async def read_tag(scope: UserScope, kind: ResourceType, query: ListQuery) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     false,
+    func,
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
@@ -140,3 +141,21 @@ class ResourceType:
     def long_fields(self) -> frozenset[str]:
         """The names of the fields that may be long."""
         return frozenset(name for name, field in self.fields.items() if field.is_long)
+
+
+def listed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The same condition, as lists ask for it, and as the partial indexes of lists have it.
+
+    Of `IS NULL`, PostgreSQL expects one row in 200 as long as it knows no better, and so takes a
+    list of thousands for a handful that it may as well sort. It estimates nothing of this form.
+    Look-ups by key use the plain one, so that they do not read an index of lists.
+    """
+    return func.coalesce(condition, false())
+
+
+def mostly(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The same condition, never null, in a form that PostgreSQL expects nearly all rows to meet.
+
+    Of most others that it cannot estimate, it expects half of the rows, and then rather sorts.
+    """
+    return func.nullif(condition, false()).is_not(None)

@@ -93,8 +93,18 @@ class _TaskFields(RequestBody):
     section_id: SectionId = None
     parent_id: ParentId = None
     priority: Priority | None = None
-    start: Moment | None = None
-    due: Moment | None = None
+    start: Annotated[
+        Moment | None, Field(examples=[{"date": "2026-01-31", "time": "17:00", "timezone": None}])
+    ] = None
+    due: Annotated[
+        Moment | None,
+        Field(
+            examples=[
+                {"date": "2026-02-01", "time": "09:30", "timezone": "Europe/Rome"},
+                {"date": "2026-02-02", "time": None, "timezone": None},
+            ]
+        ),
+    ] = None
     duration_minutes: Duration | None = None
     label_ids: LabelIds = Field(default_factory=list)
     metadata: Metadata = Field(default_factory=dict)

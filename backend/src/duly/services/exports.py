@@ -198,7 +198,7 @@ async def _document(caller: Caller) -> AsyncIterator[bytes]:
         async for piece in _list(kind.plural, [read_all(caller.scope, kind, trashed=False)]):
             yield piece
     trash = [
-        read_all(caller.scope, kind, trashed=True) for kind in RESOURCE_TYPES if kind.has_trash
+        read_all(caller.scope, kind, trashed=True) for kind in RESOURCE_TYPES if kind.is_trashable
     ]
     async for piece in _list("trash", trash):
         yield piece

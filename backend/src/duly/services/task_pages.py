@@ -25,6 +25,7 @@ from duly.database.statements import USER_ID, OwnedStatement
 from duly.models import List, TaskLabel
 from duly.records import pages
 from duly.records.pages import Sort, by_column
+from duly.records.types import listed, mostly
 from duly.schemas.tasks import TaskQuery, TaskSort
 from duly.services.task_type import TYPE
 from duly.utils.search import search_query
@@ -62,20 +63,23 @@ SORTS = {
 }
 
 
-class _Shape(NamedTuple):
-    """What distinguishes the statement of one list of tasks from that of another."""
+class Shape(NamedTuple):
+    """What distinguishes the statement of one list of tasks from that of another.
 
-    sort: TaskSort
-    is_completed: bool | None
-    is_trashed: bool
-    is_searched: bool
-    is_counted: bool
-    resumption: pages.Resumption
-    leaves_out_archived: bool
-    list_id: str
-    section_id: str
-    parent_id: str
-    label_id: str
+    `list_id` and the other references are `id` for a given one, or name what stands for none.
+    """
+
+    sort: TaskSort = TaskSort.CREATED_AT_DESCENDING
+    is_completed: bool | None = None
+    is_trashed: bool = False
+    is_searched: bool = False
+    is_counted: bool = False
+    resumption: pages.Resumption = pages.Resumption.START
+    leaves_out_archived: bool = True
+    list_id: str = ""
+    section_id: str = ""
+    parent_id: str = ""
+    label_id: str = ""
 
 
 async def read_page(
@@ -91,7 +95,7 @@ async def read_page(
     sort = SORTS[query.sort.removeprefix("-")]
     mark = pages.open_cursor(scope, keyring, TYPE, query, sort)
     names_list = query.list_id is not None or query.section_id is not None
-    shape = _Shape(
+    shape = Shape(
         sort=query.sort,
         is_completed=query.is_completed,
         is_trashed=query.is_trashed,
@@ -104,7 +108,7 @@ async def read_page(
         parent_id=_form(query.parent_id),
         label_id=_form(query.label_id),
     )
-    statement = _page(shape)
+    statement = list_statement(shape)
     return await pages.read_page(
         scope, keyring, TYPE, query, sort, statement=statement, params={**params, **mark.params}
     )
@@ -115,13 +119,13 @@ def _form(value: UUID | str | None) -> str:
 
 
 @cache
-def _page(shape: _Shape) -> OwnedStatement:
+def list_statement(shape: Shape) -> OwnedStatement:
     """The statement of one kind of list, compiled when first used."""
-    filters = [pages.listed(TYPE.is_trashed if shape.is_trashed else TYPE.is_live)]
+    filters = [listed(TYPE.is_trashed if shape.is_trashed else TYPE.is_live)]
     if shape.is_completed is not None:
         is_done = _tasks.c.completed_at.is_not(None)
         is_open = _tasks.c.completed_at.is_(None)
-        filters.append(pages.listed(is_done if shape.is_completed else is_open))
+        filters.append(listed(is_done if shape.is_completed else is_open))
     filters += _filters_by_place(shape)
     if shape.label_id == "id":
         filters.append(_has_label())
@@ -141,14 +145,14 @@ def _page(shape: _Shape) -> OwnedStatement:
     )
 
 
-def _filters_by_place(shape: _Shape) -> list[ColumnElement[bool]]:
+def _filters_by_place(shape: Shape) -> list[ColumnElement[bool]]:
     filters: list[ColumnElement[bool]] = []
     for name in ("list_id", "section_id", "parent_id"):
         form, column = getattr(shape, name), _tasks.c[name]
         if form == "id":
             filters.append(column == bindparam(f"of_{name}", type_=Uuid()))
         elif form:  # the inbox, or none
-            filters.append(column.is_(None))
+            filters.append(listed(column.is_(None)))
     return filters
 
 
@@ -162,4 +166,4 @@ def _has_label() -> ColumnElement[bool]:
 
 def _is_not_archived() -> ColumnElement[bool]:
     archived = select(_lists.c.id).where(_lists.c.user_id == USER_ID, _lists.c.is_archived)
-    return func.coalesce(~_tasks.c.list_id.in_(archived), true())
+    return mostly(func.coalesce(~_tasks.c.list_id.in_(archived), true()))

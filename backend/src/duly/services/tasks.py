@@ -205,6 +205,10 @@ def _update(
         place = resolve(_place_of(current), place_sent, facts)
         check_labels(label_ids, facts)
         whole = _whole(current, sent, is_patch=is_patch)
+        is_turned = sent.get("is_completed", current["is_completed"]) != current["is_completed"]
+        if is_turned and facts["size"] == 1 and place.parent_id is None:
+            whole["is_completed"] = sent["is_completed"]  # there is nothing above or below
+            is_turned = False
         calls: list[Call] = []
         if whole:
             command = changes.setting(TYPE, scope.user_id, task_id, whole, None)
@@ -214,7 +218,7 @@ def _update(
             calls += [(_UNLABEL, labels), (_LABEL, labels)]
         if place != _place_of(current):
             calls += _moving(task_id, place, facts)
-        if sent.get("is_completed", current["is_completed"]) != current["is_completed"]:
+        if is_turned:
             check_count(facts["size"])
             done = complete if sent["is_completed"] else reopen
             command = done(scope, task_id, None, None)

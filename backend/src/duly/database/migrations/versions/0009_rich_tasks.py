@@ -244,7 +244,14 @@ _TASK_KEYS: tuple[tuple[str, list[str], str, list[str]], ...] = (
     ("fk_tasks_parent_id_tasks", ["parent_id"], "tasks", ["id"]),
 )
 _TASK_INDEXES: dict[str, tuple[list[Any], str]] = {
-    "ix_tasks_live_user_id_list_id_position_id": (["list_id", "position", "id"], _LIVE),
+    "ix_tasks_live_user_id_list_id_position_id": (
+        ["list_id", "position", "id"],
+        f"list_id IS NOT NULL AND {_LIVE}",
+    ),
+    "ix_tasks_inbox_user_id_position_id": (
+        ["position", "id"],
+        f"coalesce(list_id IS NULL, false) AND {_LIVE}",
+    ),
     "ix_tasks_user_id_section_id": (["section_id"], "section_id IS NOT NULL"),
     "ix_tasks_user_id_parent_id": (["parent_id"], "parent_id IS NOT NULL"),
     "ix_tasks_live_user_id_due_id": (
