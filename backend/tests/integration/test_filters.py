@@ -15,7 +15,7 @@ from duly.database.pool import Pool
 from duly.database.scope import UserScope
 from duly.filter_language import FilterError, parse
 from tests.support.databases import migrated_database
-from tests.support.filter_oracle import finds
+from tests.support.filter_oracle import Viewpoint, finds
 from tests.support.filter_random import random_filter, random_world
 from tests.support.filter_vectors import WORLDS, World
 from tests.support.filter_worlds import fill, found, id_of
@@ -53,6 +53,42 @@ async def test_filter_finds_the_tasks_of_the_vectors(
     for text, ids in world.queries:
         expected = {id_of(user_id, name) for name in ids}
         assert await found(UserScope(pool, user_id), parse(text), world) == expected, text
+
+
+@pytest.mark.parametrize("text", ["#n*", "!#n*", "/n*", "!/n*", "#n* & p1", "@n*", "!@n* | p1"])
+async def test_name_that_begins_many_finds_the_tasks_of_all(
+    connection: psycopg.Connection[Any], pool: Pool, text: str
+) -> None:
+    kinds = [[{"id": f"{kind}{n}", "name": f"n{n}"} for n in range(30)] for kind in "lsb"]
+    names = [{one["id"]: one["name"] for one in kind} for kind in kinds]
+    names[0]["other"] = "other"
+    lists, sections, labels = kinds
+    template = WORLDS[0].tasks[0]
+    tasks = [
+        {
+            **template,
+            "id": f"t{n}",
+            "list_id": "other" if n == 30 else f"l{n}",
+            "section_id": f"s{n}" if n % 3 == 0 and n < 30 else None,
+            "label_ids": [f"b{n}"] if n % 5 == 0 and n < 30 else [],
+            "priority": 1 + n % 2,
+        }
+        for n in range(31)
+    ]
+    world = World(
+        "many",
+        Viewpoint("Etc/UTC", WORLDS[0].view.today, *names),
+        [*lists, {"id": "other", "name": "other"}],
+        [{**section, "list_id": f"l{n}"} for n, section in enumerate(sections)],
+        labels,
+        tasks,
+        [],
+    )
+    scope = UserScope(pool, fill(connection, world))
+    expected = {
+        id_of(scope.user_id, task["id"]) for task in tasks if finds(parse(text), task, world.view)
+    }
+    assert await found(scope, parse(text), world) == expected
 
 
 async def compare(

@@ -13,6 +13,7 @@ from duly.database.scope import UserScope
 from duly.database.statements import OwnedStatement
 from duly.filter_language import Expression
 from duly.records import pages
+from duly.records.types import listed
 from duly.services.filter_conditions import Shape, conditions
 from duly.services.task_filters import bound_filter
 from duly.services.task_pages import SORTS
@@ -95,11 +96,11 @@ def statement_of(
     shape: Shape, sort: str = "created_at", *, is_counted: bool = False
 ) -> OwnedStatement:
     """The statement of a list with a filter, as the service writes it."""
-    parts = conditions(shape, is_counted=is_counted)
+    parts = conditions(shape, is_read_twice=is_counted or SORTS[sort].has_nulls)
     return pages.page_statement(
         TYPE,
         SORTS[sort],
-        [pages.listed(TYPE.is_live), *parts.filters],
+        [listed(TYPE.is_live), *parts.filters],
         is_descending=True,
         search=parts.search,
         resumption=pages.Resumption.START,

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 from duly.database.statements import USER_ID
 from duly.filter_language.expressions import DateField, Operator
 from duly.models import Task
-from duly.records.pages import listed
+from duly.records.types import listed
 from duly.utils.tables import table_of
 
 Shape: TypeAlias = tuple[Any, ...]
@@ -50,9 +50,10 @@ _tasks = table_of(Task)
 _sought = _tasks.alias("sought")
 _INSTANT = DateTime(timezone=True)
 _IDS = ARRAY(Uuid)
-_FEW_TERMS = 10
-"""Of a filter that may rather be evaluated twice, for a page and its total, than keep what it finds."""
-_TERMS_OF_A_SEARCH = 30
+_FEW_TERMS = 6
+"""Of a filter that may be evaluated twice, since a page may be full early."""
+_WEIGHTS: dict[Shape, int] = {("search",): 30, ("labels",): 5}
+"""Terms that take as long as several."""
 _RANGE, _PLACES = {"due from", "due until"}, {"list", "section"}
 _OPERATORS = {
     "<": operator.lt,
@@ -121,10 +122,11 @@ def rank(shape: Shape) -> int:
             return 0
 
 
-def conditions(shape: Shape, *, is_counted: bool = False) -> Conditions:
+def conditions(shape: Shape, *, is_read_twice: bool = False) -> Conditions:
     """Return the condition of a filter's shape, without its owner. Values are parameters.
 
-    `is_counted`: whether the statement also counts the tasks that the filter finds.
+    `is_read_twice`: whether the statement otherwise reads the list twice, for a page and its total,
+    or for tasks with the key of the order and tasks without it.
     """
     writer = _Writer()
     _, parts = shape
@@ -137,7 +139,7 @@ def conditions(shape: Shape, *, is_counted: bool = False) -> Conditions:
             found.append(listed(writer.condition(part)))  # no index can be chosen for it
         else:
             found.append(writer.condition(part))
-    if keys or (is_counted and _terms(shape) > _FEW_TERMS):
+    if keys or (is_read_twice and _terms(shape) > _FEW_TERMS):
         return Conditions((), and_(*found))
     return Conditions(tuple(found), None)
 
@@ -158,10 +160,8 @@ def _terms(shape: Shape) -> int:
             return sum(map(_terms, shapes))
         case ("not", item):
             return _terms(item)
-        case ("search",):
-            return _TERMS_OF_A_SEARCH
         case _:
-            return 1
+            return _WEIGHTS.get(shape, 1)
 
 
 def _words_match(table: FromClause, words: ColumnElement[Any]) -> Condition:
