@@ -63,6 +63,9 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/resilience/test_convergence.py $(call flags,histories seconds seed)
 
+filters: $(VENV)/dev.stamp ## compare 100,000 random filters with a plain evaluation; 10 minutes
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/unit/test_filter_language.py tests/integration/test_filters.py $(call flags,pairs seed)
+
 recurrence: $(VENV)/dev.stamp ## compare the dates of 100,000 random rules with python-dateutil; 10 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/unit/test_recurrence_oracle.py --rules $(or $(RULES),100000) $(call flags,seed)
 
@@ -74,6 +77,9 @@ bench-events: $(VENV)/dev.stamp ## measure the cost of 1,000 open streams
 
 bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when other users have the same words
 	@cd backend && .venv/bin/python -m bench.search $(call flags,others times)
+
+bench-filters: $(VENV)/dev.stamp ## time the costliest filters over 100,000 tasks of one user
+	@cd backend && .venv/bin/python -m bench.filters $(call flags,tasks labels)
 
 attack: $(VENV)/dev.stamp ## let users attack each other 100,000 times; takes half an hour
 	@cd backend && .venv/bin/python -m tests.attack.long_run $(call flags,users attempts seed)

@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("duly", "the length of long runs")
     group.addoption("--clients", type=int, help="that hang up mid-query")
     group.addoption("--histories", type=int, help="of three devices, while workers are killed")
+    group.addoption("--pairs", type=int, help="of random tasks and a random filter")
     group.addoption("--rounds", type=int, help="of races")
     group.addoption("--rules", type=int, help="of recurrence, drawn at random")
     group.addoption("--seconds", type=float, help="after which no history is begun")

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import NotSupportedError
+from psycopg import AsyncConnection, NotSupportedError
 from psycopg.errors import DivisionByZero, ForeignKeyViolation
 from pydantic import SecretStr
 
 from duly.core.config import Settings
 from duly.core.errors import ServiceUnavailable
 from duly.database import connections
+from duly.database.connection import Connection
 from duly.database.connections import Prepared
 from duly.database.pool import Pool
 from tests.support.accounts import Account, register
@@ -432,6 +433,28 @@ async def test_many_statements_are_prepared_in_turns(dsn: str, pools: AsyncExitS
 
     [row] = await pool.fetch(b"SELECT count(*) AS prepared FROM pg_prepared_statements", {})
     assert 90 < row["prepared"] <= 100
+
+
+async def test_few_long_statements_are_prepared_at_a_time(dsn: str, pools: AsyncExitStack) -> None:
+    pool = await open_pool(pools, dsn, prepared="on")
+    padding = b" " * 20_000
+    for number in range(30):
+        for _ in range(8):
+            sql = b"SELECT %s %d AS number" % (padding, number)
+            assert await pool.fetch(sql, {}) == [{"number": number}]
+
+    [row] = await pool.fetch(b"SELECT count(*) AS prepared FROM pg_prepared_statements", {})
+    assert 10 < row["prepared"] < 20
+
+
+async def test_counting_the_uses_of_many_statements_takes_bounded_memory(dsn: str) -> None:
+    driver = await AsyncConnection.connect(dsn, autocommit=True)
+    connection = Connection(driver, is_preparing=True)
+    for number in range(1_500):
+        await connection.fetch(b"SELECT %d AS number" % number, {})
+
+    assert 0 < len(connection._uses) <= 1_000
+    connection.finish()
 
 
 async def test_statements_sent_together_are_prepared_and_fail_as_one(

@@ -12,7 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from duly.utils.search import description_vector, search_query, title_vector
+from duly.utils.search import (
+    description_vector,
+    joined_query,
+    search_query,
+    title_vector,
+)
 from duly.utils.words import words
 
 OWNER = UUID(int=1)
@@ -195,3 +200,9 @@ def test_lexemes_of_any_text_begin_with_the_owner(text: str) -> None:
         assert re.fullmatch(rf"'{PREFIX}'(?: {lexeme}{position})*", vector)
     phrase = rf"!?\({lexeme}(?: <-> {lexeme})*(?::\*)?\)"
     assert re.fullmatch(rf"'-'|'{PREFIX}'(?: & {phrase})+", search_query(OWNER, text))
+
+
+def test_joined_searches_stay_within_the_words_of_their_owner() -> None:
+    excluded = f"!({search_query(OWNER, 'milk')})"
+    query = joined_query(OWNER, f"{excluded} | {excluded}")
+    assert query == f"'{PREFIX}' & ({excluded} | {excluded})"

@@ -44,7 +44,12 @@ _COPY = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 
 _USES_BEFORE_PREPARING = 5
 _MAX_PREPARED = 100
-"""Statements prepared on one connection: each takes memory in the server's process."""
+_MAX_PREPARED_BYTES = 300_000
+"""Statements prepared on one connection, and the length of their texts: each takes memory in the
+server's process, 50 to 150 times its length.
+"""
+_MAX_COUNTED = 1_000
+"""Statements whose uses are counted on one connection, before it starts again."""
 _UNPREPARED = (DuplicatePreparedStatement, FeatureNotSupported, InvalidSqlStatementName)
 """A prepared statement cannot be used: behind an unknown pooler, or after a change of the schema."""
 
@@ -71,7 +76,7 @@ class Connection:
         self._is_pipeline = False
         self._is_preparing = is_preparing
         self._uses: dict[bytes, float] = {}
-        self._prepared: OrderedDict[bytes, None] = OrderedDict()
+        self._prepared: OrderedDict[bytes, int] = OrderedDict()
         self._is_watched = True
         self._has_unexpected_input = False
         self._input = select.poll()
@@ -180,6 +185,8 @@ class Connection:
 
     def _is_frequent(self, query: Query) -> bool:
         """Count a use of a statement, and return whether it is to be prepared now."""
+        if len(self._uses) >= _MAX_COUNTED:
+            self._uses.clear()
         uses = self._uses[query.name] = self._uses.get(query.name, 0) + 1
         return uses > _USES_BEFORE_PREPARING
 
@@ -225,17 +232,22 @@ class Connection:
         return prepared, is_wanted
 
     def _send_preparation(self, query: Query) -> int:
-        """Send what prepares a statement, in place of the one not used for longest; return how
+        """Send what prepares a statement, in place of those not used for longest; return how
         many results that has.
         """
         del self._uses[query.name]
-        self._prepared[query.name] = None
+        self._prepared[query.name] = len(query.text)
         self._pgconn.send_prepare(query.name, query.text)
-        if len(self._prepared) <= _MAX_PREPARED:
-            return 1
-        oldest, _ = self._prepared.popitem(last=False)
-        self._pgconn.send_query_params(b"DEALLOCATE " + oldest, [])
-        return 2
+        results = 1
+        while self._is_full() and len(self._prepared) > 1:
+            oldest, _ = self._prepared.popitem(last=False)
+            self._pgconn.send_query_params(b"DEALLOCATE " + oldest, [])
+            results += 1
+        return results
+
+    def _is_full(self) -> bool:
+        lengths = self._prepared.values()
+        return len(lengths) > _MAX_PREPARED or sum(lengths) > _MAX_PREPARED_BYTES
 
     async def _stop_preparing(self, error: psycopg.Error) -> None:
         """Go on without prepared statements. Raises an error if a transaction has failed by this."""

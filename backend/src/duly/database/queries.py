@@ -22,7 +22,7 @@ class Query(NamedTuple):
     name: bytes
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # a filter can make a statement of 20 kB
 def query_of(sql: bytes) -> Query:
     """Return a statement as PostgreSQL takes it."""
     numbers: dict[bytes, int] = {}

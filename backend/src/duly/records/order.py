@@ -25,7 +25,6 @@ from sqlalchemy import update as sql_update
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
-from duly.records.pages import listed
 from duly.records.revisions import next_revisions
 from duly.records.types import ID, ResourceType, listed
 from duly.schemas.order import Anchored

@@ -1,6 +1,6 @@
 """Lists of resources: filtered, sorted, and read page by page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     Uuid,
+    and_,
     bindparam,
     func,
     select,
@@ -100,20 +101,21 @@ def page_statement(
 ) -> OwnedStatement:
     """The statement of one kind of page."""
     keys = sort.keys(is_descending=is_descending)
-    shown = [column.name for column in kind.shown]
+    is_own = kind.table.c.user_id == USER_ID
     labelled = [key.label(f"key_{number}") for number, key in enumerate(keys)]
     source = _Source(
-        select(*kind.shown, *labelled).where(kind.table.c.user_id == USER_ID, *filters),
+        select(*kind.shown, *labelled).where(is_own, *filters),
         (*keys, kind.table.c.id),
     )
     counted: Any = select(func.count()).select_from(kind.table)
-    counted = counted.where(kind.table.c.user_id == USER_ID, *filters)
+    counted = counted.where(is_own, *filters)
     if search is not None:
-        matches = source.select.where(search)
-        # Counted, one reading of the words serves the page and the total: it takes most of the
-        # time. Else, OFFSET keeps PostgreSQL from sorting first: it would then read the user's
-        # whole list in order, with the words of each task, depending on how many others have.
-        found: Any = matches.cte("found") if is_counted else matches.offset(0).subquery("found")
+        # OFFSET keeps PostgreSQL from sorting first: it would then read the user's whole list in
+        # order, with the words of each task, depending on how many others have. One reading serves
+        # the page and the total, and resources with a key and without: it takes most of the time.
+        matches = select(kind.table.c.id, *labelled).where(is_own, *filters, search).offset(0)
+        is_read_twice = is_counted or sort.has_nulls
+        found: Any = matches.cte("found") if is_read_twice else matches.subquery("found")
         counted = select(func.count()).select_from(found)
         of_keys = (found.c[label.name] for label in labelled)
         source = _Source(select(found), (*of_keys, found.c.id))
@@ -124,9 +126,15 @@ def page_statement(
     # The facts come with every row, and with a row of their own if the page is empty.
     owner = select(*facts).where(_users.c.id == USER_ID).subquery("owner")
     in_order = (rows.c[f"key_{number}"] for number in range(len(keys)))
+    page = owner.outerjoin(rows, true())
+    columns: Iterable[ColumnElement[Any]] = (rows.c[column.name] for column in kind.shown)
+    if search is not None:
+        # The columns of what may be the user's whole list are read for one page only.
+        page = page.outerjoin(kind.table, and_(is_own, kind.table.c.id == rows.c.id))
+        columns = kind.shown
     return owned(
-        select(owner, *(rows.c[name] for name in shown))
-        .select_from(owner.outerjoin(rows, true()))
+        select(owner, *columns)
+        .select_from(page)
         .order_by(*_directed((*in_order, rows.c.id), is_descending, nulls_last=sort.has_nulls))
     )
 

@@ -59,6 +59,14 @@ def search_query(owner: UUID, text: str) -> str:
     return " & ".join(dict.fromkeys([_quoted(prefix), *conditions])) if terms else _FINDS_NOTHING
 
 
+def joined_query(owner: UUID, query: str) -> str:
+    """Return a combination of results of `search_query`, with the same meaning, for one look-up.
+
+    The owner's own lexeme keeps exclusions within the owner's tasks.
+    """
+    return f"{_quoted(_prefix(owner))} & ({query})"
+
+
 def _condition(prefix: str, term: re.Match[str], *, is_begun: bool) -> str:
     phrase = " <-> ".join(_quoted(prefix + word) for word in words(term[0]))
     if term["minus"]:
