@@ -54,7 +54,7 @@ def serve(settings: Settings) -> None:
         pipes = Pipes()
         server = _granian(settings, pipes)
         loader = Loader(settings, pipes)
-        if multiprocessing.get_start_method() == "fork":
+        if _forks_workers():
             loader.prepare()  # before there are threads
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
         if database is not None:
@@ -149,6 +149,14 @@ class _Server(MPServer):
                 f"no worker can be started: {self._failed_starts} in a row ended before they were "
                 f"ready, the last with {status}; see the errors logged before this line"
             )
+
+
+def _forks_workers() -> bool:
+    """Whether workers are forked. If not, they are spawned, as on macOS."""
+    if multiprocessing.get_start_method() == "forkserver":
+        # The default of Linux from Python 3.14 on, in place of which Granian would spawn them.
+        multiprocessing.set_start_method("fork", force=True)
+    return multiprocessing.get_start_method() == "fork"
 
 
 def _is_alive(worker: WorkerProcess) -> bool:

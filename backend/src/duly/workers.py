@@ -54,10 +54,6 @@ class Loader:
         self._pipes = pipes
         self._app: FastAPI | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        """A worker that is spawned builds its own application."""
-        return {**self.__dict__, "_app": None}
-
     def prepare(self) -> None:
         """Build the application for all workers that are forked from now on.
 
@@ -80,7 +76,7 @@ class Loader:
         return app
 
     def _build(self) -> FastAPI:
-        # What would otherwise be loaded on first use, in each worker.
+        # What would otherwise be loaded on first use, by each worker.
         common_passwords(MIN_PASSWORD)
         anyio.run(anyio.sleep, 0)
         return create_app(self._settings, on_ready=self._note_ready)
