@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from duly import server, workers
 from duly.core.config import Settings
@@ -128,6 +129,8 @@ def test_application_is_built_before_workers_that_are_forked(
     monkeypatch.setattr(server, "_granian", lambda *_: granian)
     monkeypatch.setattr(server, "_announce", lambda _: None)
     monkeypatch.setattr(gc, "freeze", lambda: None)  # these objects end with the test
+    # `anyio.run` is refused where tests that wait are run.
+    monkeypatch.setattr(workers.Loader, "_build", lambda _: FastAPI())
 
     server.serve(settings.model_copy(update={"port": int(free_port())}))
 
