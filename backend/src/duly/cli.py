@@ -139,7 +139,9 @@ def openapi(
     import yaml  # no other command needs it
 
     app = create_app(_settings())
-    schema = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=100)
+    schema = yaml.dump(
+        app.openapi(), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100
+    )
     if output is None:
         print(schema, end="")
         return
