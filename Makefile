@@ -99,6 +99,9 @@ bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and 
 bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen ways, and time another user
 	@cd backend && .venv/bin/python -m bench.neighbors $(ARGS)
 
+bench-memory: $(VENV)/dev.stamp ## measure the memory of two workers, idle and under 1,000 connections; 1 minute
+	@cd backend && .venv/bin/python -m bench.memory $(call flags,seconds)
+
 bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
 	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
 
