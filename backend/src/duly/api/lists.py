@@ -101,9 +101,11 @@ async def delete_list(
     return await delete_one(scope, lists.delete_list(scope, list_id, options, versions))
 
 
-async def restore_list(scope: Scope, list_id: ListId, versions: IfMatch) -> Response:
+async def restore_list(
+    context: Context, scope: Scope, list_id: ListId, versions: IfMatch
+) -> Response:
     """Restore a list from the trash, with the sections and tasks that were deleted with it.
 
     Restoring a list that is not in the trash changes nothing.
     """
-    return await change_one(scope, lists.restore(scope, list_id, None, versions))
+    return await change_one(scope, lists.restore(scope, list_id, None, versions, context.settings))

@@ -186,8 +186,8 @@ class PreconditionFailed(DulyError):
     code = "PRECONDITION_FAILED"
     message = "The resource's current version does not match If-Match."
 
-    def __init__(self, kind: str = "resource") -> None:
-        super().__init__(f"The {kind}'s current version does not match If-Match.")
+    def __init__(self, kind: str = "resource", message: str | None = None) -> None:
+        super().__init__(message or f"The {kind}'s current version does not match If-Match.")
 
 
 class PreconditionRequired(DulyError):
