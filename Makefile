@@ -66,7 +66,7 @@ converge: $(VENV)/dev.stamp ## play 2,000 random histories of three devices whil
 filters: $(VENV)/dev.stamp ## compare 100,000 random filters with a plain evaluation; 10 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no -m long tests/unit/test_filter_language.py tests/integration/test_filters.py $(call flags,pairs seed)
 
-recurrence: $(VENV)/dev.stamp ## compare the dates of 100,000 random rules with python-dateutil; 5 minutes
+recurrence: $(VENV)/dev.stamp ## compare the dates of 100,000 random rules with python-dateutil; 10 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/unit/test_recurrence_oracle.py --rules $(or $(RULES),100000) $(call flags,seed)
 
 bench: $(VENV)/dev.stamp ## measure Duly beside other systems, and write docs/performance.md; 10 minutes
@@ -99,8 +99,14 @@ bench-sign-in: $(VENV)/dev.stamp ## let 120 clients sign in to one account, and 
 bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen ways, and time another user
 	@cd backend && .venv/bin/python -m bench.neighbors $(ARGS)
 
+bench-memory: $(VENV)/dev.stamp ## measure the memory of two workers, idle and under 1,000 connections; 1 minute
+	@cd backend && .venv/bin/python -m bench.memory $(call flags,seconds)
+
 bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
 	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
+
+bench-quick-add: $(VENV)/dev.stamp ## time the parser of quick add on 10,000 and on 40,000 hostile characters
+	@cd backend && .venv/bin/python -m bench.quick_add
 
 bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the database near and 5 ms away
 	@cd backend && .venv/bin/python -m bench.batches $(call flags,rounds)

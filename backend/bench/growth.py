@@ -19,13 +19,17 @@ import psycopg
 from psycopg.rows import dict_row
 
 from bench.live import database
+from duly.core.config import Settings
 from duly.database.connections import plan_settings
+from duly.database.scope import UserScope
 from duly.database.statements import Statement
-from duly.records import changes, creation
-from duly.schemas.tasks import TaskSort
-from duly.services import sync, tasks
-from duly.utils.identifiers import new_id
-from duly.utils.search import description_vector, title_vector
+from duly.records import changes
+from duly.records.commands import Command
+from duly.records.pages import Resumption
+from duly.schemas.tasks import TaskCreate
+from duly.services import sync, task_trees, tasks
+from duly.services.task_pages import Shape, list_statement
+from duly.utils.search import title_vector
 
 MEASURED = 100
 OTHERS = 9_900
@@ -51,6 +55,8 @@ FROM generate_series(1, %s::int) i, generate_series(%s::int, %s) u
 """
 
 Connection = psycopg.Connection[dict[str, Any]]
+
+_SETTINGS = Settings(max_tasks=10_000_000)
 
 
 def load(connection: Connection, first: int, last: int, each: int) -> None:
@@ -85,14 +91,7 @@ class Scenarios:
         return self._connection.execute(statement.sql, given).fetchall()
 
     def _page(self, params: Mapping[str, Any] | None = None, **options: Any) -> Any:
-        choices = {
-            "is_completed": None,
-            "is_searched": False,
-            "is_resumed": False,
-            "is_counted": False,
-            "is_trashed": False,
-        }
-        statement = tasks._page(TaskSort.CREATED_AT_DESCENDING, **{**choices, **options})
+        statement = list_statement(Shape(**options))
         return self.run(statement, {"limit": 21, "offset": 0, **(params or {})})
 
     def list_first(self) -> None:
@@ -115,7 +114,8 @@ class Scenarios:
             ends = row.fetchone()
             assert ends is not None
             self._middle = ends["oldest"] + (ends["newest"] - ends["oldest"]) / 2
-        self._page({"after_value": self._middle, "after_id": UUID(int=2**127)}, is_resumed=True)
+        after = {"after_0": self._middle, "after_id": UUID(int=2**127)}
+        self._page(after, resumption=Resumption.AFTER_KEY)
 
     def get(self) -> None:
         """One task."""
@@ -123,19 +123,11 @@ class Scenarios:
 
     def create(self) -> None:
         """Create a task."""
-        texts = {"title": "Buy milk", "description": "two litres"}
-        self.run(
-            creation._insert(tasks.TYPE, under_client_id=False),
-            {
-                **texts,
-                "title_words": title_vector(self._user, texts["title"]),
-                "description_words": description_vector(self._user, texts["description"]),
-                "is_completed": False,
-                "id": new_id(),
-                "creation_hash": None,
-                "limit": 10**9,
-            },
-        )
+        body = TaskCreate(title="Buy milk", description="two litres")
+        scope = UserScope(None, self._user)  # type: ignore[arg-type]  # it runs nothing
+        command = tasks.create(scope, body, _SETTINGS)
+        assert isinstance(command, Command)
+        self.run(command.statement, command.params)
 
     def update(self) -> None:
         """Change the title of a task."""
@@ -152,8 +144,8 @@ class Scenarios:
     def complete(self) -> None:
         """Complete a task, or open it again."""
         given = {"id": random.choice(self._ids[self._user]), "versions": None}
-        if not self.run(tasks.COMPLETE.statement, given):
-            self.run(tasks.REOPEN.statement, given)
+        if not self.run(task_trees.COMPLETE.statement, {**given, "completed_at": None}):
+            self.run(task_trees.REOPEN.statement, given)
 
     def sync_news(self) -> None:
         """The last 20 changes."""

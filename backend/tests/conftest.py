@@ -64,6 +64,11 @@ def pytest_configure(config: pytest.Config) -> None:
     migrations.upgrade(dsn)
     os.environ[_DSN] = dsn
     _stack.callback(os.environ.pop, _DSN)
+    # No test needs a certificate, and each client of httpx would load 150 of them for 18 ms. A
+    # directory is searched only when it connects with TLS.
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = str(data_dir)
+    os.environ["HYPOTHESIS_NO_PLUGINS"] = "1"  # or each process imports Trio
     # Coverage traces only what it sees started; elsewhere than on Linux, a fork is not safe.
     if sys.platform == "linux" and not getattr(config.option, "cov_source", None):
         _stack.enter_context(launcher.launching())
@@ -76,6 +81,19 @@ def _memory() -> Path | None:
     return place if has_room and os.access(place, os.W_OK) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files that mostly wait among those that compute, so that both run at all times.
+
+    None of them is among the last, which would then be waited for.
+    """
+    files = dict.fromkeys(item.path for item in items)
+    waiting = [path for path in files if path.parent.name == "resilience"]
+    computing = [path for path in files if path.parent.name != "resilience"]
+    place = {path: number / len(computing) for number, path in enumerate(computing)}
+    place |= {path: 0.8 * number / len(waiting) for number, path in enumerate(waiting)}
+    items.sort(key=lambda item: place[item.path])
+
+
 def pytest_collection_finish() -> None:
     """Keep the garbage collector away from what the tests are made of, which is never garbage."""
     gc.freeze()
@@ -84,7 +102,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
-    gc.unfreeze()  # Hypothesis looks at what refers to what, and may be imported only now
+    if "hypothesis" not in sys.modules:
+        gc.unfreeze()  # it looks at what refers to what, and is imported now at the latest
 
 
 def pytest_unconfigure() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -59,20 +60,33 @@ def age_seconds(pid: int) -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started_at
 
 
-def memory_mb(root: int | None) -> float:
-    """Return the proportional set size of a tree in MB: shared pages are divided by their users."""
-    if root is None:
-        return 0.0
-    return sum(map(_pss_kb, tree(root))) / 1000
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The proportional set size of a process in MB: shared pages are divided by their users."""
+
+    shared: float = 0.0
+    own: float = 0.0
+    """Pages that no other process has."""
 
 
-def _pss_kb(pid: int) -> float:
+def memory_of(pid: int) -> Memory:
+    """Return the memory of one process; none if it has ended."""
     try:
         text = (_PROC / str(pid) / "smaps_rollup").read_text()
     except OSError:
+        return Memory()
+    fields = dict(line.split(":", 1) for line in text.splitlines()[1:])
+    size = {name: int(value.split()[0]) * 1.024e-3 for name, value in fields.items()}
+    own = size["Private_Clean"] + size["Private_Dirty"]
+    return Memory(shared=size["Pss"] - own, own=own)
+
+
+def memory_mb(root: int | None) -> float:
+    """Return the proportional set size of a tree in MB."""
+    if root is None:
         return 0.0
-    line = next((line for line in text.splitlines() if line.startswith("Pss:")), "Pss: 0 kB")
-    return int(line.split()[1]) * 1.024
+    found = map(memory_of, tree(root))
+    return sum(size.shared + size.own for size in found)
 
 
 @contextmanager

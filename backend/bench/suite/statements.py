@@ -24,7 +24,7 @@ from duly.core.tokens import Keyring
 from duly.database.scope import UserScope
 from duly.records import changes, commands
 from duly.schemas.tasks import TaskCreate, TaskQuery
-from duly.services import tasks
+from duly.services import task_pages, tasks
 
 _USERS = 20
 _CLIENTS = 8
@@ -70,7 +70,7 @@ def _get(scope: UserScope, task: UUID) -> Awaitable[Any]:
 
 
 def _list(scope: UserScope, _: UUID) -> Awaitable[Any]:
-    return tasks.read_page(scope, _KEYRING, TaskQuery(limit=20))
+    return task_pages.read_page(scope, _KEYRING, TaskQuery(limit=20))
 
 
 def _create(scope: UserScope, _: UUID) -> Awaitable[Any]:

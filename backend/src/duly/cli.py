@@ -11,7 +11,6 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 import typer
-import yaml
 
 from duly import server
 from duly.core.config import Settings, load_settings, unknown_settings
@@ -137,8 +136,12 @@ def openapi(
 
     Example: duly openapi docs/openapi.yaml
     """
+    import yaml  # no other command needs it
+
     app = create_app(_settings())
-    schema = yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=100)
+    schema = yaml.dump(
+        app.openapi(), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=100
+    )
     if output is None:
         print(schema, end="")
         return

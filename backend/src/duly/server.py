@@ -2,21 +2,16 @@
 
 import contextlib
 import errno
-import gc
 import logging
 import multiprocessing
-import os
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from fastapi import FastAPI
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -28,14 +23,11 @@ from duly.core.logging import log
 from duly.core.signing_key import signing_secret
 from duly.database import embedded, migrations
 from duly.database.supervision import kept_running
-from duly.main import create_app
 from duly.runtime.context import direct_dsn_of, dsn_of
 from duly.utils.processes import describe_exit
+from duly.workers import STOP_SIGNALS, Loader, Pipes, work
 
 _HEADER_TIMEOUT_MS = 8_000
-_STALL_TIMEOUT_MS = 10_000
-"""How long a client may go without reading any of its response."""
-
 _DRAIN_SECONDS = 30
 _BUFFER_BYTES = 32_768
 """The buffer of a connection in each direction. Larger headers may be rejected."""
@@ -45,7 +37,6 @@ _BACKLOG = 2048
 _LOOK_INTERVAL = 1.0
 _MAX_PAUSE = 1.0
 _MAX_FAILED_STARTS = 5
-_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _KILLED = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
@@ -60,13 +51,15 @@ def serve(settings: Settings) -> None:
         stack.enter_context(_stopped_by_signals())
         database = _prepare_database(settings, stack)
         signing_secret(settings)
-        threading.Thread(target=_announce, args=(settings,), daemon=True).start()
-        pipes = _Pipes()
+        pipes = Pipes()
         server = _granian(settings, pipes)
+        loader = Loader(settings, pipes)
+        if _forks_workers():
+            loader.prepare()  # before there are threads
+        threading.Thread(target=_announce, args=(settings,), daemon=True).start()
         if database is not None:
             stack.enter_context(kept_running(database, on_failure=server.fail))
-        load = partial(_load_worker, settings, pipes)
-        server.serve(_work, target_loader=load, wrap_loader=False)
+        server.serve(work, target_loader=loader, wrap_loader=False)
 
 
 def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> embedded.Server | None:
@@ -81,34 +74,14 @@ def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> embedd
     return None
 
 
-class _Pipes:
-    """The pipes between the supervisor and its workers; neither waits for a process that died.
-
-    `stop` is closed when the supervisor stops or dies. Each worker reports through `ready`.
-    """
-
-    def __init__(self) -> None:
-        self.stop, self.to_stop = multiprocessing.Pipe(duplex=False)
-        self.ready, self.to_ready = multiprocessing.Pipe(duplex=False)
-
-    def report_ready(self) -> None:
-        """Tell the supervisor that this worker has started."""
-        self.to_ready.send_bytes(str(os.getpid()).encode())
-
-    def newly_ready(self) -> Iterator[int]:
-        """Yield the process id of each worker that has started since the last call."""
-        while self.ready.poll():
-            yield int(self.ready.recv_bytes())
-
-
 class _Server(MPServer):
     """Granian with a supervisor of our own: it replaces workers for as long as they can start.
 
     Granian's own gives up when a worker dies twice within 5.5 seconds. tests/unit/test_granian.py
-    lists the private parts of Granian that this class and `_work` use.
+    lists the private parts of Granian that this class and `duly.workers` use.
     """
 
-    def __init__(self, pipes: _Pipes, **options: Any) -> None:
+    def __init__(self, pipes: Pipes, **options: Any) -> None:
         super().__init__("duly.main:create_app", **options)
         self._pipes = pipes
         self._ready: set[int] = set()
@@ -178,12 +151,20 @@ class _Server(MPServer):
             )
 
 
+def _forks_workers() -> bool:
+    """Whether workers are forked. If not, they are spawned, as on macOS."""
+    if multiprocessing.get_start_method() == "forkserver":
+        # The default of Linux from Python 3.14 on, in place of which Granian would spawn them.
+        multiprocessing.set_start_method("fork", force=True)
+    return multiprocessing.get_start_method() == "fork"
+
+
 def _is_alive(worker: WorkerProcess) -> bool:
     alive: bool = worker.inner.is_alive()
     return alive
 
 
-def _granian(settings: Settings, pipes: _Pipes) -> _Server:
+def _granian(settings: Settings, pipes: Pipes) -> _Server:
     return _Server(
         pipes,
         address=settings.host,
@@ -209,52 +190,6 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Unexpected exit from worker")
 
 
-def _work(number: int, name: str | None, load: Any, place: Any, *options: Any) -> None:
-    """Run a Granian worker on a socket that drops clients that do not read.
-
-    Granian and hyper would keep their responses in memory and wait for them forever.
-    """
-    (spec, _), _ = place
-    if sys.platform == "linux" and spec is not None:
-        holder = spec.build()
-        with socket.socket(fileno=os.dup(holder.get_fd())) as listener:
-            # Accepted connections inherit this.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALL_TIMEOUT_MS)
-        place = (None, holder), None
-    worker = MPServer._spawn_asgi_lifespan_worker  # noqa: SLF001  # what it would start itself
-    worker(number, name, load, place, *options)
-
-
-def _load_worker(settings: Settings, pipes: _Pipes) -> FastAPI:
-    """Build the application in a worker, which stops with its supervisor."""
-    pipes.to_stop.close()  # the worker's copy, which would keep the pipe open
-    supervisor = os.getppid()
-
-    def note_ready() -> None:
-        pipes.report_ready()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-
-    app = create_app(settings, on_ready=note_ready)
-    threading.Thread(target=_follow, args=(app, pipes, supervisor), daemon=True).start()
-    # Startup objects are never freed. Scanning them repeatedly made the garbage collector delay
-    # requests by 0.2 seconds under a thousand streams (`make bench-events`).
-    gc.collect()
-    gc.freeze()
-    return app
-
-
-def _follow(app: FastAPI, pipes: _Pipes, supervisor: int) -> None:
-    """End the streams when the supervisor stops, and the worker if the supervisor is gone."""
-    pipes.stop.poll(None)  # until the supervisor closes it, or is gone
-    # Streams have no end of their own that could be waited for.
-    with contextlib.suppress(AttributeError, RuntimeError):  # it did not begin, or is over
-        app.state.end_streams()
-    # The supervisor sends SIGTERM itself; a second one would cut requests off.
-    while os.getppid() == supervisor:
-        time.sleep(1)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 @contextlib.contextmanager
 def _stop_signals_held() -> Iterator[None]:
     """Hold stop signals back, here and in each worker that starts now, which inherits the mask.
@@ -262,7 +197,7 @@ def _stop_signals_held() -> Iterator[None]:
     A worker releases them when it is ready: earlier ones would reach the handlers of the
     supervisor, which the worker inherits too, and be lost.
     """
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
@@ -276,7 +211,7 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise SystemExit(0)
 
-    former = {number: signal.signal(number, stop) for number in _STOP_SIGNALS}
+    former = {number: signal.signal(number, stop) for number in STOP_SIGNALS}
     try:
         yield
     finally:

@@ -115,7 +115,8 @@ BUILDERS: Mapping[str, list[Call]] = {
         for chosen in _choices("is_resumed", "is_counted")
     ],
     "services.users._update": [
-        ((fields,), {}) for fields in _subsets("name", "email", "timezone")
+        ((fields,), {})
+        for fields in _subsets("name", "email", "timezone", "week_start", "language")
     ],
     "services.tasks._page": [
         ((sort,), {"is_completed": is_completed, **chosen})

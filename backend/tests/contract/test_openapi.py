@@ -34,6 +34,7 @@ OPERATIONS = {
     "delete_me": "DELETE /api/v1/users/me",
     "export_me": "GET /api/v1/users/me/export",
     "create_task": "POST /api/v1/tasks",
+    "add_task_from_text": "POST /api/v1/tasks/quick",
     "list_tasks": "GET /api/v1/tasks",
     "get_task": "GET /api/v1/tasks/{task_id}",
     "replace_task": "PUT /api/v1/tasks/{task_id}",
@@ -57,6 +58,7 @@ OPERATIONS = {
 # The same routes under the caller's id: served, but not in the schema.
 ALIASES = {
     "create_user_task": "POST /api/v1/users/{user_id}/tasks",
+    "add_user_task_from_text": "POST /api/v1/users/{user_id}/tasks/quick",
     "list_user_tasks": "GET /api/v1/users/{user_id}/tasks",
     "get_user_task": "GET /api/v1/users/{user_id}/tasks/{task_id}",
     "replace_user_task": "PUT /api/v1/users/{user_id}/tasks/{task_id}",
@@ -69,13 +71,22 @@ ALIASES = {
 OF_TYPES = "|".join(kind.name for kind in RESOURCE_TYPES)
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 SIGN_IN = {"register", "login", "login_with_form", "refresh"}
-REPEATABLE = {"create_task", "create_user_task", "create_label", "run_batch"}
+REPEATABLE = {
+    "create_task",
+    "create_user_task",
+    "add_task_from_text",
+    "add_user_task_from_text",
+    "create_label",
+    "run_batch",
+}
 CONFLICTS = {"register", "update_me", *REPEATABLE}
 SYNC = {"sync_changes", "stream_events"}
 # What can be answered without an error in more than one way.
 ANSWERS = {
     "create_task": {"200", "201"},
     "create_user_task": {"200", "201"},
+    "add_task_from_text": {"200", "201"},
+    "add_user_task_from_text": {"200", "201"},
     "list_tasks": {"200", "304"},
     "list_user_tasks": {"200", "304"},
     "get_task": {"200", "304"},

@@ -21,7 +21,7 @@ from tests.support.accounts import Account, register
 from tests.support.asgi import http_scope
 from tests.support.direct_sql import Connection
 from tests.support.operations import Operation
-from tests.support.resources import body_for
+from tests.support.resources import body_for, required_references
 
 # Each attack counts against the account's budget, and most of them against that of sign-in.
 UNLIMITED: dict[str, Any] = {
@@ -52,6 +52,10 @@ NEW_EMAIL = "new-email@example.com"
 REFRESH_TOKEN = "own-refresh-token"
 PLACEHOLDERS = {
     **{f"{kind.name}_id": RESOURCE for kind in RESOURCE_TYPES},
+    "parent_id": None,
+    "after_id": None,
+    "before_id": None,
+    "label_ids": [RESOURCE],
     "session_id": SESSION,
     "user_id": "me",
     "username": OWN_EMAIL,
@@ -136,7 +140,8 @@ class AttackedAccount:
         self.account = await register(self._client, password=_PASSWORD)
         resource_id = str(uuid4())
         for kind in RESOURCE_TYPES:
-            body = {**body_for(kind, "mine"), "id": resource_id}
+            references = dict.fromkeys(required_references(kind), resource_id)
+            body = {**body_for(kind, "mine"), **references, "id": resource_id}
             created = await self.account.post(f"/{kind.plural}", body)
             assert created.status_code == 201, created.text
         session = (await self.account.get("/auth/sessions")).json()["items"][0]

@@ -60,6 +60,14 @@ class Sample:
         return replace(self, path=path, body=body)
 
 
+_EXCLUDED_BY = {
+    "before_id": "after_id",
+    "add_label_ids": "label_ids",
+    "remove_label_ids": "label_ids",
+}
+"""Fields that cannot be sent together with another one."""
+
+
 class Sampler:
     """Makes samples. `known` are values by the names of fields; others are made up."""
 
@@ -133,7 +141,12 @@ class Sampler:
         return [one for kind in kinds for one in self._kinds(kind)] if kinds else [schema]
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "properties" not in schema:  # the client's own
+            return dict(schema.get("examples", ({},))[0])
         names = dict(schema["properties"])
+        for name, other in _EXCLUDED_BY.items():
+            if other in names:
+                names.pop(name, None)
         # Of names that exclude each other, the first.
         for alternative in schema.get("oneOf", ())[1:]:
             for name in alternative["required"]:
@@ -147,6 +160,8 @@ def _text(schema: dict[str, Any]) -> str:
             return str(uuid4())
         case "timezone":
             return "Europe/Rome"
+        case "date" | "date-time":
+            return str(schema["examples"][0])
     if "pattern" in schema and "examples" in schema:
         return str(schema["examples"][0])
     return "password" if schema.get("pattern") == "^password$" else f"t{uuid4().hex}"
@@ -154,6 +169,8 @@ def _text(schema: dict[str, Any]) -> str:
 
 def fields_of(body: Any, here: Fields = ()) -> list[Fields]:
     """The place of every value in a body, objects and lists among them."""
+    if here[-1:] == ("metadata",):
+        return [here]  # what is in it is the client's own
     if isinstance(body, dict):
         items: list[tuple[str | int, Any]] = list(body.items())
     elif isinstance(body, list):

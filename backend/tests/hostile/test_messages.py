@@ -122,7 +122,7 @@ async def test_every_message_is_plain(app: FastAPI) -> None:
             {"operations": [{"op": "burn", "type": "task"}]},
             (
                 "body.operations.0: Must have op set to one of: "
-                "create, update, delete, complete, reopen, restore"
+                "create, update, delete, move, complete, reopen, restore"
             ),
         ),
         ("POST", "/batch", {"operations": [{}]}, "body.operations.0: Must have type"),
@@ -134,7 +134,7 @@ async def test_every_message_is_plain(app: FastAPI) -> None:
             "GET",
             "/tasks?sort=x",
             None,
-            "query.sort: Must be one of: created_at, -created_at, updated_at, -updated_at, title, -title",
+            "query.sort: Must be one of: created_at, -created_at, updated_at, -updated_at, completed_at, -completed_at, due, -due, priority, -priority, position, -position, title, -title",
         ),
         ("GET", "/tasks?q=%ff", None, "query: Must be valid UTF-8"),
         (

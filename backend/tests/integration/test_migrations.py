@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from duly.core.errors import StartupError
 from duly.database import migrations
@@ -257,6 +258,14 @@ def test_schema_of_a_newer_version_is_rejected_with_both_versions(
     assert f"knows is {newest()}" in line
     assert f"Duly {version('duly')}" in line
     assert schema_of(migrated) == before
+
+
+def test_known_revisions_are_those_of_alembic(migrated: str) -> None:
+    with migrations.connected(migrated) as connection:
+        scripts = ScriptDirectory.from_config(migrations._config(connection))
+
+    known = [step.revision for step in scripts.walk_revisions()]
+    assert migrations._revisions() == known[::-1]
 
 
 def test_check_of_an_outdated_schema_names_the_command(empty: str) -> None:

@@ -214,7 +214,7 @@ def test_single_tasks_are_found_by_their_key(state: tuple[Any, UUID], name: str)
         "trash": task_trees.TRASH.statement,
         "restore": task_trees.RESTORE.statement,
         "erase": task_trees.ERASE.statement,
-        "create": creation._insert(kind, creation._PLAIN, True, False),
+        "create": creation._insert(kind, creation.PLAIN, True, False),
     }[name]
 
     plan = plan_of(connection, statement, {"user_id": user_id, "id": uuid4()})

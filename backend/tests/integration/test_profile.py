@@ -10,7 +10,16 @@ from tests.support.accounts import API, Account, error_code
 from tests.support.direct_sql import execute, holding_account, somebody_waits_for
 from tests.support.factories import RegistrationFactory
 
-USER_FIELDS = {"id", "email", "name", "timezone", "created_at", "updated_at"}
+USER_FIELDS = {
+    "id",
+    "email",
+    "name",
+    "timezone",
+    "week_start",
+    "language",
+    "created_at",
+    "updated_at",
+}
 
 
 def new_email() -> str:
@@ -83,7 +92,7 @@ async def test_null_clears_the_name(alice: Account) -> None:
     assert (await alice.patch("/users/me", {"name": None})).json()["name"] is None
 
 
-@pytest.mark.parametrize("field", ["email", "timezone"])
+@pytest.mark.parametrize("field", ["email", "timezone", "week_start", "language"])
 async def test_null_clears_nothing_that_must_be(alice: Account, field: str) -> None:
     assert fault(await alice.patch("/users/me", {field: None})) == f"body.{field}"
 
@@ -111,6 +120,27 @@ async def test_time_zones_are_those_of_iana(alice: Account, timezone: str) -> No
 )
 async def test_invalid_time_zone_is_rejected(alice: Account, timezone: Any) -> None:
     assert fault(await alice.patch("/users/me", {"timezone": timezone})) == "body.timezone"
+
+
+async def test_week_start_and_language_are_monday_and_english_until_changed(
+    alice: Account,
+) -> None:
+    before = (await alice.get("/users/me")).json()
+    after = (await alice.patch("/users/me", {"week_start": 7, "language": "de"})).json()
+
+    assert [before["week_start"], before["language"]] == [1, "en"]
+    assert [after["week_start"], after["language"]] == [7, "de"]
+    assert (await alice.get("/users/me")).json() == after
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("week_start", 0), ("week_start", 8), ("week_start", "1"), ("language", "fr")],
+)
+async def test_unknown_week_start_or_language_is_rejected(
+    alice: Account, field: str, value: Any
+) -> None:
+    assert fault(await alice.patch("/users/me", {field: value})) == f"body.{field}"
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 256, "a\x00", "a\x1bb", {"first": "Ada"}])

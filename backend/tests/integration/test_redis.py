@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.runtime import counters
+from duly.runtime import shared_counters
 from tests.support.accounts import API, Account, register
 from tests.support.instances import captured_logs, running
 from tests.support.servers import serving
@@ -175,7 +175,7 @@ def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
 async def test_redis_that_goes_and_comes_back_is_logged_once_each(
     settings: Settings, redis: Redis, alice: Account, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counters, "_RETRY_INTERVAL", 0.05)
+    monkeypatch.setattr(shared_counters, "_RETRY_INTERVAL", 0.05)
     with captured_logs(settings) as logs:
         async with running(settings, address, rate_limit_storage=redis.url) as client:
 

@@ -14,7 +14,16 @@ from tests.support.direct_sql import execute
 from tests.support.factories import RegistrationFactory
 from tests.support.instances import running
 
-USER_FIELDS = {"id", "email", "name", "timezone", "created_at", "updated_at"}
+USER_FIELDS = {
+    "id",
+    "email",
+    "name",
+    "timezone",
+    "week_start",
+    "language",
+    "created_at",
+    "updated_at",
+}
 
 
 async def post(client: httpx.AsyncClient, **fields: Any) -> httpx.Response:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from duly.schemas.tasks import TaskSort
-from duly.services import tasks
+from duly.services.task_pages import Shape, list_statement
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
 from tests.support.databases import migrated_database, schema_of
@@ -73,14 +73,7 @@ def explain(
     sort: TaskSort = TaskSort.CREATED_AT_DESCENDING,
 ) -> dict[str, Any]:
     """Run a search as the service does; return what PostgreSQL did for it."""
-    statement = tasks._page(
-        sort,
-        is_completed=None,
-        is_searched=True,
-        is_resumed=False,
-        is_counted=True,
-        is_trashed=False,
-    )
+    statement = list_statement(Shape(sort=sort, is_searched=True, is_counted=True))
     params = {"user_id": user_id, "words": search_query(user_id, q), "limit": 21, "offset": 0}
     found = connection.execute(
         b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement.sql,

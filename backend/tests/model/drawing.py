@@ -8,11 +8,13 @@ from duly.records.types import ResourceType
 from duly.services.resource_types import OPERATIONS, RESOURCE_TYPES
 from tests.model.special import ACTIONS
 from tests.support.resources import (
+    REFERRED_ID,
     actions_of,
     create_body,
+    fields_of,
     is_valid,
-    patch_body,
     query_of,
+    required_references,
     sorts_of,
     values_of,
 )
@@ -38,10 +40,8 @@ def _values(kind: ResourceType, name: str) -> st.SearchStrategy[Any]:
     return st.one_of(texts, st.sampled_from(others)) if others else texts
 
 
-def _whole_bodies(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
-    fields = {
-        name: field for name, field in create_body(kind).model_fields.items() if name != "id"
-    }
+def _replacements(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
+    fields = fields_of(kind)
     return st.fixed_dictionaries(
         {name: _values(kind, name) for name, field in fields.items() if field.is_required()},
         optional={
@@ -50,22 +50,28 @@ def _whole_bodies(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def _whole_bodies(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
+    """Bodies of creates: what they must refer to is what the machine begins with."""
+    references = dict.fromkeys(required_references(kind), REFERRED_ID)
+    return _replacements(kind).map(lambda body: {**body, **references})
+
+
 def _changes(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
-        {}, optional={name: _values(kind, name) for name in patch_body(kind).model_fields}
+        {}, optional={name: _values(kind, name) for name in fields_of(kind)}
     )
 
 
 def _queries(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
-    """Queries of a list. A filter is one of `trashed`, `q` and the boolean fields of the type."""
+    """Queries of a list. A filter is one of `is_trashed`, `q` and the boolean fields of the type."""
     known = query_of(kind).model_fields
     filters: dict[str, st.SearchStrategy[Any]] = {
         name: st.booleans()
         for name, field in create_body(kind).model_fields.items()
         if field.annotation is bool and name in known
     }
-    if "trashed" in known:
-        filters["trashed"] = st.booleans()
+    if "is_trashed" in known:
+        filters["is_trashed"] = st.booleans()
     if "q" in known:
         filters["q"] = st.sampled_from(SEARCHES)
     sorts = st.sampled_from(sorts_of(kind))
@@ -89,6 +95,7 @@ def _actions(kind: ResourceType) -> list[Drawn]:
 
 TYPE_NAMES = st.sampled_from(sorted(OPERATIONS))
 WHOLE_BODIES = _named(_whole_bodies)
+REPLACEMENTS = _named(_replacements)
 CHANGES = _named(_changes)
 QUERIES = _named(_queries)
 ACTION_CALLS = st.sampled_from([call for kind in RESOURCE_TYPES for call in _actions(kind)])

@@ -19,7 +19,7 @@ from tests.hostile.attacked_account import Answer
 from tests.model.drawing import WORDS
 from tests.model.service import Service
 from tests.model.states import ANY, Body, Match, Refused, Resource, Session, Stored, UserState
-from tests.support.resources import body_for, path_of
+from tests.support.resources import REFERRED_ID, body_for, path_of
 
 USERS = st.sampled_from([0, 1])
 PICKS = st.integers(0, 10**6)
@@ -51,8 +51,10 @@ class Machine(RuleBasedStateMachine):
         """Create some resources of each type, and delete one of them."""
         session = self.session_of(state, 0)
         for kind in RESOURCE_TYPES:
-            for word in WORDS[:5]:
+            for number, word in enumerate(WORDS[:5]):
                 body = body_for(kind, word)
+                if number == 0:  # others refer to it
+                    body["id"] = REFERRED_ID
                 received = self.expect(state, session, "POST", f"/{kind.plural}", 201, body=body)
                 resource, _ = state.create(kind, body, received["id"])
                 self.same(state, resource, received)

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from duly.records.types import ResourceType
 from duly.services.resource_types import OPERATIONS
-from tests.model.drawing import ACTION_CALLS, CHANGES, TYPE_NAMES, WHOLE_BODIES, Drawn
+from tests.model.drawing import (
+    ACTION_CALLS,
+    CHANGES,
+    REPLACEMENTS,
+    TYPE_NAMES,
+    WHOLE_BODIES,
+    Drawn,
+)
 from tests.model.machine import KEYS, MATCHES, PICKS, PREFIXES, USERS, Machine, rule
 from tests.model.playing import play
 from tests.model.states import ANY, Body, Match, UserState, cleaned
@@ -78,7 +85,7 @@ class ResourceRules(Machine):
             content = found.creation
         return {**content, "id": resource_id}
 
-    @rule(user=USERS, pick=PICKS, drawn=WHOLE_BODIES, matches=MATCHES, prefix=PREFIXES)
+    @rule(user=USERS, pick=PICKS, drawn=REPLACEMENTS, matches=MATCHES, prefix=PREFIXES)
     def replace(self, user: int, pick: int, drawn: Drawn, matches: Match, prefix: str) -> None:
         type_name, body = drawn
 

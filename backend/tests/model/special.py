@@ -11,3 +11,11 @@ ACTIONS: dict[tuple[str, str], dict[str, Any]] = {
 
 TIMES: dict[tuple[str, str], str] = {("task", "completed_at"): "is_completed"}
 """Times that are set exactly if a field is true, and change only if the field does."""
+
+STAYING = {"task": ("is_completed", "list_id", "section_id", "parent_id")}
+"""Fields that PUT leaves as they are if they are absent. If nothing else is sent, and they are what
+they were, nothing changes."""
+
+PARTS = {"list": ("section", "list_id")}
+"""Types whose resources go to the trash, come back, and end together with those of another type;
+and the field that names it."""

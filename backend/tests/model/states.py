@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from duly.records.types import ResourceType
 from duly.services.resource_types import OPERATIONS
-from tests.model.special import ACTIONS, TIMES
-from tests.support.resources import sorts_of, stored_fields
+from tests.model.special import ACTIONS, PARTS, STAYING, TIMES
+from tests.support.resources import required_references, sorts_of, stored_fields
 
 Body = dict[str, Any]
 
@@ -25,6 +25,8 @@ class Refused(Exception):
 NOT_FOUND = (404, "NOT_FOUND")
 STALE = (412, "PRECONDITION_FAILED")
 TAKEN = (409, "ID_TAKEN")
+NAME_TAKEN = (409, "NAME_TAKEN")
+UNKNOWN_REFERENCE = (400, "VALIDATION_ERROR")
 
 
 def cleaned(value: Any) -> Any:
@@ -56,6 +58,9 @@ class Resource:
     """The fields that it was created with, if the client chose its id."""
     version: int = 0
     is_trashed: bool = False
+    trashed_with: int = 0
+    """The number of the deletion that took it to the trash."""
+    position: str = ""
     times: dict[str, str | None] = field(default_factory=dict)
     """The last known times, without those that have changed since the last response."""
 
@@ -64,6 +69,7 @@ class Resource:
 
     def adopt(self, received: Body) -> None:
         """Check that the known times are unchanged, and remember those of a response."""
+        self.position = received.get("position", "")
         for name, value in received.items():
             if name.endswith("_at") and name not in self.fields:
                 assert self.times.get(name) in (None, value), (name, self.times, received)
@@ -171,21 +177,45 @@ class UserState:
             if found.is_trashed or found.creation != fields:
                 raise Refused(*TAKEN)
             return found, False
+        self._check_references(kind, fields)
+        self._check_name(kind, fields, None)
         creation = dict(fields) if client_id else None
         resource = Resource(kind, client_id or str(new_id), fields, creation)
         self.resources[kind.name][resource.id] = resource
         self._bump(resource)
         return resource, True
 
+    def _check_references(self, kind: ResourceType, fields: Body) -> None:
+        for name, other in required_references(kind).items():
+            referred = self.resources[other.name].get(fields[name])
+            if referred is None or referred.is_trashed:
+                raise Refused(*UNKNOWN_REFERENCE)
+
+    def _check_name(self, kind: ResourceType, fields: Body, own: Resource | None) -> None:
+        if not kind.has_unique_name or "name" not in fields:
+            return
+        name = cleaned(fields["name"]).casefold()
+        for other in self.resources[kind.name].values():
+            if other is not own and other.fields["name"].casefold() == name:
+                raise Refused(*NAME_TAKEN)
+
     def replace(self, resource: Resource, body: Body) -> None:
-        """Set all fields."""
-        self.change(resource, _stored(resource.kind, body))
+        """Set all fields that can be set, except for what stays if it is absent."""
+        fields = _stored(resource.kind, {**resource.fields, **body})
+        absent = {*fields} - {*body} - {*STAYING.get(resource.kind.name, ())}
+        defaults = _stored(resource.kind, body)
+        fixed = required_references(resource.kind)
+        changes = {name: defaults[name] if name in absent else fields[name] for name in fields}
+        self.change(resource, {name: changes[name] for name in changes if name not in fixed})
 
     def change(self, resource: Resource, changes: Body) -> None:
         """Set some fields. Without any, nothing changes."""
-        if changes:
-            resource.set(cleaned(changes))
-            self._bump(resource)
+        staying = STAYING.get(resource.kind.name, ())
+        if all(name in staying and resource.fields[name] == changes[name] for name in changes):
+            return
+        self._check_name(resource.kind, changes, resource)
+        resource.set(cleaned(changes))
+        self._bump(resource)
 
     def act(
         self, kind: ResourceType, action: str, resource_id: str, condition: Condition
@@ -195,8 +225,12 @@ class UserState:
         resource = self.find(kind, resource_id, condition, finds_trashed=is_restore)
         if is_restore:
             if resource.is_trashed:
-                resource.is_trashed = False
-                self._bump(resource)
+                deletion = resource.trashed_with
+                parts = [one for one in self._parts_of(resource) if one.trashed_with == deletion]
+                for one in (*parts, resource):
+                    one.is_trashed, one.trashed_with = False, 0
+                    one.times.pop("trashed_at", None)
+                    self._bump(one)
         elif not ACTIONS[kind.name, action].items() <= resource.fields.items():
             self.change(resource, ACTIONS[kind.name, action])
         return resource
@@ -211,13 +245,30 @@ class UserState:
     ) -> None:
         """Move a resource to the trash; delete it if that is wanted or there is no trash."""
         is_permanent = is_permanent or not kind.has_trash
-        resource = self.find(kind, resource_id, condition, finds_trashed=is_permanent)
+        finds_trashed = (is_permanent and kind.has_trash) or not kind.is_trashable
+        resource = self.find(kind, resource_id, condition, finds_trashed=finds_trashed)
+        together = [*self._parts_of(resource), resource]
         if is_permanent:
-            self.revision += 1
-            del self.resources[kind.name][resource_id]
-        else:
-            resource.is_trashed = True
-            self._bump(resource)
+            for one in together:
+                self.revision += 1
+                del self.resources[one.kind.name][one.id]
+            return
+        deletion = self.revision + 1
+        for one in together:
+            if not one.is_trashed:
+                one.is_trashed, one.trashed_with = True, deletion
+                one.times.pop("trashed_at", None)
+                self._bump(one)
+
+    def _parts_of(self, resource: Resource) -> list[Resource]:
+        """What is in a resource, by id: a write changes it in this order, and the resource last."""
+        if resource.kind.name not in PARTS:
+            return []
+        part, field = PARTS[resource.kind.name]
+        found = self.resources[part].values()
+        return sorted(
+            (one for one in found if one.fields[field] == resource.id), key=lambda one: one.id
+        )
 
     def _bump(self, resource: Resource) -> None:
         self.revision += 1
@@ -228,20 +279,30 @@ class UserState:
         filters = {name: query[name] for name in kind.fields if name in query}
         resources = [
             resource
-            for resource in self.those(kind, are_trashed=query.get("trashed", False))
+            for resource in self.those(kind, are_trashed=query.get("is_trashed", False))
             if filters.items() <= resource.fields.items()
             and fits_words(_searched(resource), query.get("q"))
         ]
         sort = query.get("sort", sorts_of(kind)[0])
         name = sort.removeprefix("-")
 
-        def order(resource: Resource) -> tuple[Any, str]:
-            value = resource.fields[name] if name in kind.fields else resource.times[name]
-            if name in kind.fields:
-                return value.encode() if isinstance(value, str) else value, resource.id
-            return datetime.fromisoformat(str(value)), resource.id
+        is_descending = sort.startswith("-")
 
-        return sorted(resources, key=order, reverse=sort.startswith("-"))
+        def value_of(resource: Resource) -> Any:
+            if name == "position":
+                return resource.position.encode()
+            value = resource.fields[name] if name in kind.fields else resource.times[name]
+            if isinstance(value, dict):  # a day; all day comes last in it
+                return value["date"], value["time"] or ("" if is_descending else "24:00")
+            if name in kind.fields:
+                return value.encode() if isinstance(value, str) else value
+            return None if value is None else datetime.fromisoformat(value)
+
+        with_value = [one for one in resources if value_of(one) is not None]
+        without = [one for one in resources if value_of(one) is None]
+        with_value.sort(key=lambda one: (value_of(one), one.id), reverse=is_descending)
+        without.sort(key=lambda one: one.id, reverse=is_descending)
+        return [*with_value, *without]
 
 
 def _stored(kind: ResourceType, body: Body) -> Body:
@@ -251,7 +312,8 @@ def _stored(kind: ResourceType, body: Body) -> Body:
 
 
 def _searched(resource: Resource) -> str:
-    return " ".join(str(resource.fields[name] or "") for name in sorted(resource.kind.long_fields))
+    long_fields = sorted(resource.kind.long_fields - {"metadata"})
+    return " ".join(str(resource.fields[name] or "") for name in long_fields)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ of a test, since they call `subprocess` themselves.
 """
 
 import array
-import gc
+import atexit
 import json
 import os
 import runpy
@@ -240,14 +240,31 @@ def _import() -> None:
 
     import duly.cli  # noqa: F401
     from duly.core.config import Settings
-    from duly.main import create_app
+    from duly.workers import Loader, Pipes
 
-    create_app(Settings())
-    gc.collect()
-    gc.freeze()  # what is shared stays shared
+    Loader(Settings(), Pipes()).prepare()
+
+
+def _run() -> None:
+    """Run the program, and leave without freeing what it shares, which would copy it first."""
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        status = end.code or 0
+    else:
+        status = 0
+    threading._shutdown()  # type: ignore[attr-defined]  # the steps of an interpreter that ends
+    atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 if __name__ == "__main__":
     _import()
     _become(_listen(sys.argv[1]))
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    _run()

@@ -32,7 +32,7 @@ _FORMATS = {
     "uuid": [],  # a reference; nothing to refer to is known here
 }
 
-_REFERRED_ID = "01936d5e-8f1c-7000-8000-0000000000aa"
+REFERRED_ID = "01936d5e-8f1c-7000-8000-0000000000aa"
 
 
 def body_for(kind: ResourceType, text: str, *, is_odd: bool = False) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def whole_body(kind: ResourceType, text: str) -> dict[str, Any]:
 def replacement_for(kind: ResourceType, text: str) -> dict[str, Any]:
     """A valid body of PUT with all fields, except for optional references."""
     texts = [_distinct(kind, text)]
-    return {name: values_of(kind, name, texts)[0] for name in _fields(kind)}
+    return {name: values_of(kind, name, texts)[0] for name in fields_of(kind)}
 
 
 def changes_to(kind: ResourceType, body: dict[str, Any], text: str) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def changes_to(kind: ResourceType, body: dict[str, Any], text: str) -> dict[str,
         name: [
             value for value in values_of(kind, name, [_distinct(kind, text)]) if value != was[name]
         ]
-        for name in _fields(kind)
+        for name in fields_of(kind)
     }
     return {name: values[0] for name, values in others.items() if values}
 
@@ -89,18 +89,18 @@ def kind_fields(kind: ResourceType) -> tuple[str, ...]:
 
 async def prepare(account: Account, kind: ResourceType) -> None:
     """Create what bodies of the type refer to. Doing it again changes nothing."""
-    for other in _required_references(kind).values():
-        body = {**body_for(other, "referred to"), "id": _REFERRED_ID}
+    for other in required_references(kind).values():
+        body = {**body_for(other, "referred to"), "id": REFERRED_ID}
         response = await account.post(f"/{other.plural}", body)
         assert response.is_success, response.text
 
 
 def _references(kind: ResourceType) -> dict[str, str]:
-    return dict.fromkeys(_required_references(kind), _REFERRED_ID)
+    return dict.fromkeys(required_references(kind), REFERRED_ID)
 
 
 @cache
-def _required_references(kind: ResourceType) -> dict[str, ResourceType]:
+def required_references(kind: ResourceType) -> dict[str, ResourceType]:
     """The types that required fields refer to, by field, from the foreign keys of the table."""
     required = {
         name for name, field in create_body(kind).model_fields.items() if field.is_required()
@@ -124,7 +124,7 @@ def _distinct(kind: ResourceType, text: str) -> str:
 
 def invalid_body(kind: ResourceType) -> dict[str, Any]:
     """A body in which every field is invalid."""
-    return {name: {"not": "valid"} for name in _fields(kind)}
+    return {name: {"not": "valid"} for name in fields_of(kind)}
 
 
 def values_of(kind: ResourceType, name: str, texts: Sequence[str]) -> list[Any]:
@@ -232,7 +232,7 @@ def type_name_of(member: Any) -> str:
     return name
 
 
-def _fields(kind: ResourceType) -> dict[str, Any]:
+def fields_of(kind: ResourceType) -> dict[str, Any]:
     """The fields that create, replace and patch take alike."""
     fields = create_body(kind).model_fields
     return {

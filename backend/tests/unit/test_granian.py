@@ -1,4 +1,4 @@
-"""What `duly.server` uses of Granian beyond its public API.
+"""What `duly.server` and `duly.workers` use of Granian beyond its public API.
 
 If a release of Granian changes any of it, read the new code, adapt `duly.server`, and then the
 figures here.
@@ -15,6 +15,7 @@ from granian.server.mp import MPServer, WorkerProcess
 
 from duly import server
 from duly.core.config import Settings
+from duly.workers import Pipes
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_method_of_granian_takes_the_parameters_that_duly_knows(
         (AbstractServer.signal_handler_reload, "8d88cc8590fc"),
         (AbstractWorker._watcher, "5c2a53f123c7"),
         (WorkerProcess._spawn, "b139771c9fd9"),
-        # Its arguments are what `_work` takes apart.
+        # Its arguments are what `workers.work` takes apart.
         (MPServer._spawn_worker, "87b0a0e68f39"),
     ],
 )
@@ -61,7 +62,7 @@ def test_code_of_granian_that_duly_relies_on_is_unchanged(
 
 
 def test_server_has_the_attributes_of_granian_that_duly_uses(settings: Settings) -> None:
-    made = server._granian(settings, server._Pipes())
+    made = server._granian(settings, Pipes())
 
     assert not made.interrupt_signal
     assert not made.reload_signal

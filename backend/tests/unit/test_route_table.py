@@ -2,10 +2,11 @@
 
 import pytest
 from fastapi import APIRouter, Response
+from starlette.exceptions import HTTPException
 
 from duly.api.routing import PublicRoute, RouteTable
 
-PATHS = ("/tasks", "/tasks/{task_id}", "/tasks/{task_id}/complete", "/users/me")
+PATHS = ("/tasks", "/tasks/quick", "/tasks/{task_id}", "/tasks/{task_id}/complete", "/users/me")
 ALIASES = ("/users/{user_id}/tasks", "/users/{user_id}/tasks/{task_id}")
 
 
@@ -26,6 +27,8 @@ def table() -> RouteTable:
     [
         ("/tasks", "/tasks", {}),
         ("/tasks/7", "/tasks/{task_id}", {"task_id": "7"}),
+        ("/tasks/quick", "/tasks/quick", {}),
+        ("/tasks/quick/complete", "/tasks/{task_id}/complete", {"task_id": "quick"}),
         ("/tasks/7/complete", "/tasks/{task_id}/complete", {"task_id": "7"}),
         ("/users/me", "/users/me", {}),
         ("/users/me/tasks", "/users/{user_id}/tasks", {"user_id": "me"}),
@@ -52,5 +55,15 @@ def test_other_path_finds_none(table: RouteTable, path: str) -> None:
     assert table.find("GET", path) is None
 
 
-def test_other_method_finds_none(table: RouteTable) -> None:
-    assert table.find("POST", "/tasks") is None
+def test_other_method_is_not_allowed(table: RouteTable) -> None:
+    with pytest.raises(HTTPException, match="405"):
+        table.find("POST", "/tasks")
+
+
+def test_literal_path_hides_a_parameter_for_every_method() -> None:
+    router = APIRouter(route_class=PublicRoute)
+    router.add_api_route("/tasks/quick", endpoint, methods=["POST"])
+    router.add_api_route("/tasks/{task_id}", endpoint, methods=["GET"])
+
+    with pytest.raises(HTTPException, match="405"):
+        RouteTable(router.routes).find("GET", "/tasks/quick")

@@ -45,14 +45,18 @@ def _of_starlette(error: HTTPException, request: Request) -> DulyError | None:
 
 def _methods_at(request: Request) -> str:
     """Return the methods that the routes at this path support."""
-    methods: set[str] = set()
+    # Of the paths that match, those with the fewest parameters count, as in the route table.
+    methods_by_count: dict[int, set[str]] = {}
     # A mount changes the scope's root to its own.
     root = request.scope.get("app_root_path", request.scope["root_path"])
     for route in request.app.routes:
         match, _ = route.matches({**request.scope, "method": "?", "root_path": root})
         if match is not Match.NONE:
             # A mount declares no methods; the only one serves files.
-            methods |= getattr(route, "methods", None) or {"GET"}
+            count = getattr(route, "path", "").count("{")
+            methods = getattr(route, "methods", None) or {"GET"}
+            methods_by_count.setdefault(count, set()).update(methods)
+    methods = methods_by_count[min(methods_by_count)] if methods_by_count else set()
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))

@@ -57,6 +57,7 @@ from duly.schemas.filters import FilterPage, FilterRead
 from duly.schemas.health import Health
 from duly.schemas.labels import LabelPage, LabelRead
 from duly.schemas.lists import ListPage, ListRead
+from duly.schemas.quick_add import QuickAddPreviewOrResult, QuickAddResult
 from duly.schemas.sections import SectionPage, SectionRead
 from duly.schemas.sync import ChangePage, StreamedEvent
 from duly.schemas.tasks import TaskPage, TaskRead
@@ -84,6 +85,7 @@ class Route:
     errors: Errors = ()
     headers: dict[str, str] = field(default_factory=dict)
     others: dict[int, str] = field(default_factory=dict)
+    other_answers: dict[int, Any] = field(default_factory=dict)
 
 
 _FIND: Errors = (*_SIGNED_IN, NotFound)
@@ -148,6 +150,17 @@ USERS = [
 ]
 TASKS = [
     Route("POST", "", tasks.create_task, TaskRead, 201, _CREATE, _LOCATED, {200: _SAME}),
+    Route(
+        "POST",
+        "/quick",
+        tasks.add_task_from_text,
+        QuickAddResult,
+        201,
+        _CREATE,
+        {"Location": "The path of the task.", **_REPLAYED},
+        {200: "With `dry_run`; or the same request created this task before, with this id."},
+        {200: QuickAddPreviewOrResult},
+    ),
     Route("GET", "", tasks.list_tasks, TaskPage, 200, _SIGNED_IN, _ETAG, _UNMODIFIED),
     Route("GET", "/{task_id}", tasks.get_task, TaskRead, 200, _FIND, _ETAG, _UNMODIFIED),
     Route("PUT", "/{task_id}", tasks.replace_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
@@ -290,5 +303,5 @@ def _describe_answers(route: Route) -> dict[int | str, Any]:
         told = {name: value for name, value in headers.items() if name != "Location"}
         answers[status] = {"headers": told, "description": description}
         if status == HTTPStatus.OK:
-            answers[status]["model"] = route.answer
+            answers[status]["model"] = route.other_answers.get(status, route.answer)
     return answers

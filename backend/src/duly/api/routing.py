@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -11,6 +12,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form, Header, Path
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from duly.api.arguments import compile_arguments
@@ -111,11 +113,17 @@ class RouteTable:
                 self._add(route)
 
     def find(self, method: str, path: str) -> tuple[PublicRoute, dict[str, str]] | None:
-        """Return the route and the values of its path's parameters; None without a route."""
-        found = _walk(self._root, path.split("/"), 0, method, ())
+        """Return the route and the values of its path's parameters; None without a route.
+
+        Raise a 405 if only other methods have a route. Starlette would go on to look for a
+        path with a parameter in the place of a literal segment.
+        """
+        found = _walk(self._root, path.split("/"), 0, ())
         if found is None:
             return None
         node, values = found
+        if method not in node.routes:
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
         return node.routes[method], dict(zip(node.names, values, strict=True))
 
     def _add(self, route: PublicRoute) -> None:
@@ -132,17 +140,17 @@ class RouteTable:
 
 
 def _walk(
-    node: _Node, segments: list[str], depth: int, method: str, values: tuple[str, ...]
+    node: _Node, segments: list[str], depth: int, values: tuple[str, ...]
 ) -> tuple[_Node, tuple[str, ...]] | None:
-    """Find the node of a path that has a route for the method; literal segments come first."""
+    """Find the node of a path that has routes; literal segments come first."""
     if depth == len(segments):
-        return (node, values) if method in node.routes else None
+        return (node, values) if node.routes else None
     segment = segments[depth]
     found = None
     if (literal := node.literal.get(segment)) is not None:
-        found = _walk(literal, segments, depth + 1, method, values)
+        found = _walk(literal, segments, depth + 1, values)
     if found is None and node.parameter is not None and segment:
-        found = _walk(node.parameter, segments, depth + 1, method, (*values, segment))
+        found = _walk(node.parameter, segments, depth + 1, (*values, segment))
     return found
 
 

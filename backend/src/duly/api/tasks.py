@@ -8,9 +8,13 @@ from fastapi import Path, Query, Response
 
 from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
+from duly.api.requests import Request
 from duly.api.resources import change_one, delete_one, get_one, get_page
+from duly.api.responses import Encoded
+from duly.records import commands
 from duly.schemas.base import QueryBool
 from duly.schemas.operations import DeleteOptions
+from duly.schemas.quick_add import QuickAdd
 from duly.schemas.tasks import (
     Completion,
     TaskCreate,
@@ -19,7 +23,9 @@ from duly.schemas.tasks import (
     TaskQuery,
     TaskReplace,
 )
-from duly.services import task_pages, tasks
+from duly.services import quick_add, task_pages, tasks
+from duly.services.idempotency import StoredResponse
+from duly.utils.encoding import encode
 
 TaskId = Annotated[UUID, Path(description="The task's id.")]
 
@@ -31,6 +37,29 @@ async def create_task(context: Context, scope: Scope, body: TaskCreate, once: On
     Repeating the same request with the same `id` returns the existing task with status 200.
     """
     return await once.create(tasks.TYPE, body, tasks.create(scope, body, context.settings))
+
+
+async def add_task_from_text(
+    context: Context, scope: Scope, request: Request, body: QuickAdd, once: Once
+) -> Response:
+    """Create a task from a line of text.
+
+    `spans` are the parts of the text that set a field; the rest is the title. Labels that do not
+    exist yet are created. With `dry_run`, nothing is created.
+    """
+    if body.dry_run:
+        draft = await quick_add.preview(scope, body)
+        return Encoded({"draft": quick_add.shown(draft), "spans": draft.spans})
+
+    def render(added: quick_add.Added) -> StoredResponse:
+        content = encode({"task": added.task, "spans": added.spans})
+        if not added.is_new:
+            return StoredResponse(200, {}, content)
+        path = request.scope["path"].removesuffix("/quick")
+        return StoredResponse(201, {"Location": f"{path}/{added.task['id']}"}, content)
+
+    work = partial(commands.run, command=quick_add.add(scope, body, context.settings))
+    return await once.run(body, work, render)
 
 
 async def list_tasks(

@@ -11,9 +11,11 @@ from collections import OrderedDict
 from itertools import chain, repeat
 from typing import Any, Literal
 
+import orjson
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
+from psycopg.types.json import set_json_dumps, set_json_loads
 
 from duly.database.connection import Connection
 from duly.database.failures import NoConnection, summary
@@ -66,6 +68,11 @@ async def _is_direct(driver: AsyncConnection[Any]) -> bool:
     """
     row = await (await driver.execute(_BACKEND_PID)).fetchone()
     return row is not None and row[0] == driver.info.backend_pid
+
+
+# Each row of a list of tasks has JSON; the standard library takes five times as long for it.
+set_json_loads(orjson.loads)
+set_json_dumps(orjson.dumps)
 
 
 class Connections:

@@ -3,7 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, Integer, LargeBinary, Text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+)
 from sqlmodel import Field, SQLModel
 
 from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestamp_field
@@ -25,6 +34,8 @@ class User(SQLModel, table=True):
         CheckConstraint("char_length(email) BETWEEN 3 AND 254", name="email_length"),
         CheckConstraint("char_length(name) BETWEEN 1 AND 255", name="name_length"),
         CheckConstraint("char_length(timezone) BETWEEN 1 AND 64", name="timezone_length"),
+        CheckConstraint("week_start BETWEEN 1 AND 7", name="week_start_range"),
+        CheckConstraint("language IN ('en', 'de')", name="language_known"),
         CheckConstraint("revision >= 0", name="revision_not_negative"),
         CheckConstraint(
             f"cardinality(known_addresses) <= {MAX_KNOWN_ADDRESSES}", name="known_addresses_count"
@@ -35,6 +46,8 @@ class User(SQLModel, table=True):
     email: str = Field(sa_type=Text)
     name: str | None = Field(default=None, sa_type=Text)
     timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
+    week_start: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
+    language: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "en"})
     password_hash: str = Field(sa_type=Text)
     revision: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}

@@ -1,6 +1,6 @@
 """Changes of many resources of one type in one statement, each with a revision of its own."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -21,12 +21,10 @@ from sqlalchemy.dialects import postgresql
 from duly.core.errors import TooManyChanges
 from duly.database.statements import USER_ID, OwnedStatement, owned_change
 from duly.models import Tombstone
+from duly.records.order import appended
 from duly.records.revisions import next_revisions
 from duly.records.types import ID, ResourceType, Values
 from duly.utils.tables import table_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_CHANGES = 10_000
 """The largest number of resources that one request may change."""
@@ -40,12 +38,15 @@ def check_count(count: int) -> None:
         raise TooManyChanges(MAX_CHANGES, count)
 
 
-def changing_all(kind: ResourceType, targets: Select[Any], values: Values) -> OwnedStatement:
+def changing_all(
+    kind: ResourceType, targets: Select[Any], values: Values, *, puts_last: bool = False
+) -> OwnedStatement:
     """Set `values` in the resources whose ids `targets` selects; return their number.
 
-    Nothing changes if there are more than `MAX_CHANGES`.
+    Nothing changes if there are more than `MAX_CHANGES`. Their revisions are in the order of the
+    columns of `targets`; with `puts_last`, this is also their manual order, after all others.
     """
-    changed, _ = _changed(kind, targets, values)
+    changed, _ = _changed(kind, targets, values, puts_last=puts_last)
     return owned_change(select(func.count().label("count")).select_from(changed))
 
 
@@ -90,14 +91,14 @@ def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
 
 
 def _changed(
-    kind: ResourceType, targets: Select[Any], values: Values
+    kind: ResourceType, targets: Select[Any], values: Values, *, puts_last: bool = False
 ) -> tuple[CTE, list[ColumnElement[Any]]]:
     numbered, count = _numbered(targets)
     owner = next_revisions(count, count <= MAX_CHANGES)
-    always: Mapping[str, Any] = {
-        "revision": owner.c.revision - count + numbered.c.number,
-        "updated_at": owner.c.changed_at,
-    }
+    revision = owner.c.revision - count + numbered.c.number
+    always: dict[str, Any] = {"revision": revision, "updated_at": owner.c.changed_at}
+    if puts_last:
+        always["position"] = appended(revision)
     changed = (
         sql_update(kind.table)
         .where(kind.table.c.user_id == USER_ID, *_is_numbered(kind, numbered))
@@ -111,7 +112,7 @@ def _changed(
 def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:
     """Ids with numbers from 1, and how many there are."""
     target = targets.cte("target")
-    number = func.row_number().over(order_by=target.c.id).label("number")
+    number = func.row_number().over(order_by=list(target.c)).label("number")
     numbered = select(target.c.id, number).cte("numbered")
     return numbered, select(func.count()).select_from(numbered).scalar_subquery()
 

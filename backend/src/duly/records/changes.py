@@ -53,7 +53,7 @@ class Change:
     statement: OwnedStatement
     lookup: OwnedStatement
     finds_trashed: bool = False
-    frees_quota: bool = False
+    affects_others: bool = False
     explain: Callable[[Row], None] = lambda _: None
 
     def of(self, resource_id: UUID, versions: Versions, **params: Any) -> Command[Row]:
@@ -65,7 +65,13 @@ class Change:
         params = {"id": resource_id, "versions": versions, **params}
         finish = self._finish(versions)
         return Command(
-            self.event, resource_id, self.statement, self.lookup, params, finish, self.frees_quota
+            self.event,
+            resource_id,
+            self.statement,
+            self.lookup,
+            params,
+            finish,
+            self.affects_others,
         )
 
     def _finish(self, versions: Versions) -> Callable[[Row | None, Found | None], Row]:
@@ -90,6 +96,7 @@ def change(
     *,
     of: ColumnElement[bool] | None = None,
     finds_trashed: bool = False,
+    affects_others: bool = False,
     explain: Callable[[Row], None] = lambda _: None,
     **facts: ColumnElement[Any],
 ) -> Change:
@@ -114,7 +121,8 @@ def change(
         owned_change(statement),
         lookup_of(kind, condition, **facts),
         finds_trashed,
-        explain=explain,
+        affects_others,
+        explain,
     )
 
 
@@ -227,7 +235,7 @@ def erasing(kind: ResourceType) -> Change:
         owned_change(statement),
         lookup_of(kind, true()),
         finds_trashed=True,
-        frees_quota=True,
+        affects_others=True,
     )
 
 
@@ -259,6 +267,7 @@ def _setting(kind: ResourceType, fields: frozenset[str]) -> Change:
         f"{kind.name}.changed",
         values,
         of=~is_taken,
+        affects_others=True,
         explain=partial(_check_name, kind),
         is_name_taken=is_taken,
     )

@@ -34,7 +34,8 @@ class Command(Generic[Result]):
 
     `statement` carries it out and returns the resource. If it returns no row, `lookup` reads what
     explains that. `finish` gets the row, or what was found, and returns the result or raises a
-    `DulyError` or `Raced`. With `frees_quota`, creates after it may succeed that failed before it.
+    `DulyError` or `Raced`. With `affects_others`, what it does may decide whether another command
+    succeeds: it frees quota or a name, changes other resources, or creates what they refer to.
     """
 
     event: str
@@ -43,7 +44,7 @@ class Command(Generic[Result]):
     lookup: OwnedStatement
     params: Mapping[str, Any]
     finish: Callable[[Row | None, Found | None], Result]
-    frees_quota: bool = False
+    affects_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,11 @@ async def _fetch_all(
     """Return for each command the row of its statement, or else what its look-up found.
 
     All statements are sent together. Nobody else writes between them, so a look-up at the end finds
-    what its statement found, unless a command after that may have changed it: then it directly follows its statement.
+    what its statement found, unless a command after that may have changed it: then it directly follows
+    its statement.
     """
     ids = {command.resource_id for command in commands}
-    if len(ids) < len(commands) or any(command.frees_quota for command in commands):
+    if len(ids) < len(commands) or any(command.affects_others for command in commands):
         calls = [
             (statement, command.params)
             for command in commands

@@ -54,7 +54,7 @@ class Shape:
     beside: Callable[[CTE], Insert] | None = None
 
 
-_PLAIN = Shape()
+PLAIN = Shape()
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 _POSITION = bindparam("position", type_=Text())
@@ -68,34 +68,39 @@ def create(
     body: Creation,
     limit: int,
     *,
-    shape: Shape = _PLAIN,
+    shape: Shape = PLAIN,
     values: Mapping[str, Any] = _NONE,
+    sent: RequestBody | None = None,
 ) -> Operation[Created]:
     """The operation that creates a resource last among its siblings, or where the body says.
 
     It raises `IdTaken` if the caller has another resource under the client's own id, `NameTaken`,
     and `QuotaExceeded` if the caller has `limit` resources. `shape` adds to the statement.
-    `values` are fields that differ from the body.
+    `values` are fields that differ from the body. `sent` is what the client sent if the body was
+    made from it: a repeated create is one that sends the same.
     """
     resource_id = body.id or new_id()
+    digest = None if body.id is None else _hash_of(sent or body)
     if not body.is_anchored:
-        return _command(kind, user_id, body, limit, resource_id, shape, values)
+        return _command(kind, user_id, body, limit, resource_id, digest, shape, values)
 
     async def work(transaction: UserScope, _: Any, revision: int) -> Created:
         sent = _values_of(kind, body, values)
         place = {column.name: sent[column.name] for column in kind.siblings}
         key = await key_at(transaction, Spot(kind, resource_id, place, body), revision)
-        command = _command(kind, user_id, body, limit, resource_id, shape, values, key)
+        command = _command(kind, user_id, body, limit, resource_id, digest, shape, values, key)
         return await commands.run(transaction, command)
 
     return Procedure(f"{kind.name}.placed", resource_id, [], work)
 
 
-async def find_same(scope: UserScope, kind: ResourceType, body: Creation) -> Row | None:
-    """Return the resource that the same create made before, or None."""
-    if body.id is None:
+async def find_same(
+    scope: UserScope, kind: ResourceType, resource_id: UUID | None, sent: RequestBody
+) -> Row | None:
+    """Return the resource that the same create under the client's own id made before, or None."""
+    if resource_id is None:
         return None
-    return await scope.one(_same(kind), id=body.id, creation_hash=_hash_of(body))
+    return await scope.one(_same(kind), id=resource_id, creation_hash=_hash_of(sent))
 
 
 @cache
@@ -111,13 +116,14 @@ def _command(  # noqa: PLR0917  # all that a create consists of
     body: Creation,
     limit: int,
     resource_id: UUID,
+    digest: bytes | None,
     shape: Shape,
     values: Mapping[str, Any],
     position: str | None = None,
 ) -> Command[Created]:
     params: dict[str, Any] = {
         "id": resource_id,
-        "creation_hash": None if body.id is None else _hash_of(body),
+        "creation_hash": digest,
         "limit": limit,
         "position": position,
     }
@@ -147,6 +153,7 @@ def _command(  # noqa: PLR0917  # all that a create consists of
         _lookup(kind, shape),
         params,
         finish,
+        affects_others=kind.is_referred_to,
     )
 
 

@@ -35,7 +35,9 @@ Place = Mapping[str, Any]
 
 _ANCHOR = bindparam("anchor", type_=Uuid())
 _NEIGHBORS = 50
-"""Siblings on each side of a place that get new keys when its keys become too long."""
+"""Siblings on each side of a place that get new keys when its keys become too long, at least."""
+_SHORT = 16
+"""The length up to which new keys leave room for many more moves."""
 
 
 def appended(revision: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -67,9 +69,11 @@ class Spot:
 async def key_at(transaction: UserScope, spot: Spot, revision: int) -> str | None:
     """Return the key of a spot, or None for the last.
 
-    An anchor that is no sibling means the last. If the keys there have become too long, their
-    neighbors get new ones first. `revision` is the owner's.
+    No anchor, or one that is no sibling, means the last. If the keys there have become too long,
+    their neighbors get new ones first. `revision` is the owner's.
     """
+    if not spot.anchored.is_anchored:
+        return None
     low, high = await _around(transaction, spot)
     if high is None:
         return None
@@ -117,25 +121,30 @@ async def _neighbors(
 
 
 async def _spread(transaction: UserScope, spot: Spot, revision: int) -> None:
-    """Give the siblings around a spot new keys, evenly between those that keep theirs."""
-    count = _NEIGHBORS + 1
+    """Give the siblings around a spot new keys, evenly between those that keep theirs.
+
+    There are more of them if otherwise the new keys would be long, too: moves into one gap make
+    the keys on both sides of it alike.
+    """
+    count = _NEIGHBORS
     while True:
-        found = await _neighbors(transaction, spot, count)
+        found = await _neighbors(transaction, spot, count + 1)
         assert found is not None
         lower, upper = found
-        low = lower.pop(0)["position"] if len(lower) == count else None
+        is_whole = len(lower) <= count and len(upper) <= count
+        low = lower.pop(0)["position"] if len(lower) > count else None
         # Above the last sibling there is room up to the key that the next new one would get.
-        high = (
-            upper.pop()["position"] if len(upper) == count else order_keys.appended(revision + 1)
-        )
-        if low is None or low < high:
-            break
-        count *= 2  # all of them have the same key
-    siblings = [*lower, *upper]
+        high = upper.pop()["position"] if len(upper) > count else order_keys.appended(revision + 1)
+        siblings = [*lower, *upper]
+        if low is None or low < high:  # else all of them have the same key
+            keys = order_keys.spread(low, high, len(siblings))
+            if is_whole or max(map(len, keys)) <= _SHORT:
+                break
+        count *= 2
     await transaction.all(
         _setting_positions(spot.kind),
         ids=[one["id"] for one in siblings],
-        positions=list(order_keys.spread(low, high, len(siblings))),
+        positions=list(keys),
     )
 
 
@@ -143,7 +152,8 @@ def _is_sibling(kind: ResourceType, names: frozenset[str]) -> list[ColumnElement
     """Live resources of a place; `names` are its columns that are not null."""
     return [
         kind.table.c.user_id == USER_ID,
-        kind.is_live,
+        # As the index of the manual order has it.
+        *([listed(kind.is_live)] if kind.is_trashable else []),
         kind.table.c.id != ID,
         *(
             column == bindparam(column.name, type_=column.type)
@@ -160,7 +170,7 @@ def _first(kind: ResourceType, names: frozenset[str]) -> OwnedStatement:
     return owned(
         select(columns.id, columns.position)
         .where(*_is_sibling(kind, names))
-        .order_by(columns.position, columns.id)
+        .order_by(*_order(kind))
         .limit(bindparam("count", type_=Integer()))
     )
 
@@ -171,22 +181,31 @@ def _beside(
 ) -> OwnedStatement:
     columns = kind.table.c
     anchor = kind.table.alias("anchor")
+    is_anchor = (anchor.c.user_id == USER_ID, anchor.c.id == _ANCHOR)
     place = tuple_(columns.position, columns.id)
-    mark = tuple_(anchor.c.position, anchor.c.id)
+    # Values that are read first, so that the index is entered there.
+    mark = tuple_(
+        select(anchor.c.position).where(*is_anchor).scalar_subquery(),
+        select(anchor.c.id).where(*is_anchor).scalar_subquery(),
+    )
+    order = _order(kind)
     if is_before:
         condition = place <= mark if is_inclusive else place < mark
-        order = (columns.position.desc(), columns.id.desc())
+        order = [column.desc() for column in order]
     else:
         condition = place >= mark if is_inclusive else place > mark
-        order = (columns.position.asc(), columns.id.asc())
     return owned(
         select(columns.id, columns.position)
-        .select_from(kind.table)
-        .join(anchor, (anchor.c.user_id == USER_ID) & (anchor.c.id == _ANCHOR))
         .where(*_is_sibling(kind, names), condition)
         .order_by(*order)
         .limit(bindparam("count", type_=Integer()))
     )
+
+
+def _order(kind: ResourceType) -> list[ColumnElement[Any]]:
+    # The index of tasks begins with the list. PostgreSQL does not see that it is the same for all
+    # if it is null.
+    return [*kind.siblings[:1], kind.table.c.position, kind.table.c.id]
 
 
 @cache

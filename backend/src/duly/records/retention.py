@@ -3,7 +3,18 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKeyConstraint,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.database.statements import CrossUserStatement, across_users
@@ -19,8 +30,12 @@ _tombstones = table_of(Tombstone)
 
 
 def purge_trash(kind: ResourceType) -> CrossUserStatement:
-    """Purge the trash of all users of what was in it for over 30 days; return the row count."""
-    return _purge(kind.table, kind.table.c.trashed_at, counter=kind.counter)
+    """Purge the trash of all users of what was in it for over 30 days; return the row count.
+
+    What other resources still refer to stays, so purge those first.
+    """
+    is_unused = [~_has_references(key) for key in _keys_to(kind.table)]
+    return _purge(kind.table, kind.table.c.trashed_at, *is_unused, counter=kind.counter)
 
 
 def purge_tombstones() -> CrossUserStatement:
@@ -28,7 +43,21 @@ def purge_tombstones() -> CrossUserStatement:
     return _purge(_tombstones, _tombstones.c.created_at)
 
 
-def _purge(table: Any, since: Any, *, counter: Any = None) -> CrossUserStatement:
+def _keys_to(table: Table) -> list[ForeignKeyConstraint]:
+    """The foreign keys of other tables that forbid to delete rows of `table`."""
+    others = [other for other in table.metadata.tables.values() if other is not table]
+    keys = [key for other in others for key in other.foreign_key_constraints]
+    return [key for key in keys if key.referred_table is table and key.ondelete is None]
+
+
+def _has_references(key: ForeignKeyConstraint) -> ColumnElement[bool]:
+    pairs = [element.parent == element.column for element in key.elements]
+    return exists().where(and_(*pairs)).correlate(key.referred_table)
+
+
+def _purge(
+    table: Any, since: Any, *conditions: ColumnElement[bool], counter: Any = None
+) -> CrossUserStatement:
     """Purge rows and raise each owner's purge horizon, since sync can no longer report them.
 
     A device that synced last before the newest of them does a full sync. `counter` is the owner's
@@ -39,7 +68,7 @@ def _purge(table: Any, since: Any, *, counter: Any = None) -> CrossUserStatement
     owners = select(_users.c.id).where(has_some).with_for_update(key_share=True).cte("owners")
     gone = (
         delete(table)
-        .where(is_old, table.c.user_id == owners.c.id)
+        .where(is_old, table.c.user_id == owners.c.id, *conditions)
         .returning(table.c.user_id, table.c.revision)
         .cte("gone")
     )

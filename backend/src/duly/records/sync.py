@@ -49,12 +49,17 @@ def _of_type(kind: ResourceType) -> Select[Any]:
     pairs: list[Any] = []
     for column in kind.shown:
         is_time = isinstance(column.type, DateTime)
-        shown = func.to_char(column, _TIME_FORMAT) if is_time else column
-        pairs += [literal(column.name, Text()), shown]
+        pairs += [literal(column.name, Text()), _time_of(column) if is_time else column]
     is_live = kind.is_live
     data = case((is_live, func.jsonb_build_object(*pairs, type_=JSONB())), else_=null())
     is_reported = or_(is_live, kind.table.c.revision > _BEGUN)
     return _since(kind.table, literal(kind.name, Text()), data).where(is_reported)
+
+
+def _time_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The text that the encoder of responses makes of a time: without a fraction that is zero."""
+    text = func.to_char(column, _TIME_FORMAT, type_=Text())
+    return func.replace(text, literal(".000000", Text()), literal("", Text()), type_=Text())
 
 
 def _of_tombstones(kinds: Sequence[ResourceType]) -> Select[Any]:

@@ -98,6 +98,7 @@ class ResourceType:
     owner's row that counts the resources, those in the trash included. `siblings` are the columns
     that resources of one manual order have in common. With `has_unique_name`, no two resources of
     a user have the same `name_key`. `has_trash`: whether a deleted resource can be restored.
+    `is_referred_to`: whether creates of other resources may need one.
     """
 
     name: str
@@ -108,6 +109,7 @@ class ResourceType:
     siblings: tuple[Column[Any], ...] = ()
     has_unique_name: bool = False
     has_trash: bool = False
+    is_referred_to: bool = False
 
     def __repr__(self) -> str:
         return self.name

@@ -62,13 +62,21 @@ def _expired_keys() -> CrossUserStatement:
     return across_users(select(func.coalesce(func.sum(noted.c.count), 0).label("count")))
 
 
+# Resources before those that they refer to.
+_TABLES = table_of(User).metadata.sorted_tables
+_IN_TRASH = sorted(
+    (kind for kind in RESOURCE_TYPES if kind.is_trashable),
+    key=lambda kind: _TABLES.index(kind.table),
+    reverse=True,
+)
+
 _SWEEPS = {
     "sessions": _expired(Session),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),
     "export_leases": _expired(ExportLease),
     "tombstones": purge_tombstones(),
-    **{kind.plural: purge_trash(kind) for kind in RESOURCE_TYPES if kind.has_trash},
+    **{kind.plural: purge_trash(kind) for kind in _IN_TRASH},
 }
 
 

@@ -1,7 +1,6 @@
 """Bodies for accounts and sessions."""
 
 import unicodedata
-from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -19,21 +18,15 @@ from duly.schemas.base import (
     is_visible,
 )
 from duly.schemas.page import MAX_LIMIT, Page
+from duly.utils.common_passwords import common_passwords
 from duly.utils.emails import MAX_EMAIL, check_email
 
 MIN_PASSWORD = 8
 MAX_PASSWORD = 128
 
 
-@cache
-def _common_passwords() -> frozenset[str]:
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # 30,000 words, read on first use
-
-    return frozenset(word for word in FREQUENCY_LISTS["passwords"] if len(word) >= MIN_PASSWORD)
-
-
 def _refuse_common(value: str) -> str:
-    if unicodedata.normalize("NFKC", value).casefold() in _common_passwords():
+    if unicodedata.normalize("NFKC", value).casefold() in common_passwords(MIN_PASSWORD):
         raise ValueError("Must not be a common password")
     return value
 

@@ -122,7 +122,7 @@ class TaskCreate(_TaskFields, Creation):
 
     completed_at: Annotated[
         PastInstant | None,
-        Field(description="When it was completed, if it is; not in the future."),
+        Field(description="When it was completed, which it then is; not in the future."),
     ] = None
 
 

@@ -1,13 +1,13 @@
 """Dates, times and time zones as clients send them."""
 
 import re
-from datetime import date, datetime
-from functools import cache
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from duly.recurrence.zones import is_timezone
 from duly.schemas.base import PatchBody, RequestBody, ResponseBody
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -16,29 +16,33 @@ _INSTANT = re.compile(
 )
 
 
-@cache
-def _timezones() -> frozenset[str]:
-    # Names for the local or for no time zone are not in the IANA database.
-    return frozenset(available_timezones() - {"localtime", "Factory"})
-
-
 def _check_timezone(value: str) -> str:
-    if value not in _timezones():
+    if not is_timezone(value):
         raise ValueError("Must be an IANA time zone, such as Europe/Rome")
     return value
 
 
-def _check_date(value: object) -> object:
+def _read_date(value: object) -> date:
     # pydantic also takes numbers and times.
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise ValueError("Must be a date, such as 2026-01-31")
-    return value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError("Must be a date, such as 2026-01-31")
 
 
-def _check_instant(value: object) -> object:
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("Must be a time with its offset, such as 2026-01-31T09:30:00Z")
-    return value
+def _read_instant(value: object) -> datetime:
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        with suppress(ValueError):
+            return datetime.fromisoformat(value)
+    raise ValueError("Must be a time with its offset, such as 2026-01-31T09:30:00Z")
+
+
+def _in_utc(value: datetime) -> datetime:
+    # PostgreSQL takes offsets of less than 16 hours.
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Must be in the years 1 to 9999 in UTC") from None
 
 
 Timezone = Annotated[
@@ -51,7 +55,7 @@ Timezone = Annotated[
         json_schema_extra={"format": "timezone"},
     ),
 ]
-LocalDate = Annotated[date, BeforeValidator(_check_date), Field(examples=["2026-01-31"])]
+LocalDate = Annotated[date, BeforeValidator(_read_date), Field(examples=["2026-01-31"])]
 LocalTime = Annotated[
     str,
     Field(
@@ -62,7 +66,8 @@ LocalTime = Annotated[
 ]
 PastInstant = Annotated[
     datetime,
-    BeforeValidator(_check_instant),
+    BeforeValidator(_read_instant),
+    AfterValidator(_in_utc),
     Field(description="Not in the future.", examples=["2026-01-31T09:30:00Z"]),
 ]
 
@@ -105,10 +110,16 @@ class MomentPatch(PatchBody):
 
 
 def merge_moment(current: dict[str, Any] | None, patch: MomentPatch | None) -> Moment | None:
-    """Return a day or a time after a patch; null clears it. Raise `ValueError`."""
+    """Return a day or a time after a patch; null clears it. Raise `ValueError`.
+
+    Clearing the time clears the zone, too.
+    """
     if patch is None:
         return None
-    sent = {**(current or {}), **patch.model_dump(mode="json", exclude_unset=True)}
+    sent = patch.model_dump(mode="json", exclude_unset=True)
+    if "time" in sent and sent["time"] is None:
+        sent = {"timezone": None, **sent}  # all day has no zone
+    sent = {**(current or {}), **sent}
     if "date" not in sent:
         raise ValueError("Must have a date")
     if sent.get("timezone") is not None and sent.get("time") is None:

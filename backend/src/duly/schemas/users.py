@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from duly.quick_add import LanguageCode
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
 from duly.schemas.filters import FilterRead
@@ -13,6 +14,11 @@ from duly.schemas.sections import SectionRead
 from duly.schemas.tasks import TaskRead
 from duly.schemas.times import Timezone
 
+WeekStart = Annotated[
+    int,
+    Field(ge=1, le=7, strict=True, description="The first day of the week; Monday is 1."),
+]
+
 
 class UserRead(ResponseBody):
     """An account, as its owner sees it."""
@@ -21,6 +27,8 @@ class UserRead(ResponseBody):
     email: Annotated[str, Field(examples=["ada@example.com"])]
     name: Annotated[str | None, Field(examples=["Ada"])]
     timezone: Annotated[str, Field(examples=["UTC"])]
+    week_start: WeekStart
+    language: LanguageCode
     created_at: Instant
     updated_at: Instant
 
@@ -32,6 +40,8 @@ class UserPatch(RequestBody):
     name: Name | None = Field(default_factory=lambda: None, examples=["Ada"])
     email: Email = Field(default_factory=str)
     timezone: Timezone = Field(default_factory=str)
+    week_start: WeekStart = Field(default_factory=int)
+    language: LanguageCode = Field(default_factory=lambda: "en")
     current_password: Password | None = Field(default_factory=lambda: None)
 
 

@@ -59,7 +59,13 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
             if (operation.type, operation.id) not in created:
                 results.append(_failed(operation, PreconditionRequired()))
                 continue
-        waiting.append((operation, _command(transaction, operation, settings)))
+        try:
+            command = _command(transaction, operation, settings)
+        except DulyError as error:  # of the operation alone: a completion in the future
+            await run_waiting()
+            results.append(_failed(operation, error))
+            continue
+        waiting.append((operation, command))
         await asyncio.sleep(0)  # the words of long texts take milliseconds: let others run
     await run_waiting()
     return results

@@ -42,6 +42,7 @@ TYPE = ResourceType(
     },
     counter=table_of(User).c.label_count,
     has_unique_name=True,
+    is_referred_to=True,
 )
 
 

@@ -64,6 +64,7 @@ TYPE = ResourceType(
     },
     counter=table_of(User).c.list_count,
     has_trash=True,
+    is_referred_to=True,
 )
 
 _TARGET = bindparam("target_id", type_=Uuid())
@@ -221,7 +222,12 @@ _ITSELF = select(_lists.c.id).where(TYPE.is_named)
 _READ_ANY = owned(select(*TYPE.shown).where(TYPE.is_named))
 _COUNTS = _counts()
 _MOVE_TASKS = changing_all(
-    TASK, _in_list(TASK), lambda _: {"list_id": _TARGET, "section_id": null()}
+    TASK,
+    select(TASK.table.c.position, TASK.table.c.id).where(
+        TASK.table.c.user_id == USER_ID, TASK.table.c.list_id == ID
+    ),
+    lambda _: {"list_id": _TARGET, "section_id": null()},
+    puts_last=True,
 )
 _TRASH = (
     _trashing(TASK, _in_list(TASK, TASK.is_live)),

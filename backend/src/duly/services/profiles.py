@@ -11,6 +11,8 @@ PROFILE = (
     _users.c.email,
     _users.c.name,
     _users.c.timezone,
+    _users.c.week_start,
+    _users.c.language,
     utc(_users.c.created_at),
     utc(_users.c.updated_at),
 )

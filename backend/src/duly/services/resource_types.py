@@ -37,14 +37,6 @@ OPERATIONS = {
     operations.kind.name: operations
     for operations in (
         Operations(
-            tasks.TYPE,
-            tasks.create,
-            tasks.patch,
-            tasks.delete_task,
-            tasks.move,
-            {"complete": tasks.complete, "reopen": tasks.reopen, "restore": tasks.restore},
-        ),
-        Operations(
             lists.TYPE,
             lists.create,
             lists.patch,
@@ -58,6 +50,14 @@ OPERATIONS = {
         Operations(labels.TYPE, labels.create, labels.patch, labels.delete_label, labels.move),
         Operations(
             filters.TYPE, filters.create, filters.patch, filters.delete_filter, filters.move
+        ),
+        Operations(
+            tasks.TYPE,
+            tasks.create,
+            tasks.patch,
+            tasks.delete_task,
+            tasks.move,
+            {"complete": tasks.complete, "reopen": tasks.reopen, "restore": tasks.restore},
         ),
     )
 }

@@ -45,6 +45,7 @@ TYPE = ResourceType(
     },
     counter=table_of(User).c.section_count,
     siblings=(_sections.c.list_id,),
+    is_referred_to=True,
 )
 
 
@@ -102,9 +103,9 @@ async def read_page(
     return await pages.read_plain_page(scope, keyring, TYPE, query, within=within)
 
 
-_ITS_TASKS = select(TASK.table.c.id).where(
+_ITS_TASKS = select(TASK.table.c.position, TASK.table.c.id).where(
     TASK.table.c.user_id == USER_ID, TASK.table.c.section_id == ID
 )
 _COUNT = owned(select(func.count().label("count")).select_from(_ITS_TASKS.subquery("its_tasks")))
-_CLEAR = changing_all(TASK, _ITS_TASKS, lambda _: {"section_id": null()})
+_CLEAR = changing_all(TASK, _ITS_TASKS, lambda _: {"section_id": null()}, puts_last=True)
 _ERASE = erasing_all(TYPE, select(_sections.c.id).where(TYPE.is_named))

@@ -94,7 +94,7 @@ async def read_page(
             params[f"of_{name}"] = value
     sort = SORTS[query.sort.removeprefix("-")]
     mark = pages.open_cursor(scope, keyring, TYPE, query, sort)
-    names_list = query.list_id is not None or query.section_id is not None
+    names_list = query.list_id is not None or isinstance(query.section_id, UUID)
     shape = Shape(
         sort=query.sort,
         is_completed=query.is_completed,

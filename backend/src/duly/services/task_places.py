@@ -117,10 +117,10 @@ def resolve(current: Place, sent: Mapping[str, Any], facts: Row) -> Place:
     return Place(list_id, section_id, parent_id)
 
 
-def check_labels(label_ids: Sequence[UUID], facts: Row) -> None:
-    """Raise `ValidationFailed` unless all labels exist."""
+def check_labels(field: str, label_ids: Sequence[UUID], facts: Row) -> None:
+    """Raise `ValidationFailed` unless all labels of a field exist."""
     if facts["label_count"] < len(label_ids):
-        raise unknown_reference("label_ids", "label")
+        raise unknown_reference(field, "label")
 
 
 def _check_references(sent: Mapping[str, Any], facts: Row) -> None:

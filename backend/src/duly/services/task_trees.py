@@ -47,6 +47,12 @@ def tree_of(*conditions: ColumnElement[bool]) -> CTE:
     return tree.union_all(below.where(child.c.user_id == USER_ID, child.c.parent_id == tree.c.id))
 
 
+def _of_root(tree: CTE, name: str) -> ColumnElement[Any]:
+    # Read once; joined, it may be read for each task.
+    root = tree.alias("root")
+    return select(root.c[name]).where(root.c.level == 1).scalar_subquery()
+
+
 def chain_from(*conditions: ColumnElement[bool]) -> CTE:
     """The task that meets `conditions`, at level 1, and all above it."""
     parent = _tasks.alias("parent")
@@ -75,6 +81,7 @@ def _change(
         changing_tree(TYPE, targets, values),
         _lookup_of(condition, targets),
         finds_trashed,
+        affects_others=True,
         explain=_explain,
     )
 
@@ -104,15 +111,10 @@ def _reopening() -> Change:
     condition = and_(TYPE.is_live, _IS_DONE)
     named = (TYPE.is_named, condition, has_version(TYPE))
     tree, chain = tree_of(*named), chain_from(*named)
-    root = tree.alias("root")
-    together = (
-        select(tree.c.id)
-        .join(root, root.c.level == 1)
-        .where(
-            tree.c.trashed_at.is_(None),
-            tree.c.completed_at.is_not(None),
-            or_(tree.c.level == 1, tree.c.completed_with == root.c.completed_with),
-        )
+    together = select(tree.c.id).where(
+        tree.c.trashed_at.is_(None),
+        tree.c.completed_at.is_not(None),
+        or_(tree.c.level == 1, tree.c.completed_with == _of_root(tree, "completed_with")),
     )
     above = select(chain.c.id).where(chain.c.completed_at.is_not(None))
     both = union(together, above).subquery("both")
@@ -139,34 +141,41 @@ def _trashing() -> Change:
     )
 
 
+def _is_parent(parent: Any, child: Any) -> tuple[ColumnElement[bool], ...]:
+    return parent.c.user_id == USER_ID, parent.c.id == child.c.parent_id
+
+
 def _restoring() -> Change:
     tree = tree_of(TYPE.is_named, TYPE.is_trashed, has_version(TYPE))
-    root = tree.alias("root")
-    targets = (
-        select(tree.c.id)
-        .join(root, root.c.level == 1)
-        .where(tree.c.trashed_with == root.c.trashed_with)
+    targets = select(tree.c.id).where(tree.c.trashed_with == _of_root(tree, "trashed_with"))
+    parent, named = _tasks.alias("its_parent"), _tasks.alias("named")
+    # One row, or none if the task has no parent that is not in the trash.
+    home = (
+        select(parent.c.id, parent.c.list_id, parent.c.section_id)
+        .select_from(named.join(parent, and_(*_is_parent(parent, named))))
+        .where(named.c.user_id == USER_ID, named.c.id == ID, parent.c.trashed_at.is_(None))
+        .cte("home")
     )
-    parent = _tasks.alias("parent_then")
-    has_parent = exists().where(
-        parent.c.user_id == USER_ID,
-        parent.c.id == _tasks.c.parent_id,
-        parent.c.trashed_at.is_(None),
-    )
+    has_parent = exists(select(home.c.id))
     has_list = exists().where(
         _lists.c.user_id == USER_ID,
         _lists.c.id == _tasks.c.list_id,
         _lists.c.trashed_at.is_(None),
     )
 
+    def place(name: str) -> ColumnElement[Any]:
+        there = select(home.c[name]).scalar_subquery()
+        return case((has_parent, there), (has_list, _tasks.c[name]), else_=null())
+
     def values(_: CTE) -> dict[str, ColumnElement[Any]]:
-        # What it refers to may be gone by now. Sections go with their lists.
+        # What it refers to may be gone by now, and its parent in another list. Sections go with
+        # their lists.
         return {
             "trashed_at": null(),
             "trashed_with": null(),
             "updated_at": _tasks.c.updated_at,
-            "list_id": case((has_list, _tasks.c.list_id), else_=null()),
-            "section_id": case((has_list, _tasks.c.section_id), else_=null()),
+            "list_id": place("list_id"),
+            "section_id": place("section_id"),
             "parent_id": case(
                 (or_(_tasks.c.id != ID, has_parent), _tasks.c.parent_id), else_=null()
             ),
@@ -184,7 +193,7 @@ def _erasing() -> Change:
         erasing_all(TYPE, targets),
         _lookup_of(true(), targets),
         finds_trashed=True,
-        frees_quota=True,
+        affects_others=True,
         explain=_explain,
     )
 

@@ -1,10 +1,9 @@
 """What a task is: its table, the columns of responses, and the fields that clients may set."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     CTE,
@@ -27,6 +26,7 @@ from duly.records.types import (
     searchable_text,
     stored_as_sent,
 )
+from duly.recurrence.zones import instant
 from duly.schemas.times import Moment, merge_moment
 from duly.utils.search import description_vector, title_vector
 from duly.utils.tables import table_of
@@ -76,16 +76,10 @@ def _moment(name: str) -> Field:
 
 
 def instant_of(moment: Moment) -> datetime | None:
-    """The instant of a moment that has a time zone.
-
-    A time that a clock skips in spring is as much later as the clock was moved; of two in autumn,
-    it is the first.
-    """
+    """The instant of a moment that has a time zone."""
     if moment.timezone is None or moment.time is None:
         return None
-    hour, minute = map(int, moment.time.split(":"))
-    local = datetime(moment.date.year, moment.date.month, moment.date.day, hour, minute)  # noqa: DTZ001  # the zone follows
-    return local.replace(tzinfo=ZoneInfo(moment.timezone))
+    return instant(moment.date, time.fromisoformat(moment.time), moment.timezone)
 
 
 def _shown_moment(name: str) -> ColumnElement[Any]:

@@ -18,12 +18,14 @@ from duly.records import changes, commands, creation
 from duly.records.cascades import changing_all, check_count
 from duly.records.changes import Versions
 from duly.records.commands import Command, Operation, Procedure
-from duly.records.creation import Created, Shape
+from duly.records.creation import PLAIN, Created, Shape
 from duly.records.moves import place_at
 from duly.records.order import Spot, appended
+from duly.schemas.base import RequestBody
 from duly.schemas.operations import DeleteOptions
 from duly.schemas.tasks import MAX_LABELS, Completion, TaskCreate, TaskMove, TaskPatch, TaskReplace
 from duly.services.task_places import (
+    MAX_LEVELS,
     Place,
     check_labels,
     facts_call,
@@ -98,33 +100,39 @@ _LABEL = owned(
 )
 
 
-def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[Created]:
+def create(
+    scope: UserScope, body: TaskCreate, settings: Settings, *, sent: RequestBody | None = None
+) -> Operation[Created]:
     """Create a task; see `records.creation`. It also raises `ValidationFailed` for its references."""
     completion = _completion_of(body)
     limit = settings.max_tasks
     if body.section_id is None and body.parent_id is None and not body.label_ids:
-        shape = Shape() if body.list_id is None else _IN_LIST
-        return creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=completion)
-    sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
+        shape = PLAIN if body.list_id is None else _IN_LIST
+        return creation.create(
+            TYPE, scope.user_id, body, limit, shape=shape, values=completion, sent=sent
+        )
+    place_sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
 
     async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Created:
         [facts] = reads[0]
         try:
-            place = resolve(Place(), sent, facts)
-            check_labels(body.label_ids, facts)
+            place = resolve(Place(), place_sent, facts)
+            check_labels("label_ids", body.label_ids, facts)
         except ValidationFailed:
             # What it referred to may be gone since the same create was done before.
-            done = await creation.find_same(transaction, TYPE, body)
+            done = await creation.find_same(transaction, TYPE, body.id, sent or body)
             if done is None:
                 raise
             return done, False
-        shape = _LABELLED if body.label_ids else Shape()
+        shape = _LABELLED if body.label_ids else PLAIN
         values = {**completion, **place._asdict()}
-        operation = creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=values)
+        operation = creation.create(
+            TYPE, scope.user_id, body, limit, shape=shape, values=values, sent=sent
+        )
         return await commands.run(transaction, operation)
 
     task_id = body.id or new_id()
-    read = facts_call(task_id, sent, body.label_ids)
+    read = facts_call(task_id, place_sent, body.label_ids)
     return Procedure("task.referring", task_id, [read], work)
 
 
@@ -156,8 +164,11 @@ def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Ope
         current = changes.checked(TYPE, reads[0], versions)
         place = resolve(_place_of(current), sent, reads[1][0])
         if place != _place_of(current):
-            await transaction.many(_moving(task_id, place, reads[1][0]))
-            revision += reads[1][0]["size"] + 1
+            calls = [*_moving(task_id, place, reads[1][0]), changes.read_call(TYPE, task_id)]
+            *_, [current] = await transaction.many(calls)
+            revision += reads[1][0]["size"]
+            if not body.is_anchored:
+                return current
         spot = Spot(TYPE, task_id, place._asdict(), body)
         return await place_at(transaction, spot, current, revision)
 
@@ -203,8 +214,8 @@ def _update(
     async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
         current, [facts] = changes.checked(TYPE, reads[0], versions), reads[1]
         place = resolve(_place_of(current), place_sent, facts)
-        check_labels(label_ids, facts)
         whole = _whole(current, sent, is_patch=is_patch)
+        check_labels("add_label_ids" if "add_label_ids" in sent else "label_ids", label_ids, facts)
         is_turned = sent.get("is_completed", current["is_completed"]) != current["is_completed"]
         if is_turned and facts["size"] == 1 and place.parent_id is None:
             whole["is_completed"] = sent["is_completed"]  # there is nothing above or below
@@ -219,7 +230,8 @@ def _update(
         if place != _place_of(current):
             calls += _moving(task_id, place, facts)
         if is_turned:
-            check_count(facts["size"])
+            # Reopening also changes the tasks above.
+            check_count(facts["size"] + (0 if sent["is_completed"] else MAX_LEVELS - 1))
             done = complete if sent["is_completed"] else reopen
             command = done(scope, task_id, None, None)
             calls.append((command.statement, command.params))
@@ -285,9 +297,9 @@ def _completion_of(body: TaskCreate) -> dict[str, Any]:
     """Whether a new task is completed, or the time at which it was."""
     if body.completed_at is None:
         return {"is_completed": body.is_completed}
-    if not body.is_completed:
+    if "is_completed" in body.model_fields_set and not body.is_completed:
         raise ValidationFailed.of(
-            "body.completed_at", "Cannot be set unless is_completed is true", "contradiction"
+            "body.completed_at", "Cannot be set if is_completed is false", "contradiction"
         )
     return {"is_completed": _past(body.completed_at)}
 

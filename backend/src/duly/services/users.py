@@ -44,7 +44,7 @@ def _update(fields: frozenset[str]) -> OwnedStatement:
     return owned(
         update(_users)
         .where(_users.c.id == USER_ID)
-        .values({name: bindparam(name, type_=Text()) for name in sorted(fields)})
+        .values({name: bindparam(name, type_=_users.c[name].type) for name in sorted(fields)})
         .values(updated_at=func.now())
         .returning(*PROFILE)
     )

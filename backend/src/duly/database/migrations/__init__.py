@@ -1,21 +1,25 @@
-"""The migrations of the schema, and how to apply them."""
+"""The migrations of the schema, and how to apply them.
+
+Alembic is imported only if there is something to apply: a server has no further use for it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext, MigrationInfo
-from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import DBAPIError
 
 from duly.core.errors import StartupError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationInfo
 
 _OLDEST_SERVER = (15,)
 
@@ -35,10 +39,14 @@ def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     know, or rejects a statement.
     """
     with connected(dsn) as connection:
-        _check_known(connection)
+        found = _check_known(connection)
+        if revision == "head" and found == _revisions()[-1]:
+            return Upgrade(found, found)
+        from alembic import command
+
         config = _config(connection)
         command.upgrade(config, revision)
-        after = MigrationContext.configure(connection).get_current_revision()
+        after = _current(connection)
     assert after is not None
     applied: list[MigrationInfo] = config.attributes["applied"]
     return Upgrade(next(iter(applied[0].down_revision_ids), None) if applied else after, after)
@@ -49,6 +57,8 @@ def downgrade(dsn: str, revision: str = "base") -> None:
 
     Raises `StartupError` as `upgrade` does.
     """
+    from alembic import command
+
     with connected(dsn) as connection:
         _check_known(connection)
         command.downgrade(_config(connection), revision)
@@ -57,7 +67,7 @@ def downgrade(dsn: str, revision: str = "base") -> None:
 def check(dsn: str) -> None:
     """Raise `StartupError` unless the schema is the one that this version needs."""
     found = _revision_of(dsn)
-    if found != _head():
+    if found != _revisions()[-1]:
         fault = "out of date" if found else "missing"
         raise StartupError(
             f"the database schema is {fault}; run `duly migrate` or set DULY_MIGRATE_AT_START=true"
@@ -69,7 +79,7 @@ def is_current(dsn: str) -> bool:
 
     Raises `StartupError` if it is a newer one.
     """
-    return _revision_of(dsn) == _head()
+    return _revision_of(dsn) == _revisions()[-1]
 
 
 def _revision_of(dsn: str) -> str | None:
@@ -77,27 +87,35 @@ def _revision_of(dsn: str) -> str | None:
         return _check_known(connection)
 
 
-def _head() -> str | None:
-    return _script().get_current_head()
-
-
 def _check_known(connection: Connection) -> str | None:
     """Return the revision of the schema. Raise `StartupError` if a newer version made it."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    connection.rollback()
-    known = {step.revision for step in _script().walk_revisions()}
+    found = _current(connection)
+    known = _revisions()
     if found is not None and found not in known:
         raise StartupError(
             f"the database schema has revision {found}, which is newer than Duly "
-            f"{version('duly')}: the newest revision it knows is {_head()}; "
+            f"{version('duly')}: the newest revision it knows is {known[-1]}; "
             "start the release of Duly that migrated the database, or restore a backup made "
             "before that"
         )
     return found
 
 
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+def _current(connection: Connection) -> str | None:
+    """Return the revision in Alembic's own table."""
+    exists = "SELECT to_regclass('alembic_version') IS NOT NULL"
+    found: str | None = None
+    if connection.exec_driver_sql(exists).scalar_one():
+        select = "SELECT version_num FROM alembic_version"
+        found = connection.exec_driver_sql(select).scalar_one_or_none()
+    connection.rollback()
+    return found
+
+
+def _revisions() -> list[str]:
+    """Return all revisions in order; each file is named for its own."""
+    files = (Path(__file__).parent / "versions").glob("[0-9]*.py")
+    return sorted(file.stem.partition("_")[0] for file in files)
 
 
 @contextmanager
@@ -141,7 +159,9 @@ def _check_server(connection: Connection) -> None:
     connection.rollback()
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection

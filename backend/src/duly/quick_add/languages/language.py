@@ -1,0 +1,177 @@
+"""The interface of a language: the words of its grammar, and phrases made of them.
+
+A phrase is a regular expression in which `<name>` is a named group. The group's expression comes
+from the vocabulary below. Its groups alone decide its meaning:
+
+| groups | meaning |
+| --- | --- |
+| `relative` | a day counted from today |
+| `n`, `unit` | a number of units from today |
+| `next` with `unit` or `weekday` | the week after this one, or its weekday |
+| `weekday` | the first such day after today |
+| `day` with `month` or `month_number`, perhaps `year` or `short_year` | a date |
+| `iso` | a date as in ISO 8601 |
+| `hour`, perhaps `minute`, `am` or `pm` | a time |
+| `noon` | 12:00 |
+| `hours`, `minutes` | a duration |
+| `interval`, `nth` or `other` with `unit` | every so many units; `other` is every second one |
+| `weekdays`, `workdays` | those weekdays, or Monday to Friday |
+| `ordinal`, `weekday` | such a weekday of each month |
+| `monthdays`, `last_day` | those days of each month, or its last one |
+
+`on` marks a preposition. With `any_weekday`, a date repeats its weekday. A `suffix` marks a day as
+an ordinal, `of_month` one as a day of the month. `after` means: counted from the completion.
+
+Phrases are matched in order, case-folded and with one space between words; the first match
+decides. Each must bound its length, so that a text costs linear time.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import time
+from functools import cached_property
+
+from duly.quick_add.line import CLOSING
+from duly.utils.name_keys import name_key
+
+# A phrase ends with a word, or before the punctuation after it.
+_END = rf"(?=[{re.escape(CLOSING)}]{{0,3}}(?: |$))"
+_GROUP = re.compile(r"(?<!\?P)<(\w+)>")
+
+Phrases = tuple[str, ...]
+Patterns = tuple[re.Pattern[str], ...]
+
+
+@dataclass(frozen=True)
+class Language:
+    """The grammar of one language. Weekdays are numbered from Monday, 0; months from 1."""
+
+    relative_days: Mapping[str, int]
+    weekdays: Mapping[str, int]
+
+    short_weekdays: Mapping[str, int]
+    """Abbreviations that are also words or names. They count after a preposition, after `next`
+    and `every`, and before a time."""
+
+    nouns: frozenset[str]
+    """Of those, the ones that must even then be followed by the end of the phrase."""
+
+    capitalized_nouns: frozenset[str]
+    """Days that are something else with a capital letter, except as the first word."""
+
+    months: Mapping[str, int]
+
+    clear_months: frozenset[str]
+    """Those that are no other word. With the others, `2 March` counts only at the end of a phrase."""
+
+    units: Mapping[str, str]
+    """The values are those of FREQ."""
+
+    numbers: Mapping[str, int]
+    ordinals: Mapping[str, int]
+    """The last one is -1."""
+
+    day_parts: Mapping[str, time]
+    """They count directly after a date."""
+
+    vocabulary: Mapping[str, str]
+    """The expressions of further groups."""
+
+    dates: Phrases
+    times: Phrases
+    durations: Phrases
+    recurrences: Phrases
+
+    until: Phrases
+    """Words before the last date of a recurrence."""
+
+    starting: Phrases
+    """Words before the date from which a recurrence begins."""
+
+    not_after: frozenset[str]
+    """Words after which a date or a time says something else than when the task is due."""
+
+    ranges: frozenset[str]
+    """Words between two dates or times that make them a range."""
+
+    connecting: frozenset[str]
+    """Words that end a phrase, such as prepositions and conjunctions."""
+
+    @cached_property
+    def patterns(self) -> "LanguagePatterns":
+        """The phrases, compiled."""
+        return LanguagePatterns(
+            dates=self._compiled(self.dates),
+            times=self._compiled(self.times),
+            day_parts=self._compiled(("<day_part>",)),
+            durations=self._compiled(self.durations),
+            recurrences=self._compiled(self.recurrences),
+            until=self._compiled(self.until),
+            starting=self._compiled(self.starting),
+        )
+
+    def _compiled(self, phrases: Phrases) -> Patterns:
+        weekday = any_of([*self.weekdays, *self.short_weekdays])
+        number = f"[1-9][0-9]{{0,2}}|{any_of(self.numbers)}"
+        vocabulary = {
+            "relative": any_of(self.relative_days),
+            "weekday": weekday,
+            "any_weekday": weekday,
+            "month": any_of(self.months),
+            "day_part": any_of(self.day_parts),
+            "unit": any_of(self.units),
+            "n": number,
+            "interval": number,
+            "ordinal": any_of(self.ordinals),
+            "day": "0?[1-9]|[12][0-9]|3[01]",
+            "year": "[12][0-9]{3}",
+            "iso": "[12][0-9]{3}-[01][0-9]-[0-3][0-9]",
+            "hour": "[01]?[0-9]|2[0-3]",
+            "minute": "[0-5][0-9]",
+            "hours": "[0-9]{1,3}",
+            "minutes": "[0-9]{1,5}",
+            **self.vocabulary,
+        }
+        # Within the lists of weekdays and of days, the vocabulary names their members.
+        vocabulary["weekdays"] = vocabulary["weekdays"].replace("WEEKDAY", weekday)
+
+        def group(found: re.Match[str]) -> str:
+            return f"(?P<{found[1]}>{vocabulary[found[1]]})"
+
+        return tuple(re.compile(_GROUP.sub(group, phrase) + _END) for phrase in phrases)
+
+
+@dataclass(frozen=True)
+class LanguagePatterns:
+    """The compiled phrases of a language."""
+
+    dates: Patterns
+    times: Patterns
+    day_parts: Patterns
+    durations: Patterns
+    recurrences: Patterns
+    until: Patterns
+    starting: Patterns
+
+    @cached_property
+    def all(self) -> Patterns:
+        """Those with which a token may begin."""
+        return (
+            *self.recurrences,
+            *self.dates,
+            *self.times,
+            *self.durations,
+            *self.until,
+            *self.starting,
+        )
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as they are compared."""
+    return frozenset(name_key(text).split())
+
+
+def any_of(words: Iterable[str]) -> str:
+    """Return an expression for one of the words, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))

@@ -1,0 +1,88 @@
+"""Phrases that name a recurrence rule."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from duly.quick_add.dates import month_of, number_of, weekday_of
+from duly.quick_add.languages.language import Language
+
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_MAX_WEEK = 5
+_NUMBER = re.compile("[0-9]+")
+
+
+def rule_of(language: Language, groups: Mapping[str, str]) -> str | None:
+    """Return the rule of a phrase as in RFC 5545, without an end; or none if no rule says it."""
+    interval = _interval(language, groups)
+    frequency, days = next(
+        (
+            (implied, read(language, groups))
+            for name, (implied, read) in _DAYS.items()
+            if name in groups
+        ),
+        ("", ""),
+    )
+    if interval is None or days is None:
+        return None
+    parts = [
+        f"FREQ={language.units.get(groups.get('unit', ''), frequency)}",
+        f"INTERVAL={interval}" if interval > 1 else "",
+        days,
+    ]
+    return ";".join(filter(None, parts))
+
+
+def with_end(rule: str, last: date) -> str:
+    """Return the rule that ends with a date, which may be its last."""
+    return f"{rule};UNTIL={last:%Y%m%d}"
+
+
+def _interval(language: Language, groups: Mapping[str, str]) -> int | None:
+    if "other" in groups:
+        return 2
+    if "nth" in groups:
+        number = _ordinal(language, groups["nth"])
+        return number if number > 1 else None
+    return number_of(language, groups.get("interval"))
+
+
+def _weekdays(language: Language, groups: Mapping[str, str]) -> str:
+    names = re.findall(r"\w+", groups["weekdays"])
+    known = {*language.weekdays, *language.short_weekdays}
+    numbers = {weekday_of(language, name) for name in names if name in known}
+    return f"BYDAY={','.join(_WEEKDAYS[number] for number in sorted(numbers))}"
+
+
+def _weekday_of_month(language: Language, groups: Mapping[str, str]) -> str | None:
+    week = _ordinal(language, groups["ordinal"])
+    weekday = _WEEKDAYS[weekday_of(language, groups["weekday"])]
+    return f"BYDAY={week}{weekday}" if week <= _MAX_WEEK else None
+
+
+def _days_of_month(_: Language, groups: Mapping[str, str]) -> str | None:
+    numbers = {int(number) for number in _NUMBER.findall(groups["monthdays"])}
+    if not numbers <= set(range(1, 32)):
+        return None
+    return f"BYMONTHDAY={','.join(map(str, sorted(numbers)))}"
+
+
+def _day_of_year(language: Language, groups: Mapping[str, str]) -> str:
+    return f"BYMONTH={month_of(language, groups)};BYMONTHDAY={int(groups['day'])}"
+
+
+def _ordinal(language: Language, word: str) -> int:
+    found = _NUMBER.match(word)
+    return int(found[0]) if found else language.ordinals[word]
+
+
+# By the group that names the days: the frequency that they imply, and their part of the rule.
+_DAYS: Mapping[str, tuple[str, Callable[[Language, Mapping[str, str]], str | None]]] = {
+    "last_day": ("MONTHLY", lambda *_: "BYMONTHDAY=-1"),
+    "workdays": ("WEEKLY", lambda *_: f"BYDAY={','.join(_WEEKDAYS[:5])}"),
+    "weekdays": ("WEEKLY", _weekdays),
+    "ordinal": ("MONTHLY", _weekday_of_month),
+    "monthdays": ("MONTHLY", _days_of_month),
+    "month": ("YEARLY", _day_of_year),
+    "month_number": ("YEARLY", _day_of_year),
+}

@@ -1,0 +1,37 @@
+"""Phrases that name a time of day or a duration."""
+
+from collections.abc import Mapping
+from datetime import time
+
+_HOUR = 60
+
+MAX_DURATION = 7 * 24 * _HOUR
+"""In minutes."""
+
+_NOON = 12
+
+
+def time_of(groups: Mapping[str, str]) -> time:
+    """Return the time of a phrase."""
+    if "noon" in groups:
+        return time(_NOON)
+    hour = int(groups["hour"])
+    if "am" in groups or "pm" in groups:
+        hour = hour % _NOON + (_NOON if "pm" in groups else 0)
+    return time(hour, int(groups.get("minute", 0)))
+
+
+def time_in_part(groups: Mapping[str, str], part: time) -> time:
+    """Return the time of a phrase that follows a part of the day: 8:00 in the evening is 20:00."""
+    found = time_of(groups)
+    is_later = part.hour >= _NOON > found.hour and "am" not in groups
+    return found.replace(hour=found.hour + _NOON) if is_later else found
+
+
+def minutes_of(groups: Mapping[str, str]) -> int | None:
+    """Return the minutes of a duration, or none if they are too few or too many."""
+    hours, minutes = int(groups.get("hours", 0)), int(groups.get("minutes", 0))
+    total = _HOUR * hours + minutes
+    if "hours" in groups and minutes >= _HOUR:
+        return None
+    return total if 0 < total <= MAX_DURATION else None
