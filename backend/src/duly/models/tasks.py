@@ -180,6 +180,7 @@ class Task(Ordered, table=True):
     due_timezone: str | None = Field(default=None, sa_type=Text)
     due_at: datetime | None = optional_timestamp_field()
     duration_minutes: int | None = Field(default=None, sa_type=Integer)
+    recurrence_rule: str | None = Field(default=None, sa_type=Text)
     label_ids: list[UUID] = Field(
         sa_column=Column(ARRAY(Uuid), server_default=text("'{}'"), nullable=False)
     )

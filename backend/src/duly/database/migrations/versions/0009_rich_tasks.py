@@ -208,6 +208,7 @@ def _task_columns() -> list[sa.Column[Any]]:
             )
         ),
         sa.Column("duration_minutes", sa.Integer()),
+        sa.Column("recurrence_rule", sa.Text()),
         sa.Column(
             "label_ids",
             postgresql.ARRAY(sa.Uuid()),
