@@ -9,6 +9,7 @@ from fastapi import Path, Query, Response
 from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
+from duly.records import pages
 from duly.schemas.base import QueryBool
 from duly.schemas.lists import (
     ListCreate,
@@ -42,7 +43,8 @@ async def list_lists(
     Pass `next_cursor` as `cursor` to get the next page.
     """
     read_page = partial(lists.read_page, scope, context.keyring, query)
-    return await get_page(scope, lists.TYPE, query, if_none_match, read_page)
+    read_tag = partial(pages.read_tag, scope, lists.TYPE, query)
+    return await get_page(if_none_match, read_tag, read_page)
 
 
 async def get_list(scope: Scope, list_id: ListId, if_none_match: IfNoneMatch = None) -> Response:

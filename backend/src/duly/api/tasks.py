@@ -74,7 +74,8 @@ async def list_tasks(
     Pass `next_cursor` as `cursor` to get the next page.
     """
     read_page = partial(task_pages.read_page, scope, context.keyring, query)
-    return await get_page(scope, tasks.TYPE, query, if_none_match, read_page)
+    read_tag = partial(task_pages.read_tag, scope, query)
+    return await get_page(if_none_match, read_tag, read_page)
 
 
 async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:

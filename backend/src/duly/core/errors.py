@@ -57,9 +57,9 @@ class ValidationFailed(DulyError):
     message = "The request is not valid; see details.fields."
 
     @classmethod
-    def of(cls, path: str, message: str, kind: str) -> "ValidationFailed":
+    def of(cls, path: str, message: str, kind: str, **more: Any) -> "ValidationFailed":
         """Report one invalid field by its path, such as `body.title`."""
-        return cls(details={"fields": [{"path": path, "message": message, "type": kind}]})
+        return cls(details={"fields": [{"path": path, "message": message, "type": kind, **more}]})
 
 
 class Unauthenticated(DulyError):

@@ -244,6 +244,15 @@ class TaskQuery(ListQuery):
     label_id: Annotated[
         Literal["none"] | UUID | None, Field(description="Only tasks with this label, or `none`.")
     ] = None
+    filter: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=500,
+            description="A filter, such as `p1 & due <= today`: see the page on filters.",
+            examples=["p1 & due <= today"],
+        ),
+    ] = None
     include_archived: Annotated[QueryBool, Field(description="Also tasks of archived lists.")] = (
         False
     )
