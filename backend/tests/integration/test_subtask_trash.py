@@ -1,9 +1,13 @@
 """Subtasks in the trash: what is deleted together comes back together, as far as it can."""
 
 import pytest
+from pydantic import SecretStr
 
-from tests.support.accounts import Account, error_code
+from duly.core.config import Settings
+from tests.support.accounts import Account, error_code, register
+from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute
+from tests.support.instances import running
 from tests.support.rich_tasks import (
     Resource,
     act,
@@ -36,8 +40,10 @@ async def restore_list(account: Account, resource: Resource) -> None:
     body_of(await account.post(f"/lists/{resource['id']}/restore"))
 
 
-async def add_subtasks(dsn: str, account: Account, parent: Resource, count: int) -> None:
-    """Add subtasks behind the application's back."""
+async def add_subtasks(
+    dsn: str, account: Account, parent: Resource, count: int, *, is_analyzed: bool = True
+) -> None:
+    """Add subtasks behind the application's back, and let PostgreSQL know how many there are."""
     await execute(
         dsn,
         "INSERT INTO tasks (user_id, id, title, parent_id, list_id, revision) "
@@ -54,6 +60,8 @@ async def add_subtasks(dsn: str, account: Account, parent: Resource, count: int)
         count,
         account.id,
     )
+    if is_analyzed:
+        await execute(dsn, "ANALYZE tasks")
 
 
 async def test_task_is_deleted_and_restored_with_its_subtasks(alice: Account, dsn: str) -> None:
@@ -286,3 +294,24 @@ async def test_ten_thousand_changes_are_made(alice: Account, dsn: str) -> None:
     await check_rows(dsn, alice)
     await alice.delete(f"/tasks/{parent['id']}?permanent=true")
     await check_rows(dsn, alice)
+
+
+async def test_large_trees_are_changed_in_time_if_other_users_have_few_tasks(
+    dsn: str, settings: Settings, address: str
+) -> None:
+    # By its statistics, PostgreSQL expects few tasks of this user, too.
+    with migrated_database(dsn) as empty:
+        own = {"database_url": SecretStr(empty), "rate_limit": "off"}
+        async with running(settings, address, **own) as client:
+            account = await register(client)
+            parent = await create_task(account)
+            await execute(empty, "ANALYZE")
+            await add_subtasks(empty, account, parent, LIMIT - 5, is_analyzed=False)
+
+            for verb in ("complete", "reopen"):
+                await act(account, parent, verb)
+            await patch(account, parent, is_completed=True)
+            await trash(account, "tasks", parent)
+            await act(account, parent, "restore")
+
+            await check_rows(empty, account)
