@@ -10,7 +10,7 @@ from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
 from duly.records import pages
-from duly.schemas.base import QueryBool
+from duly.schemas.base import QueryBool, id_or
 from duly.schemas.lists import (
     ListCreate,
     ListDeleteOptions,
@@ -92,6 +92,7 @@ async def delete_list(
     ] = False,
     move_tasks_to: Annotated[
         Literal["inbox"] | UUID | None,
+        id_or("inbox"),
         Query(description="Keep its tasks: move them to `inbox`, or to the list with this id."),
     ] = None,
 ) -> Response:

@@ -15,6 +15,7 @@ from duly.schemas.base import (
     RequestBody,
     ResourceRead,
     Text,
+    id_or,
 )
 from duly.schemas.changes import Deletion, Upsert
 from duly.schemas.metadata import Metadata, MetadataPatch
@@ -232,17 +233,24 @@ class TaskQuery(ListQuery):
         QueryBool, Field(description="Tasks in the trash, instead of the others.")
     ] = False
     list_id: Annotated[
-        Literal["inbox"] | UUID | None, Field(description="Only tasks of this list, or `inbox`.")
+        Literal["inbox"] | UUID | None,
+        id_or("inbox"),
+        Field(description="Only tasks of this list, or `inbox`."),
     ] = None
     section_id: Annotated[
-        Literal["none"] | UUID | None, Field(description="Only tasks of this section, or `none`.")
+        Literal["none"] | UUID | None,
+        id_or("none"),
+        Field(description="Only tasks of this section, or `none`."),
     ] = None
     parent_id: Annotated[
         Literal["none"] | UUID | None,
+        id_or("none"),
         Field(description="Only subtasks of this task; `none`: no subtasks."),
     ] = None
     label_id: Annotated[
-        Literal["none"] | UUID | None, Field(description="Only tasks with this label, or `none`.")
+        Literal["none"] | UUID | None,
+        id_or("none"),
+        Field(description="Only tasks with this label, or `none`."),
     ] = None
     filter: Annotated[
         str | None,
