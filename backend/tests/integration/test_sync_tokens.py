@@ -1,12 +1,10 @@
 """Sync tokens: opaque, bound to their user, and rejected once deletions since then are purged."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
 
-from duly.core.config import Settings
-from duly.core.tokens import Keyring
 from duly.services.sync import Position, sign_position
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
@@ -46,20 +44,6 @@ async def test_tokens_are_opaque_and_their_users_own(alice: Account, bob: Accoun
     # A cursor of a list is no token, and a token no cursor.
     assert await refused(alice, page["next_cursor"]) == INVALID
     assert (await alice.get("/tasks", params={"cursor": token})).status_code == 400
-
-
-async def test_a_token_of_an_older_release_is_expired_once(
-    alice: Account, settings: Settings
-) -> None:
-    token = (await synced(alice)).token
-    assert token is not None
-    keyring = Keyring(settings.secret_key.get_secret_value())
-    *position, _ = keyring.read_cursor(UUID(alice.id), token)
-
-    older = keyring.sign_cursor(UUID(alice.id), position)
-
-    assert await refused(alice, older) == EXPIRED
-    assert (await alice.get("/sync", params={"token": token})).status_code == 200
 
 
 async def test_an_edited_token_is_refused_wherever_it_is_edited(alice: Account) -> None:

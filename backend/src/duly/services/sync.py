@@ -18,8 +18,6 @@ from duly.services.resource_types import RESOURCE_TYPES
 
 _PAGE = page_statement(RESOURCE_TYPES)
 _NO_MORE = 2**63 - 1
-_GENERATION = 2
-"""Raise it with each release that adds fields or types to what clients have already copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +90,19 @@ async def read_position(scope: UserScope) -> Position:
 
 def sign_position(keyring: Keyring, scope: UserScope, position: Position) -> str:
     """Return the sync token of a position."""
-    content = ["sync", position.epoch, position.revision, position.begun, _GENERATION]
+    content = ["sync", position.epoch, position.revision, position.begun]
     return keyring.sign_cursor(scope.user_id, content)
 
 
 def read_token(keyring: Keyring, scope: UserScope, token: str, path: str) -> Position:
     """Return the position of a sync token.
 
-    Raise `ValidationFailed`, naming `path`, if the token is invalid or belongs to another user,
-    and `SyncTokenExpired` if it is of an older release, whose copies lack types or fields.
+    Raise `ValidationFailed`, naming `path`, if the token is invalid or belongs to another user.
     """
     try:
-        kind, epoch, revision, begun, *generation = keyring.read_cursor(scope.user_id, token)
+        kind, epoch, revision, begun = keyring.read_cursor(scope.user_id, token)
     except (InvalidToken, ValueError):
         kind = None
-    if kind == "sync" and generation != [_GENERATION]:
-        raise SyncTokenExpired
     if kind != "sync":
         raise ValidationFailed.of(path, "Invalid sync token for this user", "invalid_token")
     return Position(UUID(epoch), revision, begun)
