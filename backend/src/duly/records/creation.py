@@ -43,7 +43,7 @@ Created = tuple[Row, bool]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shape:
-    """What a type adds to the statement that creates a resource.
+    """What a type adds to the statement that creates a resource, which is compiled once for each.
 
     Nothing is created unless `condition` holds; `explain` then raises the error, given the facts of
     the look-up, `fits` among them. `beside` inserts further rows, given the new resource.
@@ -54,7 +54,7 @@ class Shape:
     beside: Callable[[CTE], Insert] | None = None
 
 
-_PLAIN = Shape()
+PLAIN = Shape()
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 _POSITION = bindparam("position", type_=Text())
@@ -68,7 +68,7 @@ def create(
     body: Creation,
     limit: int,
     *,
-    shape: Shape = _PLAIN,
+    shape: Shape = PLAIN,
     values: Mapping[str, Any] = _NONE,
 ) -> Operation[Created]:
     """The operation that creates a resource last among its siblings, or where the body says.

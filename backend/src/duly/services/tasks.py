@@ -104,7 +104,7 @@ def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[
     completion = _completion_of(body)
     limit = settings.max_tasks
     if body.section_id is None and body.parent_id is None and not body.label_ids:
-        shape = Shape() if body.list_id is None else _IN_LIST
+        shape = creation.PLAIN if body.list_id is None else _IN_LIST
         return creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=completion)
     sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
 
@@ -119,7 +119,7 @@ def create(scope: UserScope, body: TaskCreate, settings: Settings) -> Operation[
             if done is None:
                 raise
             return done, False
-        shape = _LABELLED if body.label_ids else Shape()
+        shape = _LABELLED if body.label_ids else creation.PLAIN
         values = {**completion, **place._asdict()}
         operation = creation.create(TYPE, scope.user_id, body, limit, shape=shape, values=values)
         return await commands.run(transaction, operation)
