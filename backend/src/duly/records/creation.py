@@ -43,7 +43,7 @@ Created = tuple[Row, bool]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shape:
-    """What a type adds to the statement that creates a resource.
+    """What a type adds to the statement that creates a resource, which is compiled once for each.
 
     Nothing is created unless `condition` holds; `explain` then raises the error, given the facts of
     the look-up, `fits` among them. `beside` inserts further rows, given the new resource.
