@@ -26,7 +26,7 @@ from duly.services.task_filters import bound_filter
 from duly.utils.identifiers import new_id
 from duly.utils.name_keys import name_key
 from duly.utils.search import description_vector, title_vector
-from tests.support.filter_worlds import statement_of
+from tests.support.filter_samples import statement_of
 
 LISTS = LABELS = 1_000
 RUNS = 10

@@ -94,8 +94,8 @@ _DAYS: dict[DateField, ColumnElement[Any]] = {
 class Conditions:
     """The condition of a filter, in two parts that must both hold.
 
-    PostgreSQL evaluates `filters` in the order of the list, until a page is full. What it finds by
-    `search`, if there is one, is sorted then; `records.pages.page_statement` takes it as such.
+    PostgreSQL evaluates `filters` in the order of the list, until a page is full. With a `search`,
+    it finds all matches first, and then sorts them; see `records.pages.page_statement`.
     """
 
     filters: tuple[Condition, ...]

@@ -1,4 +1,4 @@
-"""Worlds of tasks for filters: put into a database, asked there, and drawn at random."""
+"""Samples of tasks in a database, and filters of them as the service runs them."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -21,22 +21,22 @@ from duly.services.task_type import TYPE
 from duly.utils.identifiers import new_id
 from duly.utils.name_keys import name_key
 from duly.utils.search import description_vector, title_vector
-from tests.support.filter_vectors import World
+from tests.support.filter_vectors import Sample
 
 LIMIT = 10_000
 
 
 def id_of(user_id: UUID, name: str | None) -> UUID | None:
-    """The id of a resource that a world knows by a name."""
+    """The id of a resource that a sample knows by a name."""
     return None if name is None else uuid5(uuid5(NAMESPACE_OID, user_id.hex), name)
 
 
-def fill(connection: psycopg.Connection[Any], world: World) -> UUID:
-    """Create a user who has the resources of a world."""
+def fill(connection: psycopg.Connection[Any], sample: Sample) -> UUID:
+    """Create a user who has the resources of a sample."""
     user_id = new_id()
     _insert(connection, "users", id=user_id, email=f"{user_id}@example.com", password_hash="")
     for number, (table, resources) in enumerate(
-        {"lists": world.lists, "sections": world.sections, "labels": world.labels}.items()
+        {"lists": sample.lists, "sections": sample.sections, "labels": sample.labels}.items()
     ):
         for resource in resources:
             values: dict[str, Any] = {"name": resource["name"], "revision": number + 1}
@@ -45,7 +45,7 @@ def fill(connection: psycopg.Connection[Any], world: World) -> UUID:
             key = name_key(resource["name"])
             id_ = id_of(user_id, resource["id"])
             _insert(connection, table, user_id=user_id, id=id_, name_key=key, **values)
-    for task in world.tasks:
+    for task in sample.tasks:
         _insert(connection, "tasks", **_row(user_id, task))
     return user_id
 
@@ -108,9 +108,9 @@ def statement_of(
     )
 
 
-async def found(scope: UserScope, expression: Expression, world: World) -> set[UUID]:
+async def found(scope: UserScope, expression: Expression, sample: Sample) -> set[UUID]:
     """The ids of the tasks that a filter finds in the database."""
-    view = world.view
+    view = sample.view
     bound = await bound_filter(scope, expression, timezone=view.timezone, today=view.today)
     rows = await scope.find_all(statement_of(bound.shape), limit=LIMIT, offset=0, **bound.params)
     return {row.resource["id"] for row in rows if row.resource is not None}
