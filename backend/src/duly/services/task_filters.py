@@ -56,7 +56,7 @@ Ids = Mapping[Named, Sequence[UUID]]
 class BoundFilter:
     """A filter that is ready for a statement: the key of its condition, and its parameters."""
 
-    shape: Shape
+    shape: Shape | None
     params: Mapping[str, Any]
 
 
