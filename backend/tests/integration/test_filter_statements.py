@@ -231,6 +231,7 @@ async def test_filter_by_list_reads_the_index_of_lists(
     heavy: psycopg.Connection[Any],
 ) -> None:
     bound = await bind(WithoutDatabase(), "p1")
+    assert bound.shape is not None
     shape = ("all", (*bound.shape[1], ("list",)))
-    named = BoundFilter(shape, {**bound.params, "filter_1": [str(UUID(int=1))]})
+    named = BoundFilter(shape, {**bound.params, "filter_1": UUID(int=1)})
     assert indexes_of(heavy, named) == {"ix_tasks_live_user_id_list_id_position_id"}

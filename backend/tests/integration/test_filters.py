@@ -55,7 +55,9 @@ async def test_filter_finds_the_tasks_of_the_vectors(
         assert await found(UserScope(pool, user_id), parse(text), sample) == expected, text
 
 
-@pytest.mark.parametrize("text", ["#n*", "!#n*", "/n*", "!/n*", "#n* & p1", "@n*", "!@n* | p1"])
+@pytest.mark.parametrize(
+    "text", ["#n*", "!#n*", "#n1*", "!#n1*", "/n1*", "/n*", "!/n*", "#n* & p1", "@n*", "!@n* | p1"]
+)
 async def test_name_that_begins_many_finds_the_tasks_of_all(
     connection: psycopg.Connection[Any], pool: Pool, text: str
 ) -> None:

@@ -58,7 +58,6 @@ def _row(user_id: UUID, task: Mapping[str, Any]) -> dict[str, Any]:
         "title_words": title_vector(user_id, task["title"]),
         "description_words": description_vector(user_id, task["description"]),
         "label_ids": [id_of(user_id, name) for name in task["label_ids"]],
-        "recurrence_rule": (task["recurrence"] or {}).get("rule"),
         **{name: id_of(user_id, task[name]) for name in ("list_id", "section_id", "parent_id")},
         **{
             name: task[name]
@@ -69,6 +68,17 @@ def _row(user_id: UUID, task: Mapping[str, Any]) -> dict[str, Any]:
         },
         **_when("start", task["start"]),
         **_when("due", task["due"]),
+        **_recurrence(task),
+    }
+
+
+def _recurrence(task: Mapping[str, Any]) -> dict[str, Any]:
+    if task["recurrence"] is None:
+        return {}
+    return {
+        "recurrence_rule": task["recurrence"]["rule"],
+        "recurrence_anchor": "due",
+        **{f"recurrence_{name}": task["due"]["date"] for name in ("from", "occurrence")},
     }
 
 
@@ -93,9 +103,10 @@ def _insert(connection: psycopg.Connection[Any], table: str, **values: Any) -> N
 
 
 def statement_of(
-    shape: Shape, sort: str = "created_at", *, is_counted: bool = False
+    shape: Shape | None, sort: str = "created_at", *, is_counted: bool = False
 ) -> OwnedStatement:
     """The statement of a list with a filter, as the service writes it."""
+    assert shape is not None
     parts = conditions(shape, is_read_twice=is_counted or SORTS[sort].has_nulls)
     return pages.page_statement(
         TYPE,
