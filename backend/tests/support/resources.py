@@ -265,7 +265,8 @@ def fields_of(kind: ResourceType) -> dict[str, Any]:
 
 def _data_of(kind: ResourceType, operation: type[BaseModel]) -> type[BaseModel]:
     [found] = [member for member in operations_of(kind) if issubclass(member, operation)]
-    body: type[BaseModel] = found.model_fields["data"].annotation
+    data: Any = found.model_fields["data"].annotation
+    body: type[BaseModel] = data
     return body
 
 

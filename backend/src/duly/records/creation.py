@@ -91,7 +91,7 @@ def create(
         command = _command(kind, user_id, body, limit, resource_id, digest, shape, values, key)
         return await commands.run(transaction, command)
 
-    return Procedure(f"{kind.name}.placed", resource_id, [], work)
+    return Procedure(None, resource_id, [], work)
 
 
 async def find_same(
