@@ -9,8 +9,8 @@
     venv/bin/python offline_client.py sync    # sends your changes, fetches the others
 
 One SQLite file holds three things. `copy` is the server's tasks and lists as of the last sync;
-`outbox` has at most one unsent change of the fields and one of the place of each; `sending` is the
-batch in flight. You see the copy with both applied to it. docs/sync.md explains why each step is
+`outbox` has the unsent changes, at most one of the fields of each; `sending` is the batch in
+flight. You see the copy with both applied to it. docs/sync.md explains why each step is
 safe to repeat, and the conflicts.
 """
 
@@ -117,18 +117,20 @@ class Store:
             self.keep(Change(kind, resource_id, op, fields, version))
 
     def keep(self, change: Change, *, is_older: bool = False) -> None:
-        """Store a change last, or first if it is older, merged with one of the same resource."""
+        """Store a change last, or first if it is older.
+
+        Changes of the same fields become one. Moves do not: each refers to the order before it.
+        """
         named = [change.type, change.id]
         ops = {other.op: other for other in self.pending() if [*other[:2]] == named}
-        if is_older and ("delete" in ops or (change.op == "move" and "move" in ops)):
-            return  # the newer change takes precedence
+        if is_older and "delete" in ops:
+            return
         if change.op == "delete":
             self.execute("DELETE FROM outbox WHERE type = ? AND id = ?", named)
             if "create" in ops:
                 return  # the server does not know of it
-        elif change.op == "move":
-            self.execute("DELETE FROM outbox WHERE type = ? AND id = ? AND op = 'move'", named)
-        elif other := ops.get("create") or ops.get("update"):
+        other = ops.get("create") or ops.get("update")
+        if other and change.op in {"create", "update"}:
             first, last = (change, other) if is_older else (other, change)
             row = [first.op, json.dumps({**first.fields, **last.fields}), first.version]
             where = "WHERE type = ? AND id = ? AND op != 'move'"
@@ -192,9 +194,8 @@ def push(store: Store, server: Server) -> None:
                 return
             with store.db:
                 store.execute("INSERT INTO sending VALUES (?, ?)", [key, json.dumps(changes)])
-                named = "type = ? AND id = ? AND op = ?"
-                rows = [change[:3] for change in changes]
-                store.db.executemany(f"DELETE FROM outbox WHERE {named}", rows)
+                first = "SELECT rowid FROM outbox ORDER BY rowid LIMIT ?"
+                store.execute(f"DELETE FROM outbox WHERE rowid IN ({first})", [len(changes)])
         batch = {"operations": [change.operation() for change in changes]}
         headers = {"Idempotency-Key": key}
         results = server.call("POST", "/batch", json=batch, headers=headers)["results"]

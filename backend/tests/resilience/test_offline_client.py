@@ -115,6 +115,27 @@ def test_list_and_its_order_made_offline_reach_the_other_device(
         assert list(device.tasks) == shown
 
 
+def test_repeated_moves_offline_end_in_the_order_that_was_shown(
+    devices: tuple[Device, Device],
+) -> None:
+    phone, laptop = devices
+    for title in ("one", "two", "three", "four"):
+        phone.run("add", title)
+    phone.run("sync")
+    ids = {title: phone.id_of(title) for title in phone.tasks}
+
+    phone.run("move", ids["one"], ids["two"])
+    phone.run("move", ids["four"], ids["one"])
+    phone.run("move", ids["one"], "last")
+    shown = ["two", "four", "three", "one"]
+    assert list(phone.tasks) == shown
+
+    for device in devices:
+        device.run("sync")
+        assert list(device.tasks) == shown
+    assert laptop.run("list") == phone.run("list")
+
+
 def test_moves_and_edits_of_two_devices_end_in_one_order(devices: tuple[Device, Device]) -> None:
     phone, laptop = devices
     phone.run("new-list", "Work")
