@@ -69,6 +69,9 @@ filters: $(VENV)/dev.stamp ## compare 100,000 random filters with a plain evalua
 recurrence: $(VENV)/dev.stamp ## compare the dates of 100,000 random rules with python-dateutil; 10 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/unit/test_recurrence_oracle.py --rules $(or $(RULES),100000) $(call flags,seed)
 
+record: $(VENV)/dev.stamp ## record again the responses that the documents show; read the difference
+	@cd backend && .venv/bin/python -m tests.support.recording docs/quickstart.md docs/api.md
+
 bench: $(VENV)/dev.stamp ## measure Duly beside other systems, and write docs/performance.md; 10 minutes
 	@cd backend && .venv/bin/python -m bench.suite $(call flags,seconds rounds pocketbase)
 

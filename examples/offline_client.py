@@ -2,12 +2,16 @@
 
     python3 -m venv venv && venv/bin/pip install httpx
     venv/bin/python offline_client.py login ada@example.com --register
-    venv/bin/python offline_client.py add "Buy milk"    # also list, done, edit, rm: none waits
-    venv/bin/python offline_client.py sync              # sends your changes, fetches the others
+    venv/bin/python offline_client.py new-list Shopping       # none of these waits for the server
+    venv/bin/python offline_client.py add "Buy milk" --to Shopping    # also done, edit, rm
+    venv/bin/python offline_client.py list
+    venv/bin/python offline_client.py move 5a1c7d42 first     # or last, inbox, a task or a list
+    venv/bin/python offline_client.py sync    # sends your changes, fetches the others
 
-One SQLite file holds three things. `copy` is the server's tasks as of the last sync; `outbox` has
-at most one unsent change for each task; `sending` is the batch in flight. The list shows the copy
-with both applied to it. docs/sync.md explains why each step is safe to repeat, and the conflicts.
+One SQLite file holds three things. `copy` is the server's tasks and lists as of the last sync;
+`outbox` has the unsent changes, at most one of the fields of each; `sending` is the batch in
+flight. You see the copy with both applied to it. docs/sync.md explains why each step is
+safe to repeat, and the conflicts.
 """
 
 import argparse
@@ -18,22 +22,40 @@ import sqlite3
 import sys
 import uuid
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 SCHEMA = """CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE IF NOT EXISTS copy (id TEXT PRIMARY KEY, task TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS outbox (id TEXT PRIMARY KEY, op TEXT, fields TEXT, version INTEGER);
+CREATE TABLE IF NOT EXISTS copy (type TEXT, id TEXT, data TEXT, PRIMARY KEY (type, id));
+CREATE TABLE IF NOT EXISTS outbox (type TEXT, id TEXT, op TEXT, fields TEXT, version INTEGER);
 CREATE TABLE IF NOT EXISTS sending (key TEXT PRIMARY KEY, changes TEXT NOT NULL);"""
-# Put a change back into the outbox; a newer change of the same task takes precedence.
-MERGE = """INSERT INTO outbox VALUES (?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET
-    op = excluded.op, fields = json_patch(excluded.fields, fields), version = NULL
-    WHERE op = 'update'"""
-# Drop the changes of tasks deleted elsewhere; apply the others to the new version.
-DROP = "DELETE FROM outbox WHERE op != 'create' AND id NOT IN (SELECT id FROM copy)"
-VERSION = "SELECT json_extract(task, '$.version') FROM copy WHERE id = outbox.id"
-REBASE = f"UPDATE outbox SET version = ({VERSION}) WHERE version IS NULL"
+# Drop the changes of resources deleted elsewhere; apply the others to the new version.
+COPY = "FROM copy WHERE copy.type = outbox.type AND copy.id = outbox.id"
+DROP = f"DELETE FROM outbox WHERE op != 'create' AND NOT EXISTS (SELECT 1 {COPY})"
+REBASE = f"""UPDATE outbox SET version = (SELECT json_extract(data, '$.version') {COPY})
+    WHERE version IS NULL"""
+INSERT = "INSERT INTO outbox (rowid, type, id, op, fields, version)"
+TYPES = ("list", "task")
 BATCH = 100
+
+
+class Change(NamedTuple):
+    """A change that the server does not have yet. `version` is the one that the user saw."""
+
+    type: str
+    id: str
+    op: str
+    fields: dict
+    version: int | None
+
+    def operation(self) -> dict:
+        """Return the change as an operation of `POST /batch`."""
+        operation = {"op": self.op, "type": self.type}
+        if self.op == "create":
+            return {**operation, "data": {"id": self.id, **self.fields}}
+        data = {} if self.op == "delete" else {"data": self.fields}
+        return {**operation, "id": self.id, "if_match": self.version, **data}
 
 
 class Store:
@@ -51,59 +73,81 @@ class Store:
     def set(self, **values: str | None) -> None:
         self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def put(self, task: dict) -> None:
-        self.execute(
-            "INSERT OR REPLACE INTO copy VALUES (?, ?)", [task["id"], json.dumps(task)]
-        )
+    def put(self, kind: str, data: dict) -> None:
+        """Store a resource. A batch returns only the texts that it set: keep the others."""
+        old = self.execute("SELECT data FROM copy WHERE type = ? AND id = ?", [kind, data["id"]])
+        data = {**json.loads((old.fetchone() or ["{}"])[0]), **data}
+        row = [kind, data["id"], json.dumps(data)]
+        self.execute("INSERT OR REPLACE INTO copy VALUES (?, ?, ?)", row)
 
-    def pending(self) -> list[tuple[str, str, dict, int | None]]:
-        rows = self.execute("SELECT id, op, fields, version FROM outbox ORDER BY rowid")
+    def remove(self, kind: str, resource_id: str) -> None:
+        self.execute("DELETE FROM copy WHERE type = ? AND id = ?", [kind, resource_id])
+
+    def pending(self) -> list[Change]:
+        rows = self.execute("SELECT type, id, op, fields, version FROM outbox ORDER BY rowid")
         return [
-            (task_id, op, json.loads(fields), version)
-            for task_id, op, fields, version in rows
+            Change(kind, resource_id, op, json.loads(fields), version)
+            for kind, resource_id, op, fields, version in rows
         ]
 
-    def sent(self) -> tuple[str | None, list]:
+    def sent(self) -> tuple[str | None, list[Change]]:
         """Return the key and the changes of the batch in flight."""
         row = self.execute("SELECT key, changes FROM sending").fetchone()
-        return (row[0], json.loads(row[1])) if row else (None, [])
+        return (row[0], [Change(*one) for one in json.loads(row[1])]) if row else (None, [])
 
-    def tasks(self) -> dict[str, dict]:
-        """Return the tasks as the user sees them: the copy, with all local changes applied."""
-        rows = self.execute("SELECT id, task FROM copy ORDER BY rowid")
-        shown = {task_id: json.loads(task) for task_id, task in rows}
-        for task_id, op, fields, _ in self.sent()[1] + self.pending():
-            if op == "delete":
-                shown.pop(task_id, None)
-            elif op == "create" or task_id in shown:
-                shown[task_id] = {
-                    "is_completed": False,
-                    **shown.get(task_id, {}),
-                    **fields,
-                }
+    def resources(self, kind: str) -> dict[str, dict]:
+        """Return tasks or lists as the user sees them, in their order, with all local changes."""
+        rows = self.execute("SELECT data FROM copy WHERE type = ?", [kind])
+        copy = [json.loads(data) for (data,) in rows]
+        copy.sort(key=lambda one: (one["position"], one["id"]))
+        shown = {one["id"]: one for one in copy}
+        for change in [*self.sent()[1], *self.pending()]:
+            if change.type == kind and change.op == "delete":
+                shown.pop(change.id, None)
+            elif change.type == kind and (change.op == "create" or change.id in shown):
+                shown[change.id] = {**shown.get(change.id, {}), **change.fields}
+                if change.op == "move":
+                    shown = moved(shown, change.id)
         return shown
 
-    def note(self, op: str, task_id: str, fields: dict) -> None:
-        """Put a change into the outbox, merged with one of the same task that is already there."""
+    def note(self, op: str, kind: str, resource_id: str, fields: dict) -> None:
+        """Put a change into the outbox, merged with one of the same resource that is there."""
         with self.db:
-            version = self.tasks().get(task_id, {}).get("version")
-            if before := {row[0]: row for row in self.pending()}.get(task_id):
-                _, old_op, old_fields, version = before
-                self.execute("DELETE FROM outbox WHERE id = ?", [task_id])
-                if op == "delete" and old_op == "create":
-                    return  # the server does not know of it
-                op = old_op if op == "update" else op
-                fields = {**old_fields, **fields} if op != "delete" else {}
-            row = [task_id, op, json.dumps(fields), version]
-            self.execute("INSERT INTO outbox VALUES (?, ?, ?, ?)", row)
+            version = self.resources(kind).get(resource_id, {}).get("version")
+            self.keep(Change(kind, resource_id, op, fields, version))
+
+    def keep(self, change: Change, *, is_older: bool = False) -> None:
+        """Store a change last, or first if it is older.
+
+        Changes of the same fields become one. Moves do not: each refers to the order before it.
+        """
+        named = [change.type, change.id]
+        ops = {other.op: other for other in self.pending() if [*other[:2]] == named}
+        if is_older and "delete" in ops:
+            return
+        if change.op == "delete":
+            self.execute("DELETE FROM outbox WHERE type = ? AND id = ?", named)
+            if "create" in ops:
+                return  # the server does not know of it
+        other = ops.get("create") or ops.get("update")
+        if other and change.op in {"create", "update"}:
+            first, last = (change, other) if is_older else (other, change)
+            row = [first.op, json.dumps({**first.fields, **last.fields}), first.version]
+            where = "WHERE type = ? AND id = ? AND op != 'move'"
+            self.execute(f"UPDATE outbox SET op = ?, fields = ?, version = ? {where}", row + named)
+            return
+        row = [*named, change.op, json.dumps(change.fields), change.version]
+        place = "coalesce(min(rowid), 1) - 1" if is_older else "coalesce(max(rowid), 0) + 1"
+        self.execute(f"{INSERT} SELECT {place}, ?, ?, ?, ?, ? FROM outbox", row)
 
 
-def operation_of(task_id: str, op: str, fields: dict, version: int | None) -> dict:
-    """Return a change as an operation of `POST /batch`."""
-    if op == "create":
-        return {"op": op, "type": "task", "data": {"id": task_id, **fields}}
-    data = {"data": fields} if op == "update" else {}
-    return {"op": op, "type": "task", "id": task_id, "if_match": version, **data}
+def moved(shown: dict[str, dict], moved_id: str) -> dict[str, dict]:
+    """Put a resource after the one that its `after_id` names: null is first, without it is last."""
+    one = shown.pop(moved_id)
+    anchor, ids = one.pop("after_id", moved_id), list(shown)
+    place = 0 if anchor is None else ids.index(anchor) + 1 if anchor in shown else len(ids)
+    ids.insert(place, moved_id)
+    return {each: one if each == moved_id else shown[each] for each in ids}
 
 
 class Server:
@@ -116,9 +160,7 @@ class Server:
             sys.exit("Log in first: this file has no session yet.")
         self.http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
 
-    def call(
-        self, method: str, path: str, *, is_retry: bool = False, **options: object
-    ) -> dict:
+    def call(self, method: str, path: str, *, is_retry: bool = False, **options: object) -> dict:
         """Send a request; if the access token has expired, refresh it and try again."""
         self.http.headers["Authorization"] = f"Bearer {self.store.get('access_token')}"
         response = self.http.request(method, path, **options)
@@ -144,48 +186,61 @@ def push(store: Store, server: Server) -> None:
 
     If no response arrives, it is sent again, and the server repeats its first response.
     """
-    for _ in range(len(store.pending()) // BATCH + 1):
-        key, rows = store.sent()
+    for _ in range(len(store.pending()) + 1):
+        key, changes = store.sent()
         if key is None:
-            key, rows = uuid.uuid4().hex, store.pending()[:BATCH]
-            if not rows:
+            key, changes = uuid.uuid4().hex, next_batch(store.pending())
+            if not changes:
                 return
             with store.db:
-                store.execute(
-                    "INSERT INTO sending VALUES (?, ?)", [key, json.dumps(rows)]
-                )
-                store.db.executemany(
-                    "DELETE FROM outbox WHERE id = ?", [row[:1] for row in rows]
-                )
+                store.execute("INSERT INTO sending VALUES (?, ?)", [key, json.dumps(changes)])
+                first = "SELECT rowid FROM outbox ORDER BY rowid LIMIT ?"
+                store.execute(f"DELETE FROM outbox WHERE rowid IN ({first})", [len(changes)])
+        batch = {"operations": [change.operation() for change in changes]}
         headers = {"Idempotency-Key": key}
-        batch = {"operations": [operation_of(*row) for row in rows]}
         results = server.call("POST", "/batch", json=batch, headers=headers)["results"]
         with store.db:
-            for row, result in zip(rows, results, strict=True):
-                settle(store, row, result)
+            # The last first, since each change that has to be sent again becomes the first.
+            for change, result in reversed(list(zip(changes, results, strict=True))):
+                settle(store, change, result)
             store.execute("DELETE FROM sending")
         for error in [result["error"] for result in results if result["status"] == 403]:
-            sys.exit(
-                f"{error['message']} Nothing is lost."
-            )  # over quota: it stays in the outbox
+            sys.exit(f"{error['message']} Nothing is lost.")  # over quota: it stays in the outbox
+        if any(result["status"] == 412 for result in results):
+            return  # fetch the new versions first
 
 
-def settle(store: Store, row: tuple[str, str, dict, int | None], result: dict) -> None:
+def next_batch(changes: list[Change]) -> list[Change]:
+    """Return the first changes, one for each resource: the next needs the version of the first."""
+    for number, change in enumerate(changes[:BATCH]):
+        if change[:2] in [other[:2] for other in changes[:number]]:
+            return changes[:number]
+    return changes[:BATCH]
+
+
+def settle(store: Store, change: Change, result: dict) -> None:
     """Store the result of one change."""
-    task_id, op, fields, _ = row
-    if task := result[
-        "data"
-    ]:  # with only the texts that the operation set: keep the others
-        old = store.execute("SELECT task FROM copy WHERE id = ?", [task_id]).fetchone()
-        store.put({**json.loads(old[0] if old else "{}"), **task})
-        store.execute(
-            "UPDATE outbox SET version = ? WHERE id = ?", [task["version"], task_id]
-        )
+    if data := result["data"]:
+        store.put(change.type, data)
+        named = "WHERE type = ? AND id = ?"
+        store.execute(f"UPDATE outbox SET version = ? {named}", [data["version"], *change[:2]])
     elif result["status"] == 204:
-        store.execute("DELETE FROM copy WHERE id = ?", [task_id])
-    elif result["status"] != 404 and op != "delete":
+        store.remove(change.type, change.id)
+    elif result["status"] == 400:
+        keep_without_list(store, change, result["error"])
+    elif result["status"] != 404 and change.op != "delete":
         # Changed elsewhere (412): `pull` fetches the new version to apply it to. Or over quota.
-        store.execute(MERGE, [task_id, op, json.dumps(fields)])
+        store.keep(change._replace(version=None), is_older=True)
+
+
+def keep_without_list(store: Store, change: Change, error: dict) -> None:
+    """Store a change whose list has been deleted elsewhere, for the inbox."""
+    if [field["type"] for field in error["details"]["fields"]] != ["unknown_reference"]:
+        raise ValueError("the server rejects a change that it should accept")
+    fields = dict(change.fields)
+    if fields.get("list_id") not in store.resources("list"):  # else it has not been created yet
+        fields.pop("list_id", None)
+    store.keep(change._replace(fields=fields), is_older=True)
 
 
 def pull(store: Store, server: Server) -> None:
@@ -198,21 +253,19 @@ def pull(store: Store, server: Server) -> None:
         except httpx.HTTPStatusError as error:
             if not token or error.response.status_code not in (400, 410):
                 raise
-            with (
-                store.db
-            ):  # too old, or the server was restored or has a new key: start over
+            with store.db:  # too old, or the server was restored or has a new key: start over
                 store.set(token=None)
             continue
         with store.db:
             if token is None:
                 store.execute("DELETE FROM copy")
             for change in page["changes"]:
-                if change["type"] != "task":
-                    continue  # a label, or a type that this client does not know
+                if change["type"] not in TYPES:
+                    continue  # a type that this client does not show, or does not know
                 if change["op"] == "upsert":
-                    store.put(change["data"])
+                    store.put(change["type"], change["data"])
                 else:
-                    store.execute("DELETE FROM copy WHERE id = ?", [change["id"]])
+                    store.remove(change["type"], change["id"])
             store.set(token=page["token"])
             if not (has_more := page["has_more"]):
                 store.execute(DROP)
@@ -222,9 +275,7 @@ def pull(store: Store, server: Server) -> None:
 def log_in(store: Store, url: str, email: str, register: bool) -> None:
     """Sign in. The password is $DULY_PASSWORD, or typed, or read from standard input."""
     owner = store.get("user_id")
-    refusal = (
-        f"This file belongs to {store.get('email')}. Choose another one with --file."
-    )
+    refusal = f"This file belongs to {store.get('email')}. Choose another one with --file."
     if owner and register:
         sys.exit(refusal)
     server = Server(store, url.rstrip("/"))
@@ -235,28 +286,26 @@ def log_in(store: Store, url: str, email: str, register: bool) -> None:
     if register and response.status_code == 409:
         sys.exit("This email address is already registered. Log in without --register.")
     session = response.raise_for_status().json()
-    if (
-        owner and owner != session["user"]["id"]
-    ):  # the outbox contains changes of its owner
+    if owner and owner != session["user"]["id"]:  # the outbox contains changes of its owner
         bearer = f"Bearer {session['access_token']}"
         server.http.post("/auth/logout", headers={"Authorization": bearer})
         sys.exit(refusal)
     server.keep(session)
 
 
-def find(store: Store, text: str) -> str:
-    """Return the id that begins or ends with a text."""
-    text = text.lower()
+def find(store: Store, text: str, *kinds: str) -> tuple[str, dict]:
+    """Return the type and the resource whose id begins or ends with a text, or a list's name."""
     found = [
-        each for each in store.tasks() if each.startswith(text) or each.endswith(text)
+        (kind, {**one, "id": each})
+        for kind in kinds
+        for each, one in store.resources(kind).items()
+        if text.lower() in {each[: len(text)], each[-len(text) :]} or one.get("name") == text
     ]
     if len(found) > 1:
-        sys.exit(f"Ambiguous: choose one of these ids: {', '.join(found)}")
-    return (
-        found[0]
-        if found
-        else sys.exit(f"No task has an id that begins or ends with {text!r}.")
-    )
+        ids = ", ".join(one["id"] for _, one in found)
+        sys.exit(f"Ambiguous: choose one of these ids: {ids}")
+    missing = f"No {' or '.join(kinds)} has an id that begins or ends with {text!r}."
+    return found[0] if found else sys.exit(missing)
 
 
 def parse() -> argparse.Namespace:
@@ -267,14 +316,27 @@ def parse() -> argparse.Namespace:
     login.add_argument("email")
     login.add_argument("--server", default="http://127.0.0.1:8000")
     login.add_argument("--register", action="store_true")
-    for usage in ("list", "sync", "add title", "edit id title", "done id", "rm id"):
+    usages = (
+        "list",
+        "lists",
+        "sync",
+        "add title",
+        "edit id title",
+        "done id",
+        "rm id",
+        "move id to",
+    )
+    for usage in (*usages, "new-list title"):
         command = commands.add_parser(usage.split()[0])
         for argument in usage.split()[1:]:
             command.add_argument(argument)
+        if usage == "add title":
+            command.add_argument("--to", metavar="LIST")
     given = parser.parse_args()
     title = given.title = getattr(given, "title", "-").strip()
-    if not 0 < len(title) <= 255 or not title.isprintable():
-        sys.exit("A title must be one line of 1 to 255 characters.")
+    longest = 120 if given.command == "new-list" else 255
+    if not 0 < len(title) <= longest or not title.isprintable():
+        sys.exit(f"A title must be one line of 1 to {longest} characters.")
     return given
 
 
@@ -291,31 +353,55 @@ def run(given: argparse.Namespace) -> None:
                 return
         sys.exit("Other devices keep changing the same tasks. Sync again.")
     elif given.command == "list":
-        for (
-            task_id,
-            task,
-        ) in store.tasks().items():  # UUIDv7 of the same minute begin alike
-            mark = "x" if task["is_completed"] else " "
-            print(f"{task_id[-8:]} [{mark}] {task['title']}", flush=True)
+        show(store)
+    elif given.command == "new-list":
+        store.note("create", "list", str(uuid.uuid4()), {"name": given.title})
     elif given.command == "add":
-        store.note("create", str(uuid.uuid4()), {"title": given.title})
-    elif given.command == "rm":
-        store.note("delete", find(store, given.id), {})
+        place = {"list_id": find(store, given.to, "list")[1]["id"]} if given.to else {}
+        store.note("create", "task", str(uuid.uuid4()), {"title": given.title, **place})
     else:
-        fields = (
-            {"is_completed": True}
-            if given.command == "done"
-            else {"title": given.title}
-        )
-        store.note("update", find(store, given.id), fields)
+        _, task = find(store, given.id, "task")
+        if given.command == "rm":
+            store.note("delete", "task", task["id"], {})
+        elif given.command == "move":
+            store.note("move", "task", task["id"], place_of(store, task, given.to))
+        else:
+            is_done = given.command == "done"
+            fields = {"is_completed": True} if is_done else {"title": given.title}
+            store.note("update", "task", task["id"], fields)
+
+
+def show(store: Store) -> None:
+    """Print the inbox, then the tasks of each list, in their order."""
+    lists = store.resources("list")
+    order = {list_id: number for number, list_id in enumerate(lists, 1)}
+    tasks = store.resources("task").items()
+    for task_id, task in sorted(tasks, key=lambda item: order.get(item[1].get("list_id"), 0)):
+        mark = "x" if task.get("is_completed") else " "
+        name = lists.get(task.get("list_id"), {}).get("name")
+        where = f"  #{name}" if name else ""
+        # UUIDv7 of the same minute begin alike.
+        print(f"{task_id[-8:]} [{mark}] {task['title']}{where}", flush=True)
+
+
+def place_of(store: Store, task: dict, to: str) -> dict:
+    """Return the body of a move: to the inbox, first, last, after a task, or into a list."""
+    if to == "inbox":
+        return {"list_id": None}
+    if to in {"first", "last"}:
+        here = {"list_id": task.get("list_id")}
+        return {**here, "after_id": None} if to == "first" else here
+    kind, target = find(store, to, "task", "list")
+    if kind == "list":
+        return {"list_id": target["id"]}
+    return {"list_id": target.get("list_id"), "after_id": target["id"]}
 
 
 def reason(response: httpx.Response) -> str:
     try:
         error = response.json()["error"]
         fields = [
-            f"{field['path']}: {field['message']}."
-            for field in error["details"].get("fields", [])
+            f"{field['path']}: {field['message']}." for field in error["details"].get("fields", [])
         ]
         return " ".join([f"{error['message']} ({response.status_code})", *fields])
     except (ValueError, TypeError, LookupError):
@@ -330,17 +416,13 @@ def main() -> None:
     except httpx.HTTPStatusError as error:
         sys.exit(f"{reason(error.response)} Nothing is lost.")
     except (httpx.HTTPError, httpx.InvalidURL, OverflowError) as error:
-        sys.exit(
-            f"Cannot reach the server ({error}). Try again later; nothing is lost."
-        )
+        sys.exit(f"Cannot reach the server ({error}). Try again later; nothing is lost.")
     except BrokenPipeError:
         os._exit(1)  # the reader of the list has closed it
     except (sqlite3.Error, OSError) as error:
         sys.exit(f"Cannot use {given.file}: {error}")
     except (ValueError, TypeError, LookupError, AttributeError):
-        sys.exit(
-            "Unexpected response: is this a Duly server? Check its address. Nothing is lost."
-        )
+        sys.exit("Unexpected response: is this a Duly server? Check its address. Nothing is lost.")
     except (KeyboardInterrupt, EOFError):
         sys.exit("Interrupted. Nothing is lost.")
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.support import launcher
+from tests.support.accounts import API
 from tests.support.direct_sql import execute
 from tests.support.servers import Server
 
@@ -87,6 +89,124 @@ def test_two_devices_go_offline_and_converge(devices: tuple[Device, Device]) -> 
         "kept: it was edited elsewhere": "open",
         "made offline": "done",
     }
+
+
+def test_list_and_its_order_made_offline_reach_the_other_device(
+    devices: tuple[Device, Device],
+) -> None:
+    phone, _ = devices
+    phone.run("new-list", "Groceries")
+    for title in ("milk", "bread", "tea"):
+        phone.run("add", title, "--to", "Groceries")
+    phone.run("add", "in the inbox")
+    phone.run("move", phone.id_of("tea  #Groceries"), "first")
+    phone.run("edit", phone.id_of("tea  #Groceries"), "green tea")
+    phone.run("move", phone.id_of("milk  #Groceries"), phone.id_of("bread  #Groceries"))
+    shown = [
+        "in the inbox",
+        "green tea  #Groceries",
+        "bread  #Groceries",
+        "milk  #Groceries",
+    ]
+    assert list(phone.tasks) == shown
+
+    for device in devices:
+        device.run("sync")
+        assert list(device.tasks) == shown
+
+
+def test_repeated_moves_offline_end_in_the_order_that_was_shown(
+    devices: tuple[Device, Device],
+) -> None:
+    phone, laptop = devices
+    for title in ("one", "two", "three", "four"):
+        phone.run("add", title)
+    phone.run("sync")
+    ids = {title: phone.id_of(title) for title in phone.tasks}
+
+    phone.run("move", ids["one"], ids["two"])
+    phone.run("move", ids["four"], ids["one"])
+    phone.run("move", ids["one"], "last")
+    shown = ["two", "four", "three", "one"]
+    assert list(phone.tasks) == shown
+
+    for device in devices:
+        device.run("sync")
+        assert list(device.tasks) == shown
+    assert laptop.run("list") == phone.run("list")
+
+
+def test_moves_and_edits_of_two_devices_end_in_one_order(devices: tuple[Device, Device]) -> None:
+    phone, laptop = devices
+    phone.run("new-list", "Work")
+    for title in ("one", "two", "three", "four"):
+        phone.run("add", title)
+    phone.run("sync")
+    laptop.run("sync")
+    ids = {title: phone.id_of(title) for title in phone.tasks}
+
+    phone.run("move", ids["four"], "first")
+    phone.run("move", ids["one"], "last")
+    laptop.run("move", ids["two"], "Work")
+    laptop.run("edit", ids["two"], "two, edited")
+    laptop.run("move", ids["four"], ids["three"])
+    phone.run("done", ids["two"])
+    for device in (phone, laptop, phone):
+        device.run("sync")
+
+    assert phone.tasks == laptop.tasks
+    assert phone.run("list") == laptop.run("list")
+    assert list(phone.tasks.items()) == [
+        ("three", "open"),
+        ("four", "open"),
+        ("one", "open"),
+        ("two, edited  #Work", "done"),
+    ]
+
+
+def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, _ = devices
+    phone.run("new-list", "Old")
+    phone.run("add", "stays")
+    phone.run("sync")
+    delete_lists(server, phone)
+
+    phone.run("add", "new in it", "--to", "Old")
+    phone.run("move", phone.id_of("stays"), "Old")
+    assert list(phone.tasks) == ["new in it  #Old", "stays  #Old"]
+    for device in devices:
+        device.run("sync")
+        assert set(device.tasks) == {"stays", "new in it"}
+
+
+def test_list_deleted_elsewhere_takes_its_tasks_with_it(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, _ = devices
+    phone.run("new-list", "Old")
+    phone.run("add", "in it", "--to", "Old")
+    phone.run("add", "not in it")
+    for device in devices:
+        device.run("sync")
+    delete_lists(server, phone)
+    phone.run("edit", phone.id_of("in it  #Old"), "edited, but gone")
+
+    for device in devices:
+        device.run("sync")
+        assert list(device.tasks) == ["not in it"]
+
+
+def delete_lists(server: Server, device: Device) -> None:
+    """Delete all lists of a device's account, as another client would."""
+    with sqlite3.connect(device.file) as connection:
+        [(token,)] = connection.execute("SELECT value FROM meta WHERE name = 'access_token'")
+    connection.close()
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"{server.url}{API}", headers=headers) as client:
+        for one in client.get("/lists").json()["items"]:
+            assert client.delete(f"/lists/{one['id']}").status_code == 204
 
 
 async def test_a_device_survives_lost_answers_and_lost_tokens(

@@ -2,7 +2,7 @@
 
 A block tagged `sh` is played. One tagged `console` needs what a test has not (Docker, Neon, a
 server of its own). What an `sh` block prints is shown by the next block, if that is tagged `http`
-or `json`, or by the comments in it.
+or `json`, or by the comments in it. A member `"…": "…"` stands for members that are not shown.
 """
 
 import json
@@ -15,11 +15,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 _BASE = "http://127.0.0.1:8000"
+REST = "…"
 _FENCE = re.compile(r"^( *)```(\w*)$")
 
 # Members and headers that differ from run to run.
 _VARYING_MEMBERS = {"id", "user_id", "token", "user_agent", "version", "next_cursor"}
-_VARYING_SUFFIXES = ("_token", "_at")
+_VARYING_SUFFIXES = ("_token", "_at", "_id", "_ids")
 _VARYING_HEADERS = {"x-request-id", "etag", "location", "ratelimit", "retry-after"}
 
 
@@ -78,10 +79,19 @@ def examples_of(document: str) -> list[Example]:
     return found
 
 
-def play(
+@dataclass
+class Run:
+    """What an example did: all that it printed, its errors, and its exit status."""
+
+    output: str
+    errors: str
+    status: int
+
+
+def run(
     examples: list[Example], url: str, directory: Path, environment: dict[str, str]
-) -> list[str]:
-    """Run the examples of one document in one shell; return all that is not as shown."""
+) -> list[Run]:
+    """Run the examples of one document in one shell."""
     printed = directory / "printed"
     printed.mkdir(exist_ok=True)
     script = ["set -u"]
@@ -100,22 +110,34 @@ def play(
         check=False,
     )
     assert shell.returncode == 0, shell
+    return [
+        Run(
+            (printed / str(number)).read_text(),
+            (printed / f"{number}.errors").read_text(),
+            int((printed / f"{number}.status").read_text()),
+        )
+        for number in range(len(examples))
+    ]
+
+
+def play(
+    examples: list[Example], url: str, directory: Path, environment: dict[str, str]
+) -> list[str]:
+    """Run the examples of one document in one shell; return all that is not as shown."""
     differences = []
-    for number, example in enumerate(examples):
-        output = (printed / str(number)).read_text()
-        status = int((printed / f"{number}.status").read_text())
+    for example, done in zip(examples, run(examples, url, directory, environment), strict=True):
+        place = example.block.place
         # curl ends with 28 at --max-time.
-        if status != (28 if "--max-time" in example.block.text else 0):
-            errors = (printed / f"{number}.errors").read_text()
-            differences.append(f"{example.block.place}: status {status}: {errors}")
-        found = _compare(example, output)
-        differences += [f"{example.block.place}: {item} in {output[:2000]}" for item in found]
+        if done.status != (28 if "--max-time" in example.block.text else 0):
+            differences.append(f"{place}: status {done.status}: {done.errors}")
+        found = _compare(example, done.output)
+        differences += [f"{place}: {item} in {done.output[:2000]}" for item in found]
     return differences
 
 
 def _compare(example: Example, output: str) -> Iterator[str]:
     if example.kind == "http":
-        shown, got = _response(example.shown), _response(output)
+        shown, got = response_in(example.shown), response_in(output)
         if shown[0] != got[0]:
             yield f"status {got[0]}, not {shown[0]}"
         for name, value in shown[1].items():
@@ -124,19 +146,19 @@ def _compare(example: Example, output: str) -> Iterator[str]:
                 yield f"header {name}: {found}, not {value}"
         yield from _compare_values(shown[2], got[2], "")
     elif example.kind == "json":
-        yield from _compare_values(_documents(example.shown), _documents(output), "")
+        yield from _compare_values(documents_in(example.shown), documents_in(output), "")
 
 
-def _response(text: str) -> tuple[str, dict[str, str], list[Any]]:
+def response_in(text: str) -> tuple[str, dict[str, str], list[Any]]:
     """The status, the headers and the body of a response as curl prints it."""
     head, _, body = text.replace("\r\n", "\n").partition("\n\n")
     status, *lines = head.splitlines() or [""]
     headers = dict(line.split(": ", 1) for line in lines)
     by_name = {name.lower(): value for name, value in headers.items()}
-    return status.partition(" ")[2][:3], by_name, _documents(body)
+    return status.partition(" ")[2][:3], by_name, documents_in(body)
 
 
-def _documents(text: str) -> list[Any]:
+def documents_in(text: str) -> list[Any]:
     """The JSON documents in a text, one after the other."""
     decoder, found, text = json.JSONDecoder(), [], text.strip()
     while text:
@@ -150,7 +172,8 @@ def _compare_values(shown: Any, got: Any, path: str) -> Iterator[str]:
     if type(shown) is not type(got):
         yield f"{path or 'body'}: {got!r}, not {shown!r}"
     elif isinstance(shown, dict):
-        if shown.keys() != got.keys():
+        names = shown.keys() - {REST}
+        if not (names <= got.keys() if REST in shown else names == got.keys()):
             yield f"{path}: members {sorted(got)}, not {sorted(shown)}"
         for name in shown.keys() & got.keys():
             yield from _compare_values(shown[name], got[name], f"{path}.{name}")
@@ -159,7 +182,7 @@ def _compare_values(shown: Any, got: Any, path: str) -> Iterator[str]:
             yield f"{path or 'body'}: {len(got)} items, not {len(shown)}"
         for number, pair in enumerate(zip(shown, got, strict=False)):
             yield from _compare_values(*pair, f"{path}[{number}]")
-    elif shown != got and not _varies(path.rpartition(".")[2], shown):
+    elif shown != got and not _varies(path.rpartition(".")[2].partition("[")[0], shown):
         yield f"{path}: {got!r}, not {shown!r}"
 
 
