@@ -151,6 +151,10 @@ async def test_body_that_is_not_an_object_is_rejected(
             content=content,
             headers={**alice.headers, **JSON},
         )
+        is_needed = operation.spec["requestBody"].get("required", False)
+        if content in {b"null", b""} and not is_needed:
+            assert response.status_code == 404, operation.id
+            continue
         assert response.status_code == 400, operation.id
         assert error_code(response) == "VALIDATION_ERROR"
 

@@ -15,7 +15,7 @@ from duly.main import create_app
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.factories import RegistrationFactory
 from tests.support.instances import client_at, running
-from tests.support.operations import NOTHING, operations_of
+from tests.support.operations import NOTHING, Operation, operations_of
 
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
 
@@ -76,13 +76,23 @@ async def test_every_route_under_another_user_is_forbidden(
     app: FastAPI, alice: Account, bob: Account
 ) -> None:
     operations = [item for item in operations_of(app) if "{user_id}" in item.path]
-    assert len(operations) == 9
+    assert len(operations) == 11
 
     for operation in operations:
         path = operation.path.format(user_id=alice.id, task_id=NOTHING).removeprefix(API)
         response = await bob.request(operation.method, path, json={"title": "t"})
         assert response.status_code == 403, operation.id
         assert error_code(response) == "FORBIDDEN"
+
+
+def _body_for(operation: Operation) -> dict[str, Any] | None:
+    """A valid body of an operation on an existing resource."""
+    if operation.path.endswith("/move"):
+        return {}
+    if operation.method not in {"PUT", "PATCH"}:
+        return None
+    body = {"title" if "task_id" in operation.path else "name": "t"}
+    return {**body, "query": "p1"} if "filter_id" in operation.path else body
 
 
 async def test_every_route_of_an_unknown_resource_is_not_found(
@@ -94,12 +104,11 @@ async def test_every_route_of_an_unknown_resource_is_not_found(
     for operation in operations:
         if "_id}" not in operation.path.replace("{user_id}", ""):
             continue
-        text = "name" if "label_id" in operation.path else "title"
-        body = {text: "t"} if operation.method in {"PUT", "PATCH"} else None
+        body = _body_for(operation)
         path = operation.url.removeprefix(API)
         answers[operation.id] = await alice.request(operation.method, path, json=body)
 
-    assert len(answers) == 19
+    assert len(answers) == 38
     for name, response in answers.items():
         assert response.status_code == 404, name
         assert error_code(response) == "NOT_FOUND"

@@ -43,12 +43,36 @@ OPERATIONS = {
     "complete_task": "POST /api/v1/tasks/{task_id}/complete",
     "reopen_task": "POST /api/v1/tasks/{task_id}/reopen",
     "restore_task": "POST /api/v1/tasks/{task_id}/restore",
+    "move_task": "POST /api/v1/tasks/{task_id}/move",
+    "create_list": "POST /api/v1/lists",
+    "list_lists": "GET /api/v1/lists",
+    "get_list": "GET /api/v1/lists/{list_id}",
+    "replace_list": "PUT /api/v1/lists/{list_id}",
+    "update_list": "PATCH /api/v1/lists/{list_id}",
+    "delete_list": "DELETE /api/v1/lists/{list_id}",
+    "restore_list": "POST /api/v1/lists/{list_id}/restore",
+    "move_list": "POST /api/v1/lists/{list_id}/move",
+    "create_section": "POST /api/v1/sections",
+    "list_sections": "GET /api/v1/sections",
+    "get_section": "GET /api/v1/sections/{section_id}",
+    "replace_section": "PUT /api/v1/sections/{section_id}",
+    "update_section": "PATCH /api/v1/sections/{section_id}",
+    "delete_section": "DELETE /api/v1/sections/{section_id}",
+    "move_section": "POST /api/v1/sections/{section_id}/move",
     "create_label": "POST /api/v1/labels",
     "list_labels": "GET /api/v1/labels",
     "get_label": "GET /api/v1/labels/{label_id}",
     "replace_label": "PUT /api/v1/labels/{label_id}",
     "update_label": "PATCH /api/v1/labels/{label_id}",
     "delete_label": "DELETE /api/v1/labels/{label_id}",
+    "move_label": "POST /api/v1/labels/{label_id}/move",
+    "create_filter": "POST /api/v1/filters",
+    "list_filters": "GET /api/v1/filters",
+    "get_filter": "GET /api/v1/filters/{filter_id}",
+    "replace_filter": "PUT /api/v1/filters/{filter_id}",
+    "update_filter": "PATCH /api/v1/filters/{filter_id}",
+    "delete_filter": "DELETE /api/v1/filters/{filter_id}",
+    "move_filter": "POST /api/v1/filters/{filter_id}/move",
     "run_batch": "POST /api/v1/batch",
     "sync_changes": "GET /api/v1/sync",
     "stream_events": "GET /api/v1/events",
@@ -67,6 +91,7 @@ ALIASES = {
     "complete_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/complete",
     "reopen_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/reopen",
     "restore_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/restore",
+    "move_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/move",
 }
 OF_TYPES = "|".join(kind.name for kind in RESOURCE_TYPES)
 OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
@@ -76,10 +101,27 @@ REPEATABLE = {
     "create_user_task",
     "add_task_from_text",
     "add_user_task_from_text",
+    "create_list",
+    "create_section",
     "create_label",
+    "create_filter",
     "run_batch",
 }
-CONFLICTS = {"register", "update_me", *REPEATABLE}
+NAMING = {"create_label", "replace_label", "update_label"}
+"""What can take a name that another label has."""
+# What can change more than one resource.
+WIDE = {
+    *(
+        f"{verb}_{name}"
+        for name in ("task", "user_task")
+        for verb in ("replace", "update", "delete", "move", "complete", "reopen", "restore")
+    ),
+    "delete_list",
+    "restore_list",
+    "delete_section",
+    "delete_label",
+}
+CONFLICTS = {"register", "update_me", *REPEATABLE, *NAMING, *WIDE}
 SYNC = {"sync_changes", "stream_events"}
 # What can be answered without an error in more than one way.
 ANSWERS = {
@@ -91,9 +133,15 @@ ANSWERS = {
     "list_user_tasks": {"200", "304"},
     "get_task": {"200", "304"},
     "get_user_task": {"200", "304"},
-    "create_label": {"200", "201"},
-    "list_labels": {"200", "304"},
-    "get_label": {"200", "304"},
+    **{
+        name: statuses
+        for kind in ("list", "section", "label", "filter")
+        for name, statuses in {
+            f"create_{kind}": {"200", "201"},
+            f"list_{kind}s": {"200", "304"},
+            f"get_{kind}": {"200", "304"},
+        }.items()
+    },
 }
 
 # The error table of the contract.
@@ -103,7 +151,13 @@ CODES = {
     403: {"FORBIDDEN", "QUOTA_EXCEEDED", "REGISTRATION_CLOSED"},
     404: {"NOT_FOUND"},
     408: {"REQUEST_TIMEOUT"},
-    409: {"EMAIL_TAKEN", "ID_TAKEN", "IDEMPOTENCY_IN_FLIGHT"},
+    409: {
+        "EMAIL_TAKEN",
+        "ID_TAKEN",
+        "IDEMPOTENCY_IN_FLIGHT",
+        "NAME_TAKEN",
+        "TOO_MANY_CHANGES",
+    },
     410: {"SYNC_TOKEN_EXPIRED"},
     412: {"PRECONDITION_FAILED"},
     413: {"PAYLOAD_TOO_LARGE"},
@@ -191,8 +245,11 @@ async def test_requests_have_no_default_and_responses_have_every_field(app: Fast
         # Generators take a field with a default for one that is always there.
         assert not [field for field, spec in fields.items() if "default" in spec], name
         if name in received and name != "ErrorDetails":
-            # A batch returns only the texts that its operation has set.
-            optional = {"title", "description"} if name == "ShortTask" else set()
+            # A batch returns only the texts and metadata that its operation has set.
+            optional = {
+                "ShortTask": {"title", "description", "metadata"},
+                "ShortList": {"metadata"},
+            }.get(name, set())
             assert set(schema.get("required", ())) == set(fields) - optional, name
     assert "required" not in schemas["ErrorDetails"]
     assert schemas["TaskCreate"]["required"] == ["title"]
@@ -286,6 +343,14 @@ async def test_every_error_is_in_the_envelope_and_has_an_example(app: FastAPI) -
             assert "X-Request-ID" in response["headers"]
 
 
+async def test_conflicts_of_names_and_cascades_are_documented(app: FastAPI) -> None:
+    for operation in operations_of(app):
+        conflict = operation.spec["responses"].get("409", {"content": {"application/json": {}}})
+        codes = set(conflict["content"]["application/json"].get("examples", ()))
+        assert ("NAME_TAKEN" in codes) == (operation.id in NAMING), operation.id
+        assert ("TOO_MANY_CHANGES" in codes) == (operation.id in WIDE), operation.id
+
+
 async def test_errors_document_their_headers(app: FastAPI) -> None:
     for operation in operations_of(app):
         headers = {
@@ -319,7 +384,14 @@ async def test_tasks_document_their_headers(app: FastAPI) -> None:
     by_id = {operation.id: operation.spec["responses"] for operation in operations_of(app)}
 
     assert {"Location", "ETag"} <= set(by_id["create_task"]["201"]["headers"])
-    changes = ("replace_task", "update_task", "complete_task", "reopen_task", "restore_task")
+    changes = (
+        "replace_task",
+        "update_task",
+        "complete_task",
+        "reopen_task",
+        "restore_task",
+        "move_task",
+    )
     for name in ("get_task", "list_tasks", *changes):
         assert "ETag" in by_id[name]["200"]["headers"]
     for name in REPEATABLE:
@@ -374,7 +446,7 @@ async def test_alias_documents_the_same_as_the_shorter_paths(app: FastAPI) -> No
     by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
 
     aliases = {name: spec for name, spec in by_id.items() if "_user_task" in name}
-    assert len(aliases) == 9
+    assert len(aliases) == 11
     for name, spec in aliases.items():
         original = by_id[name.replace("_user_", "_")]
         assert spec.get("requestBody") == original.get("requestBody")

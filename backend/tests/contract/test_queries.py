@@ -78,7 +78,7 @@ async def test_two_idempotency_keys_are_rejected(alice: Account, keys: tuple[str
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=1&limit=2", "limit=1&limit=1", "is_trashed=true&q=a&trashed=false"]
+    "query", ["limit=1&limit=2", "limit=1&limit=1", "is_trashed=true&q=a&is_trashed=false"]
 )
 async def test_repeated_parameter_is_rejected(alice: Account, query: str) -> None:
     response = await alice.get(f"/tasks?{query}")

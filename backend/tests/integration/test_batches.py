@@ -40,8 +40,9 @@ def codes(results: list[dict[str, Any]]) -> list[str | None]:
 
 
 def without_texts(task: dict[str, Any]) -> dict[str, Any]:
-    """A task as the result of an operation that sets no text."""
-    return {name: task[name] for name in task if name not in {"title", "description"}}
+    """A task as the result of an operation that sets no text and no metadata."""
+    texts = {"title", "description", "metadata"}
+    return {name: task[name] for name in task if name not in texts}
 
 
 async def stored(dsn: str, account: Account) -> list[Any]:
@@ -64,18 +65,27 @@ async def test_every_operation_does_as_its_route_does(alice: Account) -> None:
         {"op": "complete", "type": "task", **this},
         {"op": "reopen", "type": "task", **this},
         {"op": "delete", "type": "task", **this},
+        {"op": "restore", "type": "task", **this},
+        {"op": "move", "type": "task", **this, "data": {"after_id": None}},
+        {"op": "delete", "type": "task", **this},
     )
 
-    assert statuses(results) == [201, 200, 200, 200, 204]
-    created, updated, completed, reopened, _ = (result["data"] for result in results)
+    assert statuses(results) == [201, 200, 200, 200, 204, 200, 200, 204]
+    created, updated, completed, reopened, _, restored, moved, _ = (
+        result["data"] for result in results
+    )
     assert (await alice.get(f"/tasks/{created['id']}")).json() == created
     assert (updated["title"], updated["description"]) == ("new", None)
     assert completed["is_completed"] is True
     assert completed["completed_at"] == completed["updated_at"]
     assert (reopened["is_completed"], reopened["completed_at"]) == (False, None)
-    assert [one["version"] for one in (created, updated, completed, reopened)] == [2, 3, 4, 5]
+    assert restored == {**reopened, "version": 7}
+    assert moved["position"] < created["position"]
+    results_in_order = (created, updated, completed, reopened, restored, moved)
+    assert [one["version"] for one in results_in_order] == [2, 3, 4, 5, 7, 8]
     [trashed] = (await alice.get("/tasks?is_trashed=true")).json()["items"]
-    assert trashed == {**updated, **reopened, "version": 6}
+    own = {"trashed_at": trashed["trashed_at"], "metadata": task["metadata"], "version": 9}
+    assert trashed == {**updated, **moved, **own}
 
 
 async def test_failed_operation_does_not_affect_the_others(alice: Account) -> None:
@@ -158,6 +168,31 @@ async def test_operations_on_all_resource_types_share_one_batch(alice: Account) 
         "updated_at": results[2]["data"]["updated_at"],
     }
     assert (await alice.get("/labels")).json()["items"] == []
+
+
+async def test_task_is_created_in_a_list_section_and_label_of_the_same_batch(
+    alice: Account,
+) -> None:
+    ids = {name: str(uuid4()) for name in ("list", "section", "label", "task")}
+    place = {"list_id": ids["list"], "section_id": ids["section"]}
+    section = {"name": "s", "id": ids["section"], "list_id": ids["list"]}
+    task = {"title": "t", "id": ids["task"], "label_ids": [ids["label"]], **place}
+    results = await run(
+        alice,
+        {"op": "create", "type": "list", "data": {"name": "l", "id": ids["list"]}},
+        {"op": "create", "type": "section", "data": section},
+        {"op": "create", "type": "label", "data": {"name": "errand", "id": ids["label"]}},
+        {"op": "create", "type": "filter", "data": {"name": "f", "query": "#l & @errand"}},
+        {"op": "create", "type": "task", "data": task},
+        {"op": "create", "type": "task", "data": {"title": "sub", "parent_id": ids["task"]}},
+        {"op": "delete", "type": "label", "id": ids["label"]},
+        {"op": "delete", "type": "section", "id": ids["section"]},
+    )
+
+    assert statuses(results) == [201] * 6 + [204] * 2
+    assert {name: results[5]["data"][name] for name in place} == place
+    left = (await alice.get(f"/tasks?list_id={ids['list']}")).json()["items"]
+    assert [(one["section_id"], one["label_ids"]) for one in left] == [(None, [])] * 2
 
 
 async def test_quota_that_a_later_deletion_frees_is_still_reached(
@@ -252,7 +287,13 @@ async def test_a_batch_that_changes_nothing_takes_no_revision(alice: Account, ds
     [
         ({"op": "update", "type": "task", "data": {"title": "new"}}, {"title": "new"}),
         ({"op": "update", "type": "task", "data": {"description": None}}, {"description": None}),
+        (
+            {"op": "update", "type": "task", "data": {"metadata": {"a": 1}}},
+            {"metadata": {"a": 1, "b": 2}},
+        ),
         ({"op": "update", "type": "task", "data": {"is_completed": True}}, {}),
+        ({"op": "update", "type": "task", "data": {"priority": 1}}, {}),
+        ({"op": "move", "type": "task", "data": {}}, {}),
         ({"op": "complete", "type": "task"}, {}),
         ({"op": "reopen", "type": "task"}, {}),
     ],
@@ -260,7 +301,7 @@ async def test_a_batch_that_changes_nothing_takes_no_revision(alice: Account, ds
 async def test_result_has_only_the_texts_that_its_operation_has_set(
     alice: Account, operation: Operation, texts: dict[str, Any]
 ) -> None:
-    task = await alice.create_task(title="old", description="old")
+    task = await alice.create_task(title="old", description="old", metadata={"b": 2})
 
     [result] = await run(alice, {**operation, "id": task["id"]})
 
@@ -286,6 +327,8 @@ OTHER = str(uuid4())
         ([{"op": "complete", "id": OTHER}], "body.operations.0"),
         ([{"op": "complete", "type": "user", "id": OTHER}], "body.operations.0"),
         ([{"op": "complete", "type": "label", "id": OTHER}], "body.operations.0"),
+        ([{"op": "restore", "type": "section", "id": OTHER}], "body.operations.0"),
+        ([{"op": "move", "type": "task", "id": OTHER}], "body.operations.0.data"),
         ([{"op": "complete", "type": "task", "id": "x"}], "body.operations.0.id"),
         (
             [{"op": "complete", "type": "task", "id": OTHER, "if_match": "1"}],

@@ -9,11 +9,21 @@ import pytest
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.factories import TaskFactory
+from tests.support.rich_tasks import create
 
 
 async def count_tasks(dsn: str, owner: Account) -> int:
     rows = await execute(dsn, "SELECT count(*) FROM tasks WHERE user_id = %s", owner.id)
     return int(rows[0][0])
+
+
+async def place_for_a_task(owner: Account) -> dict[str, Any]:
+    """A list, a section of it, and a completed task there."""
+    of_list = await create(owner, "lists", name="list")
+    section = await create(owner, "sections", name="section", list_id=of_list["id"])
+    place = {"list_id": of_list["id"], "section_id": section["id"]}
+    parent = await owner.create_task(is_completed=True, **place)
+    return {**place, "parent_id": parent["id"]}
 
 
 async def read(owner: Account, task: dict[str, Any]) -> dict[str, Any]:
@@ -23,8 +33,9 @@ async def read(owner: Account, task: dict[str, Any]) -> dict[str, Any]:
     return dict(response.json())
 
 
-async def test_a_replaced_task_keeps_only_its_id_and_its_creation(alice: Account) -> None:
-    task = await alice.create_task(is_completed=True)
+async def test_replaced_task_keeps_its_place_completion_and_creation(alice: Account) -> None:
+    place = await place_for_a_task(alice)
+    task = await alice.create_task(is_completed=True, priority=1, metadata={"a": 1}, **place)
 
     replaced = await alice.put(f"/tasks/{task['id']}", {"title": "Buy oat milk"})
 
@@ -35,13 +46,35 @@ async def test_a_replaced_task_keeps_only_its_id_and_its_creation(alice: Account
         "user_id": alice.id,
         "title": "Buy oat milk",
         "description": None,
-        "is_completed": False,
-        "completed_at": None,
+        "is_completed": True,
+        "completed_at": task["completed_at"],
+        "trashed_at": None,
+        **place,
+        "position": task["position"],
+        "priority": None,
+        "start": None,
+        "due": None,
+        "duration_minutes": None,
+        "label_ids": [],
+        "metadata": {},
         "created_at": task["created_at"],
         "updated_at": replaced.json()["updated_at"],
         "version": task["version"] + 1,
     }
     assert await read(alice, task) == replaced.json()
+
+
+async def test_replacement_can_clear_what_it_keeps_if_it_is_left_out(alice: Account) -> None:
+    task = await alice.create_task(is_completed=True, **await place_for_a_task(alice))
+    cleared = {"is_completed": False, "list_id": None, "section_id": None, "parent_id": None}
+
+    replaced = await alice.put(f"/tasks/{task['id']}", {"title": "Buy milk", **cleared})
+
+    assert replaced.status_code == 200
+    new = replaced.json()
+    assert {name: new[name] for name in cleared} == cleared
+    assert new["completed_at"] is None
+    assert await read(alice, task) == new
 
 
 async def test_a_replacement_that_says_completed_keeps_the_time_of_completion(

@@ -56,24 +56,28 @@ async def test_invisible_title_is_rejected(alice: Account) -> None:
 async def test_a_task_that_has_only_a_title_gets_the_defaults(alice: Account) -> None:
     task = (await alice.post("/tasks", {"title": "Buy milk"})).json()
 
-    assert set(task) == {
-        "id",
-        "user_id",
-        "title",
-        "description",
-        "is_completed",
-        "completed_at",
-        "created_at",
-        "updated_at",
-        "version",
+    assert task == {
+        "id": task["id"],
+        "user_id": alice.id,
+        "title": "Buy milk",
+        "description": None,
+        "is_completed": False,
+        "completed_at": None,
+        "trashed_at": None,
+        "list_id": None,
+        "section_id": None,
+        "parent_id": None,
+        "position": "g0000001",
+        "priority": None,
+        "start": None,
+        "due": None,
+        "duration_minutes": None,
+        "label_ids": [],
+        "metadata": {},
+        "created_at": task["created_at"],
+        "updated_at": task["created_at"],
+        "version": 1,
     }
-    assert task["user_id"] == alice.id
-    assert task["title"] == "Buy milk"
-    assert task["description"] is None
-    assert task["is_completed"] is False
-    assert task["completed_at"] is None
-    assert task["created_at"] == task["updated_at"]
-    assert task["version"] == 1
 
 
 async def test_an_id_that_the_service_makes_is_a_uuid_of_version_7(alice: Account) -> None:
