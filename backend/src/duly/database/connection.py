@@ -15,7 +15,6 @@ from contextlib import suppress
 from math import inf
 from typing import Any
 
-import orjson
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.adapt import Transformer
@@ -27,7 +26,6 @@ from psycopg.errors import (
 )
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
-from psycopg.types.json import set_json_loads
 
 from duly.database.queries import Query, query_of
 
@@ -68,8 +66,6 @@ class Connection:
         self._pgconn = driver.pgconn
         self._socket = driver.pgconn.socket
         self._loop = asyncio.get_running_loop()
-        # PostgreSQL writes large numbers as digits. These become floats again, as JSON was read.
-        set_json_loads(orjson.loads, driver)
         self._converter = Transformer(driver)
         self._results: list[PGresult] = []
         self._waiter: asyncio.Future[None] | None = None

@@ -16,7 +16,7 @@ from sqlalchemy import (
     literal,
     null,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON
 
 from duly.models import Task, User
 from duly.records.types import (
@@ -94,7 +94,7 @@ def instant_of(moment: Moment) -> datetime | None:
 def _shown_moment(name: str) -> ColumnElement[Any]:
     columns = {part: _tasks.c[f"{name}_{part}"] for part in ("date", "time", "timezone")}
     pairs: list[Any] = [part for key, column in columns.items() for part in (literal(key), column)]
-    whole = func.jsonb_build_object(*pairs, type_=JSONB())
+    whole = func.json_build_object(*pairs, type_=JSON())
     return case((columns["date"].is_not(None), whole), else_=null()).label(name)
 
 
@@ -122,7 +122,7 @@ def _shown_recurrence() -> ColumnElement[Any]:
     pairs: list[Any] = [
         part for name in names for part in (literal(name), _tasks.c[f"recurrence_{name}"])
     ]
-    whole = func.jsonb_build_object(*pairs, type_=JSONB())
+    whole = func.json_build_object(*pairs, type_=JSON())
     is_recurring = _tasks.c.recurrence_rule.is_not(None)
     return case((is_recurring, whole), else_=null()).label("recurrence")
 
