@@ -90,6 +90,12 @@ REFERS_TO = {
 }
 """The type that a field refers to, if its name does not say."""
 
+LISTED = {"list": 1, "section": 0, "label": 0, "task": 1}
+"""The numbers of the live resources of which tasks or sections are listed.
+
+The victim has the same ones in another state.
+"""
+
 ANCHORS = {"after_id", "before_id"}
 """Fields that refer to resources of the type itself."""
 

@@ -30,7 +30,7 @@ from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.resources import sorts_of
 
 _OWNER = r"%\(user_id\)s::UUID"
-_PREDICATE = re.compile(rf"\b(\w+)\.(?:user_id|id) = {_OWNER}")
+_PREDICATE = re.compile(rf"\b(\w+)\.(user_id|id) = {_OWNER}")
 _GIVEN = re.compile(_OWNER)
 # Who has lived here longest: a victim, where there are any.
 _STRANGER = (
@@ -55,9 +55,11 @@ class Source:
 
     @property
     def is_guarded(self) -> bool:
-        """Whether it has a predicate that the proof demands: one on an owned table."""
+        """Whether it has a predicate that the proof demands: one on an owned table, or its alias."""
         return any(
-            owner_column(metadata.tables[match[1]]) is not None
+            match[2] == "user_id"
+            if match[1] not in metadata.tables
+            else owner_column(metadata.tables[match[1]]) is not None
             for match in _PREDICATE.finditer(self.sql.decode())
         )
 
@@ -100,7 +102,7 @@ def _fields_of(kind: ResourceType) -> list[frozenset[str]]:
     or, by PUT, all but its place.
     """
     if kind is not tasks.TYPE:
-        return _subsets(*{*kind.fields} - {"list_id"})
+        return _subsets(*(name for name in kind.fields if name != "list_id"))
     own = sorted({*kind.fields} - {"list_id", "section_id", "parent_id"})
     alone = [frozenset({name}) for name in own]
     return [*alone, frozenset(own) - {"is_completed"}, frozenset(own)]
@@ -256,7 +258,7 @@ def sources() -> list[Source]:
                     {"": value}
                     if calls is None
                     else {
-                        _label(args, options): value(*args, **options) for args, options in calls
+                        label_of(args, options): value(*args, **options) for args, options in calls
                     }
                 )
                 for label, one in made.items():
@@ -294,7 +296,8 @@ def _statements_of(value: Any) -> Iterator[tuple[bytes, str]]:
                 yield statement.sql, f"[{label}]{part}" if label != "" else part
 
 
-def _label(args: tuple[Any, ...], options: dict[str, Any]) -> str:
+def label_of(args: tuple[Any, ...], options: dict[str, Any]) -> str:
+    """What distinguishes the statements of one builder."""
     parts = [*map(_name_of, args), *(f"{key}={value}" for key, value in options.items())]
     return f"({' '.join(parts)})"
 

@@ -104,8 +104,6 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("header", "last-event-id"): Own("sync_token"),
 }
 _ABSENT = {"if_match", "client_id", "client_secret", "scope", "dry_run"}
-_LISTED = {"list": 1, "section": 0, "label": 0, "task": 1}
-"""The number of the sender's live resource of which `combinations` lists the tasks or sections."""
 
 
 class Shapes:
@@ -171,7 +169,7 @@ class Shapes:
         many: dict[str, list[Any]] = {}
         for item in self._in(operation):
             if item["in"] == "query" and (values := self._switch(item)):
-                is_flag = item["name"] == "q" or values[0] in {True, False}
+                is_flag = item["name"] == "q" or isinstance(values[0], bool)
                 (few if is_flag else many)[item["name"]] = [None, *values]
         common = {name: few[name] for name in ("include_total", "q") if name in few}
         found = combined({**few, **many}) if len(few) + len(many) < 5 else combined(few)
@@ -194,7 +192,7 @@ class Shapes:
         if name.endswith("_id"):
             of = REFERS_TO.get(name, name.removesuffix("_id"))
             none = [one["const"] for one in parameter["schema"].get("anyOf", ()) if "const" in one]
-            return [*none, *self.live_ids.get(of, ())[_LISTED[of] :][:1]]
+            return [*none, Own(f"listed {of}")]
         return list(schema.get("enum", ()))
 
     def _plain(self, schema: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tests.attack.environments import (
     run_batch,
     stored,
 )
-from tests.attack.places import body_in, place_of, tasks_everywhere, with_ids
+from tests.attack.places import LISTED, body_in, place_of, tasks_everywhere, with_ids
 from tests.attack.shapes import Shapes
 from tests.support.accounts import API
 from tests.support.resources import body_for, create_of, delete_of
@@ -226,6 +226,9 @@ class Attacker:
             name: [body["id"] for body in bodies.values()] for name, bodies in own.items()
         }
         self.shapes.live_ids = _live(own)
+        for person in self.both:
+            for name, number in LISTED.items():
+                person.own[f"listed {name}"] = self.shapes.live_ids[name][number]
 
     def _double(
         self,
