@@ -126,7 +126,7 @@ class Series:
         live = self.attacker.shapes.live_ids
         everywhere = tasks_everywhere({name: ids[:2] for name, ids in live.items()}, "task")
         for person in self.attacker.both:
-            rng = random.Random(0)
+            rng = random.Random(1)
             for kind in RESOURCE_TYPES:
                 ids = [new_uuid(rng) for _ in range(12)]
                 bodies = [
