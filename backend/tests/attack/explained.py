@@ -5,10 +5,10 @@ The long run fails for a predicate whose removal is undetected and is not listed
 one whose removal is detected.
 """
 
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,12 +17,13 @@ from duly.core.password_hashes import hash_password
 from duly.core.tokens import InvalidToken, Keyring
 from duly.models import Session, UserEmail
 from duly.schemas.auth import Credentials, Registration
-from duly.schemas.tasks import TaskSort
+from duly.services import task_pages
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector
 from duly.utils.tables import table_of
-from tests.support.resources import actions_of, erasing_query
+from tests.attack.predicates import BUILDERS, label_of
+from tests.support.resources import REFERRED_ID
 
 
 @dataclass(frozen=True)
@@ -101,16 +102,14 @@ _SEALED = "both the user and the session are read from a token that is sealed wi
 
 
 def _searched_pages() -> Iterator[str]:
-    """The owner's predicates in each statement that searches: the total's and the page's."""
-    flags = (True, False)
-    for sort, completed, resumed, counted, trashed in itertools.product(
-        TaskSort, (None, True, False), flags, flags, flags
-    ):
-        page = (
-            f"services.tasks._page({sort} is_completed={completed} is_searched=True "
-            f"is_resumed={resumed} is_counted={counted} is_trashed={trashed})"
-        )
-        yield f"{page}#0" if counted else f"{page}#1"
+    """The owner's predicate of the search in each statement that searches."""
+    for args, options in BUILDERS["services.task_pages.list_statement"]:
+        [shape] = args
+        if shape.is_searched:
+            # What is read twice is written first.
+            has_nulls = task_pages.SORTS[shape.sort.removeprefix("-")].has_nulls
+            number = 0 if shape.is_counted or has_nulls else 1
+            yield f"services.task_pages.list_statement{label_of(args, options)}#{number}"
 
 
 _SEARCHED = Reason(
@@ -120,21 +119,34 @@ _SEARCHED = Reason(
 )
 
 
-def _lookups() -> Iterator[tuple[str, tuple[str, str]]]:
+def _lookups() -> Iterator[tuple[str, tuple[str, str, Any]]]:
     """The look-ups after a write without a row, and a request that runs each."""
-    for kind in RESOURCE_TYPES:
-        many, one = f"/{kind.plural}", f"/{kind.plural}/{{}}"
-        yield f"records.creation._lookup({kind})#1", ("POST", many)
-        yield (
-            f"records.changes.erasing({kind}).lookup#1",
-            ("DELETE", one + erasing_query(kind)),
-        )
-        if kind.has_trash:
-            yield f"records.changes.trashing({kind}).lookup#1", ("DELETE", one)
-            yield f"records.changes.restoring({kind}).lookup#1", ("POST", f"{one}/restore")
-        for action in set(actions_of(kind)) - {"restore"}:
-            name = f"services.{kind.plural}.{action.upper()}.lookup#1"
-            yield name, ("POST", f"{one}/{action}")
+    for kind, shape, number in (
+        ("list", "plain", 1),
+        ("section", "in list", 2),
+        ("label", "plain", 2),
+        ("filter", "plain", 1),
+        ("task", "plain", 1),
+        ("task", "in list", 2),
+    ):
+        place = {"list_id": REFERRED_ID} if shape == "in list" else {}
+        yield f"records.creation._lookup({kind} {shape})#{number}", ("POST", f"/{kind}s", place)
+    for kind, field, number in (
+        ("list", "name", 1),
+        ("section", "name", 1),
+        ("label", "name", 3),
+        ("label", "color", 1),
+        ("task", "description", 1),
+    ):
+        changes = {field: "#ff0000" if field == "color" else "too late"}
+        name = f"records.changes._setting({kind} {field}).lookup#{number}"
+        yield name, ("PATCH", f"/{kind}s/{{}}", changes)
+    yield "records.changes.erasing(filter).lookup#1", ("DELETE", "/filters/{}", None)
+    yield "services.task_trees.ERASE.lookup#4", ("DELETE", "/tasks/{}?permanent=true", None)
+    yield "services.task_trees.TRASH.lookup#4", ("DELETE", "/tasks/{}", None)
+    for action, number in (("complete", 4), ("reopen", 7), ("restore", 4)):
+        name = f"services.task_trees.{action.upper()}.lookup#{number}"
+        yield name, ("POST", f"/tasks/{{}}/{action}", None)
 
 
 LOOKUPS = dict(sorted(_lookups()))

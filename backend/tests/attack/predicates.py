@@ -20,12 +20,17 @@ from duly.database import statements
 from duly.database.connection import Connection
 from duly.models import metadata
 from duly.models.base import owner_column
+from duly.records import creation
+from duly.records.creation import PLAIN
+from duly.records.pages import Resumption
+from duly.records.types import ResourceType
 from duly.schemas.tasks import TaskSort
+from duly.services import filters, sections, task_pages, tasks
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.resources import sorts_of
 
 _OWNER = r"%\(user_id\)s::UUID"
-_PREDICATE = re.compile(rf"\b(\w+)\.(?:user_id|id) = {_OWNER}")
+_PREDICATE = re.compile(rf"\b(\w+)\.(user_id|id) = {_OWNER}")
 _GIVEN = re.compile(_OWNER)
 # Who has lived here longest: a victim, where there are any.
 _STRANGER = (
@@ -50,9 +55,11 @@ class Source:
 
     @property
     def is_guarded(self) -> bool:
-        """Whether it has a predicate that the proof demands: one on an owned table."""
+        """Whether it has a predicate that the proof demands: one on an owned table, or its alias."""
         return any(
-            owner_column(metadata.tables[match[1]]) is not None
+            match[2] == "user_id"
+            if match[1] not in metadata.tables
+            else owner_column(metadata.tables[match[1]]) is not None
             for match in _PREDICATE.finditer(self.sql.decode())
         )
 
@@ -86,44 +93,143 @@ def _choices(*flags: str) -> Iterator[dict[str, bool]]:
 
 # Statements that are built when first used: with all that they can be built for.
 _OF_A_TYPE: list[Call] = [((kind,), {}) for kind in RESOURCE_TYPES]
-_OF_A_TRASH: list[Call] = [((kind,), {}) for kind in RESOURCE_TYPES if kind.has_trash]
-PLAINLY_LISTED = [
-    kind
-    for kind in RESOURCE_TYPES
-    if not hasattr(importlib.import_module(f"duly.services.{kind.plural}"), "read_page")
-]
-"""The types whose lists have no filters, and no statement of their own."""
+_MARKS = (Resumption.START, Resumption.AFTER_KEY)
+_REFERENCES = ("list_id", "section_id", "parent_id", "label_id")
+
+
+def _fields_of(kind: ResourceType) -> list[frozenset[str]]:
+    """Fields that are set together: those of a section but for its list, and of a task each alone
+    or, by PUT, all but its place.
+    """
+    if kind is not tasks.TYPE:
+        return _subsets(*(name for name in kind.fields if name != "list_id"))
+    own = sorted({*kind.fields} - {"list_id", "section_id", "parent_id"})
+    alone = [frozenset({name}) for name in own]
+    return [*alone, frozenset(own) - {"is_completed"}, frozenset(own)]
+
+
+SHAPES: Mapping[str, Mapping[str, creation.Shape]] = {
+    "section": {"in list": sections._IN_LIST},
+    "task": {"plain": PLAIN, "in list": tasks._IN_LIST, "labelled": tasks._LABELLED},
+}
+"""What the statements that create a resource consist of, by type; of other types, the plain one."""
+
+
+def _shapes_of(kind: ResourceType) -> list[creation.Shape]:
+    return [*SHAPES.get(kind.name, {"plain": PLAIN}).values()]
+
+
+def _places_of(kind: ResourceType) -> list[frozenset[str]]:
+    """The columns that siblings have in common, in so far as they are not null."""
+    match kind.name:
+        case "section":
+            return [frozenset({"list_id"})]
+        case "task":
+            return [
+                frozenset(names)
+                for names in (
+                    (),
+                    ("list_id",),
+                    ("list_id", "section_id"),
+                    ("parent_id",),
+                    ("list_id", "parent_id"),
+                    ("list_id", "section_id", "parent_id"),
+                )
+            ]
+    return [frozenset()]
+
+
+def _plainly_listed() -> Iterator[Call]:
+    """Pages of the types that have no statement of their own: trashed or not, of a list or not."""
+    for kind in PLAINLY_LISTED:
+        trash = (False, True) if kind.has_trash else (False,)
+        within = [frozenset[str](), frozenset({"list_id"})]
+        for sort, mark, is_counted, is_trashed, columns in itertools.product(
+            sorts_of(kind), _MARKS, (True, False), trash, within[: 1 + bool(kind.siblings)]
+        ):
+            yield (kind, sort, mark, is_counted, is_trashed, columns), {}
+
+
+def _listed_tasks() -> Iterator[Call]:
+    """Lists of tasks: every order, and every filter in the default one."""
+    for sort, is_searched, is_counted in itertools.product(TaskSort, (True, False), (True, False)):
+        has_nulls = task_pages.SORTS[sort.removeprefix("-")].has_nulls
+        for mark in Resumption if has_nulls else _MARKS:
+            yield _list_of(
+                sort=sort, is_searched=is_searched, is_counted=is_counted, resumption=mark
+            )
+    for is_completed, is_trashed, is_searched, is_counted, mark, reference in itertools.product(
+        (None, True, False), (True, False), (True, False), (True, False), _MARKS, _references()
+    ):
+        yield _list_of(
+            is_completed=is_completed,
+            is_trashed=is_trashed,
+            is_searched=is_searched,
+            is_counted=is_counted,
+            resumption=mark,
+            leaves_out_archived=not is_trashed
+            and not {"list_id"} & reference.keys()
+            and reference.get("section_id") != "id",
+            **reference,
+        )
+    for is_counted, mark in itertools.product((True, False), _MARKS):
+        yield _list_of(is_counted=is_counted, resumption=mark, leaves_out_archived=False)
+
+
+def _references() -> Iterator[dict[str, str]]:
+    yield {}
+    for name in _REFERENCES:
+        yield {name: "id"}
+        yield {name: "inbox" if name == "list_id" else "none"}
+
+
+def _list_of(**options: Any) -> Call:
+    return (task_pages.Shape(**options),), {}
+
+
+PLAINLY_LISTED = [kind for kind in RESOURCE_TYPES if kind.name != "task"]
+"""The types whose lists have few filters, and no statement of their own."""
 BUILDERS: Mapping[str, list[Call]] = {
     "records.changes._read": _OF_A_TYPE,
     "records.changes._setting": [
-        ((kind, fields), {}) for kind in RESOURCE_TYPES for fields in _subsets(*kind.fields)
+        ((kind, fields), {}) for kind in RESOURCE_TYPES for fields in _fields_of(kind)
     ],
-    "records.changes.erasing": _OF_A_TYPE,
-    "records.changes.restoring": _OF_A_TRASH,
-    "records.changes.trashing": _OF_A_TRASH,
+    "records.changes.erasing": [((filters.TYPE,), {})],
+    "records.creation._same": [((tasks.TYPE,), {})],
     "records.creation._insert": [
-        ((kind,), chosen) for kind in RESOURCE_TYPES for chosen in _choices("under_client_id")
+        ((kind, shape, is_under_client_id, is_placed), {})
+        for kind in RESOURCE_TYPES
+        for shape in _shapes_of(kind)
+        for is_under_client_id, is_placed in itertools.product((True, False), repeat=2)
     ],
-    "records.creation._lookup": _OF_A_TYPE,
+    "records.creation._lookup": [
+        ((kind, shape), {}) for kind in RESOURCE_TYPES for shape in _shapes_of(kind)
+    ],
     "records.export._page": [
         ((kind,), chosen) for kind in RESOURCE_TYPES for chosen in _choices("is_resumed")
     ],
-    "records.pages._plain": [
-        ((kind, sort), chosen)
-        for kind in PLAINLY_LISTED
-        for sort in sorts_of(kind)
-        for chosen in _choices("is_resumed", "is_counted")
+    "records.moves.placing": [
+        ((kind,), chosen) for kind in RESOURCE_TYPES for chosen in _choices("is_last")
     ],
+    "records.order._first": [
+        ((kind, place), {}) for kind in RESOURCE_TYPES for place in _places_of(kind)
+    ],
+    "records.order._beside": [
+        ((kind, place), chosen)
+        for kind in RESOURCE_TYPES
+        for place in _places_of(kind)
+        for chosen in _choices("is_before", "is_inclusive")
+    ],
+    "records.order._setting_positions": _OF_A_TYPE,
+    "records.pages._plain": list(_plainly_listed()),
     "services.users._update": [
         ((fields,), {})
         for fields in _subsets("name", "email", "timezone", "week_start", "language")
     ],
-    "services.tasks._page": [
-        ((sort,), {"is_completed": is_completed, **chosen})
-        for sort in TaskSort
-        for is_completed in (None, True, False)
-        for chosen in _choices("is_searched", "is_resumed", "is_counted", "is_trashed")
+    "services.task_filters._matching": [
+        ((references,), {}) for references in _subsets("list", "section", "label")
     ],
+    "services.task_pages.list_statement": list(_listed_tasks()),
     "services.session_lists._page": [((), chosen) for chosen in _choices("resumed", "counted")],
     "services.task_filters._matching": [
         ((references,), {}) for references in _subsets("list", "section", "label")
@@ -155,7 +261,7 @@ def sources() -> list[Source]:
                     {"": value}
                     if calls is None
                     else {
-                        _label(args, options): value(*args, **options) for args, options in calls
+                        label_of(args, options): value(*args, **options) for args, options in calls
                     }
                 )
                 for label, one in made.items():
@@ -178,17 +284,23 @@ def _modules() -> list[str]:
 
 
 def _statements_of(value: Any) -> Iterator[tuple[bytes, str]]:
-    """A statement, or those of a change: the one that writes, and the one that explains."""
-    for part, statement in (
-        ("", value),
-        ("", getattr(value, "statement", None)),
-        (".lookup", getattr(value, "lookup", None)),
-    ):
-        if isinstance(statement, statements.OwnedStatement):
-            yield statement.sql, part
+    """A statement, several of them, or those of a change: what writes, and what explains."""
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        named: Any = enumerate(value)
+    else:
+        named = value.items() if isinstance(value, Mapping) else [("", value)]
+    for label, one in named:
+        for part, statement in (
+            ("", one),
+            ("", getattr(one, "statement", None)),
+            (".lookup", getattr(one, "lookup", None)),
+        ):
+            if isinstance(statement, statements.OwnedStatement):
+                yield statement.sql, f"[{label}]{part}" if label != "" else part
 
 
-def _label(args: tuple[Any, ...], options: dict[str, Any]) -> str:
+def label_of(args: tuple[Any, ...], options: dict[str, Any]) -> str:
+    """What distinguishes the statements of one builder."""
     parts = [*map(_name_of, args), *(f"{key}={value}" for key, value in options.items())]
     return f"({' '.join(parts)})"
 
@@ -196,6 +308,11 @@ def _label(args: tuple[Any, ...], options: dict[str, Any]) -> str:
 def _name_of(arg: Any) -> str:
     if isinstance(arg, frozenset):
         return ",".join(sorted(arg))
+    if isinstance(arg, creation.Shape):
+        return next(name for some in SHAPES.values() for name, one in some.items() if one is arg)
+    if isinstance(arg, task_pages.Shape):
+        changed = {name: value for name, value in arg._asdict().items() if value not in {None, ""}}
+        return ",".join(f"{name}={value}" for name, value in changed.items())
     # The order of a list is an enum: its value counts, not the member's name.
     return str(arg) if isinstance(arg, str) else str(getattr(arg, "name", arg))
 

@@ -13,15 +13,17 @@ import orjson
 
 from duly.services import operators
 from duly.services.resource_types import RESOURCE_TYPES
+from duly.services.task_type import TYPE as TASK
 from tests.attack.answers import Difference, plain, words_of
 from tests.attack.attack_run import AttackRun
 from tests.attack.environments import new_uuid, run_batch
+from tests.attack.places import ANCHORS, REFERS_TO, body_in, tasks_everywhere, with_ids
 from tests.attack.shapes import Draft, Place
 from tests.attack.victims import Attacker, Victim
 from tests.attack.wire import Answer, Request
 from tests.support.accounts import API
 from tests.support.operations import Operation
-from tests.support.resources import body_for, create_of, delete_of
+from tests.support.resources import create_of, delete_of
 
 _REPLAYED = b"idempotency-replayed"
 _USES = 6
@@ -119,18 +121,33 @@ class Series:
         return found
 
     async def furnish(self) -> None:
-        """Have some resources in every state, so that no list is empty."""
+        """Have some resources in every state and place, so that no list is empty."""
+        await self.attacker.refill(self.victim, random.Random(0))
+        live = self.attacker.shapes.live_ids
+        everywhere = tasks_everywhere({name: ids[:2] for name, ids in live.items()}, "task")
         for person in self.attacker.both:
-            rng = random.Random(0)
+            rng = random.Random(1)
             for kind in RESOURCE_TYPES:
                 ids = [new_uuid(rng) for _ in range(12)]
                 bodies = [
-                    {**body_for(kind, f"my {kind.name} {n}", is_odd=n % 2 == 1), "id": one}
+                    {
+                        **body_in(kind, f"my {kind.name} {n}", 0, live, is_odd=n % 2 == 1),
+                        "id": one,
+                    }
                     for n, one in enumerate(ids)
                 ]
+                if kind is TASK:
+                    bodies = [{**body, "list_id": None, "section_id": None} for body in bodies]
                 await run_batch(person, [create_of(kind, body) for body in bodies])
                 if kind.has_trash:
                     await run_batch(person, [delete_of(kind, one) for one in ids[6:]])
+            for is_trashed in (False, True):
+                for _ in range(2):
+                    ids = [new_uuid(rng) for _ in everywhere]
+                    tasks = with_ids(everywhere, ids)
+                    await run_batch(person, [create_of(TASK, body) for body in tasks])
+                    if is_trashed:
+                        await run_batch(person, [delete_of(TASK, one) for one in ids])
 
     async def explore(self, draft: Draft) -> None:
         """A list by its switches, and what comes after its first item."""
@@ -138,18 +155,29 @@ class Series:
             for person in self.attacker.both:  # so that there is a second page
                 body = {"email": person.own["email"], "password": person.own["password"]}
                 await person.read("POST", "/auth/login", body)
-        answer = await self._both(draft, "explored")
+        whole = copy.deepcopy(draft)
+        whole.query["limit"] = 100
+        answer = await self._both(whole, "explored")
         if not answer.is_success:
             raise Difference(f"{self.operation.id}: {answer}")
-        requests = [draft.addressed(person.own) for person in self.attacker.both]
-        for request, person in zip(requests, self.attacker.both, strict=True):
-            first = draft.addressed(person.own)
-            first.query.append(("limit", "1"))
-            cursor = orjson.loads((await person.send(first)).body)["next_cursor"]
-            request.query.append(("cursor", str(cursor)))
-        answer = await self._send(requests, "explored further")
-        if not answer.is_success:
-            raise Difference(f"{self.operation.id}: {answer}")
+        for limit in self._limits(draft, answer):
+            requests = [draft.addressed(person.own) for person in self.attacker.both]
+            for request, person in zip(requests, self.attacker.both, strict=True):
+                first = draft.addressed(person.own)
+                first.query.append(("limit", str(limit)))
+                cursor = orjson.loads((await person.send(first)).body)["next_cursor"]
+                request.query.append(("cursor", str(cursor)))
+            answer = await self._send(requests, "explored further")
+            if not answer.is_success:
+                raise Difference(f"{self.operation.id}: {answer}")
+
+    @staticmethod
+    def _limits(draft: Draft, whole: Answer) -> list[int]:
+        """The lengths of the first page: one resource, and up to the first without the key."""
+        key = str(draft.query.get("sort", "")).removeprefix("-")
+        items = orjson.loads(whole.body)["items"]
+        without = [number for number, item in enumerate(items) if item.get(key, key) is None]
+        return [1, *(number + 1 for number in without[:1] if 0 < number < len(items) - 1)]
 
     async def _attempt(self) -> None:
         draft = self.attacker.shapes.draft(self.operation)
@@ -178,16 +206,14 @@ class Series:
                 raise Difference(f"{self.operation.id}, {place}: {answer} is not {other}")
 
     def _turns(self, place: Place) -> float:
-        where, name = place
-        last = name[-1] if where == "body" and name else name
+        where, last = place[0], _name_of(place)
         declared = {item["name"].lower() for item in self.operation.spec.get("parameters", ())}
-        is_meant = last in _MEANT and (where == "body" or name in declared)
+        is_meant = last in _MEANT and (where == "body" or last in declared)
         return (self.places.get(_kind(place), 0) + 1) / (8 if is_meant else 1)
 
     def _loot(self, place: Place) -> Any:
         """Something of the victim's that could fit there; now and then, that could not."""
-        where, name = place
-        last = name[-1] if where == "body" and name else name
+        last = _name_of(place)
         victim, turn = self.victim, self.places.get(_kind(place), 0)
         if last in {"if_match", "version", "revision"}:
             return self.rng.randint(1, 20)
@@ -202,7 +228,10 @@ class Series:
             "id": [one for some in zip(*victim.resources.values(), strict=True) for one in some],
             "session_id": victim.sessions,
             **{f"{name}_id": ids for name, ids in victim.resources.items()},
+            **{name: victim.resources[of] for name, of in REFERS_TO.items()},
         }
+        if last in ANCHORS:
+            last = "id"
         if last in in_turn and turn % 4:
             return in_turn[last][(turn - turn // 4 - 1) % len(in_turn[last])]
         is_id = isinstance(last, str) and last.endswith(("id", "sub", "user", "owner", "as"))
@@ -289,9 +318,21 @@ class Series:
 
 
 # Names under which the service takes an id, a token, a key or a version.
-_MEANT = {"id", "session_id", "cursor", "token", "last-event-id", "refresh_token"} | {
-    f"{kind.name}_id" for kind in RESOURCE_TYPES
+_MEANT = {
+    *("id", "session_id", "cursor", "token", "last-event-id", "refresh_token"),
+    *(f"{kind.name}_id" for kind in RESOURCE_TYPES),
+    *REFERS_TO,
+    *ANCHORS,
 }
+
+
+def _name_of(place: Place) -> Any:
+    """The name of a place; an item of a list has the name of the list."""
+    where, name = place
+    if where != "body" or not name:
+        return name
+    names = [step for step in name if isinstance(step, str)]
+    return names[-1] if names else name[-1]
 
 
 def _kind(place: Place) -> Place:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
+from tests.attack.places import ANCHORS, REFERS_TO, combined, without_contradictions
 from tests.attack.wire import Request
 from tests.support.operations import Operation, operations_of
 
@@ -102,17 +103,22 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("path", "user_id"): Own("user_id"),
     ("header", "last-event-id"): Own("sync_token"),
 }
-_ABSENT = {"if_match", "client_id", "client_secret", "scope"}
+_ABSENT = {"if_match", "client_id", "client_secret", "scope", "dry_run"}
 
 
 class Shapes:
-    """Makes valid drafts of every operation; `own_ids` are ids that the sender has, by type."""
+    """Makes valid drafts of every operation.
+
+    `own_ids` are ids that the sender has, by type; `live_ids`, of what is not in the trash.
+    """
 
     def __init__(self, app: FastAPI, rng: random.Random) -> None:
         self.operations = operations_of(app)
         self._components = app.openapi()["components"]["schemas"]
         self._rng = rng
         self.own_ids: dict[str, list[str]] = {}
+        self.live_ids: dict[str, list[str]] = {}
+        self._subject = ""
 
     def reseed(self, rng: random.Random) -> None:
         """Draw from `rng` from now on."""
@@ -121,6 +127,7 @@ class Shapes:
     def draft(self, operation: Operation) -> Draft:
         """A request that should succeed, with some of what is optional."""
         draft = Draft(operation)
+        self._subject = operation.spec["tags"][0].removesuffix("s")
         for parameter in operation.spec.get("parameters", ()):
             name, where = parameter["name"], parameter["in"]
             name = name.lower() if where == "header" else name
@@ -152,31 +159,41 @@ class Shapes:
         return [*dict.fromkeys(places)]
 
     def combinations(self, operation: Operation) -> Iterator[Draft]:
-        """Every combination of the query's switches: booleans, and one of few."""
-        drafts = [Draft(operation, path={"user_id": "me"})]
+        """Every combination of the query's switches: booleans, references, and one of few.
+
+        If there are many switches, orders and references are each combined with the others alone.
+        """
         if any(item["in"] == "path" and item["name"] != "user_id" for item in self._in(operation)):
             return
+        few: dict[str, list[Any]] = {}
+        many: dict[str, list[Any]] = {}
         for item in self._in(operation):
-            values: list[Any] = [None, *self._switch(item)]
-            if item["in"] == "query" and (len(values) > 1 or item["name"] == "q"):
-                values = [None, "task"] if item["name"] == "q" else values
-                drafts = [
-                    Draft(
-                        operation,
-                        draft.path,
-                        draft.query | ({item["name"]: value} if value is not None else {}),
-                    )
-                    for draft in drafts
-                    for value in values
-                ]
-        yield from drafts if len(drafts) > 1 else ()
+            if item["in"] == "query" and (values := self._switch(item)):
+                is_flag = item["name"] == "q" or isinstance(values[0], bool)
+                (few if is_flag else many)[item["name"]] = [None, *values]
+        common = {name: few[name] for name in ("include_total", "q") if name in few}
+        found = combined({**few, **many}) if len(few) + len(many) < 5 else combined(few)
+        for name, values in many.items() if len(few) + len(many) >= 5 else ():
+            found += combined({**(common if name == "sort" else few), name: values[1:]})
+        if len(found) > 1:
+            for query in found:
+                yield Draft(operation, {"user_id": "me"}, query)
 
     def _in(self, operation: Operation) -> list[dict[str, Any]]:
         return list(operation.spec.get("parameters", ()))
 
     def _switch(self, parameter: dict[str, Any]) -> list[Any]:
+        name = parameter["name"]
+        if name == "q":
+            return ["task"]
         schema = self._plain(parameter["schema"])
-        return [True, False] if schema.get("type") == "boolean" else list(schema.get("enum", ()))
+        if schema.get("type") == "boolean":
+            return [True] if schema.get("default") is False else [True, False]
+        if name.endswith("_id"):
+            of = REFERS_TO.get(name, name.removesuffix("_id"))
+            none = [one["const"] for one in parameter["schema"].get("anyOf", ()) if "const" in one]
+            return [*none, Own(f"listed {of}")]
+        return list(schema.get("enum", ()))
 
     def _plain(self, schema: dict[str, Any]) -> dict[str, Any]:
         while True:
@@ -208,7 +225,7 @@ class Shapes:
                 made = self._object(schema)
             case "array":
                 count = self._rng.randint(1, 3)
-                made = [self.value(schema["items"], "", owner) for _ in range(count)]
+                made = [self.value(schema["items"], name, owner) for _ in range(count)]
             case "boolean":
                 made = self._rng.random() < 0.5
             case "integer":
@@ -219,33 +236,49 @@ class Shapes:
         return made
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
+        if "properties" not in schema:
+            return {"note": f"task {self._rng.getrandbits(48):x}"}
         properties = schema["properties"]
+        of = properties.get("type", {}).get("const")
+        outer, self._subject = self._subject, of or self._subject
         required = schema.get("required", ())
+        title = schema.get("title", "")
+        only = self._rng.choice([*properties]) if self._has_one_change(title) else None
         made = {}
         for name, item in properties.items():
             plain = self._plain(item)
             odds = {"uuid": 0.8, "password": 1.0}.get(plain.get("format", ""), 0.5)
-            is_wanted = self._rng.random() < odds
+            is_wanted = self._rng.random() < odds if only is None else name == only
             if name in required or (is_wanted and name not in _ABSENT):
-                of = properties.get("type", {}).get("const")
-                made[name] = self.value(item, name, schema.get("title", ""), of=of)
-        return made
+                made[name] = self.value(item, name, title, of=of)
+        self._subject = outer
+        return without_contradictions(made, self._rng.random())
+
+    def _has_one_change(self, title: str) -> bool:
+        return title.endswith("Patch") and self._rng.random() < 0.5
 
     def _text(self, schema: dict[str, Any], name: str, of: str) -> Any:
         number = self._rng.getrandbits(48)
-        match schema.get("format"):
-            case "uuid":
-                fresh = str(UUID(int=self._rng.getrandbits(128), version=4))
-                return self._rng.choice(self.own_ids.get(of) or [fresh])
-            case "password":
-                return Own("password")
-        if name == "email":
-            return f"{number:012x}@example.com"
-        if name == "color":
-            return f"#{number % 2**24:06x}"
-        if name == "timezone":
-            return "Europe/Rome"
-        return "password" if name == "grant_type" else f"task {number:x}"
+        if schema.get("format") == "uuid":
+            return self._id(name, of)
+        if schema.get("format") in {"date", "date-time"} or name in {"time", "query"}:
+            return schema["examples"][0]
+        made: dict[str, Any] = {
+            "email": f"{number:012x}@example.com",
+            "color": f"#{number % 2**24:06x}",
+            "timezone": "Europe/Rome",
+            "grant_type": "password",
+        }
+        is_password = schema.get("format") == "password"
+        return Own("password") if is_password else made.get(name, f"task {number:x}")
+
+    def _id(self, name: str, of: str) -> str:
+        """An own id of the type that a field refers to, or a new one."""
+        fresh = str(UUID(int=self._rng.getrandbits(128), version=4))
+        of = self._subject if name in ANCHORS else REFERS_TO.get(name, of)
+        is_reference = name not in {"id", f"{self._subject}_id"}
+        own = self.live_ids if is_reference else self.own_ids
+        return self._rng.choice(own.get(of) or [fresh])
 
 
 def _paths(body: Any, here: Path = ()) -> Iterator[Path]:

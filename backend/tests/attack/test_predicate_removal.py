@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,45 +20,79 @@ from duly.core.config import Settings
 from duly.database import ownership
 from duly.database.statements import USER_ID, UnscopedStatement
 from duly.records.types import ResourceType
-from duly.services import exports, users
+from duly.schemas.tasks import TaskSort
+from duly.services import exports, task_pages, users
 from duly.services.resource_types import RESOURCE_TYPES
+from duly.services.sections import TYPE as SECTION
 from tests.attack.environments import Environment, both_environments
 from tests.attack.explained import EXPLAINED, LOOKUPS, shown_by
 from tests.attack.predicate_removal import PredicateRemoval, Step
-from tests.attack.predicates import PLAINLY_LISTED, Mutant, Source, broken, mutants, sources
-from tests.attack.shapes import Shapes
+from tests.attack.predicates import (
+    PLAINLY_LISTED,
+    SHAPES,
+    Mutant,
+    Source,
+    broken,
+    label_of,
+    mutants,
+    sources,
+)
+from tests.attack.shapes import Own, Shapes
 from tests.support.accounts import API, Account
 from tests.support.direct_sql import execute
 from tests.support.instances import running
-from tests.support.resources import body_for, erase_of, sorts_of
+from tests.support.resources import body_for, erase_of, prepare, sorts_of
 
-_LIST = (
-    "services.tasks._page(-created_at is_completed=None is_searched={} is_resumed=False "
-    "is_counted=True is_trashed=False)"
-)
+_ACTIONS = ("COMPLETE", "REOPEN", "RESTORE")
+
+
+def _listed(**options: Any) -> str:
+    return "services.task_pages.list_statement" + label_of((task_pages.Shape(**options),), {})
 
 
 def _samples_of(kind: ResourceType) -> Iterator[tuple[str, str]]:
     """Statements of a type, and the operation that runs each."""
     yield f"records.changes._read({kind})", f"get_{kind}"
-    fields = ",".join(sorted(kind.fields))
+    place = {"list_id", "section_id", "parent_id"}
+    fields = ",".join(sorted({*kind.fields} - place))
     yield f"records.changes._setting({kind} {fields})", f"replace_{kind}"
-    yield f"records.changes.erasing({kind})", f"delete_{kind}"
-    if kind.has_trash:
-        yield f"records.changes.trashing({kind})", f"delete_{kind}"
-        yield f"records.changes.trashing({kind}).lookup", f"delete_{kind}"
+    for is_last in (False, True):
+        yield f"records.moves.placing({kind} is_last={is_last})", f"move_{kind}"
     for is_resumed in (False, True):
         yield f"records.export._page({kind} is_resumed={is_resumed})", "export_me"
+    for shape in SHAPES.get(kind.name, ("plain",)):
+        yield f"records.creation._insert({kind} {shape} True False)", f"create_{kind}"
     if kind in PLAINLY_LISTED:
-        page = f"{kind} {sorts_of(kind)[0]} is_resumed=False is_counted=True"
+        page = f"{kind} {sorts_of(kind)[0]} start True False "
         yield f"records.pages._plain({page})", f"list_{kind.plural}"
 
 
 # Some statements of each type, and the operation that runs each. `make attack` takes all of them.
 SAMPLE = {
     **{name: operation for kind in RESOURCE_TYPES for name, operation in _samples_of(kind)},
-    _LIST.format(False): "list_tasks",
-    _LIST.format(True): "list_tasks",
+    _listed(is_counted=True): "list_tasks",
+    _listed(is_counted=True, is_searched=True): "list_tasks",
+    _listed(is_counted=True, label_id="id"): "list_tasks",
+    _listed(sort=TaskSort.DUE): "list_tasks",
+    "records.changes.erasing(filter)": "delete_filter",
+    "records.order._beside(task list_id is_before=True is_inclusive=True)": "move_task",
+    "records.order._first(task )": "move_task",
+    **{f"services.lists._TRASH[{number}]": "delete_list" for number in range(3)},
+    **{f"services.lists._RESTORE[{number}]": "restore_list" for number in range(3)},
+    **{f"services.lists._ERASE[{number}]": "delete_list" for number in range(3)},
+    "services.lists._COUNTS": "delete_list",
+    "services.lists._MOVE_TASKS": "delete_list",
+    "services.sections._CLEAR": "delete_section",
+    "services.labels._TAKE_OFF": "delete_label",
+    **{f"services.task_trees.{name}": f"{name.lower()}_task" for name in _ACTIONS},
+    "services.task_trees.TRASH": "delete_task",
+    "services.task_trees.ERASE": "delete_task",
+    "services.task_trees.TRASH.lookup": "delete_task",
+    "services.task_places._FACTS": "move_task",
+    "services.tasks._MOVE_BELOW": "move_task",
+    "services.tasks._LABEL": "update_task",
+    "services.tasks._UNLABEL": "update_task",
+    "services.quick_add._NAMES[#]": "add_task_from_text",
     "services.sync._PAGE": "sync_changes",
     "services.sessions._END_ONE": "end_session",
 }
@@ -73,11 +108,17 @@ def steps_of(environments: tuple[Environment, Environment], source: Source) -> l
     """The parts of the suite that run a statement of the sample."""
     shapes = Shapes(environments[0].app, random.Random(0))
     operation = next(item for item in shapes.operations if item.id == SAMPLE[source.name])
-    if "is_counted" not in source.name:
+    if "list_statement" not in source.name and "_plain" not in source.name:
         return [Step(operation)]
-    wanted: dict[str, Any] = {"include_total": True}
+    wanted: dict[str, Any] = {}
+    if "is_counted=True" in source.name or "start True" in source.name:
+        wanted["include_total"] = True
     if "is_searched=True" in source.name:
         wanted["q"] = "task"
+    if "label_id=id" in source.name:
+        wanted["label_id"] = Own("listed label")
+    if "sort=due" in source.name:
+        wanted["sort"] = "due"
     drafts = [draft for draft in shapes.combinations(operation) if draft.query == wanted]
     return [Step(operation, draft) for draft in drafts]
 
@@ -113,6 +154,7 @@ async def test_deletion_is_reported_if_another_user_has_the_same_id(
     kind = RESOURCE_TYPES[int(name[-1]) - 3]
     body = {**body_for(kind, "of one name"), "id": str(uuid4())}
     for account in (alice, bob):
+        await prepare(account, kind)
         assert (await account.post(f"/{kind.plural}", body)).status_code == 201
     token = (await bob.get("/sync")).json()["token"]
     await bob.post("/batch", {"operations": [erase_of(kind, body["id"])]})
@@ -134,8 +176,9 @@ async def test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well(
     alice: Account, bob: Account, dsn: str, name: str
 ) -> None:
     assert alice.id != bob.id
-    method, path = LOOKUPS[name]
-    kind = next(kind for kind in RESOURCE_TYPES if path.startswith(f"/{kind.plural}"))
+    method, path, changes = LOOKUPS[name]
+    [kind] = [one for one in RESOURCE_TYPES if path.split("/")[1] == one.plural]
+    await prepare(alice, SECTION)
     body = body_for(kind, "too late")
     resource = (await alice.post(f"/{kind.plural}", {**body, "id": str(uuid4())})).json()
     if "reopen" in path:
@@ -146,7 +189,7 @@ async def test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well(
     await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
 
     async def write() -> int:
-        sent = body if path == f"/{kind.plural}" else None
+        sent = {**body_for(kind, "too late"), **changes} if path == f"/{kind.plural}" else changes
         target = path.format(resource["id"])
         return (await alice.request(method, target, json=sent)).status_code
 
@@ -219,27 +262,35 @@ async def test_lease_of_another_user_is_untouched(
     assert await kept() == []
 
 
-def without_owner(construct: Any) -> Any:
-    """The statement as it would be, had its author forgotten the owner."""
-
-    def forget(element: Any, **_: Any) -> Any:
-        if isinstance(element, BinaryExpression) and any(
+@contextmanager
+def owner_forgotten(construct: Any) -> Iterator[None]:
+    """Let the statement be as it would be, had its author forgotten the owner."""
+    # In place: in a copy, a CTE that is used twice would be two.
+    comparisons = [
+        (element, element.left, element.right)
+        for element in visitors.iterate(construct)
+        if isinstance(element, BinaryExpression)
+        and any(
             isinstance(side, BindParameter) and side.key == USER_ID.key
             for side in (element.left, element.right)
-        ):
-            return true()
-        return None
-
-    return visitors.replacement_traverse(construct, {}, forget)
+        )
+    ]
+    for comparison, *_ in comparisons:
+        comparison.left = comparison.right = true()
+    try:
+        yield
+    finally:
+        for comparison, left, right in comparisons:
+            comparison.left, comparison.right = left, right
 
 
 def test_statement_without_its_owner_does_not_compile() -> None:
     guarded = [source for source in sources() if source.is_guarded]
-    assert len(guarded) > 300
+    assert len(guarded) > 800
 
     for source in guarded:
-        with pytest.raises(UnscopedStatement):
-            source.compile(without_owner(source.construct))
+        with owner_forgotten(source.construct), pytest.raises(UnscopedStatement):
+            source.compile(source.construct)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -256,7 +307,8 @@ async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_chec
         for method in ("visit_table", "visit_join"):
             plain = getattr(PGCompiler_psycopg, method)
             patch.setattr(ownership._CheckingCompiler, method, plain)
-        forgetful = source.compile(without_owner(source.construct))
+        with owner_forgotten(source.construct):
+            forgetful = source.compile(source.construct)
     assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
     removal.assign(source.sql, steps_of(removal.environments, source))
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from duly.records.types import ResourceType
 from duly.services.resource_types import RESOURCE_TYPES
+from duly.services.task_type import TYPE as TASK
 from tests.attack.environments import (
     PASSWORD,
     Environment,
@@ -17,6 +18,7 @@ from tests.attack.environments import (
     run_batch,
     stored,
 )
+from tests.attack.places import LISTED, body_in, place_of, tasks_everywhere, with_ids
 from tests.attack.shapes import Shapes
 from tests.support.accounts import API
 from tests.support.resources import body_for, create_of, delete_of
@@ -35,6 +37,7 @@ class Victim:
     tags: list[str] = field(default_factory=list)
     key: str = ""
     sessions: list[str] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     rows: list[Any] = field(default_factory=list)
     export: bytes = b""
@@ -54,11 +57,14 @@ async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
     victim = Victim(person, key=f"key-{rng.getrandbits(64):x}")
     mark, bait = f"prey{rng.getrandbits(64):016x}", f"bait{rng.getrandbits(64):016x}"
     ids = [await _own_some(victim, kind, rng, mark, bait) for kind in RESOURCE_TYPES]
+    await _fill(victim, rng, mark)
     for path in ("/tasks", f"/users/{person.id}/tasks"):
         body = {"title": mark, "id": new_uuid(rng)}
         await person.read("POST", path, body, **{"Idempotency-Key": victim.key})
     for kind in RESOURCE_TYPES:
-        create = create_of(kind, {**body_for(kind, mark), "id": new_uuid(rng)})
+        live = _live_of(victim.resources)
+        body = body_in(kind, f"{mark} batch", 0, live, is_odd=False)
+        create = create_of(kind, {**body, "id": new_uuid(rng)})
         batch = {"operations": [create]}
         key = f"{victim.key}-{kind.name}" if kind is not RESOURCE_TYPES[0] else victim.key
         await person.read("POST", "/batch", batch, **{"Idempotency-Key": key})
@@ -88,10 +94,11 @@ async def _own_some(
     for number, resource_id in enumerate(ids):
         # Before and after whatever the intruder has, in any order.
         text = f"{'zz' if number % 4 > 1 else 'aa'} {mark} {number}"
-        body = {**body_for(kind, text, is_odd=number % 2 == 1), "id": resource_id}
+        live = _live_of(victim.resources)
+        body = body_in(kind, text, number, live, is_odd=number % 2 == 1)
         if kind.name == "task":
-            body["description"] = f"{bait} task"
-        creates.append(create_of(kind, body))
+            body |= {"description": f"{bait} task", "label_ids": [live["label"][number % 4]]}
+        creates.append(create_of(kind, {**body, "id": resource_id}))
     await run_batch(person, creates)
     if kind.has_trash:
         await run_batch(person, [delete_of(kind, one) for one in ids[4:8]])
@@ -101,6 +108,8 @@ async def _own_some(
     victim.resources[kind.name] = [
         ids[number] for number in (8, 10, 0, 11, 1, 4, 5, 12, 9, 2, 3, 6, 7)
     ]
+    if kind.name == "task":
+        victim.places = {one: number for number, one in enumerate(ids[:4])}
     victim.states[kind.name] = {
         "even": ids[0:4:2],
         "odd": ids[1:4:2],
@@ -108,6 +117,22 @@ async def _own_some(
         "gone": ids[8:10],
     }
     return ids
+
+
+def _live_of(resources: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The first four ids of each type, which `_own_some` has left in place."""
+    return {name: [ids[number] for number in (2, 4, 9, 10)] for name, ids in resources.items()}
+
+
+async def _fill(victim: Victim, rng: random.Random, mark: str) -> None:
+    """Have tasks in every list, section and label, and subtasks, in the trash and not."""
+    bodies = tasks_everywhere(_live_of(victim.resources), f"aa {mark}")
+    for is_trashed in (False, True):
+        ids = [new_uuid(rng) for _ in bodies]
+        await run_batch(victim.person, [create_of(TASK, one) for one in with_ids(bodies, ids)])
+        if is_trashed:
+            await run_batch(victim.person, [delete_of(TASK, one) for one in ids])
+    victim.secrets.update(ids)
 
 
 async def _collect(victim: Victim) -> None:
@@ -176,14 +201,17 @@ class Attacker:
 
     async def refill(self, victim: Victim, rng: random.Random) -> None:
         """Have resources as new, some the very doubles of the victim's: ids, states and all."""
-        own = {kind.name: self._double(victim, kind, rng) for kind in RESOURCE_TYPES}
+        own: dict[str, dict[str, dict[str, Any]]] = {}
+        picks = {state: rng.random() for state in ("even", "odd", "gone")}
+        for kind in RESOURCE_TYPES:
+            own[kind.name] = self._double(victim, kind, rng, picks, own)
         # In the middle of a first sync, or after one long ago.
         is_late = rng.random() < 0.5
         ids = [body["id"] for bodies in own.values() for body in bodies.values()]
         self.sent.update(ids)
         self.taken.update(ids)
         for person in self.both:
-            await _forget(person, ids)
+            await _forget(person)
             for kind in RESOURCE_TYPES:
                 bodies = own[kind.name]
                 await run_batch(person, [create_of(kind, body) for body in bodies.values()])
@@ -197,37 +225,77 @@ class Attacker:
         self.shapes.own_ids = {
             name: [body["id"] for body in bodies.values()] for name, bodies in own.items()
         }
+        self.shapes.live_ids = _live(own)
+        for person in self.both:
+            for name, number in LISTED.items():
+                person.own[f"listed {name}"] = self.shapes.live_ids[name][number]
 
     def _double(
-        self, victim: Victim, kind: ResourceType, rng: random.Random
+        self,
+        victim: Victim,
+        kind: ResourceType,
+        rng: random.Random,
+        picks: dict[str, float],
+        own: dict[str, dict[str, dict[str, Any]]],
     ) -> dict[str, dict[str, Any]]:
         """Bodies by state: one like the victim's in each state, and two of their own."""
-        doubles = {state: rng.choice(ids) for state, ids in victim.states[kind.name].items()}
-        return {
+        doubles = {
+            state: ids[int(picks.get(state, rng.random()) * len(ids))]
+            for state, ids in victim.states[kind.name].items()
+        }
+        ids = {**doubles, "a": new_uuid(rng), "b": new_uuid(rng)}
+        bodies = {
             state: {
-                **body_for(kind, f"{kind.name} of mine {state}", is_odd=state.startswith("odd")),
+                **body_for(kind, f"{kind.name} of mine {state}", is_odd=self._is_odd(kind, state)),
                 "id": resource_id,
             }
-            for state, resource_id in [
-                *doubles.items(),
-                ("a", new_uuid(rng)),
-                ("b", new_uuid(rng)),
-            ]
+            for state, resource_id in ids.items()
         }
+        live = {
+            name: {state: one["id"] for state, one in some.items()} for name, some in own.items()
+        }
+        for state, body in bodies.items():
+            if kind.name == "section":
+                body["list_id"] = live["list"][state]
+            elif kind.name == "task" and "trashed" not in state:
+                # As the victim's double has it, but for the label.
+                place = _place_in(victim.places.get(body["id"], 0), state, live)
+                other = {"even": "odd", "odd": "even"}.get(state, "a")
+                bodies[state] = {**body, **place, "label_ids": [live["label"][other]]}
+        if kind.name == "task":
+            bodies["a"] |= {"parent_id": ids["even"]}
+            bodies["b"] |= {"parent_id": ids["odd"]}
+        return bodies
+
+    @staticmethod
+    def _is_odd(kind: ResourceType, state: str) -> bool:
+        """What the victim has archived, the attacker has not, and the other way around."""
+        return state.startswith("even" if kind.name == "list" else "odd")
 
 
-async def _forget(person: Person, ids: list[str]) -> None:
-    """Delete resources of the person, so that not even sync knows of them."""
-    for kind in RESOURCE_TYPES:
-        forget = (
-            f"WITH gone AS (DELETE FROM {kind.table.name} WHERE user_id = %(user_id)s "
-            "AND id = ANY(%(ids)s) RETURNING 1) "
-            f"UPDATE users SET {kind.counter.name} = {kind.counter.name} "
-            "- (SELECT count(*) FROM gone) WHERE id = %(user_id)s"
+def _live(own: dict[str, dict[str, dict[str, Any]]]) -> dict[str, list[str]]:
+    return {
+        name: [bodies[state]["id"] for state in ("even", "odd", "gone", "a", "b")]
+        for name, bodies in own.items()
+    }
+
+
+def _place_in(number: int, state: str, live: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The place of the victim's task of a number, in the doubles of its list and section."""
+    names = place_of(number, {"list": [""] * 4, "section": [""] * 4})
+    return {name: live[name.removesuffix("_id")][state] for name in names}
+
+
+async def _forget(person: Person) -> None:
+    """Delete all resources of the person, so that not even sync knows of them."""
+    user_id = UUID(person.id)
+    for kind in reversed(RESOURCE_TYPES):
+        await person.environment.rows(
+            f"DELETE FROM {kind.table.name} WHERE user_id = %(user_id)s", user_id=user_id
         )
-        await person.environment.rows(forget, user_id=UUID(person.id), ids=list(map(UUID, ids)))
+        await person.environment.rows(
+            f"UPDATE users SET {kind.counter.name} = 0 WHERE id = %(user_id)s", user_id=user_id
+        )
     await person.environment.rows(
-        "DELETE FROM tombstones WHERE user_id = %(user_id)s AND id = ANY(%(ids)s)",
-        user_id=UUID(person.id),
-        ids=list(map(UUID, ids)),
+        "DELETE FROM tombstones WHERE user_id = %(user_id)s", user_id=user_id
     )
