@@ -26,7 +26,7 @@ from duly.services.task_filters import bound_filter
 from duly.utils.identifiers import new_id
 from duly.utils.name_keys import name_key
 from duly.utils.search import description_vector, title_vector
-from tests.support.filter_worlds import statement_of
+from tests.support.filter_samples import statement_of
 
 LISTS = LABELS = 1_000
 RUNS = 10
@@ -64,7 +64,8 @@ def fill(connection: psycopg.Connection[Any], tasks: int, labels: int) -> UUID:
     connection.execute(
         "INSERT INTO tasks (user_id, id, title, description, revision, created_at, updated_at, "
         "completed_at, list_id, priority, due_date, due_time, due_timezone, due_at, start_date, "
-        "recurrence_rule, title_words, description_words, label_ids) "
+        "recurrence_rule, recurrence_anchor, recurrence_from, recurrence_occurrence, "
+        "title_words, description_words, label_ids) "
         "SELECT %(user)s, gen_random_uuid(), 'Task number ' || n, repeat('some words ', 10), n + 1, "
         "time, time, CASE WHEN n %% 3 = 0 THEN time END, "
         "CASE WHEN n %% 10 > 0 THEN (array(SELECT id FROM lists))"
@@ -72,7 +73,9 @@ def fill(connection: psycopg.Connection[Any], tasks: int, labels: int) -> UUID:
         "CASE WHEN n %% 4 > 0 THEN day END, CASE WHEN n %% 4 = 1 THEN '09:00' END, "
         "CASE WHEN n %% 4 = 1 THEN 'Asia/Tokyo' END, "
         "CASE WHEN n %% 4 = 1 THEN (day + time '09:00') AT TIME ZONE 'Asia/Tokyo' END, "
-        "CASE WHEN n %% 7 = 0 THEN day END, CASE WHEN n %% 11 = 0 THEN 'FREQ=DAILY' END, "
+        "CASE WHEN n %% 7 = 0 THEN day END, "
+        "CASE WHEN n %% 44 = 11 THEN 'FREQ=DAILY' END, CASE WHEN n %% 44 = 11 THEN 'due' END, "
+        "CASE WHEN n %% 44 = 11 THEN day END, CASE WHEN n %% 44 = 11 THEN day END, "
         "words.title, words.description, array(SELECT id FROM numbered WHERE numbered.n IN "
         "(SELECT (words.n * 31 + k * k * 7) %% %(labels)s FROM generate_series(1, %(each)s) k)) "
         "FROM words, LATERAL (SELECT now() - words.n * interval '7 min' AS time, "

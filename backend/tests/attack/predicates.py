@@ -125,6 +125,9 @@ BUILDERS: Mapping[str, list[Call]] = {
         for chosen in _choices("is_searched", "is_resumed", "is_counted", "is_trashed")
     ],
     "services.session_lists._page": [((), chosen) for chosen in _choices("resumed", "counted")],
+    "services.task_filters._matching": [
+        ((references,), {}) for references in _subsets("list", "section", "label")
+    ],
 }
 
 

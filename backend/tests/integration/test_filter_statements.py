@@ -16,8 +16,8 @@ from duly.filter_language import MAX_COST, FilterError, parse
 from duly.services.task_filters import BoundFilter, bound_filter
 from tests.support.databases import migrated_database
 from tests.support.filter_oracle import Viewpoint
-from tests.support.filter_vectors import World
-from tests.support.filter_worlds import fill, id_of, statement_of
+from tests.support.filter_samples import fill, id_of, statement_of
+from tests.support.filter_vectors import Sample
 
 TODAY = date(2026, 11, 26)
 HEAVY = 20_000
@@ -47,16 +47,16 @@ class WithoutDatabase(UserScope):
         super().__init__(None, UUID(int=1))  # type: ignore[arg-type]
 
 
-def world_of(
+def sample_of(
     *, lists: int = 0, sections: int = 0, labels: int = 0, names: str = "Name {}"
-) -> World:
-    """A world with so many lists, sections and labels of similar names, and without tasks."""
+) -> Sample:
+    """A sample with so many lists, sections and labels of similar names, and without tasks."""
 
     def named(kind: str, count: int) -> list[dict[str, Any]]:
         return [{"id": f"{kind}{n}", "name": names.format(n)} for n in range(count)]
 
     in_list = [{**section, "list_id": "list0"} for section in named("section", sections)]
-    return World(
+    return Sample(
         "names", Viewpoint("Etc/UTC", TODAY), named("list", lists), in_list, named("label", labels),
         [], [],
     )  # fmt: skip
@@ -69,7 +69,7 @@ async def bind(scope: UserScope, text: str) -> BoundFilter:
 async def test_filters_that_differ_in_values_share_a_statement(
     connection: psycopg.Connection[Any], pool: Pool
 ) -> None:
-    scope = UserScope(pool, fill(connection, world_of(lists=3, labels=3)))
+    scope = UserScope(pool, fill(connection, sample_of(lists=3, labels=3)))
     one = '#"name 1" & @"name 2" & @n* & p1 & !(due < today | created = monday) & search: milk'
     other = '#"x" & @"y" & @z* & p4 & !(due < 2026-01-01 | created = 2020-01-01) & search: bread'
 
@@ -98,7 +98,7 @@ async def test_filters_that_differ_in_values_share_a_statement(
 async def test_filters_that_differ_in_form_have_statements_of_their_own(
     one: str, other: str, connection: psycopg.Connection[Any], pool: Pool
 ) -> None:
-    scope = UserScope(pool, fill(connection, world_of()))
+    scope = UserScope(pool, fill(connection, sample_of()))
     assert (await bind(scope, one)).shape != (await bind(scope, other)).shape
 
 
@@ -117,8 +117,8 @@ async def test_filter_without_names_reads_nothing() -> None:
 async def test_names_of_other_users_match_nothing(
     connection: psycopg.Connection[Any], pool: Pool
 ) -> None:
-    world = world_of(lists=2, sections=2, labels=2)
-    mine, _ = (fill(connection, world) for _ in range(2))
+    sample = sample_of(lists=2, sections=2, labels=2)
+    mine, _ = (fill(connection, sample) for _ in range(2))
     text = "#{0} | #{1} | /{0} | /{1} | @{0} | @{1}".format('"name 1"', "na*")
 
     bound = await bind(UserScope(pool, mine), text)
@@ -137,7 +137,7 @@ async def test_names_of_other_users_match_nothing(
 async def test_filter_is_refused_at_the_name_that_matches_too_many_labels(
     connection: psycopg.Connection[Any], pool: Pool
 ) -> None:
-    scope = UserScope(pool, fill(connection, world_of(labels=MAX_COST - 4)))
+    scope = UserScope(pool, fill(connection, sample_of(labels=MAX_COST - 4)))
     await bind(scope, '@name* & p1 & @"name 1"')
     with pytest.raises(FilterError) as caught:
         await bind(scope, '@name* & p1 & p2 & @"name 1"')
@@ -147,7 +147,7 @@ async def test_filter_is_refused_at_the_name_that_matches_too_many_labels(
 async def test_filter_may_match_hundreds_of_lists_and_sections(
     connection: psycopg.Connection[Any], pool: Pool
 ) -> None:
-    scope = UserScope(pool, fill(connection, world_of(lists=300, sections=300)))
+    scope = UserScope(pool, fill(connection, sample_of(lists=300, sections=300)))
     bound = await bind(scope, "#n* | /n*")
     assert sorted(len(ids) for ids in bound.params.values()) == [300, 300]
     with pytest.raises(FilterError):
@@ -162,7 +162,7 @@ def heavy(request: pytest.FixtureRequest, dsn: str) -> Iterator[psycopg.Connecti
         psycopg.connect(own, autocommit=True, prepare_threshold=None) as connection,
     ):
         connection.execute("ALTER TABLE tasks SET (autovacuum_enabled = off)")
-        user_id = fill(connection, world_of(lists=50))
+        user_id = fill(connection, sample_of(lists=50))
         connection.execute(
             "INSERT INTO tasks (user_id, id, title, revision, created_at, list_id, due_date, "
             "completed_at, priority, title_words) SELECT %(user)s, gen_random_uuid(), 'Task', n, "
@@ -231,6 +231,7 @@ async def test_filter_by_list_reads_the_index_of_lists(
     heavy: psycopg.Connection[Any],
 ) -> None:
     bound = await bind(WithoutDatabase(), "p1")
+    assert bound.shape is not None
     shape = ("all", (*bound.shape[1], ("list",)))
-    named = BoundFilter(shape, {**bound.params, "filter_1": [str(UUID(int=1))]})
+    named = BoundFilter(shape, {**bound.params, "filter_1": UUID(int=1)})
     assert indexes_of(heavy, named) == {"ix_tasks_live_user_id_list_id_position_id"}

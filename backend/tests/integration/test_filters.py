@@ -16,13 +16,13 @@ from duly.database.scope import UserScope
 from duly.filter_language import FilterError, parse
 from tests.support.databases import migrated_database
 from tests.support.filter_oracle import Viewpoint, finds
-from tests.support.filter_random import random_filter, random_world
-from tests.support.filter_vectors import WORLDS, World
-from tests.support.filter_worlds import fill, found, id_of
+from tests.support.filter_random import random_filter, random_sample
+from tests.support.filter_samples import fill, found, id_of
+from tests.support.filter_vectors import SAMPLES, Sample
 
 SHORT = 400
 LONG = 100_000
-FILTERS_OF_A_WORLD = 50
+FILTERS_OF_A_SAMPLE = 50
 
 
 @pytest.fixture(scope="module")
@@ -45,17 +45,19 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     await pool.close()
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 async def test_filter_finds_the_tasks_of_the_vectors(
-    connection: psycopg.Connection[Any], pool: Pool, world: World
+    connection: psycopg.Connection[Any], pool: Pool, sample: Sample
 ) -> None:
-    user_id = fill(connection, world)
-    for text, ids in world.queries:
+    user_id = fill(connection, sample)
+    for text, ids in sample.queries:
         expected = {id_of(user_id, name) for name in ids}
-        assert await found(UserScope(pool, user_id), parse(text), world) == expected, text
+        assert await found(UserScope(pool, user_id), parse(text), sample) == expected, text
 
 
-@pytest.mark.parametrize("text", ["#n*", "!#n*", "/n*", "!/n*", "#n* & p1", "@n*", "!@n* | p1"])
+@pytest.mark.parametrize(
+    "text", ["#n*", "!#n*", "#n1*", "!#n1*", "/n1*", "/n*", "!/n*", "#n* & p1", "@n*", "!@n* | p1"]
+)
 async def test_name_that_begins_many_finds_the_tasks_of_all(
     connection: psycopg.Connection[Any], pool: Pool, text: str
 ) -> None:
@@ -63,7 +65,7 @@ async def test_name_that_begins_many_finds_the_tasks_of_all(
     names = [{one["id"]: one["name"] for one in kind} for kind in kinds]
     names[0]["other"] = "other"
     lists, sections, labels = kinds
-    template = WORLDS[0].tasks[0]
+    template = SAMPLES[0].tasks[0]
     tasks = [
         {
             **template,
@@ -75,41 +77,41 @@ async def test_name_that_begins_many_finds_the_tasks_of_all(
         }
         for n in range(31)
     ]
-    world = World(
+    sample = Sample(
         "many",
-        Viewpoint("Etc/UTC", WORLDS[0].view.today, *names),
+        Viewpoint("Etc/UTC", SAMPLES[0].view.today, *names),
         [*lists, {"id": "other", "name": "other"}],
         [{**section, "list_id": f"l{n}"} for n, section in enumerate(sections)],
         labels,
         tasks,
         [],
     )
-    scope = UserScope(pool, fill(connection, world))
+    scope = UserScope(pool, fill(connection, sample))
     expected = {
-        id_of(scope.user_id, task["id"]) for task in tasks if finds(parse(text), task, world.view)
+        id_of(scope.user_id, task["id"]) for task in tasks if finds(parse(text), task, sample.view)
     }
-    assert await found(scope, parse(text), world) == expected
+    assert await found(scope, parse(text), sample) == expected
 
 
 async def compare(
     connection: psycopg.Connection[Any], pool: Pool, drawn: random.Random, pairs: int
 ) -> None:
-    """Compare PostgreSQL with the plain evaluation for as many worlds and filters."""
+    """Compare PostgreSQL with the plain evaluation for as many samples and filters."""
     done = 0
     while done < pairs:
-        world = random_world(drawn)
-        scope = UserScope(pool, fill(connection, world))
-        for _ in range(min(FILTERS_OF_A_WORLD, pairs - done)):
-            text = random_filter(drawn, world)
+        sample = random_sample(drawn)
+        scope = UserScope(pool, fill(connection, sample))
+        for _ in range(min(FILTERS_OF_A_SAMPLE, pairs - done)):
+            text = random_filter(drawn, sample)
             expression = parse(text)
             done += 1
             expected = {
                 id_of(scope.user_id, task["id"])
-                for task in world.tasks
-                if finds(expression, task, world.view)
+                for task in sample.tasks
+                if finds(expression, task, sample.view)
             }
             with suppress(FilterError):  # two searches and several labels cost too much
-                assert await found(scope, expression, world) == expected, (text, world)
+                assert await found(scope, expression, sample) == expected, (text, sample)
         connection.execute("DELETE FROM users WHERE id = %s", [scope.user_id])
 
 

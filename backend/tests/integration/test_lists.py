@@ -234,6 +234,15 @@ async def test_tasks_cannot_be_kept_in_a_list_that_is_not_there(
     assert await read(alice, tasks["plain"]) == tasks["plain"]
 
 
+@pytest.mark.parametrize("target", ["none", "INBOX", "", "x"])
+async def test_invalid_target_is_one_error(alice: Account, target: str) -> None:
+    work, _, _ = await work_list(alice)
+
+    response = await alice.delete(f"/lists/{work['id']}?move_tasks_to={target}")
+
+    assert errors_of(response) == [("query.move_tasks_to", "value_error")]
+
+
 async def test_if_match_is_checked_when_a_list_is_deleted_and_restored(alice: Account) -> None:
     work, _, tasks = await work_list(alice)
     path = f"/lists/{work['id']}"

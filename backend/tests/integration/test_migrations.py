@@ -340,3 +340,14 @@ def test_unknown_option_of_a_database_url_is_refused_without_showing_it(dsn: str
         migrations.check(f"{dsn}&foo=secret-bar")
 
     assert "foo" not in str(refused.value)
+
+
+def test_upgrade_that_adds_fields_ends_the_sync_tokens_of_before(empty: str) -> None:
+    epochs = []
+    for revision in ("0008", "head"):
+        migrations.upgrade(empty, revision)
+        with psycopg.connect(empty) as connection:
+            [epoch] = connection.execute("SELECT epoch FROM installations").fetchall()
+            epochs.append(epoch)
+
+    assert len(set(epochs)) == 2

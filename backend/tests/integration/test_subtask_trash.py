@@ -1,9 +1,6 @@
 """Subtasks in the trash: what is deleted together comes back together, as far as it can."""
 
-import pytest
-
 from tests.support.accounts import Account, error_code
-from tests.support.direct_sql import execute
 from tests.support.rich_tasks import (
     Resource,
     act,
@@ -15,12 +12,9 @@ from tests.support.rich_tasks import (
     patch,
     place_of,
     read,
-    titles,
     trash,
 )
 from tests.support.sync_copies import stored, sync, synced
-
-LIMIT = 10_000
 
 
 async def in_trash(account: Account) -> set[str]:
@@ -34,26 +28,6 @@ def ids(*tasks: Resource) -> set[str]:
 
 async def restore_list(account: Account, resource: Resource) -> None:
     body_of(await account.post(f"/lists/{resource['id']}/restore"))
-
-
-async def add_subtasks(dsn: str, account: Account, parent: Resource, count: int) -> None:
-    """Add subtasks behind the application's back."""
-    await execute(
-        dsn,
-        "INSERT INTO tasks (user_id, id, title, parent_id, list_id, revision) "
-        "SELECT user_id, gen_random_uuid(), 'subtask', id, list_id, revision + n "
-        "FROM tasks, generate_series(1, %s) AS n WHERE user_id = %s AND id = %s",
-        count,
-        account.id,
-        parent["id"],
-    )
-    await execute(
-        dsn,
-        "UPDATE users SET revision = revision + %s, task_count = task_count + %s WHERE id = %s",
-        count,
-        count,
-        account.id,
-    )
 
 
 async def test_task_is_deleted_and_restored_with_its_subtasks(alice: Account, dsn: str) -> None:
@@ -221,68 +195,3 @@ async def test_if_match_of_a_restore_names_the_version_in_the_trash(alice: Accou
 
     assert (error_code(stale), restored.status_code) == ("PRECONDITION_FAILED", 200)
     assert (await read(alice, child))["parent_id"] == parent["id"]
-
-
-WRITES = [
-    ("POST", "/complete", None),
-    ("PATCH", "", {"is_completed": True}),
-    ("DELETE", "", None),
-    ("DELETE", "?permanent=true", None),
-    ("POST", "/move", {"list_id": "LIST"}),
-    ("PATCH", "", {"list_id": "LIST"}),
-]
-
-
-@pytest.mark.parametrize(("method", "suffix", "body"), WRITES)
-async def test_more_than_ten_thousand_changes_are_rejected(
-    alice: Account, dsn: str, *, method: str, suffix: str, body: dict[str, object] | None
-) -> None:
-    work = await create(alice, "lists", name="Work")
-    parent = await create_task(alice)
-    await add_subtasks(dsn, alice, parent, LIMIT)
-    token = (await sync(alice, limit=1))["token"]
-    if body and "list_id" in body:
-        body = {"list_id": work["id"]}
-
-    response = await alice.request(method, f"/tasks/{parent['id']}{suffix}", json=body)
-
-    assert (response.status_code, error_code(response)) == (409, "TOO_MANY_CHANGES")
-    assert response.json()["error"]["details"] == {"limit": LIMIT, "count": LIMIT + 1}
-    assert await read(alice, parent) == parent
-    query = "SELECT revision FROM users WHERE id = %s"
-    assert await execute(dsn, query, alice.id) == [(parent["version"] + LIMIT,)]
-    assert token
-
-
-@pytest.mark.parametrize("query", ["", "?permanent=true", "?move_tasks_to=inbox"])
-async def test_list_with_too_many_tasks_is_not_deleted(
-    alice: Account, dsn: str, query: str
-) -> None:
-    work = await create(alice, "lists", name="Work")
-    parent = await create_task(alice, list_id=work["id"])
-    await add_subtasks(dsn, alice, parent, LIMIT - 1)
-
-    response = await alice.delete(f"/lists/{work['id']}{query}")
-
-    assert response.json()["error"]["details"] == {"limit": LIMIT, "count": LIMIT + 1}
-    assert await titles(alice, plural="lists") == ["Work"]
-    await check_rows(dsn, alice)
-
-
-async def test_ten_thousand_changes_are_made(alice: Account, dsn: str) -> None:
-    work = await create(alice, "lists", name="Work")
-    parent = await create_task(alice, list_id=work["id"])
-    await add_subtasks(dsn, alice, parent, LIMIT - 2)
-
-    await trash(alice, "lists", work)
-    await restore_list(alice, work)
-    await act(alice, parent, "complete")
-    await act(alice, parent, "reopen")
-    await patch(alice, parent, list_id=None)
-
-    assert place_of(await read(alice, parent)) == (None, None, None)
-    page = body_of(await alice.get("/tasks?list_id=inbox&include_total=true"))
-    assert page["total"] == LIMIT - 1
-    await check_rows(dsn, alice)
-    await alice.delete(f"/tasks/{parent['id']}?permanent=true")
-    await check_rows(dsn, alice)

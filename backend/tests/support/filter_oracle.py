@@ -1,4 +1,4 @@
-"""What a filter finds, evaluated task by task in Python, as a check of the SQL.
+"""Filters evaluated task by task in Python, to check the SQL against.
 
 Tasks are dictionaries as the API shows them. Nothing here is shared with the service except for the
 expressions, the keys of names and the words of a text.
@@ -133,7 +133,7 @@ _TERM = re.compile(r'((?<!\S)-(?!-))?(?:"([^"]*)("?)|([^\s"]+))')
 
 
 def _is_found(text: str, task: Task) -> bool:
-    """What the parameter `q` does, on lists of words."""
+    """Whether a task matches a search like that of the parameter `q`."""
     terms = [match for match in _TERM.finditer(text) if words(match[0])]
     plain = [match for match in terms if match[4] and not match[1]]
     texts = [words(task["title"]), words(task["description"] or "")]

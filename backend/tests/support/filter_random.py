@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from duly.filter_language import FilterError, parse
 from duly.utils.name_keys import name_key
 from tests.support.filter_oracle import Viewpoint
-from tests.support.filter_vectors import World
+from tests.support.filter_vectors import Sample
 
 _ZONES = [
     *("Etc/UTC", "Europe/Berlin", "America/New_York", "America/Santiago", "Asia/Kolkata"),
@@ -24,7 +24,7 @@ _STATES = ["open", "completed", "overdue", "recurring", "subtask", "today"]
 _EMPTY = ["priority", "due", "start", "label", "list"]
 
 
-def random_world(drawn: Random, tasks: int = 20) -> World:
+def random_sample(drawn: Random, tasks: int = 20) -> Sample:
     """Tasks around a random day, half of whose members are null."""
     today = date(2026, 1, 1) + timedelta(days=drawn.randrange(500))
     zone = drawn.choice(_ZONES)
@@ -35,7 +35,7 @@ def random_world(drawn: Random, tasks: int = 20) -> World:
     names = {name_key(name): name for name in drawn.sample(_NAMES, 6)}
     labels = [{"id": f"b{n}", "name": name} for n, name in enumerate(names.values())]
     ids = [({one["id"]: one["name"] for one in kind}) for kind in (lists, sections, labels)]
-    return World(
+    return Sample(
         "random",
         Viewpoint(zone, today, *ids),
         lists,
@@ -91,30 +91,30 @@ def _instant(drawn: Random, today: date, zone: str) -> str:
     return (at + timedelta(microseconds=shift)).isoformat()
 
 
-def random_filter(drawn: Random, world: World) -> str:
+def random_filter(drawn: Random, sample: Sample) -> str:
     """A filter of one to eight terms."""
     while True:
-        text = _any(drawn, world, drawn.choice([1, 1, 2, 2, 3, 4, 6, 8]))
+        text = _any(drawn, sample, drawn.choice([1, 1, 2, 2, 3, 4, 6, 8]))
         with suppress(FilterError):  # one is too deep, or has three searches
             parse(text)
             return text
 
 
-def _any(drawn: Random, world: World, terms: int) -> str:
+def _any(drawn: Random, sample: Sample, terms: int) -> str:
     if terms == 1:
-        return drawn.choice(["", "", "!"]) + _term(drawn, world)
+        return drawn.choice(["", "", "!"]) + _term(drawn, sample)
     left = drawn.randrange(1, terms)
-    parts = (_any(drawn, world, left), _any(drawn, world, terms - left))
+    parts = (_any(drawn, sample, left), _any(drawn, sample, terms - left))
     return drawn.choice(["{} & {}", "{} | {}", "({} | {})", "!({} & {})", "!({} | {})"]).format(
         *parts
     )
 
 
-def _term(drawn: Random, world: World) -> str:
+def _term(drawn: Random, sample: Sample) -> str:
     kind = drawn.randrange(12)
     if kind < 5:
         sign = drawn.choice(["<", "<=", "=", ">=", ">"])
-        return f"{drawn.choice(_FIELDS)} {sign} {_day(drawn, world.view.today)}"
+        return f"{drawn.choice(_FIELDS)} {sign} {_day(drawn, sample.view.today)}"
     if kind == 5:
         return drawn.choice(_STATES)
     if kind == 6:

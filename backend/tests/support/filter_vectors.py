@@ -21,7 +21,7 @@ REFUSED: list[tuple[str, int]] = [
 
 
 @dataclass(frozen=True)
-class World:
+class Sample:
     """Tasks of one user at one time, and what queries find among them."""
 
     name: str
@@ -33,11 +33,11 @@ class World:
     queries: list[tuple[str, list[str]]]
 
 
-def _world(case: dict[str, Any]) -> World:
+def _sample(case: dict[str, Any]) -> Sample:
     names = [
         {one["id"]: one["name"] for one in case[kind]} for kind in ("lists", "sections", "labels")
     ]
-    return World(
+    return Sample(
         case["name"],
         Viewpoint(case["timezone"], date.fromisoformat(case["today"]), *names),
         case["lists"],
@@ -48,4 +48,4 @@ def _world(case: dict[str, Any]) -> World:
     )
 
 
-WORLDS = [_world(case) for case in _VECTORS["evaluate"]]
+SAMPLES = [_sample(case) for case in _VECTORS["evaluate"]]

@@ -15,7 +15,7 @@ from duly.filter_language import (
     cost,
     parse,
 )
-from tests.support.filter_vectors import PARSED, REFUSED, WORLDS
+from tests.support.filter_vectors import PARSED, REFUSED, SAMPLES
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "filters.md").read_text()
@@ -76,7 +76,7 @@ def test_document_has_the_limits() -> None:
 
 def test_document_counts_the_vectors() -> None:
     assert len(PARSED) + len(REFUSED) > 300
-    assert sum(len(world.queries) for world in WORLDS) > 550
+    assert sum(len(sample.queries) for sample in SAMPLES) > 550
 
 
 def test_first_example_is_in_the_vectors() -> None:

@@ -18,7 +18,7 @@ from duly.filter_language import (
 )
 from tests.support.filter_json import as_json
 from tests.support.filter_oracle import finds
-from tests.support.filter_vectors import PARSED, REFUSED, WORLDS, World
+from tests.support.filter_vectors import PARSED, REFUSED, SAMPLES, Sample
 
 _PIECES = [
     *'#/@"\\*&|!()<>=:+- \t\n\0\x7f\u00a0\u200b\ud800🛒é',
@@ -51,11 +51,11 @@ def test_error_says_what_was_expected_and_does_not_repeat_the_text(text: str) ->
     assert "foo" not in caught.value.message
 
 
-@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
-def test_filter_finds_the_tasks_of_the_vectors(world: World) -> None:
-    for text, ids in world.queries:
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_filter_finds_the_tasks_of_the_vectors(sample: Sample) -> None:
+    for text, ids in sample.queries:
         expression = parse(text)
-        found = [task["id"] for task in world.tasks if finds(expression, task, world.view)]
+        found = [task["id"] for task in sample.tasks if finds(expression, task, sample.view)]
         assert found == ids, text
 
 

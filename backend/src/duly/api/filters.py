@@ -9,7 +9,7 @@ from fastapi import Path, Query, Response
 from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
-from duly.records.pages import read_plain_page
+from duly.records import pages
 from duly.schemas.filters import FilterCreate, FilterPatch, FilterQuery, FilterReplace
 from duly.schemas.order import Move
 from duly.services import filters
@@ -37,8 +37,9 @@ async def list_filters(
 
     Pass `next_cursor` as `cursor` to get the next page.
     """
-    read_page = partial(read_plain_page, scope, context.keyring, filters.TYPE, query)
-    return await get_page(scope, filters.TYPE, query, if_none_match, read_page)
+    read_page = partial(pages.read_plain_page, scope, context.keyring, filters.TYPE, query)
+    read_tag = partial(pages.read_tag, scope, filters.TYPE, query)
+    return await get_page(if_none_match, read_tag, read_page)
 
 
 async def get_filter(

@@ -9,7 +9,8 @@ from fastapi import Path, Query, Response
 from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
-from duly.schemas.base import QueryBool
+from duly.records import pages
+from duly.schemas.base import QueryBool, id_or
 from duly.schemas.lists import (
     ListCreate,
     ListDeleteOptions,
@@ -42,7 +43,8 @@ async def list_lists(
     Pass `next_cursor` as `cursor` to get the next page.
     """
     read_page = partial(lists.read_page, scope, context.keyring, query)
-    return await get_page(scope, lists.TYPE, query, if_none_match, read_page)
+    read_tag = partial(pages.read_tag, scope, lists.TYPE, query)
+    return await get_page(if_none_match, read_tag, read_page)
 
 
 async def get_list(scope: Scope, list_id: ListId, if_none_match: IfNoneMatch = None) -> Response:
@@ -90,6 +92,7 @@ async def delete_list(
     ] = False,
     move_tasks_to: Annotated[
         Literal["inbox"] | UUID | None,
+        id_or("inbox"),
         Query(description="Keep its tasks: move them to `inbox`, or to the list with this id."),
     ] = None,
 ) -> Response:
@@ -101,9 +104,11 @@ async def delete_list(
     return await delete_one(scope, lists.delete_list(scope, list_id, options, versions))
 
 
-async def restore_list(scope: Scope, list_id: ListId, versions: IfMatch) -> Response:
+async def restore_list(
+    context: Context, scope: Scope, list_id: ListId, versions: IfMatch
+) -> Response:
     """Restore a list from the trash, with the sections and tasks that were deleted with it.
 
     Restoring a list that is not in the trash changes nothing.
     """
-    return await change_one(scope, lists.restore(scope, list_id, None, versions))
+    return await change_one(scope, lists.restore(scope, list_id, None, versions, context.settings))

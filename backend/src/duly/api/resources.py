@@ -9,10 +9,9 @@ from fastapi import Response
 from duly.api.responses import Encoded
 from duly.database.pool import Row
 from duly.database.scope import UserScope
-from duly.records import changes, commands, pages
+from duly.records import changes, commands
 from duly.records.commands import Operation
 from duly.records.types import ResourceType
-from duly.schemas.page import ListQuery
 from duly.utils.etags import etag, is_named
 
 
@@ -38,15 +37,13 @@ async def get_one(
 
 
 async def get_page(
-    scope: UserScope,
-    kind: ResourceType,
-    query: ListQuery,
     if_none_match: str | None,
+    read_tag: Callable[[], Awaitable[str]],
     read_page: Callable[[], Awaitable[tuple[dict[str, Any], str]]],
 ) -> Response:
     """Return what `read_page` reads, or 304 if the client has it."""
     if if_none_match is not None:
-        tag = await pages.read_tag(scope, kind, query)
+        tag = await read_tag()
         if is_named(tag, if_none_match):
             return _not_modified(tag)
     page, tag = await read_page()

@@ -168,6 +168,7 @@ TASKS = [
     Route("DELETE", "/{task_id}", tasks.delete_task, None, 204, _WRITE_MANY),
     Route("POST", "/{task_id}/move", tasks.move_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
     Route("POST", "/{task_id}/complete", tasks.complete_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
+    Route("POST", "/{task_id}/skip", tasks.skip_task, TaskRead, 200, _CHANGE_MANY, _ETAG),
     Route("POST", "/{task_id}/reopen", tasks.reopen_task, TaskRead, 200, _WRITE_MANY, _ETAG),
     Route("POST", "/{task_id}/restore", tasks.restore_task, TaskRead, 200, _WRITE_MANY, _ETAG),
 ]

@@ -9,6 +9,7 @@ from fastapi import Path, Query, Response
 from duly.api.deps import Context, IfMatch, IfNoneMatch, Scope
 from duly.api.once import Once
 from duly.api.resources import change_one, delete_one, get_one, get_page
+from duly.records import pages
 from duly.schemas.order import Move
 from duly.schemas.sections import SectionCreate, SectionPatch, SectionQuery, SectionReplace
 from duly.services import sections
@@ -37,7 +38,8 @@ async def list_sections(
     Pass `next_cursor` as `cursor` to get the next page.
     """
     read_page = partial(sections.read_page, scope, context.keyring, query)
-    return await get_page(scope, sections.TYPE, query, if_none_match, read_page)
+    read_tag = partial(pages.read_tag, scope, sections.TYPE, query)
+    return await get_page(if_none_match, read_tag, read_page)
 
 
 async def get_section(

@@ -17,13 +17,14 @@ from duly.schemas.operations import DeleteOptions
 from duly.schemas.quick_add import QuickAdd
 from duly.schemas.tasks import (
     Completion,
+    Skip,
     TaskCreate,
     TaskMove,
     TaskPatch,
     TaskQuery,
     TaskReplace,
 )
-from duly.services import quick_add, task_pages, tasks
+from duly.services import quick_add, task_completion, task_pages, tasks
 from duly.services.idempotency import StoredResponse
 from duly.utils.encoding import encode
 
@@ -73,7 +74,8 @@ async def list_tasks(
     Pass `next_cursor` as `cursor` to get the next page.
     """
     read_page = partial(task_pages.read_page, scope, context.keyring, query)
-    return await get_page(scope, tasks.TYPE, query, if_none_match, read_page)
+    read_tag = partial(task_pages.read_tag, scope, query)
+    return await get_page(if_none_match, read_tag, read_page)
 
 
 async def get_task(scope: Scope, task_id: TaskId, if_none_match: IfNoneMatch = None) -> Response:
@@ -121,13 +123,16 @@ async def delete_task(
     return await delete_one(scope, tasks.delete_task(scope, task_id, options, versions))
 
 
-async def restore_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
+async def restore_task(
+    context: Context, scope: Scope, task_id: TaskId, versions: IfMatch
+) -> Response:
     """Restore a task from the trash, with the subtasks that were deleted with it.
 
     A parent, list or section that is gone by then is cleared. Restoring a task that is not in the
     trash changes nothing.
     """
-    return await change_one(scope, tasks.restore(scope, task_id, None, versions))
+    operation = tasks.restore(scope, task_id, None, versions, context.settings)
+    return await change_one(scope, operation)
 
 
 async def move_task(scope: Scope, task_id: TaskId, body: TaskMove, versions: IfMatch) -> Response:
@@ -139,19 +144,40 @@ async def move_task(scope: Scope, task_id: TaskId, body: TaskMove, versions: IfM
 
 
 async def complete_task(
-    scope: Scope, task_id: TaskId, versions: IfMatch, body: Completion | None = None
+    context: Context,
+    scope: Scope,
+    task_id: TaskId,
+    versions: IfMatch,
+    body: Completion | None = None,
 ) -> Response:
     """Complete a task and its open subtasks.
 
-    Completing a completed task changes nothing.
+    A recurring task moves on to its next date, and leaves a completed copy. It needs its
+    `occurrence`; an earlier one changes nothing. Completing a completed task changes nothing.
     """
-    return await change_one(scope, tasks.complete(scope, task_id, body, versions))
+    operation = task_completion.complete(scope, task_id, body, versions, context.settings)
+    return await change_one(scope, operation)
 
 
-async def reopen_task(scope: Scope, task_id: TaskId, versions: IfMatch) -> Response:
+async def skip_task(
+    context: Context, scope: Scope, task_id: TaskId, body: Skip, versions: IfMatch
+) -> Response:
+    """Skip an occurrence of a recurring task.
+
+    It moves on to its next date. An earlier occurrence than the current one changes nothing.
+    """
+    operation = task_completion.skip(scope, task_id, body, versions, context.settings)
+    return await change_one(scope, operation)
+
+
+async def reopen_task(
+    context: Context, scope: Scope, task_id: TaskId, versions: IfMatch
+) -> Response:
     """Reopen a task.
 
-    It also opens the completed tasks above it, and the subtasks that were completed with it.
-    Reopening an open task changes nothing.
+    It also opens the completed tasks above it, and the subtasks that were completed with it. The
+    newest completed occurrence of a recurring task is taken back: it is deleted, and the response
+    is the task. Reopening an open task changes nothing.
     """
-    return await change_one(scope, tasks.reopen(scope, task_id, None, versions))
+    operation = task_completion.reopen(scope, task_id, None, versions, context.settings)
+    return await change_one(scope, operation)

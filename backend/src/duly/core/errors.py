@@ -57,9 +57,9 @@ class ValidationFailed(DulyError):
     message = "The request is not valid; see details.fields."
 
     @classmethod
-    def of(cls, path: str, message: str, kind: str) -> "ValidationFailed":
+    def of(cls, path: str, message: str, kind: str, **more: Any) -> "ValidationFailed":
         """Report one invalid field by its path, such as `body.title`."""
-        return cls(details={"fields": [{"path": path, "message": message, "type": kind}]})
+        return cls(details={"fields": [{"path": path, "message": message, "type": kind, **more}]})
 
 
 class Unauthenticated(DulyError):
@@ -186,8 +186,8 @@ class PreconditionFailed(DulyError):
     code = "PRECONDITION_FAILED"
     message = "The resource's current version does not match If-Match."
 
-    def __init__(self, kind: str = "resource") -> None:
-        super().__init__(f"The {kind}'s current version does not match If-Match.")
+    def __init__(self, kind: str = "resource", message: str | None = None) -> None:
+        super().__init__(message or f"The {kind}'s current version does not match If-Match.")
 
 
 class PreconditionRequired(DulyError):

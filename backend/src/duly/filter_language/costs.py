@@ -1,4 +1,4 @@
-"""What a filter may cost.
+"""The cost of filters.
 
 A term is compared with each task of a list. A search reads an index first, and all tasks that it
 finds; a label is compared with each label of each task, and ids are sent and hashed. `make bench-filters` measures both.

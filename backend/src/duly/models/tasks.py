@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    DDL,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
@@ -38,7 +40,11 @@ class Task(Ordered, table=True):
 
     What has the same `completed_with` or `trashed_with` was completed or moved to the trash
     together. `start_at` and `due_at` are the instants of `start` and `due` that have a time zone.
-    `label_ids` is kept in step with the table `task_labels`. `title_words` and `description_words`
+    The columns of a recurrence are null, except for `recurrence_remaining`, all or none.
+    `occurrence_of` names the recurring task of a completed occurrence, even if it is gone. A subtask
+    that its parent's next occurrence has opened keeps in `reset_at` when it was completed, and in
+    `reset_with` the revision that opened it. `label_ids` is kept in step with the table
+    `task_labels`. `title_words` and `description_words`
     hold the words of both texts for searches, computed by `utils.search`.
     """
 
@@ -50,6 +56,13 @@ class Task(Ordered, table=True):
         CheckConstraint("priority BETWEEN 1 AND 4", name="priority_range"),
         CheckConstraint("duration_minutes BETWEEN 1 AND 10080", name="duration_range"),
         CheckConstraint("cardinality(label_ids) <= 50", name="label_count"),
+        CheckConstraint("char_length(recurrence_rule) <= 200", name="rule_length"),
+        CheckConstraint("recurrence_anchor IN ('due', 'completion')", name="anchor_known"),
+        CheckConstraint(
+            "num_nulls(recurrence_rule, recurrence_anchor, recurrence_from, recurrence_occurrence)"
+            " IN (0, 4) AND (recurrence_rule IS NULL OR due_date IS NOT NULL)",
+            name="recurrence_whole",
+        ),
         CheckConstraint("jsonb_typeof(metadata) = 'object'", name="metadata_object"),
         CheckConstraint("parent_id <> id", name="parent_other"),
         CheckConstraint("section_id IS NULL OR list_id IS NOT NULL", name="section_in_list"),
@@ -126,7 +139,7 @@ class Task(Ordered, table=True):
                 name,
                 postgresql_where=text(f"{name} IS NOT NULL"),
             )
-            for name in ("section_id", "parent_id")
+            for name in ("section_id", "parent_id", "occurrence_of")
         ),
         # Tasks with a date or a priority, in the orders of these.
         Index(
@@ -180,6 +193,15 @@ class Task(Ordered, table=True):
     due_timezone: str | None = Field(default=None, sa_type=Text)
     due_at: datetime | None = optional_timestamp_field()
     duration_minutes: int | None = Field(default=None, sa_type=Integer)
+    recurrence_rule: str | None = Field(default=None, sa_type=Text)
+    recurrence_anchor: str | None = Field(default=None, sa_type=Text)
+    recurrence_from: date | None = None
+    recurrence_occurrence: date | None = None
+    recurrence_remaining: int | None = Field(default=None, sa_type=Integer)
+    occurrence_of: UUID | None = None
+    occurrence: date | None = None
+    reset_at: datetime | None = optional_timestamp_field()
+    reset_with: int | None = cascade_field()
     label_ids: list[UUID] = Field(
         sa_column=Column(ARRAY(Uuid), server_default=text("'{}'"), nullable=False)
     )
@@ -189,3 +211,12 @@ class Task(Ordered, table=True):
     )
     title_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))
     description_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))
+
+
+# PostgreSQL then expects a user to have a hundred tasks. If most have one or two, it would expect
+# no more of anybody, and join a tree of 10,000 tasks in quadratic time.
+event.listen(
+    Task.__table__,  # type: ignore[attr-defined]  # SQLModel adds it
+    "after_create",
+    DDL("ALTER TABLE tasks ALTER COLUMN user_id SET (n_distinct = -0.01)"),  # type: ignore[no-untyped-call]  # SQLAlchemy's
+)

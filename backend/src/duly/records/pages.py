@@ -43,7 +43,10 @@ _users = table_of(User)
 
 # It grows with each change of what a list can show, and when the trash is purged.
 _STATE = _users.c.revision.label("state")
-_READ_STATE = owned(select(_STATE).where(_users.c.id == USER_ID))
+_READ_STATE = owned(select(_STATE, _users.c.timezone).where(_users.c.id == USER_ID))
+
+Basis = Sequence[str] | None
+"""What a list depends on besides its query and the user's resources: a time zone and a day."""
 
 _OF_ONE_PAGE = {"limit", "cursor", "offset", "include_total"}
 """Parameters that may differ from page to page of one list."""
@@ -87,6 +90,7 @@ class Mark:
 
     resumption: Resumption
     params: Mapping[str, Any]
+    basis: Basis = None
 
 
 def page_statement(
@@ -195,15 +199,21 @@ def _after(keys: Sequence[ColumnElement[Any]], is_descending: bool) -> ColumnEle
     return here < mark if is_descending else here > mark
 
 
-async def read_tag(scope: UserScope, kind: ResourceType, query: ListQuery) -> str:
+async def read_tag(
+    scope: UserScope,
+    kind: ResourceType,
+    query: ListQuery,
+    basis_of: Callable[[str], Basis] = lambda _: None,
+) -> str:
     """The entity tag that a page has now. One primary-key look-up.
 
-    Raises `Unauthenticated` if the account was deleted.
+    `basis_of` returns what else the page depends on, given the user's time zone. Raises
+    `Unauthenticated` if the account was deleted.
     """
     row = await scope.one(_READ_STATE)
     if row is None:
         raise Unauthenticated
-    return _tag(scope, kind, query, row["state"])
+    return _tag(scope, kind, query, row["state"], basis_of(row["timezone"]))
 
 
 async def read_page(
@@ -215,10 +225,12 @@ async def read_page(
     *,
     statement: OwnedStatement,
     params: Mapping[str, Any],
+    basis: Basis = None,
 ) -> tuple[dict[str, Any], str]:
     """A page, `items`, `next_cursor` and `total`, and its entity tag.
 
-    Raises `Unauthenticated` if the account was deleted.
+    `basis` is what else it depends on, and so do its tag and its cursor. Raises `Unauthenticated`
+    if the account was deleted.
     """
     given: dict[str, Any] = {"limit": query.limit + 1, "offset": 0, **params}
     found = await scope.find_all(statement, **given)
@@ -230,10 +242,10 @@ async def read_page(
     if len(items) > query.limit:
         items.pop()
         values = sort.values(items[-1], query.sort.startswith("-"))
-        mark = [*_shape(kind, query), list(values), items[-1]["id"]]
+        mark = [*_shape(kind, query), basis, list(values), items[-1]["id"]]
         next_cursor = keyring.sign_cursor(scope.user_id, mark)
     page = {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}
-    return page, _tag(scope, kind, query, facts["state"])
+    return page, _tag(scope, kind, query, facts["state"], basis)
 
 
 def open_cursor(
@@ -247,24 +259,29 @@ def open_cursor(
         return _START
     shape = _shape(kind, query)
     try:
-        *shape_then, values, resource_id = keyring.read_cursor(scope.user_id, query.cursor)
+        *shape_then, basis, values, resource_id = keyring.read_cursor(scope.user_id, query.cursor)
     except (InvalidToken, ValueError):
         shape_then = []
     if shape_then != shape:
-        *names, last = (name for name in type(query).model_fields if name not in _OF_ONE_PAGE)
-        same = f"{', '.join(names)} and {last}" if names else last
-        raise ValidationFailed.of(
-            "query.cursor",
-            f"Invalid cursor for this list. Pass next_cursor unchanged, with the same {same}",
-            "invalid_cursor",
-        )
+        raise invalid_cursor(query)
     params: dict[str, Any] = {"after_id": UUID(resource_id)}
     if values[0] is None:
-        return Mark(Resumption.AFTER_NULL, params)
+        return Mark(Resumption.AFTER_NULL, params, basis)
     keys = sort.keys(is_descending=query.sort.startswith("-"))
     for number, (key, value) in enumerate(zip(keys, values, strict=True)):
         params[f"after_{number}"] = _typed(key, value)
-    return Mark(Resumption.AFTER_KEY, params)
+    return Mark(Resumption.AFTER_KEY, params, basis)
+
+
+def invalid_cursor(query: ListQuery) -> ValidationFailed:
+    """The error for a cursor of another list."""
+    *names, last = (name for name in type(query).model_fields if name not in _OF_ONE_PAGE)
+    same = f"{', '.join(names)} and {last}" if names else last
+    return ValidationFailed.of(
+        "query.cursor",
+        f"Invalid cursor for this list. Pass next_cursor unchanged, with the same {same}",
+        "invalid_cursor",
+    )
 
 
 _START = Mark(Resumption.START, MappingProxyType({}))
@@ -324,8 +341,8 @@ def _plain(  # noqa: PLR0917  # what distinguishes one list from another
     )
 
 
-def _tag(scope: UserScope, kind: ResourceType, query: ListQuery, state: int) -> str:
-    shown = [kind.name, scope.user_id, state, query.model_dump(mode="json")]
+def _tag(scope: UserScope, kind: ResourceType, query: ListQuery, state: int, basis: Basis) -> str:
+    shown = [kind.name, scope.user_id, state, query.model_dump(mode="json"), basis]
     return sha256(encode(shown)).hexdigest()[:32]
 
 

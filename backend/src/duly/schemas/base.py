@@ -15,6 +15,9 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -186,3 +189,15 @@ def _check_boolean(value: object) -> object:
 # Put limits before IN_DIGITS, or OpenAPI does not show them.
 IN_DIGITS = BeforeValidator(_check_integer)
 QueryBool = Annotated[bool, BeforeValidator(_check_boolean)]
+
+
+def id_or(word: str) -> WrapValidator:
+    """Report one error for a field that takes an id or `word`, not one for each of the two."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"Must be a UUID or {word}") from None
+
+    return WrapValidator(check)

@@ -25,6 +25,10 @@ class FieldError(ResponseBody):
     type: Annotated[
         str, Field(description="The kind of error, for programs.", examples=["missing"])
     ]
+    position: Annotated[
+        int | None,
+        Field(description="Of an error in a filter: where, in code points from 0."),
+    ] = None
 
 
 class ErrorDetails(TypedDict, total=False):
@@ -35,7 +39,13 @@ class ErrorDetails(TypedDict, total=False):
     fields: Annotated[
         list[FieldError], Field(description="With `VALIDATION_ERROR`: each invalid input.")
     ]
-    limit: Annotated[int, Field(description="With `QUOTA_EXCEEDED`: how many are allowed.")]
+    limit: Annotated[
+        int,
+        Field(description="With `QUOTA_EXCEEDED`, `TOO_MANY_CHANGES`: how many are allowed."),
+    ]
+    count: Annotated[
+        int, Field(description="With `TOO_MANY_CHANGES`: how many resources would change.")
+    ]
     what: Annotated[
         str, Field(description="With `QUOTA_EXCEEDED`: what is limited, such as `tasks`.")
     ]

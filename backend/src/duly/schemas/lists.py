@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, StrictBool
 from typing_extensions import TypeAliasType
 
-from duly.schemas.base import Instant, PatchBody, QueryBool, RequestBody, ResourceRead
+from duly.schemas.base import Instant, PatchBody, QueryBool, RequestBody, ResourceRead, id_or
 from duly.schemas.changes import Deletion, Upsert
 from duly.schemas.metadata import Metadata, MetadataPatch
 from duly.schemas.names import Color, Name
@@ -80,6 +80,7 @@ class ListDeleteOptions(DeleteOptions):
 
     move_tasks_to: Annotated[
         Literal["inbox"] | UUID | None,
+        id_or("inbox"),
         Field(description="Where its tasks go: `inbox`, or the id of another list."),
     ] = None
 

@@ -80,6 +80,13 @@ class Complete(_Existing[Type], Generic[Type, Body]):
     data: Body
 
 
+class SkipOne(_Existing[Type], Generic[Type, Body]):
+    """Skip an occurrence of a resource."""
+
+    op: Literal["skip"]
+    data: Body
+
+
 class Action(_Existing[Type], Generic[Type, Verb]):
     """Do what the route of this name does."""
 

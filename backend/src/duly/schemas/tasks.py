@@ -15,8 +15,10 @@ from duly.schemas.base import (
     RequestBody,
     ResourceRead,
     Text,
+    id_or,
 )
 from duly.schemas.changes import Deletion, Upsert
+from duly.schemas.filter_text import FilterText
 from duly.schemas.metadata import Metadata, MetadataPatch
 from duly.schemas.operations import (
     Action,
@@ -24,12 +26,14 @@ from duly.schemas.operations import (
     Create,
     MoveTo,
     OperationResult,
+    SkipOne,
     Trash,
     Update,
 )
 from duly.schemas.order import Creation, Move, Position
 from duly.schemas.page import MAX_OFFSET, ListQuery, Page
-from duly.schemas.times import Moment, MomentPatch, MomentRead, PastInstant
+from duly.schemas.recurrence import Recurrence, RecurrencePatch, RecurrenceRead
+from duly.schemas.times import LocalDate, Moment, MomentPatch, MomentRead, PastInstant
 
 Title = Annotated[str, Text(1, 255)]
 Description = Annotated[str, Text(0, 20_000, has_lines=True)]
@@ -75,6 +79,14 @@ class TaskRead(ResourceRead):
     start: MomentRead | None
     due: MomentRead | None
     duration_minutes: Duration | None
+    recurrence: RecurrenceRead | None
+    occurrence_of: Annotated[
+        UUID | None,
+        Field(description="Of a completed occurrence, the recurring task; it may be deleted."),
+    ]
+    occurrence: Annotated[
+        LocalDate | None, Field(description="Of a completed occurrence, the rule's date.")
+    ]
     label_ids: list[UUID]
     metadata: dict[str, Any]
 
@@ -106,6 +118,7 @@ class _TaskFields(RequestBody):
         ),
     ] = None
     duration_minutes: Duration | None = None
+    recurrence: Annotated[Recurrence | None, Field(description="Needs a due date.")] = None
     label_ids: LabelIds = Field(default_factory=list)
     metadata: Metadata = Field(default_factory=dict)
 
@@ -139,6 +152,7 @@ class TaskPatch(PatchBody):
     start: MomentPatch | None = Field(default_factory=lambda: None)
     due: MomentPatch | None = Field(default_factory=lambda: None)
     duration_minutes: Duration | None = Field(default_factory=lambda: None)
+    recurrence: RecurrencePatch | None = Field(default_factory=lambda: None)
     label_ids: LabelIds = Field(default_factory=list)
     add_label_ids: LabelIds = Field(
         default_factory=list,
@@ -162,9 +176,25 @@ class TaskMove(Move):
     parent_id: ParentId = Field(default_factory=lambda: None)
 
 
-class Completion(RequestBody):
-    """When a task was completed."""
+class Skip(RequestBody):
+    """The occurrence of a recurring task to skip."""
 
+    occurrence: Annotated[
+        LocalDate,
+        Field(description="The task's current occurrence: an earlier one changes nothing."),
+    ]
+
+
+class Completion(RequestBody):
+    """What is completed, and when."""
+
+    occurrence: Annotated[
+        LocalDate | None,
+        Field(
+            description="Required for a recurring task: its current occurrence. An earlier one "
+            "changes nothing, so that no retry completes the next one."
+        ),
+    ] = None
     completed_at: Annotated[
         PastInstant | None, Field(description="By default now; not in the future.")
     ] = None
@@ -204,17 +234,28 @@ class TaskQuery(ListQuery):
         QueryBool, Field(description="Tasks in the trash, instead of the others.")
     ] = False
     list_id: Annotated[
-        Literal["inbox"] | UUID | None, Field(description="Only tasks of this list, or `inbox`.")
+        Literal["inbox"] | UUID | None,
+        id_or("inbox"),
+        Field(description="Only tasks of this list, or `inbox`."),
     ] = None
     section_id: Annotated[
-        Literal["none"] | UUID | None, Field(description="Only tasks of this section, or `none`.")
+        Literal["none"] | UUID | None,
+        id_or("none"),
+        Field(description="Only tasks of this section, or `none`."),
     ] = None
     parent_id: Annotated[
         Literal["none"] | UUID | None,
+        id_or("none"),
         Field(description="Only subtasks of this task; `none`: no subtasks."),
     ] = None
     label_id: Annotated[
-        Literal["none"] | UUID | None, Field(description="Only tasks with this label, or `none`.")
+        Literal["none"] | UUID | None,
+        id_or("none"),
+        Field(description="Only tasks with this label, or `none`."),
+    ] = None
+    filter: Annotated[
+        FilterText | None,
+        Field(description="Only tasks that a filter finds: see the page on filters."),
     ] = None
     include_archived: Annotated[QueryBool, Field(description="Also tasks of archived lists.")] = (
         False
@@ -278,6 +319,10 @@ class CompleteTask(Complete[Literal["task"], Completion]):
     data: Completion = Field(default_factory=Completion)
 
 
+class SkipTask(SkipOne[Literal["task"], Skip]):
+    """Skip an occurrence of a recurring task."""
+
+
 class TaskAction(Action[Literal["task"], Literal["reopen", "restore"]]):
     """Reopen or restore a task."""
 
@@ -285,7 +330,7 @@ class TaskAction(Action[Literal["task"], Literal["reopen", "restore"]]):
 TaskOperation = TypeAliasType(
     "TaskOperation",
     Annotated[
-        CreateTask | UpdateTask | DeleteTask | MoveTask | CompleteTask | TaskAction,
+        CreateTask | UpdateTask | DeleteTask | MoveTask | CompleteTask | SkipTask | TaskAction,
         Field(discriminator="op"),
     ],
 )

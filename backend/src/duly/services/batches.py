@@ -76,13 +76,11 @@ def _command(scope: UserScope, operation: Any, settings: Settings) -> Operation[
     data = getattr(operation, "data", None)
     if operation.op == "create":
         return operations.create(scope, data, settings)
-    acts = {
-        "update": operations.patch,
-        "delete": operations.delete,
-        "move": operations.move,
-        **operations.actions,
-    }
     versions = None if operation.if_match is None else [operation.if_match]
+    if operation.op in operations.actions:
+        act = operations.actions[operation.op]
+        return act(scope, operation.id, data, versions, settings)
+    acts = {"update": operations.patch, "delete": operations.delete, "move": operations.move}
     return acts[operation.op](scope, operation.id, data, versions)
 
 

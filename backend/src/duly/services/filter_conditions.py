@@ -54,7 +54,7 @@ _FEW_TERMS = 6
 """Of a filter that may be evaluated twice, since a page may be full early."""
 _WEIGHTS: dict[Shape, int] = {("search",): 30, ("labels",): 5}
 """Terms that take as long as several."""
-_RANGE, _PLACES = {"due from", "due until"}, {"list", "section"}
+_RANGE, _PLACES = {"due from", "due until"}, {"list", "lists", "section", "sections"}
 _OPERATORS = {
     "<": operator.lt,
     "<=": operator.le,
@@ -94,8 +94,8 @@ _DAYS: dict[DateField, ColumnElement[Any]] = {
 class Conditions:
     """The condition of a filter, in two parts that must both hold.
 
-    PostgreSQL evaluates `filters` in the order of the list, until a page is full. What it finds by
-    `search`, if there is one, is sorted then; `records.pages.page_statement` takes it as such.
+    PostgreSQL evaluates `filters` in the order of the list, until a page is full. With a `search`,
+    it finds all matches first, and then sorts them; see `records.pages.page_statement`.
     """
 
     filters: tuple[Condition, ...]
@@ -188,10 +188,12 @@ def _is_one_of_many(column: ColumnElement[Any]) -> Callable[[ColumnElement[Any]]
 
 _VALUED: dict[Shape, tuple[TypeEngine[Any], Callable[[ColumnElement[Any]], Condition]]] = {
     ("priority",): (SmallInteger(), lambda value: _tasks.c.priority == value),
-    ("list",): (_IDS, lambda ids: _tasks.c.list_id == any_(ids)),
-    ("section",): (_IDS, lambda ids: _tasks.c.section_id == any_(ids)),
-    ("lists",): (_IDS, _is_one_of_many(_tasks.c.list_id)),
-    ("sections",): (_IDS, _is_one_of_many(_tasks.c.section_id)),
+    ("list",): (Uuid(), lambda id_: _tasks.c.list_id == id_),
+    ("section",): (Uuid(), lambda id_: _tasks.c.section_id == id_),
+    ("lists",): (_IDS, lambda ids: _tasks.c.list_id == any_(ids)),
+    ("sections",): (_IDS, lambda ids: _tasks.c.section_id == any_(ids)),
+    ("many lists",): (_IDS, _is_one_of_many(_tasks.c.list_id)),
+    ("many sections",): (_IDS, _is_one_of_many(_tasks.c.section_id)),
     ("labels",): (_IDS, _tasks.c.label_ids.bool_op("&&")),
     ("label",): (Uuid(), lambda id_: id_ == any_(_tasks.c.label_ids)),
     ("due from",): (Date(), lambda day: _tasks.c.due_date >= day),

@@ -137,7 +137,9 @@ def delete_list(
     return Procedure("list.deleted", list_id, reads, work)
 
 
-def restore(_: UserScope, list_id: UUID, ___: None, versions: Versions) -> Operation[Row]:
+def restore(
+    _: UserScope, list_id: UUID, ___: None, versions: Versions, ____: Settings
+) -> Operation[Row]:
     """Take a list out of the trash, with the sections and tasks that were deleted with it."""
 
     async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:

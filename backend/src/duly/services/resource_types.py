@@ -15,10 +15,11 @@ from duly.records.changes import Versions
 from duly.records.commands import Operation
 from duly.records.creation import Created
 from duly.records.types import ResourceType
-from duly.services import filters, labels, lists, sections, tasks
+from duly.services import filters, labels, lists, sections, task_completion, tasks
 
+Action = Callable[[UserScope, UUID, Any, Versions, Settings], Operation[Row]]
 Act = Callable[[UserScope, UUID, Any, Versions], Operation[Row]]
-"""An operation on an existing resource; the third argument is its body or its query."""
+"""Operations on an existing resource; the third argument is its body or its query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Operations:
     patch: Act
     delete: Act
     move: Act
-    actions: Mapping[str, Act] = field(default_factory=dict)
+    actions: Mapping[str, Action] = field(default_factory=dict)
 
 
 OPERATIONS = {
@@ -57,7 +58,12 @@ OPERATIONS = {
             tasks.patch,
             tasks.delete_task,
             tasks.move,
-            {"complete": tasks.complete, "reopen": tasks.reopen, "restore": tasks.restore},
+            {
+                "complete": task_completion.complete,
+                "skip": task_completion.skip,
+                "reopen": task_completion.reopen,
+                "restore": tasks.restore,
+            },
         ),
     )
 }

@@ -56,7 +56,7 @@ Ids = Mapping[Named, Sequence[UUID]]
 class BoundFilter:
     """A filter that is ready for a statement: the key of its condition, and its parameters."""
 
-    shape: Shape
+    shape: Shape | None
     params: Mapping[str, Any]
 
 
@@ -157,11 +157,10 @@ class _Binder:
         if not term.name:
             return _Part(("any", term.reference))
         ids = list(self._ids[term])
-        if term.reference == "label":
-            if not term.is_prefix:  # their names are unique
-                return _Part(("label",), (ids[0] if ids else None,))
-            return _Part(("labels",), (ids,))
-        return _Part((term.reference if len(ids) <= _FEW else f"{term.reference}s",), (ids,))
+        if len(ids) < 2 and not term.is_prefix:  # noqa: PLR2004  # one, or none
+            return _Part((term.reference,), (ids[0] if ids else None,))
+        are_many = term.reference != "label" and len(ids) > _FEW
+        return _Part((f"{'many ' if are_many else ''}{term.reference}s",), (ids,))
 
     def _compared(self, term: Compared) -> _Part:
         day = on_date(term.day, self._today)

@@ -1,6 +1,8 @@
 """Lists of tasks: filtered, searched and sorted."""
 
-from functools import cache
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -8,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Text,
     Uuid,
+    and_,
     bindparam,
     cast,
     exists,
@@ -18,25 +21,33 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
+from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import Keyring
 from duly.database.pool import Row
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, OwnedStatement
-from duly.models import List, TaskLabel
+from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.filter_language import Expression, FilterError, is_relative, parse
+from duly.models import List, TaskLabel, User
 from duly.records import pages
 from duly.records.pages import Sort, by_column
 from duly.records.types import listed, mostly
+from duly.recurrence.zones import local_date
 from duly.schemas.tasks import TaskQuery, TaskSort
+from duly.services import filter_conditions
+from duly.services.filter_conditions import conditions
+from duly.services.task_filters import BoundFilter, bound_filter
 from duly.services.task_type import TYPE
 from duly.utils.search import search_query
 from duly.utils.tables import table_of
 
 _tasks = TYPE.table
-_lists, _task_labels = table_of(List), table_of(TaskLabel)
+_lists, _task_labels, _users = table_of(List), table_of(TaskLabel), table_of(User)
 
 # As in the index `ix_tasks_words`.
 _WORDS = _tasks.c.title_words.op("||")(_tasks.c.description_words)
 
+_READ_TIMEZONE = owned(select(_users.c.timezone).where(_users.c.id == USER_ID))
+_NO_FILTER = BoundFilter(None, {})
 _END_OF_DAY = "24:00"
 
 
@@ -80,6 +91,7 @@ class Shape(NamedTuple):
     section_id: str = ""
     parent_id: str = ""
     label_id: str = ""
+    filter: filter_conditions.Shape | None = None
 
 
 async def read_page(
@@ -94,6 +106,8 @@ async def read_page(
             params[f"of_{name}"] = value
     sort = SORTS[query.sort.removeprefix("-")]
     mark = pages.open_cursor(scope, keyring, TYPE, query, sort)
+    basis, bound = await _bind(scope, query, mark)
+    params |= bound.params
     names_list = query.list_id is not None or isinstance(query.section_id, UUID)
     shape = Shape(
         sort=query.sort,
@@ -107,18 +121,69 @@ async def read_page(
         section_id=_form(query.section_id),
         parent_id=_form(query.parent_id),
         label_id=_form(query.label_id),
+        filter=bound.shape,
     )
-    statement = list_statement(shape)
     return await pages.read_page(
-        scope, keyring, TYPE, query, sort, statement=statement, params={**params, **mark.params}
+        scope,
+        keyring,
+        TYPE,
+        query,
+        sort,
+        statement=list_statement(shape),
+        params={**params, **mark.params},
+        basis=basis,
     )
+
+
+async def read_tag(scope: UserScope, query: TaskQuery) -> str:
+    """The entity tag that a page has now; it changes at midnight if a filter names today."""
+    if query.filter is None:
+        return await pages.read_tag(scope, TYPE, query)
+    expression = parse(query.filter)
+    return await pages.read_tag(scope, TYPE, query, lambda zone: _basis(expression, zone))
+
+
+async def _bind(
+    scope: UserScope, query: TaskQuery, mark: pages.Mark
+) -> tuple[pages.Basis, BoundFilter]:
+    """What a filter depends on, and the filter with its parameters.
+
+    A cursor keeps the day that its first page began with.
+    """
+    if query.filter is None:
+        return None, _NO_FILTER
+    expression = parse(query.filter)
+    user = await scope.one(_READ_TIMEZONE)
+    if user is None:
+        raise Unauthenticated
+    basis = _basis(expression, user["timezone"])
+    if mark.basis is not None:
+        if mark.basis[0] != user["timezone"]:
+            raise pages.invalid_cursor(query)
+        basis = mark.basis
+    today = date.fromisoformat(basis[1]) if basis[1] else _today(user["timezone"])
+    try:
+        bound = await bound_filter(scope, expression, timezone=user["timezone"], today=today)
+    except FilterError as error:  # its names match too much
+        raise ValidationFailed.of(
+            "query.filter", str(error), "filter", position=error.position
+        ) from None
+    return basis, bound
+
+
+def _basis(expression: Expression, timezone: str) -> Sequence[str]:
+    return [timezone, _today(timezone).isoformat() if is_relative(expression) else ""]
+
+
+def _today(timezone: str) -> date:
+    return local_date(datetime.now(UTC), timezone)
 
 
 def _form(value: UUID | str | None) -> str:
     return "id" if isinstance(value, UUID) else value or ""
 
 
-@cache
+@lru_cache(maxsize=1024)
 def list_statement(shape: Shape) -> OwnedStatement:
     """The statement of one kind of list, compiled when first used."""
     filters = [listed(TYPE.is_trashed if shape.is_trashed else TYPE.is_live)]
@@ -133,13 +198,22 @@ def list_statement(shape: Shape) -> OwnedStatement:
         filters.append(func.cardinality(_tasks.c.label_ids) == 0)
     if shape.leaves_out_archived:
         filters.append(_is_not_archived())
-    query = cast(bindparam("words", type_=Text()), TSQUERY)
+    sort = SORTS[shape.sort.removeprefix("-")]
+    searches: list[ColumnElement[bool]] = []
+    if shape.filter is not None:
+        is_read_twice = shape.is_counted or sort.has_nulls
+        found = conditions(shape.filter, is_read_twice=is_read_twice)
+        filters += found.filters
+        searches += [] if found.search is None else [found.search]
+    if shape.is_searched:
+        query = cast(bindparam("words", type_=Text()), TSQUERY)
+        searches.append(_WORDS.bool_op("@@")(query))
     return pages.page_statement(
         TYPE,
-        SORTS[shape.sort.removeprefix("-")],
+        sort,
         filters,
         is_descending=shape.sort.startswith("-"),
-        search=_WORDS.bool_op("@@")(query) if shape.is_searched else None,
+        search=and_(*searches) if searches else None,
         resumption=shape.resumption,
         is_counted=shape.is_counted,
     )

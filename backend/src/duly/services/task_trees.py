@@ -1,5 +1,6 @@
 """Changes of a task with its subtasks: complete, reopen, trash, restore, delete permanently."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import (
@@ -18,8 +19,9 @@ from sqlalchemy import (
     union,
 )
 
+from duly.core.errors import ValidationFailed
 from duly.database.pool import Row
-from duly.database.statements import USER_ID
+from duly.database.statements import USER_ID, OwnedStatement
 from duly.models import List
 from duly.records.cascades import changing_tree, check_count, erasing_all
 from duly.records.changes import Change, has_version, lookup_of
@@ -74,29 +76,37 @@ def _change(
     condition: ColumnElement[bool],
     *,
     finds_trashed: bool = False,
+    explain: Callable[[Row], None] = lambda _: None,
+    **facts: ColumnElement[Any],
 ) -> Change:
+    def explain_all(found: Row) -> None:
+        check_count(found["affected"])
+        explain(found)
+
     return Change(
         TYPE,
         event,
         changing_tree(TYPE, targets, values),
-        _lookup_of(condition, targets),
+        _lookup_of(condition, targets, **facts),
         finds_trashed,
         affects_others=True,
-        explain=_explain,
+        explain=explain_all,
     )
 
 
-def _lookup_of(condition: ColumnElement[bool], targets: Select[Any]) -> Any:
+def _lookup_of(
+    condition: ColumnElement[bool], targets: Select[Any], **facts: ColumnElement[Any]
+) -> OwnedStatement:
     count = select(func.count()).select_from(targets.subquery("counted")).scalar_subquery()
-    return lookup_of(TYPE, condition, affected=count)
+    return lookup_of(TYPE, condition, affected=count, **facts)
 
 
 def _explain(facts: Row) -> None:
     check_count(facts["affected"])
 
 
-def _completing() -> Change:
-    condition = and_(TYPE.is_live, _IS_OPEN)
+def _completing(is_simple: ColumnElement[bool]) -> Change:
+    condition = and_(TYPE.is_live, _IS_OPEN, is_simple)
     tree = tree_of(TYPE.is_named, condition, has_version(TYPE))
     targets = select(tree.c.id).where(tree.c.trashed_at.is_(None), tree.c.completed_at.is_(None))
     return _change(
@@ -104,7 +114,16 @@ def _completing() -> Change:
         targets,
         lambda owner: {"completed_at": done_at(owner), "completed_with": owner.c.revision},
         condition,
+        explain=_require_occurrence,
+        is_recurring=and_(TYPE.is_live, _IS_OPEN, ~is_simple),
     )
+
+
+def _require_occurrence(facts: Row) -> None:
+    if facts["is_recurring"]:
+        raise ValidationFailed.of(
+            "body.occurrence", "Must be present: the task is recurring", "missing"
+        )
 
 
 def _reopening() -> Change:
@@ -121,7 +140,13 @@ def _reopening() -> Change:
     return _change(
         "task.reopened",
         select(both.c.id),
-        lambda _: {"completed_at": null(), "completed_with": null()},
+        # An older occurrence of a recurring task becomes an ordinary task.
+        lambda _: {
+            "completed_at": null(),
+            "completed_with": null(),
+            "occurrence_of": case((_tasks.c.id == ID, null()), else_=_tasks.c.occurrence_of),
+            "occurrence": case((_tasks.c.id == ID, null()), else_=_tasks.c.occurrence),
+        },
         condition,
     )
 
@@ -198,7 +223,9 @@ def _erasing() -> Change:
     )
 
 
-COMPLETE = _completing()
+COMPLETE = _completing(_tasks.c.recurrence_rule.is_(None))
+COMPLETE_WHOLE = _completing(true())
+"""The same for a recurring task, whose rule ends with it."""
 REOPEN = _reopening()
 TRASH = _trashing()
 RESTORE = _restoring()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from duly.records.types import (
     searchable_text,
     stored_as_sent,
 )
+from duly.recurrence.occurrences import Recurrence
 from duly.recurrence.zones import instant
 from duly.schemas.times import Moment, merge_moment
 from duly.utils.search import description_vector, title_vector
@@ -33,6 +34,14 @@ from duly.utils.tables import table_of
 from duly.utils.times import utc
 
 _tasks = table_of(Task)
+
+
+class Recurring(NamedTuple):
+    """A recurrence: the rule as it was sent, and the state."""
+
+    text: str
+    state: Recurrence
+
 
 _IS_COMPLETED = bindparam("is_completed", type_=Boolean())
 _COMPLETED_AT = bindparam("completed_at", type_=DateTime(timezone=True))
@@ -89,6 +98,35 @@ def _shown_moment(name: str) -> ColumnElement[Any]:
     return case((columns["date"].is_not(None), whole), else_=null()).label(name)
 
 
+def _recurrence() -> Field:
+    """A recurrence, stored in five columns; what is sent is a state of `recurrence.occurrences`."""
+    columns = [column for column in _tasks.c if column.name.startswith("recurrence_")]
+    values = {column.name: bindparam(column.name, type_=column.type) for column in columns}
+
+    def params(_: UUID, state: Recurring | None) -> Mapping[str, Any]:
+        if state is None:
+            return dict.fromkeys(values)
+        return {
+            "recurrence_rule": state.text,
+            "recurrence_anchor": state.state.anchor,
+            "recurrence_from": state.state.counted_from,
+            "recurrence_occurrence": state.state.occurrence,
+            "recurrence_remaining": state.state.remaining,
+        }
+
+    return Field(lambda _: values, params)
+
+
+def _shown_recurrence() -> ColumnElement[Any]:
+    names = ("rule", "anchor", "from", "occurrence", "remaining")
+    pairs: list[Any] = [
+        part for name in names for part in (literal(name), _tasks.c[f"recurrence_{name}"])
+    ]
+    whole = func.jsonb_build_object(*pairs, type_=JSONB())
+    is_recurring = _tasks.c.recurrence_rule.is_not(None)
+    return case((is_recurring, whole), else_=null()).label("recurrence")
+
+
 TYPE = ResourceType(
     name="task",
     table=_tasks,
@@ -108,6 +146,9 @@ TYPE = ResourceType(
         _shown_moment("start"),
         _shown_moment("due"),
         _tasks.c.duration_minutes,
+        _shown_recurrence(),
+        _tasks.c.occurrence_of,
+        _tasks.c.occurrence,
         _tasks.c.label_ids,
         _tasks.c.metadata,
         utc(_tasks.c.created_at),
@@ -127,6 +168,7 @@ TYPE = ResourceType(
         "start": _moment("start"),
         "due": _moment("due"),
         "duration_minutes": stored_as_sent(_tasks.c.duration_minutes),
+        "recurrence": _recurrence(),
         "label_ids": stored_as_sent(_tasks.c.label_ids),
         "metadata": json_object(_tasks.c.metadata),
     },

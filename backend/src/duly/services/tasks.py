@@ -1,7 +1,6 @@
 """Tasks: how they are created, changed, moved and deleted."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from duly.core.config import Settings
 from duly.core.errors import ValidationFailed
+from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, owned
@@ -23,7 +23,9 @@ from duly.records.moves import place_at
 from duly.records.order import Spot, appended
 from duly.schemas.base import RequestBody
 from duly.schemas.operations import DeleteOptions
-from duly.schemas.tasks import MAX_LABELS, Completion, TaskCreate, TaskMove, TaskPatch, TaskReplace
+from duly.schemas.tasks import MAX_LABELS, TaskCreate, TaskMove, TaskPatch, TaskReplace
+from duly.schemas.times import Moment
+from duly.services.task_completion import completion_of
 from duly.services.task_places import (
     MAX_LEVELS,
     Place,
@@ -33,27 +35,15 @@ from duly.services.task_places import (
     resolve,
     unknown_reference,
 )
+from duly.services.task_recurrence import begun, changed
 from duly.services.task_trees import COMPLETE, ERASE, REOPEN, RESTORE, TRASH, tree_of
 from duly.services.task_type import TYPE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
-__all__ = [
-    "TYPE",
-    "complete",
-    "create",
-    "delete_task",
-    "move",
-    "patch",
-    "reopen",
-    "replace",
-    "restore",
-]
+__all__ = ["TYPE", "create", "delete_task", "move", "patch", "replace", "restore"]
 
 _task_labels = table_of(TaskLabel)
-
-_CLOCK_TOLERANCE = timedelta(minutes=1)
-"""By how much a client's clock may be ahead."""
 
 _ALONE = {"title", "description", "priority", "duration_minutes"}
 """Fields that have nothing to do with what is there, or with anything else."""
@@ -104,12 +94,14 @@ def create(
     scope: UserScope, body: TaskCreate, settings: Settings, *, sent: RequestBody | None = None
 ) -> Operation[Created]:
     """Create a task; see `records.creation`. It also raises `ValidationFailed` for its references."""
-    completion = _completion_of(body)
+    values: dict[str, Any] = completion_of(body)
+    if body.recurrence is not None:
+        values["recurrence"] = begun(body.recurrence, body.due, body.start)
     limit = settings.max_tasks
     if body.section_id is None and body.parent_id is None and not body.label_ids:
         shape = PLAIN if body.list_id is None else _IN_LIST
         return creation.create(
-            TYPE, scope.user_id, body, limit, shape=shape, values=completion, sent=sent
+            TYPE, scope.user_id, body, limit, shape=shape, values=values, sent=sent
         )
     place_sent = {name: getattr(body, name) for name in _PLACE if name in body.model_fields_set}
 
@@ -125,15 +117,15 @@ def create(
                 raise
             return done, False
         shape = _LABELLED if body.label_ids else PLAIN
-        values = {**completion, **place._asdict()}
+        placed = {**values, **place._asdict()}
         operation = creation.create(
-            TYPE, scope.user_id, body, limit, shape=shape, values=values, sent=sent
+            TYPE, scope.user_id, body, limit, shape=shape, values=placed, sent=sent
         )
         return await commands.run(transaction, operation)
 
     task_id = body.id or new_id()
     read = facts_call(task_id, place_sent, body.label_ids)
-    return Procedure("task.referring", task_id, [read], work)
+    return Procedure(None, task_id, [read], work)
 
 
 def replace(
@@ -166,6 +158,7 @@ def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Ope
         if place != _place_of(current):
             calls = [*_moving(task_id, place, reads[1][0]), changes.read_call(TYPE, task_id)]
             *_, [current] = await transaction.many(calls)
+            log.info("task.moved", id=str(task_id))
             revision += reads[1][0]["size"]
             if not body.is_anchored:
                 return current
@@ -173,7 +166,7 @@ def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Ope
         return await place_at(transaction, spot, current, revision)
 
     reads = [changes.read_call(TYPE, task_id), facts_call(task_id, sent, [])]
-    return Procedure("task.moved", task_id, reads, work)
+    return Procedure(None, task_id, reads, work)
 
 
 def delete_task(
@@ -183,19 +176,9 @@ def delete_task(
     return (ERASE if options.permanent else TRASH).of(task_id, versions)
 
 
-def complete(
-    _: UserScope, task_id: UUID, body: Completion | None, versions: Versions
+def restore(
+    _: UserScope, task_id: UUID, __: None, versions: Versions, ___: Settings
 ) -> Command[Row]:
-    """Complete a task and its open subtasks."""
-    return COMPLETE.of(task_id, versions, completed_at=_past(body.completed_at if body else None))
-
-
-def reopen(_: UserScope, task_id: UUID, __: None, versions: Versions) -> Command[Row]:
-    """Open a task, the tasks above it, and the subtasks that were completed with it."""
-    return REOPEN.of(task_id, versions)
-
-
-def restore(_: UserScope, task_id: UUID, __: None, versions: Versions) -> Command[Row]:
     """Take a task out of the trash, with the subtasks that were deleted with it."""
     return RESTORE.of(task_id, versions)
 
@@ -217,7 +200,15 @@ def _update(
         whole = _whole(current, sent, is_patch=is_patch)
         check_labels("add_label_ids" if "add_label_ids" in sent else "label_ids", label_ids, facts)
         is_turned = sent.get("is_completed", current["is_completed"]) != current["is_completed"]
-        if is_turned and facts["size"] == 1 and place.parent_id is None:
+        is_recurring = whole.get("recurrence", current["recurrence"]) is not None
+        if is_turned and sent["is_completed"] and is_recurring:
+            raise ValidationFailed.of(
+                "body.is_completed",
+                "Cannot be set on a recurring task: call complete, or clear recurrence",
+                "contradiction",
+            )
+        is_alone = facts["size"] == 1 and place.parent_id is None and not current["occurrence_of"]
+        if is_turned and is_alone:
             whole["is_completed"] = sent["is_completed"]  # there is nothing above or below
             is_turned = False
         calls: list[Call] = []
@@ -232,8 +223,10 @@ def _update(
         if is_turned:
             # Reopening also changes the tasks above.
             check_count(facts["size"] + (0 if sent["is_completed"] else MAX_LEVELS - 1))
-            done = complete if sent["is_completed"] else reopen
-            command = done(scope, task_id, None, None)
+            if sent["is_completed"]:
+                command = COMPLETE.of(task_id, None, completed_at=None)
+            else:
+                command = REOPEN.of(task_id, None)
             calls.append((command.statement, command.params))
         if not calls:
             return current
@@ -249,7 +242,9 @@ def _whole(current: Row, sent: Mapping[str, Any], *, is_patch: bool) -> dict[str
     own = {
         name: value for name, value in sent.items() if name in TYPE.fields and name not in _STAYING
     }
-    whole = changes.merged(TYPE, current, own) if is_patch else own
+    whole = changes.merged(TYPE, current, own) if is_patch else dict(own)
+    if "recurrence" in own or "due" in own:
+        _set_recurrence(whole, current)
     if "add_label_ids" in sent or "remove_label_ids" in sent:
         if "label_ids" in sent:
             raise ValidationFailed.of(
@@ -265,6 +260,22 @@ def _whole(current: Row, sent: Mapping[str, Any], *, is_patch: bool) -> dict[str
                 "body.add_label_ids", f"Must leave at most {MAX_LABELS} labels", "too_long"
             )
     return whole
+
+
+def _set_recurrence(whole: dict[str, Any], current: Row) -> None:
+    """Complete what a change sets: a recurrence needs a due date, and ends with it."""
+    moments = {
+        name: whole[name] if name in whole else _moment_of(current[name])
+        for name in ("due", "start")
+    }
+    if "recurrence" in whole:
+        whole["recurrence"] = changed(current, whole["recurrence"], **moments)
+    elif moments["due"] is None and current["recurrence"] is not None:
+        whole["recurrence"] = None
+
+
+def _moment_of(shown: Any) -> Moment | None:
+    return None if shown is None else Moment.model_validate(shown)
 
 
 def _moving(task_id: UUID, place: Place, facts: Row) -> list[Call]:
@@ -291,22 +302,3 @@ def _place_of(task: Row) -> Place:
 
 def _uuid(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
-
-
-def _completion_of(body: TaskCreate) -> dict[str, Any]:
-    """Whether a new task is completed, or the time at which it was."""
-    if body.completed_at is None:
-        return {"is_completed": body.is_completed}
-    if "is_completed" in body.model_fields_set and not body.is_completed:
-        raise ValidationFailed.of(
-            "body.completed_at", "Cannot be set if is_completed is false", "contradiction"
-        )
-    return {"is_completed": _past(body.completed_at)}
-
-
-def _past(at: datetime | None) -> datetime | None:
-    """Return a time that is not in the future. Raise `ValidationFailed` for any other."""
-    now = datetime.now(UTC)
-    if at is not None and at > now + _CLOCK_TOLERANCE:
-        raise ValidationFailed.of("body.completed_at", "Must not be in the future", "future")
-    return at if at is None else min(at, now)

@@ -32,9 +32,15 @@ def upgrade() -> None:
     _create_task_labels()
     for name in _COUNTERS:
         op.add_column("users", sa.Column(name, sa.Integer(), server_default="0", nullable=False))
+    # Copies of before lack the new fields, so every device syncs fully once.
+    op.execute("UPDATE installations SET epoch = gen_random_uuid()")
+    # Where users have a task or two each, PostgreSQL would expect no more of anybody, and join a
+    # tree of 10,000 tasks in quadratic time. This makes it expect a hundred.
+    op.execute("ALTER TABLE tasks ALTER COLUMN user_id SET (n_distinct = -0.01)")
 
 
 def downgrade() -> None:
+    op.execute("ALTER TABLE tasks ALTER COLUMN user_id RESET (n_distinct)")
     for name in _COUNTERS:
         op.drop_column("users", name)
     op.drop_table("task_labels")
@@ -208,6 +214,15 @@ def _task_columns() -> list[sa.Column[Any]]:
             )
         ),
         sa.Column("duration_minutes", sa.Integer()),
+        sa.Column("recurrence_rule", sa.Text()),
+        sa.Column("recurrence_anchor", sa.Text()),
+        sa.Column("recurrence_from", sa.Date()),
+        sa.Column("recurrence_occurrence", sa.Date()),
+        sa.Column("recurrence_remaining", sa.Integer()),
+        sa.Column("occurrence_of", sa.Uuid()),
+        sa.Column("occurrence", sa.Date()),
+        sa.Column("reset_at", sa.DateTime(timezone=True)),
+        sa.Column("reset_with", sa.BigInteger()),
         sa.Column(
             "label_ids",
             postgresql.ARRAY(sa.Uuid()),
@@ -222,6 +237,12 @@ _TASK_CHECKS = {
     "priority_range": "priority BETWEEN 1 AND 4",
     "duration_range": "duration_minutes BETWEEN 1 AND 10080",
     "label_count": "cardinality(label_ids) <= 50",
+    "rule_length": "char_length(recurrence_rule) <= 200",
+    "anchor_known": "recurrence_anchor IN ('due', 'completion')",
+    "recurrence_whole": (
+        "num_nulls(recurrence_rule, recurrence_anchor, recurrence_from, recurrence_occurrence)"
+        " IN (0, 4) AND (recurrence_rule IS NULL OR due_date IS NOT NULL)"
+    ),
     "metadata_object": "jsonb_typeof(metadata) = 'object'",
     "parent_other": "parent_id <> id",
     "section_in_list": "section_id IS NULL OR list_id IS NOT NULL",
@@ -254,6 +275,7 @@ _TASK_INDEXES: dict[str, tuple[list[Any], str]] = {
     ),
     "ix_tasks_user_id_section_id": (["section_id"], "section_id IS NOT NULL"),
     "ix_tasks_user_id_parent_id": (["parent_id"], "parent_id IS NOT NULL"),
+    "ix_tasks_user_id_occurrence_of": (["occurrence_of"], "occurrence_of IS NOT NULL"),
     "ix_tasks_live_user_id_due_id": (
         ["due_date", sa.text("coalesce(due_time, '24:00')"), "id"],
         f"due_date IS NOT NULL AND {_LIVE}",

@@ -1,4 +1,4 @@
-"""Worlds of tasks for filters: put into a database, asked there, and drawn at random."""
+"""Samples of tasks in a database, and filters of them as the service runs them."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -21,22 +21,22 @@ from duly.services.task_type import TYPE
 from duly.utils.identifiers import new_id
 from duly.utils.name_keys import name_key
 from duly.utils.search import description_vector, title_vector
-from tests.support.filter_vectors import World
+from tests.support.filter_vectors import Sample
 
 LIMIT = 10_000
 
 
 def id_of(user_id: UUID, name: str | None) -> UUID | None:
-    """The id of a resource that a world knows by a name."""
+    """The id of a resource that a sample knows by a name."""
     return None if name is None else uuid5(uuid5(NAMESPACE_OID, user_id.hex), name)
 
 
-def fill(connection: psycopg.Connection[Any], world: World) -> UUID:
-    """Create a user who has the resources of a world."""
+def fill(connection: psycopg.Connection[Any], sample: Sample) -> UUID:
+    """Create a user who has the resources of a sample."""
     user_id = new_id()
     _insert(connection, "users", id=user_id, email=f"{user_id}@example.com", password_hash="")
     for number, (table, resources) in enumerate(
-        {"lists": world.lists, "sections": world.sections, "labels": world.labels}.items()
+        {"lists": sample.lists, "sections": sample.sections, "labels": sample.labels}.items()
     ):
         for resource in resources:
             values: dict[str, Any] = {"name": resource["name"], "revision": number + 1}
@@ -45,7 +45,7 @@ def fill(connection: psycopg.Connection[Any], world: World) -> UUID:
             key = name_key(resource["name"])
             id_ = id_of(user_id, resource["id"])
             _insert(connection, table, user_id=user_id, id=id_, name_key=key, **values)
-    for task in world.tasks:
+    for task in sample.tasks:
         _insert(connection, "tasks", **_row(user_id, task))
     return user_id
 
@@ -58,7 +58,6 @@ def _row(user_id: UUID, task: Mapping[str, Any]) -> dict[str, Any]:
         "title_words": title_vector(user_id, task["title"]),
         "description_words": description_vector(user_id, task["description"]),
         "label_ids": [id_of(user_id, name) for name in task["label_ids"]],
-        "recurrence_rule": (task["recurrence"] or {}).get("rule"),
         **{name: id_of(user_id, task[name]) for name in ("list_id", "section_id", "parent_id")},
         **{
             name: task[name]
@@ -69,6 +68,17 @@ def _row(user_id: UUID, task: Mapping[str, Any]) -> dict[str, Any]:
         },
         **_when("start", task["start"]),
         **_when("due", task["due"]),
+        **_recurrence(task),
+    }
+
+
+def _recurrence(task: Mapping[str, Any]) -> dict[str, Any]:
+    if task["recurrence"] is None:
+        return {}
+    return {
+        "recurrence_rule": task["recurrence"]["rule"],
+        "recurrence_anchor": "due",
+        **{f"recurrence_{name}": task["due"]["date"] for name in ("from", "occurrence")},
     }
 
 
@@ -93,9 +103,10 @@ def _insert(connection: psycopg.Connection[Any], table: str, **values: Any) -> N
 
 
 def statement_of(
-    shape: Shape, sort: str = "created_at", *, is_counted: bool = False
+    shape: Shape | None, sort: str = "created_at", *, is_counted: bool = False
 ) -> OwnedStatement:
     """The statement of a list with a filter, as the service writes it."""
+    assert shape is not None
     parts = conditions(shape, is_read_twice=is_counted or SORTS[sort].has_nulls)
     return pages.page_statement(
         TYPE,
@@ -108,9 +119,9 @@ def statement_of(
     )
 
 
-async def found(scope: UserScope, expression: Expression, world: World) -> set[UUID]:
+async def found(scope: UserScope, expression: Expression, sample: Sample) -> set[UUID]:
     """The ids of the tasks that a filter finds in the database."""
-    view = world.view
+    view = sample.view
     bound = await bound_filter(scope, expression, timezone=view.timezone, today=view.today)
     rows = await scope.find_all(statement_of(bound.shape), limit=LIMIT, offset=0, **bound.params)
     return {row.resource["id"] for row in rows if row.resource is not None}

@@ -1,0 +1,381 @@
+"""Completing, skipping and reopening tasks, recurring ones included."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Uuid,
+    bindparam,
+    exists,
+    func,
+    insert,
+    null,
+    select,
+)
+
+from duly.core.config import Settings
+from duly.core.errors import PreconditionFailed, ValidationFailed
+from duly.core.logging import log
+from duly.database.pool import Row
+from duly.database.scope import Call, UserScope
+from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.models import TaskLabel, User
+from duly.records import changes, commands
+from duly.records.cascades import changing_all, check_count
+from duly.records.changes import Versions
+from duly.records.commands import Operation, Procedure
+from duly.records.revisions import next_revision
+from duly.records.types import ID
+from duly.recurrence import occurrences
+from duly.recurrence.occurrences import Recurrence as State
+from duly.recurrence.zones import local_date
+from duly.schemas.tasks import Completion, Skip, TaskCreate
+from duly.schemas.times import Moment
+from duly.services.task_recurrence import recurring
+from duly.services.task_trees import COMPLETE, COMPLETE_WHOLE, ERASE, REOPEN, tree_of
+from duly.services.task_type import TYPE, Recurring, done_at
+from duly.utils.identifiers import new_id
+from duly.utils.tables import table_of
+
+_tasks = TYPE.table
+_users, _task_labels = table_of(User), table_of(TaskLabel)
+
+_CLOCK_TOLERANCE = timedelta(minutes=1)
+"""By how much a client's clock may be ahead."""
+
+_COPY_ID = bindparam("copy_id", type_=Uuid())
+_TOGETHER = bindparam("together", type_=BigInteger())
+
+
+def complete(
+    _: UserScope,
+    task_id: UUID,
+    body: Completion | None,
+    versions: Versions,
+    settings: Settings,
+) -> Operation[Row]:
+    """Complete a task and its open subtasks, or move a recurring task on.
+
+    A recurring task needs its `occurrence`: an earlier one changes nothing, a later one raises
+    `PreconditionFailed`, and none `ValidationFailed`. Moving on leaves a completed copy, unless the
+    user has as many tasks as allowed.
+    """
+    at = past(body.completed_at if body else None)
+    if body is None or body.occurrence is None:
+        return COMPLETE.of(task_id, versions, completed_at=at)
+    sent = body.occurrence
+
+    async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
+        task, facts = changes.checked(TYPE, reads[0], versions), reads[1][0]
+        current = recurring(task)
+        if current is None or task["is_completed"]:
+            whole = COMPLETE.of(task_id, None, completed_at=at)
+            return await commands.run(transaction, whole)
+        if not _is_current(sent, current.state):
+            return task
+        today, completed_on = _days(task, facts, at)
+        after = occurrences.complete(current.state, today=today, completed_on=completed_on)
+        if after is None:
+            whole = COMPLETE_WHOLE.of(task_id, None, completed_at=at)
+            return await commands.run(transaction, whole)
+        copying = {
+            "id": task_id,
+            "copy_id": new_id(),
+            "completed_at": at,
+            "together": facts["revision"] + 1,
+            "limit": settings.max_tasks,
+        }
+        calls: list[Call] = [(_COPY, copying), (_COPY_LABELS, copying)]
+        moved = Recurring(current.text, after)
+        return await _move_on(transaction, task, facts, moved, calls)
+
+    reads = [changes.read_call(TYPE, task_id), (_FACTS, {"id": task_id})]
+    return Procedure(None, task_id, reads, work)
+
+
+def skip(
+    _: UserScope, task_id: UUID, body: Skip, versions: Versions, ___: Settings
+) -> Operation[Row]:
+    """Move a recurring task on without a completed copy; see `complete`."""
+
+    async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
+        task, facts = changes.checked(TYPE, reads[0], versions), reads[1][0]
+        current = recurring(task)
+        if current is None:
+            raise ValidationFailed.of(
+                "body.occurrence", "Must be of a task that has a recurrence", "contradiction"
+            )
+        if task["is_completed"] or not _is_current(body.occurrence, current.state):
+            return task
+        today = _days(task, facts, None)[0]
+        after = occurrences.skip(current.state, today=today)
+        if after is None:
+            whole = COMPLETE_WHOLE.of(task_id, None, completed_at=None)
+            return await commands.run(transaction, whole)
+        moved = Recurring(current.text, after)
+        return await _move_on(transaction, task, facts, moved, [])
+
+    reads = [changes.read_call(TYPE, task_id), (_FACTS, {"id": task_id})]
+    return Procedure(None, task_id, reads, work)
+
+
+def reopen(
+    _: UserScope, task_id: UUID, ___: None, versions: Versions, ____: Settings
+) -> Operation[Row]:
+    """Open a task, the tasks above it, and the subtasks that were completed with it.
+
+    The newest completed occurrence of a recurring task is taken back: the copy is deleted, and the
+    result is the task with its former dates.
+    """
+
+    async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
+        copy, series = changes.checked(TYPE, reads[0], versions), reads[1]
+        if not copy["is_completed"] or not series:
+            return await commands.run(transaction, REOPEN.of(task_id, None))
+        [task] = series
+        current = recurring(task)
+        assert current is not None
+        check_count(task.pop("size") + 1)
+        before = occurrences.reopen(
+            current.state,
+            copy["occurrence"],
+            date.fromisoformat(copy["due"]["date"]),
+            copy["start"] and date.fromisoformat(copy["start"]["date"]),
+        )
+        whole = {
+            "recurrence": Recurring(current.text, before),
+            "due": Moment.model_validate(copy["due"]),
+            "start": copy["start"] and Moment.model_validate(copy["start"]),
+        }
+        back = changes.setting(TYPE, transaction.user_id, task["id"], whole, None)
+        erase = ERASE.of(task_id, None)
+        calls: list[Call] = [
+            (_COMPLETE_AGAIN, {"id": task["id"], "copy_id": task_id}),
+            (back.statement, back.params),
+            (erase.statement, erase.params),
+            changes.read_call(TYPE, task["id"]),
+        ]
+        *_, [row] = await transaction.many(calls)
+        log.info("task.occurrence_reopened", id=str(task["id"]))
+        return row
+
+    reads = [changes.read_call(TYPE, task_id), (_SERIES, {"copy_id": task_id})]
+    return Procedure(None, task_id, reads, work)
+
+
+def completion_of(body: TaskCreate) -> dict[str, Any]:
+    """Whether a new task is completed, or the time at which it was."""
+    if body.completed_at is None:
+        return {"is_completed": body.is_completed}
+    if "is_completed" in body.model_fields_set and not body.is_completed:
+        raise ValidationFailed.of(
+            "body.completed_at", "Cannot be set if is_completed is false", "contradiction"
+        )
+    return {"is_completed": past(body.completed_at)}
+
+
+def past(at: datetime | None) -> datetime | None:
+    """Return a time that is not in the future. Raise `ValidationFailed` for any other."""
+    now = datetime.now(UTC)
+    if at is not None and at > now + _CLOCK_TOLERANCE:
+        raise ValidationFailed.of("body.completed_at", "Must not be in the future", "future")
+    return at if at is None else min(at, now)
+
+
+def _is_current(sent: date, state: State) -> bool:
+    """Whether the occurrence is due now; false if it is over. Raise `PreconditionFailed`."""
+    if sent > state.occurrence:
+        raise PreconditionFailed(
+            message="The task's current occurrence is earlier than the one that was sent."
+        )
+    return sent == state.occurrence
+
+
+def _days(task: Row, facts: Row, at: datetime | None) -> tuple[date, date | None]:
+    """Today, and the day of completion, in the zone of the due date or of the user."""
+    zone = task["due"]["timezone"] or facts["timezone"]
+    today = local_date(datetime.now(UTC), zone)
+    return today, None if at is None else local_date(at, zone)
+
+
+async def _move_on(
+    transaction: UserScope,
+    task: Row,
+    facts: Row,
+    after: Recurring,
+    calls: Sequence[Call],
+) -> Row:
+    """Set the next date, and open the subtasks, after `calls`."""
+    check_count(facts["size"] + 1)
+    due = Moment.model_validate(task["due"]).model_copy(update={"date": after.state.due})
+    start = task["start"] and Moment.model_validate(task["start"]).model_copy(
+        update={"date": after.state.start}
+    )
+    whole = {"recurrence": after, "due": due, "start": start}
+    move = changes.setting(TYPE, transaction.user_id, task["id"], whole, None)
+    opening = {"id": task["id"], "together": facts["revision"] + 1}
+    *_, [row] = await transaction.many(
+        [
+            *calls,
+            (_OPEN_BELOW, opening),
+            (move.statement, move.params),
+            changes.read_call(TYPE, task["id"]),
+        ]
+    )
+    log.info("task.moved_on", id=str(task["id"]))
+    return row
+
+
+_FRESH = {
+    "id",
+    "created_at",
+    "updated_at",
+    "revision",
+    "creation_hash",
+    "completed_at",
+    "completed_with",
+    "trashed_at",
+    "trashed_with",
+    "occurrence_of",
+    "occurrence",
+    "reset_at",
+    "reset_with",
+}
+"""Columns that a completed occurrence does not have from its task; those of the recurrence, too."""
+
+
+def _copying() -> OwnedStatement:
+    """Insert the completed occurrence, unless the quota is reached."""
+    limit = bindparam("limit", type_=Integer())
+    counter = TYPE.counter
+    owner = next_revision(counter < limit, **{counter.name: counter + 1})
+    new: Mapping[str, Any] = {
+        "id": _COPY_ID,
+        "created_at": owner.c.changed_at,
+        "updated_at": owner.c.changed_at,
+        "revision": owner.c.revision,
+        "completed_at": done_at(owner),
+        "completed_with": _TOGETHER,
+        "occurrence_of": ID,
+    }
+    original = _tasks.alias("original")
+    kept = {
+        column.name: original.c[column.name]
+        for column in _tasks.c
+        if column.name not in _FRESH and not column.name.startswith("recurrence_")
+    }
+    values = {**kept, **new, "user_id": USER_ID, "occurrence": original.c.recurrence_occurrence}
+    source: Select[Any] = select(*values.values()).where(
+        original.c.user_id == USER_ID, original.c.id == ID, owner.c.revision.is_not(None)
+    )
+    return owned_change(insert(_tasks).from_select(list(values), source).returning(_tasks.c.id))
+
+
+def _copying_labels() -> OwnedStatement:
+    copy = _tasks.alias("copy")
+    source = select(USER_ID, copy.c.id, func.unnest(copy.c.label_ids, type_=Uuid())).where(
+        copy.c.user_id == USER_ID, copy.c.id == _COPY_ID
+    )
+    return owned(insert(_task_labels).from_select(["user_id", "task_id", "label_id"], source))
+
+
+def _facts() -> OwnedStatement:
+    tree = tree_of(TYPE.is_named)
+    size = select(func.count()).select_from(tree).scalar_subquery()
+    columns = (_users.c.timezone, _users.c.revision, size.label("size"))
+    return owned(select(*columns).where(_users.c.id == USER_ID))
+
+
+def _series() -> OwnedStatement:
+    """The open recurring task whose newest completed occurrence is `:copy_id`, and its size."""
+    copy, later = _tasks.alias("copy"), _tasks.alias("later")
+    tree = tree_of(_tasks.c.id == _original_of(_COPY_ID))
+    size = select(func.count()).select_from(tree).scalar_subquery()
+    is_newest = ~exists().where(
+        later.c.user_id == USER_ID,
+        later.c.occurrence_of == copy.c.occurrence_of,
+        later.c.created_at > copy.c.created_at,
+        later.c.trashed_at.is_(None),
+    )
+    return owned(
+        select(*TYPE.shown, size.label("size"))
+        .select_from(_tasks)
+        .join(copy, (copy.c.user_id == USER_ID) & (copy.c.id == _COPY_ID))
+        .where(
+            _tasks.c.user_id == USER_ID,
+            _tasks.c.id == copy.c.occurrence_of,
+            TYPE.is_live,
+            _tasks.c.completed_at.is_(None),
+            _tasks.c.recurrence_rule.is_not(None),
+            is_newest,
+        )
+    )
+
+
+def _original_of(copy_id: Any) -> Any:
+    copy = _tasks.alias("copied")
+    return (
+        select(copy.c.occurrence_of)
+        .where(copy.c.user_id == USER_ID, copy.c.id == copy_id)
+        .scalar_subquery()
+    )
+
+
+def _opening_below() -> OwnedStatement:
+    """Open the completed subtasks, and remember when they were completed."""
+    tree = tree_of(TYPE.is_named)
+    targets = select(tree.c.id).where(
+        tree.c.level > 1, tree.c.trashed_at.is_(None), tree.c.completed_at.is_not(None)
+    )
+    return changing_all(
+        TYPE,
+        targets,
+        lambda _: {
+            "completed_at": null(),
+            "completed_with": null(),
+            "reset_at": _tasks.c.completed_at,
+            "reset_with": _TOGETHER,
+        },
+    )
+
+
+def _completing_again() -> OwnedStatement:
+    """Complete the subtasks that were completed before the copy was made, if they are open."""
+    tree, copy, below = tree_of(TYPE.is_named), _tasks.alias("copy"), _tasks.alias("below")
+    together = (
+        select(copy.c.completed_with)
+        .where(copy.c.user_id == USER_ID, copy.c.id == _COPY_ID)
+        .scalar_subquery()
+    )
+    targets = (
+        select(tree.c.id)
+        .join(below, (below.c.user_id == USER_ID) & (below.c.id == tree.c.id))
+        .where(
+            tree.c.trashed_at.is_(None),
+            tree.c.completed_at.is_(None),
+            below.c.reset_with == together,
+        )
+    )
+    return changing_all(
+        TYPE,
+        targets,
+        lambda owner: {
+            "completed_at": _tasks.c.reset_at,
+            "completed_with": owner.c.revision,
+            "reset_at": null(),
+            "reset_with": null(),
+        },
+    )
+
+
+_COPY = _copying()
+_COPY_LABELS = _copying_labels()
+_FACTS = _facts()
+_SERIES = _series()
+_OPEN_BELOW = _opening_below()
+_COMPLETE_AGAIN = _completing_again()

@@ -1,0 +1,94 @@
+"""Recurring tasks: what setting a recurrence means, and how a task moves on."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any, NamedTuple
+
+from duly.core.errors import ValidationFailed
+from duly.database.pool import Row
+from duly.recurrence.occurrences import Anchor, begin
+from duly.recurrence.occurrences import Recurrence as State
+from duly.recurrence.rules import InvalidRule, parse_rule
+from duly.schemas.recurrence import Recurrence, RecurrencePatch
+from duly.schemas.times import Moment
+from duly.services.task_type import Recurring
+
+
+class _Setting(NamedTuple):
+    """A recurrence as it is set."""
+
+    rule: str
+    anchor: Anchor
+    counted_from: date | None
+
+
+def begun(sent: Recurrence, due: Moment | None, start: Moment | None) -> Recurring:
+    """Return a recurrence that is set. Raise `ValidationFailed`."""
+    return _begun(_Setting(sent.rule, sent.anchor, sent.from_), due, start)
+
+
+def _begun(sent: _Setting, due: Moment | None, start: Moment | None) -> Recurring:
+    if due is None:
+        raise ValidationFailed.of(
+            "body.recurrence", "Must not be set without a due date", "contradiction"
+        )
+    try:
+        state = begin(
+            parse_rule(sent.rule),
+            sent.anchor,
+            due.date,
+            counted_from=sent.counted_from,
+            start=None if start is None else start.date,
+        )
+    except InvalidRule as error:
+        raise ValidationFailed.of("body.recurrence.rule", str(error), "value_error") from None
+    return Recurring(sent.rule, state)
+
+
+def recurring(task: Row) -> Recurring | None:
+    """Return the recurrence of a task, as a response shows it."""
+    shown = task["recurrence"]
+    if shown is None:
+        return None
+    remaining = shown["remaining"]
+    state = State(
+        parse_rule(shown["rule"]),
+        shown["anchor"],
+        date.fromisoformat(shown["from"]),
+        date.fromisoformat(shown["occurrence"]),
+        remaining,
+        date.fromisoformat(task["due"]["date"]),
+        task["start"] and date.fromisoformat(task["start"]["date"]),
+    )
+    return Recurring(shown["rule"], state)
+
+
+def changed(
+    task: Row, sent: Recurrence | RecurrencePatch | None, due: Moment | None, start: Moment | None
+) -> Recurring | None:
+    """Return the recurrence after a change. Raise `ValidationFailed`.
+
+    A new rule or `from` makes the due date the occurrence. PUT may send again what is there.
+    """
+    current = recurring(task)
+    if sent is None:
+        return None
+    if isinstance(sent, RecurrencePatch):
+        return _patched(current, sent, due, start)
+    is_same = current is not None and sent.rule == current.text
+    if current is None or not is_same or sent.from_ not in {None, current.state.counted_from}:
+        return begun(sent, due, start)
+    return Recurring(current.text, replace(current.state, anchor=sent.anchor))
+
+
+def _patched(
+    current: Recurring | None, sent: RecurrencePatch, due: Moment | None, start: Moment | None
+) -> Recurring:
+    changes: dict[str, Any] = sent.changes()
+    rule = changes.get("rule", current and current.text)
+    if rule is None:
+        raise ValidationFailed.of("body.recurrence.rule", "Must be present", "missing")
+    anchor = changes.get("anchor", current.state.anchor if current else "due")
+    if current is not None and changes.keys() <= {"anchor"}:
+        return Recurring(current.text, replace(current.state, anchor=anchor))
+    return _begun(_Setting(rule, anchor, changes.get("from_")), due, start)
