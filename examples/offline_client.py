@@ -327,16 +327,7 @@ def parse() -> argparse.Namespace:
     login.add_argument("email")
     login.add_argument("--server", default="http://127.0.0.1:8000")
     login.add_argument("--register", action="store_true")
-    usages = (
-        "list",
-        "lists",
-        "sync",
-        "add title",
-        "edit id title",
-        "done id",
-        "rm id",
-        "move id to",
-    )
+    usages = "list", "sync", "add title", "edit id title", "done id", "rm id", "move id to"
     for usage in (*usages, "new-list title"):
         command = commands.add_parser(usage.split()[0])
         for argument in usage.split()[1:]:
