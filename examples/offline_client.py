@@ -9,7 +9,7 @@
     venv/bin/python offline_client.py sync    # sends your changes, fetches the others
 
 One SQLite file holds three things. `copy` is the server's tasks and lists as of the last sync;
-`outbox` has the unsent changes, at most one of the fields of each; `sending` is the batch in
+`outbox` has the unsent changes; `sending` is the batch in
 flight. You see the copy with both applied to it. docs/sync.md explains why each step is
 safe to repeat, and the conflicts.
 """
@@ -21,6 +21,7 @@ import os
 import sqlite3
 import sys
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,9 +31,12 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS copy (type TEXT, id TEXT, data TEXT, PRIMARY KEY (type, id));
 CREATE TABLE IF NOT EXISTS outbox (type TEXT, id TEXT, op TEXT, fields TEXT, version INTEGER);
 CREATE TABLE IF NOT EXISTS sending (key TEXT PRIMARY KEY, changes TEXT NOT NULL);"""
-# Drop the changes of resources deleted elsewhere; apply the others to the new version.
+# Drop the changes of resources deleted elsewhere, and the completion of an occurrence that is over
+# or has been taken back; apply the others to the new version.
 COPY = "FROM copy WHERE copy.type = outbox.type AND copy.id = outbox.id"
 DROP = f"DELETE FROM outbox WHERE op != 'create' AND NOT EXISTS (SELECT 1 {COPY})"
+OVER = f"""DELETE FROM outbox WHERE op = 'complete' AND json_extract(fields, '$.occurrence')
+    != (SELECT json_extract(data, '$.recurrence.occurrence') {COPY})"""
 REBASE = f"""UPDATE outbox SET version = (SELECT json_extract(data, '$.version') {COPY})
     WHERE version IS NULL"""
 INSERT = "INSERT INTO outbox (rowid, type, id, op, fields, version)"
@@ -106,7 +110,9 @@ class Store:
                 shown.pop(change.id, None)
             elif change.type == kind and (change.op == "create" or change.id in shown):
                 shown[change.id] = {**shown.get(change.id, {}), **change.fields}
-                if change.op == "move":
+                if change.op == "complete":
+                    shown[change.id]["is_completed"] = True
+                elif change.op == "move":
                     shown = moved(shown, change.id)
         return shown
 
@@ -119,7 +125,7 @@ class Store:
     def keep(self, change: Change, *, is_older: bool = False) -> None:
         """Store a change last, or first if it is older.
 
-        Changes of the same fields become one. Moves do not: each refers to the order before it.
+        Changes of fields become one. Moves do not: each refers to the order before it.
         """
         named = [change.type, change.id]
         ops = {other.op: other for other in self.pending() if [*other[:2]] == named}
@@ -133,7 +139,7 @@ class Store:
         if other and change.op in {"create", "update"}:
             first, last = (change, other) if is_older else (other, change)
             row = [first.op, json.dumps({**first.fields, **last.fields}), first.version]
-            where = "WHERE type = ? AND id = ? AND op != 'move'"
+            where = "WHERE type = ? AND id = ? AND op IN ('create', 'update')"
             self.execute(f"UPDATE outbox SET op = ?, fields = ?, version = ? {where}", row + named)
             return
         row = [*named, change.op, json.dumps(change.fields), change.version]
@@ -227,19 +233,23 @@ def settle(store: Store, change: Change, result: dict) -> None:
     elif result["status"] == 204:
         store.remove(change.type, change.id)
     elif result["status"] == 400:
-        keep_without_list(store, change, result["error"])
+        keep_valid_part(store, change, result["error"])
     elif result["status"] != 404 and change.op != "delete":
         # Changed elsewhere (412): `pull` fetches the new version to apply it to. Or over quota.
         store.keep(change._replace(version=None), is_older=True)
 
 
-def keep_without_list(store: Store, change: Change, error: dict) -> None:
-    """Store a change whose list has been deleted elsewhere, for the inbox."""
-    if [field["type"] for field in error["details"]["fields"]] != ["unknown_reference"]:
-        raise ValueError("the server rejects a change that it should accept")
+def keep_valid_part(store: Store, change: Change, error: dict) -> None:
+    """Store a change without what the server rejects, to send it again. Report any other error.
+
+    This can be a list that has been deleted elsewhere, or the time of a clock that is fast.
+    """
     fields = dict(change.fields)
-    if fields.get("list_id") not in store.resources("list"):  # else it has not been created yet
-        fields.pop("list_id", None)
+    for field in error["details"]["fields"]:
+        if field["type"] not in {"unknown_reference", "future"}:
+            print(f"Rejected: {change.op} of {change.id}: {field['message']}", file=sys.stderr)
+            return
+        fields.pop(field["path"].removeprefix("body."), None)
     store.keep(change._replace(fields=fields), is_older=True)
 
 
@@ -269,6 +279,7 @@ def pull(store: Store, server: Server) -> None:
             store.set(token=page["token"])
             if not (has_more := page["has_more"]):
                 store.execute(DROP)
+                store.execute(OVER)
                 store.execute(REBASE)
 
 
@@ -316,16 +327,7 @@ def parse() -> argparse.Namespace:
     login.add_argument("email")
     login.add_argument("--server", default="http://127.0.0.1:8000")
     login.add_argument("--register", action="store_true")
-    usages = (
-        "list",
-        "lists",
-        "sync",
-        "add title",
-        "edit id title",
-        "done id",
-        "rm id",
-        "move id to",
-    )
+    usages = "list", "sync", "add title", "edit id title", "done id", "rm id", "move id to"
     for usage in (*usages, "new-list title"):
         command = commands.add_parser(usage.split()[0])
         for argument in usage.split()[1:]:
@@ -365,10 +367,10 @@ def run(given: argparse.Namespace) -> None:
             store.note("delete", "task", task["id"], {})
         elif given.command == "move":
             store.note("move", "task", task["id"], place_of(store, task, given.to))
-        else:
-            is_done = given.command == "done"
-            fields = {"is_completed": True} if is_done else {"title": given.title}
-            store.note("update", "task", task["id"], fields)
+        elif given.command == "edit":
+            store.note("update", "task", task["id"], {"title": given.title})
+        elif not task.get("is_completed"):
+            store.note("complete", "task", task["id"], completion_of(task))
 
 
 def show(store: Store) -> None:
@@ -382,6 +384,13 @@ def show(store: Store) -> None:
         where = f"  #{name}" if name else ""
         # UUIDv7 of the same minute begin alike.
         print(f"{task_id[-8:]} [{mark}] {task['title']}{where}", flush=True)
+
+
+def completion_of(task: dict) -> dict:
+    """Return the body of a completion. A recurring task then moves on to its next date."""
+    now = {"completed_at": datetime.now(UTC).isoformat()}
+    recurrence = task.get("recurrence")
+    return {**now, "occurrence": recurrence["occurrence"]} if recurrence else now
 
 
 def place_of(store: Store, task: dict, to: str) -> dict:

@@ -1,5 +1,6 @@
 """The example client, run as a reader runs it: two devices go offline, edit, and converge."""
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -164,6 +165,90 @@ def test_moves_and_edits_of_two_devices_end_in_one_order(devices: tuple[Device, 
     ]
 
 
+def test_occurrence_completed_by_two_devices_offline_is_completed_once(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, laptop = devices
+    with client_of(server, phone) as client:
+        body = {
+            "title": "water the plants",
+            "due": {"date": "2099-01-01"},
+            "recurrence": {"rule": "FREQ=DAILY"},
+        }
+        task = client.post("/tasks", json=body).json()
+    for device in devices:
+        device.run("sync")
+        device.run("done", task["id"])
+
+    for device in (phone, laptop, phone):
+        device.run("sync")
+
+    assert phone.run("list") == laptop.run("list")
+    assert len(phone.run("list").splitlines()) == 2
+    with client_of(server, phone) as client:
+        assert client.get(f"/tasks/{task['id']}").json()["due"]["date"] == "2099-01-02"
+
+
+def test_completion_that_was_taken_back_elsewhere_is_dropped(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, _ = devices
+    with client_of(server, phone) as client:
+        body = {"title": "t", "due": {"date": "2099-01-01"}, "recurrence": {"rule": "FREQ=DAILY"}}
+        task = client.post("/tasks", json=body).json()
+        client.post(f"/tasks/{task['id']}/complete", json={"occurrence": "2099-01-01"})
+        [copy] = client.get("/tasks", params={"is_completed": True}).json()["items"]
+        phone.run("sync")
+        client.post(f"/tasks/{copy['id']}/reopen")
+        phone.run("done", task["id"])
+
+    phone.run("sync")
+
+    assert phone.tasks == {"t": "open"}
+
+
+def test_time_of_completion_is_kept_unless_the_clock_is_fast(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, _ = devices
+    for title in ("slow", "fast"):
+        phone.run("add", title)
+        phone.run("done", phone.id_of(title))
+    for title, year in (("slow", "2020"), ("fast", "2999")):
+        at = json.dumps({"completed_at": f"{year}-01-01T00:00:00+00:00"})
+        of = f"SELECT id FROM outbox WHERE json_extract(fields, '$.title') = '{title}'"
+        phone.execute(f"UPDATE outbox SET fields = '{at}' WHERE op = 'complete' AND id = ({of})")
+
+    phone.run("sync")
+
+    assert phone.tasks == {"slow": "done", "fast": "done"}
+    with client_of(server, phone) as client:
+        times = {one["title"]: one["completed_at"] for one in client.get("/tasks").json()["items"]}
+    assert times["slow"] == "2020-01-01T00:00:00Z"
+    assert times["fast"] < "2999"
+
+
+def test_change_that_the_server_rejects_is_reported_and_does_not_block_others(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, _ = devices
+    phone.run("add", "became recurring")
+    phone.run("sync")
+    task_id = phone.id_of("became recurring")
+    with client_of(server, phone) as client:
+        [task] = client.get("/tasks").json()["items"]
+        body = {"due": {"date": "2099-01-01"}, "recurrence": {"rule": "FREQ=DAILY"}}
+        client.patch(f"/tasks/{task['id']}", json=body)
+    phone.run("done", task_id)
+    phone.run("add", "another")
+
+    done = phone.attempt("sync")
+
+    assert done.returncode == 0
+    assert "Rejected: complete" in done.stderr
+    assert phone.tasks == {"became recurring": "open", "another": "open"}
+
+
 def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -198,13 +283,18 @@ def test_list_deleted_elsewhere_takes_its_tasks_with_it(
         assert list(device.tasks) == ["not in it"]
 
 
-def delete_lists(server: Server, device: Device) -> None:
-    """Delete all lists of a device's account, as another client would."""
+def client_of(server: Server, device: Device) -> httpx.Client:
+    """A client of the API with the session of a device."""
     with sqlite3.connect(device.file) as connection:
         [(token,)] = connection.execute("SELECT value FROM meta WHERE name = 'access_token'")
     connection.close()
     headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=f"{server.url}{API}", headers=headers) as client:
+    return httpx.Client(base_url=f"{server.url}{API}", headers=headers)
+
+
+def delete_lists(server: Server, device: Device) -> None:
+    """Delete all lists of a device's account, as another client would."""
+    with client_of(server, device) as client:
         for one in client.get("/lists").json()["items"]:
             assert client.delete(f"/lists/{one['id']}").status_code == 204
 
