@@ -37,7 +37,7 @@ UNLIMITED: dict[str, Any] = {
 
 # Pydantic's begin with "Input should", "String should", "Field required", "Extra inputs" and so on.
 _PLAIN = re.compile(
-    r"((Must|Cannot|Unknown|Invalid|Incorrect|Send|Each|ref must) .*[^.]"
+    r"((Must|Cannot|Expected|Unknown|Invalid|Incorrect|Send|Each|ref must) .*[^.]"
     r"|The (request body|account) .*[^.])"
 )
 _PATIENCE = 30.0

@@ -122,7 +122,7 @@ async def test_every_message_is_plain(app: FastAPI) -> None:
             {"operations": [{"op": "burn", "type": "task"}]},
             (
                 "body.operations.0: Must have op set to one of: "
-                "create, update, delete, move, complete, reopen, restore"
+                "create, update, delete, move, complete, skip, reopen, restore"
             ),
         ),
         ("POST", "/batch", {"operations": [{}]}, "body.operations.0: Must have type"),

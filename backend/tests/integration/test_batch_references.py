@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from duly.records import creation
 from tests.support.accounts import Account
 from tests.support.rich_tasks import body_of, check_rows, create, create_task, place_of, read
 
@@ -202,3 +203,21 @@ async def test_list_and_its_tasks_are_moved_deleted_and_restored_in_one_batch(
     assert place_of(sub) == (other["id"], None, ids["task"])
     assert sub["label_ids"] == []
     await check_rows(dsn, alice)
+
+
+async def test_statements_of_creates_are_compiled_once(alice: Account) -> None:
+    for _ in range(2):
+        ids, operations = tree()
+        operations[2]["data"]["name"] = ids["label"]
+        await run(alice, *operations)
+        await create_task(alice, list_id=ids["list"])
+        await create_task(alice, parent_id=ids["task"])
+        await create_task(alice)
+        compiled = creation._insert.cache_info().misses
+
+    await run(alice, *operations)
+    await create_task(alice, parent_id=ids["task"])
+    await create_task(alice, list_id=ids["list"])
+    await create_task(alice)
+
+    assert creation._insert.cache_info().misses == compiled

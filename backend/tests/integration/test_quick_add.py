@@ -294,7 +294,6 @@ async def test_path_of_the_user_creates_a_task_too(alice: Account) -> None:
     assert not response.headers["location"].endswith("/quick")
 
 
-@pytest.mark.xfail(reason="tasks do not accept a recurrence yet", strict=True)
 async def test_recurrence_of_the_text_is_that_of_the_task(alice: Account) -> None:
     task = (await add(alice, "Pay rent 2099-12-01 every! 2 weeks"))["task"]
 

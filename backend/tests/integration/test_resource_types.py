@@ -16,12 +16,12 @@ from tests.support.instances import running
 from tests.support.resources import (
     EACH_TYPE,
     EACH_TYPE_WITH_TRASH,
-    actions_of,
     body_for,
     changes_to,
     create_one,
     erasing_query,
     path_of,
+    plain_actions_of,
     prepare,
     replacement_for,
     stored_fields,
@@ -48,7 +48,7 @@ def writes_to(kind: ResourceType) -> dict[str, tuple[str, str, dict[str, Any] | 
         "update nothing": ("PATCH", "", {}),
         "delete": ("DELETE", "", None),
         "delete permanently": ("DELETE", erasing_query(kind), None),
-        **{action: ("POST", f"/{action}", None) for action in actions_of(kind)},
+        **{action: ("POST", f"/{action}", None) for action in plain_actions_of(kind)},
     }
 
 

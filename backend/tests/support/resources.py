@@ -169,6 +169,27 @@ def actions_of(kind: ResourceType) -> tuple[str, ...]:
     return tuple(OPERATIONS[kind.name].actions)
 
 
+def plain_actions_of(kind: ResourceType) -> tuple[str, ...]:
+    """The actions that need no body."""
+    needing = {
+        op
+        for member in operations_of(kind)
+        if "data" in member.model_fields and member.model_fields["data"].is_required()
+        for op in get_args(member.model_fields["op"].annotation)
+    }
+    return tuple(action for action in actions_of(kind) if action not in needing)
+
+
+def operations_of(kind: ResourceType) -> tuple[type[BaseModel], ...]:
+    """The operations of batches on a type."""
+    [operations] = [
+        members_of(member)
+        for member in members_of(resource_types.Operation)
+        if type_name_of(member) == kind.name
+    ]
+    return operations
+
+
 def erasing_query(kind: ResourceType) -> str:
     """The query of a DELETE that is permanent."""
     return "?permanent=true" if kind.has_trash else ""
@@ -243,13 +264,9 @@ def fields_of(kind: ResourceType) -> dict[str, Any]:
 
 
 def _data_of(kind: ResourceType, operation: type[BaseModel]) -> type[BaseModel]:
-    [operations] = [
-        members_of(member)
-        for member in members_of(resource_types.Operation)
-        if type_name_of(member) == kind.name
-    ]
-    [found] = [member for member in operations if issubclass(member, operation)]
-    body: type[BaseModel] = found.model_fields["data"].annotation
+    [found] = [member for member in operations_of(kind) if issubclass(member, operation)]
+    data: Any = found.model_fields["data"].annotation
+    body: type[BaseModel] = data
     return body
 
 

@@ -62,9 +62,11 @@ def _methods_at(request: Request) -> str:
     return ", ".join(sorted(methods))
 
 
-def _describe(item: Mapping[str, Any]) -> dict[str, str]:
+def _describe(item: Mapping[str, Any]) -> dict[str, Any]:
     """Describe one invalid field: its path, a message and the type of the error; no input."""
+    context = item.get("ctx", {})
     return {
+        **({"position": context["position"]} if "position" in context else {}),
         "path": ".".join(_path(_without_tags(item["loc"]))),
         "message": message_of(item),
         "type": item["type"],

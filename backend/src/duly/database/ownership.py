@@ -49,7 +49,8 @@ _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
 # Functions that depend on their arguments only. Others, such as query_to_xml, can read tables.
 _FUNCTION = re.compile(
     "array|array_position|array_remove|cardinality|clock_timestamp|coalesce|count|greatest|"
-    "jsonb_build_object|max|now|nullif|replace|row_number|substr|timezone|to_char|unnest"
+    "jsonb_build_object|jsonb_object_agg|max|now|nullif|replace|row_number|substr|timezone|"
+    "to_char|unnest"
 )
 
 # Types that may be named in SQL. Others could contain SQL.

@@ -5,11 +5,13 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     CTE,
+    BigInteger,
     ColumnElement,
     Select,
     Text,
     Uuid,
     any_,
+    cast,
     delete,
     func,
     literal,
@@ -17,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
 
 from duly.core.errors import TooManyChanges
 from duly.database.statements import USER_ID, OwnedStatement, owned_change
@@ -69,11 +72,12 @@ def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
         delete(kind.table)
         .where(
             kind.table.c.user_id == USER_ID,
-            *_is_numbered(kind, numbered),
+            _is_numbered(kind, numbered),
             owner.c.revision.is_not(None),
         )
         .returning(
-            kind.table.c.id, (owner.c.revision - count + numbered.c.number).label("revision")
+            kind.table.c.id,
+            (owner.c.revision - count + _number_of(kind, numbered)).label("revision"),
         )
         .cte("gone")
     )
@@ -95,13 +99,13 @@ def _changed(
 ) -> tuple[CTE, list[ColumnElement[Any]]]:
     numbered, count = _numbered(targets)
     owner = next_revisions(count, count <= MAX_CHANGES)
-    revision = owner.c.revision - count + numbered.c.number
+    revision = owner.c.revision - count + _number_of(kind, numbered)
     always: dict[str, Any] = {"revision": revision, "updated_at": owner.c.changed_at}
     if puts_last:
         always["position"] = appended(revision)
     changed = (
         sql_update(kind.table)
-        .where(kind.table.c.user_id == USER_ID, *_is_numbered(kind, numbered))
+        .where(kind.table.c.user_id == USER_ID, _is_numbered(kind, numbered))
         .values({**always, **values(owner)})
         .returning(*kind.shown)
         .cte("changed")
@@ -117,7 +121,15 @@ def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:
     return numbered, select(func.count()).select_from(numbered).scalar_subquery()
 
 
-def _is_numbered(kind: ResourceType, numbered: CTE) -> tuple[ColumnElement[bool], ...]:
-    # With the first condition alone, PostgreSQL may read all resources of the user.
+def _is_numbered(kind: ResourceType, numbered: CTE) -> ColumnElement[bool]:
+    # Not a join: PostgreSQL may expect one resource, and then compare each with each.
     ids = func.array(select(numbered.c.id).scalar_subquery(), type_=ARRAY(Uuid()))
-    return kind.table.c.id == numbered.c.id, kind.table.c.id == any_(ids)
+    return kind.table.c.id == any_(ids)
+
+
+def _number_of(kind: ResourceType, numbered: CTE) -> ColumnElement[Any]:
+    """The number of a resource, from a map of all of them, which is built once."""
+    key = cast(numbered.c.id, Text())
+    numbers = select(func.jsonb_object_agg(key, numbered.c.number, type_=JSONB()))
+    number = numbers.scalar_subquery().op("->>")(cast(kind.table.c.id, Text()))
+    return cast(number, BigInteger())

@@ -171,7 +171,7 @@ def _merging(
         whole = merged(kind, current, sent)
         return await commands.run(transaction, setting(kind, user_id, resource_id, whole, None))
 
-    return Procedure(f"{kind.name}.merged", resource_id, [read_call(kind, resource_id)], work)
+    return Procedure(None, resource_id, [read_call(kind, resource_id)], work)
 
 
 def read_call(kind: ResourceType, resource_id: UUID) -> Call:

@@ -52,10 +52,11 @@ class Procedure(Generic[Result]):
     """An operation in several statements, in a transaction, under the lock of the owner's row.
 
     `work` gets the transaction, what `reads` returned, and the owner's revision. It raises a
-    `DulyError` only as long as it has changed nothing.
+    `DulyError` only as long as it has changed nothing. `event` is logged once it is done; None if
+    `work` logs what it does.
     """
 
-    event: str
+    event: str | None
     resource_id: UUID
     reads: Sequence[Call]
     work: Callable[[UserScope, list[list[Row]], int], Awaitable[Result]]
@@ -161,7 +162,8 @@ async def _run_locked(transaction: UserScope, command: Operation[Result]) -> Res
     if isinstance(command, Procedure):
         revision, results = await _lock(transaction, command.reads)
         done = await command.work(transaction, results, revision)
-        log.info(command.event, id=str(command.resource_id))
+        if command.event is not None:
+            log.info(command.event, id=str(command.resource_id))
         return done
     [(row, found)] = await _fetch_all(transaction, [command])
     result = command.finish(row, found)

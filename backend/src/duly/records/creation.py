@@ -43,7 +43,7 @@ Created = tuple[Row, bool]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shape:
-    """What a type adds to the statement that creates a resource.
+    """What a type adds to the statement that creates a resource, which is compiled once for each.
 
     Nothing is created unless `condition` holds; `explain` then raises the error, given the facts of
     the look-up, `fits` among them. `beside` inserts further rows, given the new resource.
@@ -91,7 +91,7 @@ def create(
         command = _command(kind, user_id, body, limit, resource_id, digest, shape, values, key)
         return await commands.run(transaction, command)
 
-    return Procedure(f"{kind.name}.placed", resource_id, [], work)
+    return Procedure(None, resource_id, [], work)
 
 
 async def find_same(

@@ -30,7 +30,7 @@ def move(kind: ResourceType, resource_id: UUID, body: Move, versions: Versions) 
         return await place_at(transaction, spot, current, revision)
 
     read = changes.read_call(kind, resource_id)
-    return Procedure(f"{kind.name}.moved", resource_id, [read], work)
+    return Procedure(None, resource_id, [read], work)
 
 
 async def place_at(transaction: UserScope, spot: Spot, current: Row, revision: int) -> Row:
@@ -48,6 +48,6 @@ def placing(kind: ResourceType, *, is_last: bool) -> Change:
     """Set the position of a resource, which may also be the last."""
     return changes.change(
         kind,
-        f"{kind.name}.placed",
+        f"{kind.name}.moved",
         lambda owner: {"position": appended(owner.c.revision) if is_last else _POSITION},
     )

@@ -6,18 +6,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from duly.schemas.base import PatchBody, RequestBody, ResourceRead, Text
+from duly.schemas.base import PatchBody, RequestBody, ResourceRead
 from duly.schemas.changes import Deletion, Upsert
+from duly.schemas.filter_text import FilterText
 from duly.schemas.names import Color, Name
 from duly.schemas.operations import Create, Delete, MoveTo, OperationResult, Update
 from duly.schemas.order import Creation, Move, Position
 from duly.schemas.page import ListQuery, Page
-
-Query = Annotated[
-    str,
-    Text(1, 500),
-    Field(description="A query of `GET /tasks?filter=`.", examples=["p1 & due <= today"]),
-]
 
 
 class FilterRead(ResourceRead):
@@ -37,7 +32,7 @@ class FilterReplace(RequestBody):
     """A whole filter. Absent fields are set to their defaults."""
 
     name: Name
-    query: Query
+    query: FilterText
     color: Color | None = None
 
 
@@ -49,7 +44,7 @@ class FilterPatch(PatchBody):
     """Changes to a filter, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
 
     name: Name = Field(default_factory=str)
-    query: Query = Field(default_factory=str)
+    query: FilterText = Field(default_factory=str)
     color: Color | None = Field(default_factory=lambda: None)
 
 

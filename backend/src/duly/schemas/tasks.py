@@ -18,6 +18,7 @@ from duly.schemas.base import (
     id_or,
 )
 from duly.schemas.changes import Deletion, Upsert
+from duly.schemas.filter_text import FilterText
 from duly.schemas.metadata import Metadata, MetadataPatch
 from duly.schemas.operations import (
     Action,
@@ -253,13 +254,8 @@ class TaskQuery(ListQuery):
         Field(description="Only tasks with this label, or `none`."),
     ] = None
     filter: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=500,
-            description="A filter, such as `p1 & due <= today`: see the page on filters.",
-            examples=["p1 & due <= today"],
-        ),
+        FilterText | None,
+        Field(description="Only tasks that a filter finds: see the page on filters."),
     ] = None
     include_archived: Annotated[QueryBool, Field(description="Also tasks of archived lists.")] = (
         False

@@ -95,7 +95,7 @@ def add(scope: UserScope, sent: QuickAdd, settings: Settings) -> Procedure[Added
         return Added(task, is_new, draft.spans)
 
     task_id = sent.id or new_id()
-    return Procedure("task.quickly_added", task_id, _calls(sent.text), work)
+    return Procedure(None, task_id, _calls(sent.text), work)
 
 
 async def preview(scope: UserScope, sent: QuickAdd) -> Draft:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from duly.core.config import Settings
 from duly.core.errors import PreconditionFailed, ValidationFailed
+from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
@@ -94,7 +95,7 @@ def complete(
         return await _move_on(transaction, task, facts, moved, calls)
 
     reads = [changes.read_call(TYPE, task_id), (_FACTS, {"id": task_id})]
-    return Procedure("task.occurrence_completed", task_id, reads, work)
+    return Procedure(None, task_id, reads, work)
 
 
 def skip(
@@ -120,7 +121,7 @@ def skip(
         return await _move_on(transaction, task, facts, moved, [])
 
     reads = [changes.read_call(TYPE, task_id), (_FACTS, {"id": task_id})]
-    return Procedure("task.occurrence_skipped", task_id, reads, work)
+    return Procedure(None, task_id, reads, work)
 
 
 def reopen(
@@ -160,10 +161,11 @@ def reopen(
             changes.read_call(TYPE, task["id"]),
         ]
         *_, [row] = await transaction.many(calls)
+        log.info("task.occurrence_reopened", id=str(task["id"]))
         return row
 
     reads = [changes.read_call(TYPE, task_id), (_SERIES, {"copy_id": task_id})]
-    return Procedure("task.reopened", task_id, reads, work)
+    return Procedure(None, task_id, reads, work)
 
 
 def completion_of(body: TaskCreate) -> dict[str, Any]:
@@ -225,6 +227,7 @@ async def _move_on(
             changes.read_call(TYPE, task["id"]),
         ]
     )
+    log.info("task.moved_on", id=str(task["id"]))
     return row
 
 

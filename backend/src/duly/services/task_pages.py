@@ -21,12 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from duly.core.errors import Unauthenticated
+from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import Keyring
 from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
-from duly.filter_language import Expression, is_relative
+from duly.filter_language import Expression, FilterError, is_relative, parse
 from duly.models import List, TaskLabel, User
 from duly.records import pages
 from duly.records.pages import Sort, by_column
@@ -35,7 +35,6 @@ from duly.recurrence.zones import local_date
 from duly.schemas.tasks import TaskQuery, TaskSort
 from duly.services import filter_conditions
 from duly.services.filter_conditions import conditions
-from duly.services.filters import filter_errors, parsed_filter
 from duly.services.task_filters import BoundFilter, bound_filter
 from duly.services.task_type import TYPE
 from duly.utils.search import search_query
@@ -140,7 +139,7 @@ async def read_tag(scope: UserScope, query: TaskQuery) -> str:
     """The entity tag that a page has now; it changes at midnight if a filter names today."""
     if query.filter is None:
         return await pages.read_tag(scope, TYPE, query)
-    expression = parsed_filter(query.filter, "query.filter")
+    expression = parse(query.filter)
     return await pages.read_tag(scope, TYPE, query, lambda zone: _basis(expression, zone))
 
 
@@ -153,7 +152,7 @@ async def _bind(
     """
     if query.filter is None:
         return None, _NO_FILTER
-    expression = parsed_filter(query.filter, "query.filter")
+    expression = parse(query.filter)
     user = await scope.one(_READ_TIMEZONE)
     if user is None:
         raise Unauthenticated
@@ -163,8 +162,13 @@ async def _bind(
             raise pages.invalid_cursor(query)
         basis = mark.basis
     today = date.fromisoformat(basis[1]) if basis[1] else _today(user["timezone"])
-    with filter_errors("query.filter"):
-        return basis, await bound_filter(scope, expression, timezone=user["timezone"], today=today)
+    try:
+        bound = await bound_filter(scope, expression, timezone=user["timezone"], today=today)
+    except FilterError as error:  # its names match too much
+        raise ValidationFailed.of(
+            "query.filter", str(error), "filter", position=error.position
+        ) from None
+    return basis, bound
 
 
 def _basis(expression: Expression, timezone: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql
 
 from duly.core.config import Settings
 from duly.core.errors import ValidationFailed
+from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, owned
@@ -124,7 +125,7 @@ def create(
 
     task_id = body.id or new_id()
     read = facts_call(task_id, place_sent, body.label_ids)
-    return Procedure("task.referring", task_id, [read], work)
+    return Procedure(None, task_id, [read], work)
 
 
 def replace(
@@ -157,6 +158,7 @@ def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Ope
         if place != _place_of(current):
             calls = [*_moving(task_id, place, reads[1][0]), changes.read_call(TYPE, task_id)]
             *_, [current] = await transaction.many(calls)
+            log.info("task.moved", id=str(task_id))
             revision += reads[1][0]["size"]
             if not body.is_anchored:
                 return current
@@ -164,7 +166,7 @@ def move(_: UserScope, task_id: UUID, body: TaskMove, versions: Versions) -> Ope
         return await place_at(transaction, spot, current, revision)
 
     reads = [changes.read_call(TYPE, task_id), facts_call(task_id, sent, [])]
-    return Procedure("task.moved", task_id, reads, work)
+    return Procedure(None, task_id, reads, work)
 
 
 def delete_task(
