@@ -107,7 +107,7 @@ def statement_of(
 ) -> OwnedStatement:
     """The statement of a list with a filter, as the service writes it."""
     assert shape is not None
-    parts = conditions(shape, is_read_twice=is_counted or SORTS[sort].has_nulls)
+    parts = conditions(shape, is_counted=is_counted, has_nulls=SORTS[sort].has_nulls)
     return pages.page_statement(
         TYPE,
         SORTS[sort],

@@ -51,7 +51,7 @@ _sought = _tasks.alias("sought")
 _INSTANT = DateTime(timezone=True)
 _IDS = ARRAY(Uuid)
 _FEW_TERMS = 6
-"""Of a filter that may be evaluated twice, since a page may be full early."""
+"""Of a filter that may be evaluated for both parts of a list, since a page may be full early."""
 _WEIGHTS: dict[Shape, int] = {("search",): 30, ("labels",): 5}
 """Terms that take as long as several."""
 _RANGE, _PLACES = {"due from", "due until"}, {"list", "lists", "section", "sections"}
@@ -122,11 +122,11 @@ def rank(shape: Shape) -> int:
             return 0
 
 
-def conditions(shape: Shape, *, is_read_twice: bool = False) -> Conditions:
+def conditions(shape: Shape, *, is_counted: bool, has_nulls: bool) -> Conditions:
     """Return the condition of a filter's shape, without its owner. Values are parameters.
 
-    `is_read_twice`: whether the statement otherwise reads the list twice, for a page and its total,
-    or for tasks with the key of the order and tasks without it.
+    `is_counted` and `has_nulls` say whether the list is read for its total as well, and in two
+    parts, for tasks with the key of its order and tasks without it.
     """
     writer = _Writer()
     _, parts = shape
@@ -139,7 +139,7 @@ def conditions(shape: Shape, *, is_read_twice: bool = False) -> Conditions:
             found.append(listed(writer.condition(part)))  # no index can be chosen for it
         else:
             found.append(writer.condition(part))
-    if keys or (is_read_twice and _terms(shape) > _FEW_TERMS):
+    if keys or is_counted or (has_nulls and _terms(shape) > _FEW_TERMS):
         return Conditions((), and_(*found))
     return Conditions(tuple(found), None)
 

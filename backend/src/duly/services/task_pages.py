@@ -201,8 +201,7 @@ def list_statement(shape: Shape) -> OwnedStatement:
     sort = SORTS[shape.sort.removeprefix("-")]
     searches: list[ColumnElement[bool]] = []
     if shape.filter is not None:
-        is_read_twice = shape.is_counted or sort.has_nulls
-        found = conditions(shape.filter, is_read_twice=is_read_twice)
+        found = conditions(shape.filter, is_counted=shape.is_counted, has_nulls=sort.has_nulls)
         filters += found.filters
         searches += [] if found.search is None else [found.search]
     if shape.is_searched:
