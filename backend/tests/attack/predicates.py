@@ -231,9 +231,6 @@ BUILDERS: Mapping[str, list[Call]] = {
     ],
     "services.task_pages.list_statement": list(_listed_tasks()),
     "services.session_lists._page": [((), chosen) for chosen in _choices("resumed", "counted")],
-    "services.task_filters._matching": [
-        ((references,), {}) for references in _subsets("list", "section", "label")
-    ],
 }
 
 

@@ -171,7 +171,9 @@ class Shapes:
             if item["in"] == "query" and (values := self._switch(item)):
                 is_flag = item["name"] == "q" or isinstance(values[0], bool)
                 (few if is_flag else many)[item["name"]] = [None, *values]
-        common = {name: few[name] for name in ("include_total", "q") if name in few}
+        common: dict[str, list[Any]] = {
+            name: few[name] for name in ("include_total", "q") if name in few
+        }
         found = combined({**few, **many}) if len(few) + len(many) < 5 else combined(few)
         for name, values in many.items() if len(few) + len(many) >= 5 else ():
             found += combined({**(common if name == "sort" else few), name: values[1:]})
