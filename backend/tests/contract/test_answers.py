@@ -49,7 +49,7 @@ def check(route: APIRoute, response: httpx.Response) -> None:
     # Dumped again it is the same: nothing is absent, and nothing was converted. Only the results
     # of batches leave something out.
     is_batch = route.operation_id == "run_batch"
-    assert model.model_dump(mode="json", exclude_unset=is_batch) == response.json()
+    assert model.model_dump(mode="json", by_alias=True, exclude_unset=is_batch) == response.json()
     check_instants(response.json())
 
 
@@ -70,6 +70,13 @@ async def task_answers(user: Account, prefix: str, name: str) -> dict[str, httpx
     await user.post(prefix, TaskFactory(description=None, is_completed=True))
     path = f"{prefix}/{created.json()['id']}"
     quick = {"text": "Pay rent 2026-12-01 17:00 @bills p1"}
+    daily = {
+        "title": "Water",
+        "due": {"date": "2026-12-01"},
+        "recurrence": {"rule": "FREQ=DAILY"},
+    }
+    recurring = (await user.post(prefix, daily)).json()
+    skip = {"occurrence": recurring["recurrence"]["occurrence"]}
     return {
         f"create_{name}": created,
         f"add_{name}_from_text": await user.post(f"{prefix}/quick", quick),
@@ -78,6 +85,7 @@ async def task_answers(user: Account, prefix: str, name: str) -> dict[str, httpx
         f"update_{name}": await user.patch(path, {"description": "d"}),
         f"move_{name}": await user.post(f"{path}/move", {"after_id": None}),
         f"complete_{name}": await user.post(f"{path}/complete"),
+        f"skip_{name}": await user.post(f"{prefix}/{recurring['id']}/skip", skip),
         f"list_{name}s": await user.get(f"{prefix}?limit=1&include_total=true"),
         f"reopen_{name}": await user.post(f"{path}/reopen"),
         f"delete_{name}": await user.delete(path),

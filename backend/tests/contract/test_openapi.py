@@ -41,6 +41,7 @@ OPERATIONS = {
     "update_task": "PATCH /api/v1/tasks/{task_id}",
     "delete_task": "DELETE /api/v1/tasks/{task_id}",
     "complete_task": "POST /api/v1/tasks/{task_id}/complete",
+    "skip_task": "POST /api/v1/tasks/{task_id}/skip",
     "reopen_task": "POST /api/v1/tasks/{task_id}/reopen",
     "restore_task": "POST /api/v1/tasks/{task_id}/restore",
     "move_task": "POST /api/v1/tasks/{task_id}/move",
@@ -89,6 +90,7 @@ ALIASES = {
     "update_user_task": "PATCH /api/v1/users/{user_id}/tasks/{task_id}",
     "delete_user_task": "DELETE /api/v1/users/{user_id}/tasks/{task_id}",
     "complete_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/complete",
+    "skip_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/skip",
     "reopen_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/reopen",
     "restore_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/restore",
     "move_user_task": "POST /api/v1/users/{user_id}/tasks/{task_id}/move",
@@ -114,7 +116,16 @@ WIDE = {
     *(
         f"{verb}_{name}"
         for name in ("task", "user_task")
-        for verb in ("replace", "update", "delete", "move", "complete", "reopen", "restore")
+        for verb in (
+            "replace",
+            "update",
+            "delete",
+            "move",
+            "complete",
+            "skip",
+            "reopen",
+            "restore",
+        )
     ),
     "delete_list",
     "restore_list",
@@ -245,10 +256,11 @@ async def test_requests_have_no_default_and_responses_have_every_field(app: Fast
         # Generators take a field with a default for one that is always there.
         assert not [field for field, spec in fields.items() if "default" in spec], name
         if name in received and name != "ErrorDetails":
-            # A batch returns only the texts and metadata that its operation has set.
+            # Errors in filters have a position. A batch returns only the texts and metadata that its operation has set.
             optional = {
                 "ShortTask": {"title", "description", "metadata"},
                 "ShortList": {"metadata"},
+                "FieldError": {"position"},
             }.get(name, set())
             assert set(schema.get("required", ())) == set(fields) - optional, name
     assert "required" not in schemas["ErrorDetails"]
@@ -388,6 +400,7 @@ async def test_tasks_document_their_headers(app: FastAPI) -> None:
         "replace_task",
         "update_task",
         "complete_task",
+        "skip_task",
         "reopen_task",
         "restore_task",
         "move_task",
@@ -446,7 +459,7 @@ async def test_alias_documents_the_same_as_the_shorter_paths(app: FastAPI) -> No
     by_id: dict[str, dict[str, Any]] = {item.id: item.spec for item in operations_of(app)}
 
     aliases = {name: spec for name, spec in by_id.items() if "_user_task" in name}
-    assert len(aliases) == 11
+    assert len(aliases) == 12
     for name, spec in aliases.items():
         original = by_id[name.replace("_user_", "_")]
         assert spec.get("requestBody") == original.get("requestBody")

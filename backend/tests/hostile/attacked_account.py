@@ -50,9 +50,17 @@ SESSION = "01936d5e-8f1c-7000-8000-00000000a002"
 OWN_EMAIL = "own-email@example.com"
 NEW_EMAIL = "new-email@example.com"
 REFRESH_TOKEN = "own-refresh-token"
+OCCURRENCE = "2026-01-31"
 PLACEHOLDERS = {
     **{f"{kind.name}_id": RESOURCE for kind in RESOURCE_TYPES},
     "parent_id": None,
+    # A recurring task is not completed by an update.
+    "is_completed": False,
+    "completed_at": None,
+    "rule": "FREQ=DAILY",
+    "occurrence": OCCURRENCE,
+    "query": "p1",
+    "filter": "p1",
     "after_id": None,
     "before_id": None,
     "label_ids": [RESOURCE],
@@ -142,6 +150,8 @@ class AttackedAccount:
         for kind in RESOURCE_TYPES:
             references = dict.fromkeys(required_references(kind), resource_id)
             body = {**body_for(kind, "mine"), **references, "id": resource_id}
+            if "recurrence" in kind.fields:  # so that it can be skipped
+                body |= {"due": {"date": OCCURRENCE}, "recurrence": {"rule": "FREQ=DAILY"}}
             created = await self.account.post(f"/{kind.plural}", body)
             assert created.status_code == 201, created.text
         session = (await self.account.get("/auth/sessions")).json()["items"][0]

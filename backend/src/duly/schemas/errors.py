@@ -25,10 +25,11 @@ class FieldError(ResponseBody):
     type: Annotated[
         str, Field(description="The kind of error, for programs.", examples=["missing"])
     ]
-    position: Annotated[
-        int | None,
-        Field(description="Of an error in a filter: where, in code points from 0."),
-    ] = None
+    # A factory sets a default that the schema does not show: only errors in filters have it.
+    position: int = Field(
+        default_factory=int,
+        description="Of an error in a filter: where, in code points from 0.",
+    )
 
 
 class ErrorDetails(TypedDict, total=False):

@@ -47,7 +47,11 @@ _WITH_LIMITS = {
 def message_of(error: Mapping[str, Any]) -> str:
     """Return the message for an error of Pydantic. It never repeats input."""
     kind = error["type"]
-    if kind in {"value_error", "filter"}:  # raised by a validator of Duly, with a message of Duly
+    if kind in {
+        "value_error",
+        "filter",
+        "contradiction",
+    }:  # raised by a validator of Duly, with a message of Duly
         return str(error["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return "Unknown field" if error["loc"][:1] == ("body",) else "Unknown parameter"

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from duly.schemas.base import RequestBody
 
@@ -34,7 +35,7 @@ class Anchored(RequestBody):
     @model_validator(mode="after")
     def _check_anchors(self) -> Self:
         if {"after_id", "before_id"} <= self.model_fields_set:
-            raise ValueError("Send either after_id or before_id")
+            raise PydanticCustomError("contradiction", "Send either after_id or before_id")
         return self
 
     @property
