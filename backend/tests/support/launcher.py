@@ -52,8 +52,11 @@ def launching() -> Iterator[None]:
 
 
 def start(program: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
-    """Start a Python script, which is the first of `program`. The options are those of `Popen`."""
-    if _SOCKET in os.environ:
+    """Start a Python script, which is the first of `program`. The options are those of `Popen`.
+
+    Another user's is not forked: what it imports later, only this user may be able to read.
+    """
+    if _SOCKET in os.environ and "user" not in options:
         return _Forked([str(part) for part in program], **options)
     return subprocess.Popen([sys.executable, *program], **options)
 

@@ -89,10 +89,17 @@ def kind_fields(kind: ResourceType) -> tuple[str, ...]:
 
 async def prepare(account: Account, kind: ResourceType) -> None:
     """Create what bodies of the type refer to. Doing it again changes nothing."""
-    for other in required_references(kind).values():
-        body = {**body_for(other, "referred to"), "id": REFERRED_ID}
+    for other, body in referred_by(kind):
         response = await account.post(f"/{other.plural}", body)
         assert response.is_success, response.text
+
+
+def referred_by(kind: ResourceType) -> list[tuple[ResourceType, dict[str, Any]]]:
+    """The resources that bodies of the type refer to: their types, and the bodies to create them."""
+    return [
+        (other, {**body_for(other, "referred to"), "id": REFERRED_ID})
+        for other in required_references(kind).values()
+    ]
 
 
 def _references(kind: ResourceType) -> dict[str, str]:
