@@ -13,6 +13,19 @@ from tests.attack.environments import Environment
 from tests.attack.shapes import Shapes
 from tests.attack.victims import Attacker, Victim, settle_attacker, settle_victim
 
+# Users with each revision that an attacker can have: what is written only where the revision is
+# the caller's must not be written there.
+_BYSTANDERS = """
+INSERT INTO users (id, email, password_hash, revision)
+SELECT ('ffffffff-ffff-4fff-bfff-' || lpad(to_hex(n), 12, '0'))::uuid, n || '@example.org', '', n
+FROM generate_series(1, 2000) AS n ON CONFLICT DO NOTHING
+"""
+_CHANGED_BYSTANDERS = """
+SELECT count(*) FROM users
+WHERE email LIKE '%@example.org'
+AND (revision <> split_part(email, '@', 1)::bigint OR xmax::text <> '0')
+"""
+
 
 @dataclass
 class AttackRun:
@@ -29,6 +42,8 @@ class AttackRun:
 
     async def settle(self, victims: int) -> None:
         """Let people live in the first environment."""
+        if not self.victims:
+            await self.environments[0].rows(_BYSTANDERS)
         rng = random.Random(f"{self.seed} victims {self.users}")
         for _ in range(victims):
             victim = await settle_victim(self.environments[0], rng)
@@ -43,6 +58,9 @@ class AttackRun:
 
     async def finish(self) -> None:
         """All victims have what they had, and see what they saw. Raises `Difference`."""
+        [(count,)] = await self.environments[0].rows(_CHANGED_BYSTANDERS)
+        if count:
+            raise Difference("the row of a bystander has been changed or locked")
         for victim in self.victims:
             before = victim.rows, victim.export
             await victim.settle()

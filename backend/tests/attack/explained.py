@@ -142,10 +142,12 @@ def _lookups() -> Iterator[tuple[str, tuple[str, str, Any]]]:
         name = f"records.changes._setting({kind} {field}).lookup#{number}"
         yield name, ("PATCH", f"/{kind}s/{{}}", changes)
     yield "records.changes.erasing(filter).lookup#1", ("DELETE", "/filters/{}", None)
-    yield "services.task_trees.ERASE.lookup#4", ("DELETE", "/tasks/{}?permanent=true", None)
-    yield "services.task_trees.TRASH.lookup#4", ("DELETE", "/tasks/{}", None)
-    for action, number in (("complete", 4), ("reopen", 7), ("restore", 4)):
-        name = f"services.task_trees.{action.upper()}.lookup#{number}"
+    yield "services.task_completion.ERASE.lookup#3", ("DELETE", "/tasks/{}?permanent=true", None)
+    yield "services.task_trees.TRASH.lookup#3", ("DELETE", "/tasks/{}", None)
+    for action, number in (("complete", 3), ("reopen", 5), ("restore", 3)):
+        # Named after the first module that has it.
+        module = "task_trees" if action == "restore" else "task_completion"
+        name = f"services.{module}.{action.upper()}.lookup#{number}"
         yield name, ("POST", f"/tasks/{{}}/{action}", None)
 
 

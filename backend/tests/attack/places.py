@@ -110,6 +110,10 @@ def without_contradictions(body: Body, chance: float) -> Body:
                 del body[name]
     if body.get("timezone") is not None and body.get("time") is None:
         del body["timezone"]
+    if "recurrence" in body and body.get("due") is None:
+        del body["recurrence"]
+    if "recurrence" in body:  # `complete` is for recurring tasks
+        body.pop("is_completed", None)
     return body
 
 

@@ -263,7 +263,12 @@ class Shapes:
         number = self._rng.getrandbits(48)
         if schema.get("format") == "uuid":
             return self._id(name, of)
-        if schema.get("format") in {"date", "date-time"} or name in {"time", "query"}:
+        if schema.get("format") in {"date", "date-time"} or name in {
+            "time",
+            "query",
+            "filter",
+            "rule",
+        }:
             return schema["examples"][0]
         made: dict[str, Any] = {
             "email": f"{number:012x}@example.com",

@@ -20,6 +20,7 @@ from tests.attack.environments import (
 )
 from tests.attack.places import LISTED, body_in, place_of, tasks_everywhere, with_ids
 from tests.attack.shapes import Shapes
+from tests.hostile.attacked_account import OCCURRENCE
 from tests.support.accounts import API
 from tests.support.resources import body_for, create_of, delete_of
 
@@ -264,7 +265,11 @@ class Attacker:
                 bodies[state] = {**body, **place, "label_ids": [live["label"][other]]}
         if kind.name == "task":
             bodies["a"] |= {"parent_id": ids["even"]}
-            bodies["b"] |= {"parent_id": ids["odd"]}
+            bodies["b"] |= {
+                "parent_id": ids["odd"],
+                "due": {"date": OCCURRENCE},
+                "recurrence": {"rule": "FREQ=DAILY"},
+            }
         return bodies
 
     @staticmethod

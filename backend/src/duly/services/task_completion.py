@@ -294,7 +294,7 @@ def _facts() -> OwnedStatement:
 def _series() -> OwnedStatement:
     """The open recurring task whose newest completed occurrence is `:copy_id`, and its size."""
     copy, later = _tasks.alias("copy"), _tasks.alias("later")
-    tree = tree_of(_tasks.c.id == _original_of(_COPY_ID))
+    tree = tree_of(_tasks.c.user_id == USER_ID, _tasks.c.id == _original_of(_COPY_ID))
     size = select(func.count()).select_from(tree).scalar_subquery()
     is_newest = ~exists().where(
         later.c.user_id == USER_ID,

@@ -47,7 +47,7 @@ def is_list_live() -> Any:
 def _facts() -> Any:
     parent = _tasks.alias("its_parent")
     section = _sections.alias("its_section")
-    chain = chain_from(_tasks.c.id == _PARENT, TYPE.is_live)
+    chain = chain_from(_tasks.c.user_id == USER_ID, _tasks.c.id == _PARENT, TYPE.is_live)
     tree = tree_of(TYPE.is_named)
     known = select(func.count()).where(_labels.c.user_id == USER_ID, _labels.c.id == any_(_LABELS))
     return owned(

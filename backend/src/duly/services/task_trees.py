@@ -38,11 +38,11 @@ _IN_TREE = ("id", "parent_id", "completed_at", "completed_with", "trashed_at", "
 
 
 def tree_of(*conditions: ColumnElement[bool]) -> CTE:
-    """The task that meets `conditions`, at level 1, and all below it."""
+    """The task that meets `conditions`, at level 1, and all below it; they must name the owner."""
     child = _tasks.alias("child")
     tree = (
         select(*(_tasks.c[name] for name in _IN_TREE), literal(1).label("level"))
-        .where(_tasks.c.user_id == USER_ID, *conditions)
+        .where(*conditions)
         .cte("tree", recursive=True)
     )
     below = select(*(child.c[name] for name in _IN_TREE), tree.c.level + 1)
@@ -56,11 +56,11 @@ def _of_root(tree: CTE, name: str) -> ColumnElement[Any]:
 
 
 def chain_from(*conditions: ColumnElement[bool]) -> CTE:
-    """The task that meets `conditions`, at level 1, and all above it."""
+    """The task that meets `conditions`, at level 1, and all above it; they must name the owner."""
     parent = _tasks.alias("parent")
     chain = (
         select(*(_tasks.c[name] for name in _IN_TREE), literal(1).label("level"))
-        .where(_tasks.c.user_id == USER_ID, *conditions)
+        .where(*conditions)
         .cte("chain", recursive=True)
     )
     above = select(*(parent.c[name] for name in _IN_TREE), chain.c.level + 1)
