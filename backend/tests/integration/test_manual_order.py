@@ -136,7 +136,7 @@ async def test_two_anchors_are_rejected(alice: Account, plural: str) -> None:
         {"after_id": None, "before_id": None},
         {"after_id": str(uuid4()), "before_id": None},
     ):
-        assert errors_of(await alice.post(path, anchors)) == [("body", "value_error")]
+        assert errors_of(await alice.post(path, anchors)) == [("body", "contradiction")]
 
 
 @EACH_PLURAL

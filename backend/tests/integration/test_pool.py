@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection, NotSupportedError
 from psycopg.errors import DivisionByZero, ForeignKeyViolation
@@ -407,6 +408,26 @@ async def test_prepared_statement_lost_within_a_transaction_is_unavailable(
             await transaction.fetch(sql, {"number": 10})
 
     assert await pool.fetch(sql, {"number": 11}) == [{"number": 11}]
+
+
+async def test_statement_whose_removal_was_skipped_after_an_error_still_runs(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn, prepared="on")
+    statements = [b"SELECT %d AS other, %%(number)s::int AS number" % n for n in range(101)]
+    for sql in statements:
+        for number in range(5 if sql is statements[-1] else 7):
+            await pool.fetch(sql, {"number": number})
+
+    # To prepare the last one removes the first; the error before it makes the server skip both.
+    failing = b"SELECT 1 / %(number)s::int AS number"
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await pool.fetch_many([(failing, {"number": 0}), (statements[-1], {"number": 1})])
+
+    async with pool.transaction() as transaction:
+        for number in range(10):
+            [row] = await transaction.fetch(statements[0], {"number": number})
+            assert row == {"other": 0, "number": number}
 
 
 async def test_statement_whose_table_has_changed_is_run_again(

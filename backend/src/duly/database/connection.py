@@ -72,6 +72,7 @@ class Connection:
         self._is_pipeline = False
         self._is_preparing = is_preparing
         self._uses: dict[bytes, float] = {}
+        self._doubtful: set[bytes] = set()
         self._prepared: OrderedDict[bytes, int] = OrderedDict()
         self._is_watched = True
         self._has_unexpected_input = False
@@ -181,6 +182,8 @@ class Connection:
 
     def _is_frequent(self, query: Query) -> bool:
         """Count a use of a statement, and return whether it is to be prepared now."""
+        if query.name in self._doubtful:
+            return False
         if len(self._uses) >= _MAX_COUNTED:
             self._uses.clear()
         uses = self._uses[query.name] = self._uses.get(query.name, 0) + 1
@@ -190,56 +193,58 @@ class Connection:
         self, calls: Sequence[tuple[Query, Sequence[Any]]]
     ) -> list[list[Row]]:
         try:
-            prepared, is_wanted = self._send_together(calls)
+            changed, is_wanted = self._send_together(calls)
         except psycopg.Error:
             self.finish()  # half of it may have been sent
             raise
         try:
             rows = await self._exchange()
         except psycopg.Error:
-            # The server skipped everything after the error, so it may not know these names.
-            for name in prepared:
+            # The server skipped everything after the error, so it may or may not know these names.
+            for name in changed:
                 self._prepared.pop(name, None)
-                self._uses[name] = -inf
+            self._doubtful.update(changed)
             raise
         return [found for found, is_one in zip(rows, is_wanted, strict=True) if is_one]
 
     def _send_together(
         self, calls: Sequence[tuple[Query, Sequence[Any]]]
     ) -> tuple[list[bytes], list[bool]]:
-        """Send statements, and what prepares some of them. Return the names that are prepared, and
-        for each result to come whether it is one of a statement.
+        """Send statements, and what prepares some of them. Return the names that are prepared or
+        dropped, and for each result to come whether it is one of a statement.
         """
         self._pgconn.enter_pipeline_mode()
         self._is_pipeline = True
-        prepared: list[bytes] = []
+        changed: list[bytes] = []
         is_wanted: list[bool] = []
         for query, values in calls:
             is_new = query.name not in self._prepared
             if is_new and self._is_preparing and self._is_frequent(query):
-                is_wanted += [False] * self._send_preparation(query)
-                prepared.append(query.name)
+                names = self._send_preparation(query)
+                is_wanted += [False] * len(names)
+                changed += names
             if query.name in self._prepared:
                 self._pgconn.send_query_prepared(query.name, values)
             else:
                 self._pgconn.send_query_params(query.text, values)
             is_wanted.append(True)
         self._pgconn.pipeline_sync()
-        return prepared, is_wanted
+        return changed, is_wanted
 
-    def _send_preparation(self, query: Query) -> int:
-        """Send what prepares a statement, in place of those not used for longest; return how
-        many results that has.
+    def _send_preparation(self, query: Query) -> list[bytes]:
+        """Send what prepares a statement, in place of those not used for longest.
+
+        Return the names of all these statements; each has one result.
         """
         del self._uses[query.name]
         self._prepared[query.name] = len(query.text)
         self._pgconn.send_prepare(query.name, query.text)
-        results = 1
+        names = [query.name]
         while self._is_full() and len(self._prepared) > 1:
             oldest, _ = self._prepared.popitem(last=False)
             self._pgconn.send_query_params(b"DEALLOCATE " + oldest, [])
-            results += 1
-        return results
+            names.append(oldest)
+        return names
 
     def _is_full(self) -> bool:
         lengths = self._prepared.values()

@@ -31,7 +31,7 @@ RULES = {
     "unknown_reference",
 }
 # Fields whose values have a grammar of their own, or depend on another field.
-LANGUAGES = {"filter", "metadata", "query", "rule", "timezone"}
+LANGUAGES = {"filter", "metadata", "query", "rule", "text", "timezone"}
 PASSWORD = "correct horse battery"
 
 # They change what the run signs in with: each case has an account of its own.
