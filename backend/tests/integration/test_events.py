@@ -50,6 +50,21 @@ async def test_stream_reports_each_change(
     assert await stream.change() == gone
 
 
+async def test_stream_reports_a_change_of_the_profile(
+    app: FastAPI, alice: Account, streams: AsyncExitStack
+) -> None:
+    stream, _ = await opened(streams, app, alice)
+
+    profile = (await alice.patch("/users/me", {"week_start": 7})).json()
+
+    assert await stream.change() == {
+        "type": "user",
+        "id": alice.id,
+        "op": "upsert",
+        "data": profile,
+    }
+
+
 async def test_a_stream_is_not_kept_by_anyone_on_the_way(app: FastAPI, alice: Account) -> None:
     async with stream_of(app, alice.headers) as stream:
         await stream.ready()

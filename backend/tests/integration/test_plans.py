@@ -15,6 +15,7 @@ from duly.records import changes, creation, export, sync
 from duly.records.pages import Resumption
 from duly.schemas.tasks import TaskSort
 from duly.services import task_trees, tasks
+from duly.services.profiles import PROFILE
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.task_pages import Shape, list_statement
 from tests.support.databases import migrated_database
@@ -192,7 +193,7 @@ def test_list_is_read_by_its_index_without_the_settings_of_the_pool(
 @pytest.mark.parametrize("after", [0, HEAVY - 10])
 def test_sync_reads_tasks_in_the_order_of_revisions(state: tuple[Any, UUID], after: int) -> None:
     connection, user_id = state
-    statement = sync.page_statement(RESOURCE_TYPES)
+    statement = sync.page_statement(RESOURCE_TYPES, PROFILE)
 
     plan = plan_of(connection, statement, {"user_id": user_id, "after": after})
 

@@ -23,7 +23,7 @@ async def test_sync_of_an_empty_account_returns_a_usable_token(alice: Account) -
     (task_id,) = await make(alice, 1)
     second = await sync(alice, first["token"])
 
-    assert first == {"changes": [], "token": first["token"], "has_more": False, "full": True}
+    assert (reported(first), first["has_more"], first["full"]) == ([], False, True)
     assert (reported(second), second["full"]) == ([("upsert", task_id)], False)
 
 
@@ -32,7 +32,7 @@ async def test_full_sync_returns_every_task_as_its_own_route_does(alice: Account
 
     answer = await sync(alice)
 
-    assert [change["data"].items() for change in answer["changes"]] == [
+    assert [change["data"].items() for change in answer["changes"][1:]] == [
         task.items() for task in made
     ]
 
@@ -43,7 +43,7 @@ async def test_the_first_sync_comes_in_pages(alice: Account) -> None:
 
     answers = await copy.pull(alice, limit=3)
 
-    assert [len(answer["changes"]) for answer in answers] == [3, 3, 1]
+    assert [len(answer["changes"]) for answer in answers] == [3, 3, 2]
     assert [answer["has_more"] for answer in answers] == [True, True, False]
     assert [answer["full"] for answer in answers] == [True, True, True]
     assert [task_id for answer in answers for _, task_id in reported(answer)] == made
@@ -52,8 +52,8 @@ async def test_the_first_sync_comes_in_pages(alice: Account) -> None:
 async def test_a_page_that_is_just_full_has_no_more(alice: Account) -> None:
     await make(alice, 3)
 
-    assert (await sync(alice, limit=3))["has_more"] is False
-    assert (await sync(alice, limit=2))["has_more"] is True
+    assert (await sync(alice, limit=4))["has_more"] is False
+    assert (await sync(alice, limit=3))["has_more"] is True
 
 
 async def test_after_the_first_sync_an_answer_is_not_full(alice: Account) -> None:
@@ -154,7 +154,7 @@ async def test_deletions_before_the_full_sync_are_not_reported(alice: Account) -
 async def test_deletions_during_the_full_sync_are_reported(alice: Account, permanent: str) -> None:
     first, second, third, fourth = await make(alice, 4)
     copy = Copy()
-    await copy.pull_page(alice, limit=2)
+    await copy.pull_page(alice, limit=3)
     # One that was reported, and one that was not.
     for task_id in (first, third):
         await alice.delete(f"/tasks/{task_id}", params={"permanent": permanent})
@@ -174,7 +174,7 @@ async def test_changes_during_the_full_sync_are_reported_in_their_current_state(
 ) -> None:
     made = await make(alice, 4)
     copy = Copy()
-    await copy.pull_page(alice, limit=2)
+    await copy.pull_page(alice, limit=3)
     await alice.patch(f"/tasks/{made[0]}", {"title": "reported before"})
     await alice.patch(f"/tasks/{made[3]}", {"title": "not reported yet"})
     await make(alice, 1)
@@ -223,7 +223,7 @@ async def test_page_has_up_to_500_changes(alice: Account, dsn: str) -> None:
 
     answers = await Copy().pull(alice, limit=500)
 
-    assert [len(answer["changes"]) for answer in answers] == [500, 1]
+    assert [len(answer["changes"]) for answer in answers] == [500, 2]
 
 
 async def test_sync_does_not_report_resources_of_other_users(alice: Account, bob: Account) -> None:
@@ -232,7 +232,7 @@ async def test_sync_does_not_report_resources_of_other_users(alice: Account, bob
     await alice.delete(f"/tasks/{mine[0]}")
 
     assert (await sync(bob, copy.token))["changes"] == []
-    assert (await sync(bob))["changes"] == []
+    assert reported(await sync(bob)) == []
 
 
 async def test_update_without_a_change_is_not_reported(alice: Account) -> None:
@@ -259,7 +259,7 @@ async def test_a_deleted_account_syncs_no_more(alice: Account) -> None:
 
 async def test_full_sync_is_full_to_its_last_page_despite_changes(alice: Account) -> None:
     made = await make(alice, 4)
-    answers = [await sync(alice, limit=1)]
+    answers = [await sync(alice, limit=2)]
     for task_id in made:
         await alice.patch(f"/tasks/{task_id}", {"title": "changed"})
 
@@ -275,7 +275,7 @@ async def test_full_sync_does_not_expire_by_deletions_before_its_position(
     alice: Account, dsn: str
 ) -> None:
     made = await make(alice, 3)
-    begun = await sync(alice, limit=2)
+    begun = await sync(alice, limit=3)
     for task_id in made:
         await alice.patch(f"/tasks/{task_id}", {"title": "changed"})
     passed = await sync(alice, begun["token"], limit=1)
@@ -286,3 +286,54 @@ async def test_full_sync_does_not_expire_by_deletions_before_its_position(
     rest = await sync(alice, passed["token"])
 
     assert [task_id for _, task_id in reported(rest)] == made[1:]
+
+
+async def test_full_sync_begins_with_the_profile(alice: Account) -> None:
+    await make(alice, 1)
+
+    profile = (await alice.get("/users/me")).json()
+
+    assert (await sync(alice))["changes"][0] == {
+        "type": "user",
+        "id": alice.id,
+        "op": "upsert",
+        "data": profile,
+    }
+
+
+async def test_change_of_the_profile_is_reported_once(alice: Account) -> None:
+    copy = await synced(alice)
+
+    for timezone in ("Europe/Rome", "Asia/Tokyo"):
+        await alice.patch("/users/me", {"timezone": timezone})
+    changes = (await sync(alice, copy.token))["changes"]
+    await copy.pull(alice)
+
+    assert [(change["type"], change["data"]["timezone"]) for change in changes] == [
+        ("user", "Asia/Tokyo")
+    ]
+    assert copy.profile == (await alice.get("/users/me")).json()
+    assert (await sync(alice, copy.token))["changes"] == []
+
+
+async def test_change_of_the_password_keeps_the_copy_of_the_profile_current(
+    alice: Account,
+) -> None:
+    copy = await synced(alice)
+    body = {"current_password": alice.password, "new_password": "another correct horse"}
+
+    response = await alice.request("PUT", "/users/me/password", json=body)
+    assert response.status_code == 204
+    await copy.pull(alice)
+
+    assert copy.profile == (await alice.get("/users/me")).json()
+
+
+async def test_change_of_the_profile_is_not_reported_to_others(
+    alice: Account, bob: Account
+) -> None:
+    copy = await synced(bob)
+
+    await alice.patch("/users/me", {"name": "Another name"})
+
+    assert (await sync(bob, copy.token))["changes"] == []

@@ -14,9 +14,10 @@ Name = tuple[str, str]
 
 @dataclass
 class Copy:
-    """Resources by type and id, and the token of the next request."""
+    """Resources by type and id, the user's profile, and the token of the next request."""
 
     resources: dict[Name, dict[str, Any]] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
     token: str | None = None
 
     def of(self, kind: ResourceType) -> list[str]:
@@ -26,6 +27,10 @@ class Copy:
     def apply(self, change: dict[str, Any]) -> None:
         """Apply one change."""
         name = change["type"], change["id"]
+        if name[0] == "user":
+            assert (change["op"], change["data"]["id"]) == ("upsert", change["id"])
+            self.profile = change["data"]
+            return
         assert name[0] in {kind.name for kind in RESOURCE_TYPES}
         if change["op"] == "upsert":
             assert change["data"]["id"] == change["id"]
@@ -64,8 +69,10 @@ async def sync(account: Account, token: str | None = None, limit: int = 100) -> 
 
 
 def reported(answer: dict[str, Any]) -> list[tuple[str, str]]:
-    """The changes that a response reports: operations and ids, in order."""
-    return [(change["op"], change["id"]) for change in answer["changes"]]
+    """The changes of resources that a response reports: operations and ids, in order."""
+    return [
+        (change["op"], change["id"]) for change in answer["changes"] if change["type"] != "user"
+    ]
 
 
 async def stored(

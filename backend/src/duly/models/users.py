@@ -23,6 +23,7 @@ MAX_KNOWN_ADDRESSES = 10
 class User(SQLModel, table=True):
     """One account. `revision` counts the changes of everything that it owns.
 
+    `profile_revision` is the revision of the last change of what responses show of the account.
     Deletions up to `horizon` have been purged: an older sync token requires a full sync.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
     Quotas limit `stored_response_bytes` and the counts of resources (including the trash): each
@@ -55,6 +56,7 @@ class User(SQLModel, table=True):
     disabled_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()
+    profile_revision: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     known_addresses: list[bytes] = Field(
         sa_type=ARRAY(LargeBinary), sa_column_kwargs={"server_default": "{}"}

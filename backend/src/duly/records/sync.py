@@ -46,14 +46,18 @@ _BEGUN = func.coalesce(
 
 def _of_type(kind: ResourceType) -> Select[Any]:
     """Changes of the resources that exist; one in the trash counts as deleted."""
-    pairs: list[Any] = []
-    for column in kind.shown:
-        is_time = isinstance(column.type, DateTime)
-        pairs += [literal(column.name, Text()), _time_of(column) if is_time else column]
     is_live = kind.is_live
-    data = case((is_live, func.jsonb_build_object(*pairs, type_=JSONB())), else_=null())
+    data = case((is_live, _data_of(kind.shown)), else_=null())
     is_reported = or_(is_live, kind.table.c.revision > _BEGUN)
     return _since(kind.table, literal(kind.name, Text()), data).where(is_reported)
+
+
+def _data_of(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    pairs: list[Any] = []
+    for column in columns:
+        is_time = isinstance(column.type, DateTime)
+        pairs += [literal(column.name, Text()), _time_of(column) if is_time else column]
+    return func.jsonb_build_object(*pairs, type_=JSONB())
 
 
 def _time_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -85,10 +89,22 @@ def _since(table: Table, name: ColumnElement[Any], data: ColumnElement[Any]) -> 
     )
 
 
-def page_statement(kinds: Sequence[ResourceType]) -> OwnedStatement:
+def _of_profile(shown: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    """The last change of the profile. An account has one from the start, at revision 0."""
+    return select(
+        literal("user", Text()).label("type"),
+        _users.c.id,
+        _data_of(shown).label("data"),
+        _users.c.profile_revision.label("revision"),
+    ).where(_users.c.id == USER_ID, _users.c.profile_revision > _AFTER)
+
+
+def page_statement(
+    kinds: Sequence[ResourceType], profile: Sequence[ColumnElement[Any]]
+) -> OwnedStatement:
     """One snapshot of the user's counters and of the changes after `:after`, at most `:limit`.
 
-    `:begun` is null on the very first page, which begins at the revision that it finds.
+    `profile` are the columns of a response that shows the account. `:begun` is null on the very first page, which begins at the revision that it finds.
     """
     owner = (
         select(
@@ -99,7 +115,7 @@ def page_statement(kinds: Sequence[ResourceType]) -> OwnedStatement:
         .where(_users.c.id == USER_ID)
         .subquery("owner")
     )
-    parts = [_of_tombstones(kinds), *(_of_type(kind) for kind in kinds)]
+    parts = [_of_profile(profile), _of_tombstones(kinds), *(_of_type(kind) for kind in kinds)]
     changes = (
         union_all(*(select(part.subquery()) for part in parts))
         .order_by("revision")

@@ -10,15 +10,16 @@ from duly.schemas.labels import LabelChange, LabelOperation, LabelResult
 from duly.schemas.lists import ListChange, ListOperation, ListResult
 from duly.schemas.sections import SectionChange, SectionOperation, SectionResult
 from duly.schemas.tasks import TaskChange, TaskOperation, TaskResult
+from duly.schemas.users import UserChange
 
 Change = TypeAliasType(
     "Change",
     Annotated[
-        TaskChange | ListChange | SectionChange | LabelChange | FilterChange,
+        TaskChange | ListChange | SectionChange | LabelChange | FilterChange | UserChange,
         Field(discriminator="type"),
     ],
 )
-"""A resource's current state, or its deletion."""
+"""The current state of a resource or of the account, or the deletion of a resource."""
 
 Operation = TypeAliasType(
     "Operation",

@@ -7,6 +7,7 @@ from pydantic import Field
 from duly.quick_add import LanguageCode
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
+from duly.schemas.changes import Upsert
 from duly.schemas.filters import FilterRead
 from duly.schemas.labels import LabelRead
 from duly.schemas.lists import ListRead
@@ -31,6 +32,10 @@ class UserRead(ResponseBody):
     language: LanguageCode
     created_at: Instant
     updated_at: Instant
+
+
+class UserChange(Upsert[Literal["user"], UserRead]):
+    """Your account, in its current state. Its deletion is not reported: the session ends."""
 
 
 class UserPatch(RequestBody):

@@ -3,12 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, func, update
+from sqlalchemy import Text, bindparam, update
 
 from duly.core.errors import RegistrationClosed, Unauthenticated, ValidationFailed
 from duly.core.logging import bind_user, log
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, owned
+from duly.database.statements import USER_ID, owned, owned_change
 from duly.models import User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import Credentials, Registration
@@ -20,6 +20,7 @@ from duly.services.accounts import (
     find_account,
     read_account,
 )
+from duly.services.profiles import NEXT_PROFILE
 from duly.services.sessions import end_sessions, open_session
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
@@ -28,13 +29,14 @@ _NOBODY = UUID(int=0)
 
 _users = table_of(User)
 
-_SET_PASSWORD = owned(
+_SET_PASSWORD = owned_change(
     update(_users)
     .where(
         _users.c.id == USER_ID,
         _users.c.password_hash == bindparam("old_hash", type_=Text()),
     )
-    .values(password_hash=bindparam("new_hash", type_=Text()), updated_at=func.now())
+    .values(password_hash=bindparam("new_hash", type_=Text()))
+    .values(NEXT_PROFILE)
     .returning(_users.c.id)
 )
 _REHASH = owned(

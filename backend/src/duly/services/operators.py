@@ -24,12 +24,13 @@ from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, across_users, owned
+from duly.database.statements import USER_ID, across_users, owned, owned_change
 from duly.models import Installation, RevokedSession, Session, User
 from duly.runtime.context import Context
 from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
 from duly.services.accounts import create_account, find_account
+from duly.services.profiles import NEXT_PROFILE
 from duly.services.sessions import REVOCATION_LIFETIME, end_sessions
 from duly.utils.tables import table_of
 
@@ -58,10 +59,11 @@ _SET_DISABLED = owned(
     )
     .returning(_users.c.id)
 )
-_SET_PASSWORD = owned(
+_SET_PASSWORD = owned_change(
     update(_users)
     .where(_users.c.id == USER_ID)
-    .values(password_hash=bindparam("password_hash", type_=Text()), updated_at=func.now())
+    .values(password_hash=bindparam("password_hash", type_=Text()))
+    .values(NEXT_PROFILE)
     .returning(_users.c.id)
 )
 _SKIPPED = 2**32

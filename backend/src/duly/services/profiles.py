@@ -1,4 +1,6 @@
-"""The profile of an account, as responses show it."""
+"""The profile of an account: what responses show of it, and what each change of it sets."""
+
+from sqlalchemy import func
 
 from duly.models import User
 from duly.utils.tables import table_of
@@ -17,3 +19,10 @@ PROFILE = (
     utc(_users.c.updated_at),
 )
 """`schemas.users.UserRead`"""
+
+NEXT_PROFILE = {
+    _users.c.revision: _users.c.revision + 1,
+    _users.c.profile_revision: _users.c.revision + 1,
+    _users.c.updated_at: func.now(),
+}
+"""What a change of the profile sets besides, so that sync reports it."""

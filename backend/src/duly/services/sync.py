@@ -14,9 +14,11 @@ from duly.core.errors import SyncTokenExpired, Unauthenticated, ValidationFailed
 from duly.core.tokens import InvalidToken, Keyring
 from duly.database.scope import UserScope
 from duly.records.sync import page_statement
+from duly.services.profiles import PROFILE
 from duly.services.resource_types import RESOURCE_TYPES
 
-_PAGE = page_statement(RESOURCE_TYPES)
+_PAGE = page_statement(RESOURCE_TYPES, PROFILE)
+_BEFORE_ALL = -1
 _NO_MORE = 2**63 - 1
 
 
@@ -58,7 +60,7 @@ async def read_changes(scope: UserScope, position: Position | None, limit: int) 
     """
     rows = await scope.all(
         _PAGE,
-        after=position.revision if position else 0,
+        after=position.revision if position else _BEFORE_ALL,
         begun=position.begun if position else None,
         limit=limit + 1,
     )

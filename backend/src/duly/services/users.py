@@ -2,18 +2,18 @@
 
 from functools import cache
 
-from sqlalchemy import Text, bindparam, delete, func, select, update
+from sqlalchemy import Text, bindparam, delete, select, update
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.models import ExportLease, IdempotencyKey, User, UserEmail
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services.accounts import confirm_password, take_email
-from duly.services.profiles import PROFILE
+from duly.services.profiles import NEXT_PROFILE, PROFILE
 from duly.services.sessions import end_sessions
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
@@ -41,11 +41,11 @@ _DELETE = owned(delete(_users).where(_users.c.id == USER_ID))
 
 @cache
 def _update(fields: frozenset[str]) -> OwnedStatement:
-    return owned(
+    return owned_change(
         update(_users)
         .where(_users.c.id == USER_ID)
         .values({name: bindparam(name, type_=_users.c[name].type) for name in sorted(fields)})
-        .values(updated_at=func.now())
+        .values(NEXT_PROFILE)
         .returning(*PROFILE)
     )
 
