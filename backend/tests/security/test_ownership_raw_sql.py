@@ -186,10 +186,26 @@ def test_a_preset_user_id_is_not_kept_with_the_statement() -> None:
     assert "user_id" not in statement.constants
 
 
-def test_other_constants_are_kept_with_the_statement() -> None:
-    statement = owned(tied.where(tasks.c.title == "x"))
+def test_constants_are_written_into_the_sql() -> None:
+    statement = owned(tied.where(tasks.c.title == "x", tasks.c.priority == 1))
 
-    assert list(statement.constants.values()) == ["x"]
+    assert statement.constants == {}
+    assert b"tasks.title = 'x'::" in statement.sql
+    assert b"tasks.priority = 1::" in statement.sql
+
+
+@pytest.mark.parametrize("text", ["'", "x' OR 'y' = 'y", "\\", "50%", "%(user_id)s", "\0"])
+def test_constant_that_could_end_a_literal_is_a_parameter(text: str) -> None:
+    statement = owned(tied.where(tasks.c.title == text))
+
+    assert list(statement.constants.values()) == [text]
+    assert b"tasks.title = %(title_1)s" in statement.sql
+
+
+def test_value_of_a_named_parameter_is_kept_with_the_statement() -> None:
+    statement = owned(tied.where(tasks.c.title == bindparam("title", "x")))
+
+    assert statement.constants == {"title": "x"}
 
 
 def test_raw_sql_compiles_only_across_users() -> None:

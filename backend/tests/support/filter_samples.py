@@ -123,5 +123,7 @@ async def found(scope: UserScope, expression: Expression, sample: Sample) -> set
     """The ids of the tasks that a filter finds in the database."""
     view = sample.view
     bound = await bound_filter(scope, expression, timezone=view.timezone, today=view.today)
-    rows = await scope.find_all(statement_of(bound.shape), limit=LIMIT, offset=0, **bound.params)
-    return {row.resource["id"] for row in rows if row.resource is not None}
+    statement = statement_of(bound.shape)
+    page = await scope.find_page(statement, limit=LIMIT, offset=0, **bound.params)
+    assert page is not None
+    return {row["id"] for row in page.resources}

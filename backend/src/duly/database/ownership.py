@@ -60,6 +60,9 @@ _TYPE = re.compile(
     r"""(\(\d+(, \d+)?\))?(\[\])?( COLLATE "C")?"""
 )
 
+# A quote or a backslash could end a literal in SQL, and psycopg replaces what follows a percent sign.
+_PLAIN_TEXT = re.compile(r"[^'\\%\0]*")
+
 Occurrence = Table | Alias
 
 
@@ -83,8 +86,28 @@ class _Level:
     guards: list[tuple[frozenset[Any], list[ColumnElement[Any]]]] = field(default_factory=list)
 
 
-class _CheckingCompiler(PGCompiler_psycopg):
-    """PostgreSQL's compiler, which checks that each owned table it renders is restricted."""
+class _Compiler(PGCompiler_psycopg):
+    """PostgreSQL's compiler, which writes constants into the SQL.
+
+    As parameters, they would be sent with every call: a list of tasks has thirty of them.
+    """
+
+    def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> str:
+        value = bindparam.value
+        # Only a `unique` one can have no other value in a call.
+        if bindparam.unique and (type(value) is int or _is_plain_text(value)):
+            text = f"'{value}'" if isinstance(value, str) else f"{value}"
+            return str(self.render_bind_cast(bindparam.type, bindparam.type, text))
+        return str(super().visit_bindparam(bindparam, *args, **kw))
+
+
+def _is_plain_text(value: Any) -> bool:
+    """Whether a value is a text that is the same in SQL, between quotes, whatever the settings."""
+    return type(value) is str and _PLAIN_TEXT.fullmatch(value) is not None
+
+
+class _CheckingCompiler(_Compiler):
+    """The compiler of statements of one owner: each owned table that it renders is restricted."""
 
     _levels: list[_Level]
     advances_revision = False
@@ -238,6 +261,7 @@ class _LargeBinary(LargeBinary):
 class Dialect(PGDialect_psycopg):
     """PostgreSQL's dialect, which casts every parameter: values are sent as text, without types."""
 
+    statement_compiler = _Compiler
     colspecs = {  # noqa: RUF012  # as the base class declares it
         **PGDialect_psycopg.colspecs,
         Boolean: _Boolean,

@@ -30,6 +30,13 @@ class Found(NamedTuple):
     facts: Row
 
 
+class FoundPage(NamedTuple):
+    """The rows that a response shows, and facts about all of them that none ever shows."""
+
+    resources: list[Row]
+    facts: Row
+
+
 class _Runner(Protocol):
     """Runs statements: the pool, or an open transaction."""
 
@@ -81,11 +88,16 @@ class UserScope:
             _note_change(self._runner, statement, self.user_id, rows)
         return results
 
-    async def find_all(self, statement: OwnedStatement, /, **params: Any) -> list[Found]:
-        """Run a statement whose rows have facts, and return them all."""
+    async def find_page(self, statement: OwnedStatement, /, **params: Any) -> FoundPage | None:
+        """Run a statement each of whose rows repeats the same facts. None if it returns no row."""
         rows = await self.all(statement, **params)
-        labels = _labels_of_facts(rows[0]) if rows else []
-        return [_split(row, labels) for row in rows]
+        if not rows:
+            return None
+        facts = split(rows[0]).facts
+        for row in rows[1:]:
+            for name in facts:
+                del row[f"_{name}"]
+        return FoundPage([row for row in rows if row["id"] is not None], facts)
 
     async def find(self, statement: OwnedStatement, /, **params: Any) -> Found | None:
         """Run a statement whose rows have facts, and return the first, or None."""
@@ -158,15 +170,7 @@ class AcrossUsers:
 
 def split(row: Row) -> Found:
     """Set the facts of a row apart; what is left of the row is the resource."""
-    return _split(row, _labels_of_facts(row))
-
-
-def _labels_of_facts(row: Row) -> list[str]:
-    return [label for label in row if label[0] == "_"]
-
-
-def _split(row: Row, labels: list[str]) -> Found:
-    facts = {label[1:]: row.pop(label) for label in labels}
+    facts = {label[1:]: row.pop(label) for label in [*row] if label[0] == "_"}
     return Found(None if row["id"] is None else row, facts)
 
 

@@ -233,11 +233,10 @@ async def read_page(
     if the account was deleted.
     """
     given: dict[str, Any] = {"limit": query.limit + 1, "offset": 0, **params}
-    found = await scope.find_all(statement, **given)
-    if not found:
+    found = await scope.find_page(statement, **given)
+    if found is None:
         raise Unauthenticated
-    facts = found[0].facts
-    items = [one.resource for one in found if one.resource is not None]
+    items, facts = found
     next_cursor = None
     if len(items) > query.limit:
         items.pop()

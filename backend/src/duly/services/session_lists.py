@@ -80,16 +80,16 @@ async def read_page(caller: Caller, keyring: Keyring, query: SessionQuery) -> di
     if query.cursor is not None:
         params["after_value"], params["after_id"] = _open(caller, keyring, query.cursor)
     statement = _page(resumed=query.cursor is not None, counted=query.include_total)
-    found = await caller.scope.find_all(statement, **params)
-    if not found:
+    found = await caller.scope.find_page(statement, **params)
+    if found is None:
         raise Unauthenticated
-    items = [one.resource for one in found if one.resource is not None]
+    items, facts = found
     next_cursor = None
     if len(items) > query.limit:
         items.pop()
         mark = [*_SHAPE, items[-1]["created_at"], items[-1]["id"]]
         next_cursor = keyring.sign_cursor(caller.scope.user_id, mark)
-    return {"items": items, "next_cursor": next_cursor, "total": found[0].facts.get("total")}
+    return {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}
 
 
 def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime, time
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,8 +12,11 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     DateTime,
+    Integer,
+    Text,
     bindparam,
     case,
+    cast,
     func,
     literal,
     null,
@@ -91,11 +96,24 @@ def instant_of(moment: Moment) -> datetime | None:
     return instant(moment.date, time.fromisoformat(moment.time), moment.timezone)
 
 
+def _shown_object(name: str, columns: Mapping[str, str]) -> ColumnElement[Any]:
+    """A JSON object of columns, null if the first is. None of them has what JSON must escape.
+
+    `json_build_object` takes three times as long, which a list of tasks does sixty times.
+    """
+    parts: list[ColumnElement[Any]] = []
+    for number, (key, column_name) in enumerate(columns.items()):
+        column = _tasks.c[column_name]
+        start = f'{"," if number else "{"}"{key}":'
+        value = literal(start) + cast(column, Text())
+        if not isinstance(column.type, Integer):
+            value = literal(f'{start}"') + cast(column, Text()) + '"'
+        parts.append(func.coalesce(value, f"{start}null") if number else value)
+    return cast(reduce(add, parts) + "}", JSON()).label(name)
+
+
 def _shown_moment(name: str) -> ColumnElement[Any]:
-    columns = {part: _tasks.c[f"{name}_{part}"] for part in ("date", "time", "timezone")}
-    pairs: list[Any] = [part for key, column in columns.items() for part in (literal(key), column)]
-    whole = func.json_build_object(*pairs, type_=JSON())
-    return case((columns["date"].is_not(None), whole), else_=null()).label(name)
+    return _shown_object(name, {part: f"{name}_{part}" for part in ("date", "time", "timezone")})
 
 
 def _recurrence() -> Field:
@@ -119,12 +137,7 @@ def _recurrence() -> Field:
 
 def _shown_recurrence() -> ColumnElement[Any]:
     names = ("rule", "anchor", "from", "occurrence", "remaining")
-    pairs: list[Any] = [
-        part for name in names for part in (literal(name), _tasks.c[f"recurrence_{name}"])
-    ]
-    whole = func.json_build_object(*pairs, type_=JSON())
-    is_recurring = _tasks.c.recurrence_rule.is_not(None)
-    return case((is_recurring, whole), else_=null()).label("recurrence")
+    return _shown_object("recurrence", {name: f"recurrence_{name}" for name in names})
 
 
 TYPE = ResourceType(
