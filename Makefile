@@ -49,6 +49,7 @@ coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp 
 race: $(VENV)/dev.stamp ## run the long tests, such as ten thousand races with If-Match
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest -m long tests/integration
+	@cd backend && .venv/bin/python -m pytest --rounds $(or $(ROUNDS),125) tests/integration/test_place_races.py tests/integration/test_manual_order.py
 
 hostile: $(VENV)/dev.stamp ## send the whole corpus of hostile input to every input of every operation
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 -s tests/hostile/test_corpus.py --share $(or $(SHARE),1) $(call flags,seed)

@@ -11,7 +11,7 @@ from tests.hostile.fuzzing import PROGRAM, UNLIMITED, fuzz
 from tests.support.operations import operations_of
 from tests.support.servers import serving
 
-_FEW = 8
+_FEW = 4
 # One that creates a resource and one that reads it, so that there is a state to explore.
 _ALWAYS = ("create_task", "get_task")
 
@@ -29,6 +29,6 @@ def test_responses_to_generated_requests_match_the_schema(
         done = fuzz(server.url, tmp_path, examples=3, seed=seed, operations=sorted(operations))
 
     assert done.has_passed, done.output
-    assert done.cases > 200, done.output
+    assert done.cases > 100, done.output
     for phase in ("Examples", "Coverage", "Fuzzing", "Stateful"):
         assert f"✅ {phase}" in done.summary, done.output

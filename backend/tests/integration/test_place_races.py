@@ -13,12 +13,17 @@ from tests.support.accounts import Account
 from tests.support.rich_tasks import body_of, check_rows, create, create_task
 from tests.support.sync_copies import stored, synced
 
-ROUNDS = 40
-"""Rounds of each race, each with several requests at once."""
+ROUNDS = 10
+"""Rounds of each race, each with several requests at once; `make race` runs more."""
 
 Pair = tuple[Account, Account]
 Request = Callable[[Account], Awaitable[httpx.Response]]
 EXPECTED = {200, 201, 204, 400, 404, 409}
+
+
+@pytest.fixture
+def rounds(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("rounds") or ROUNDS)
 
 
 async def at_once(pair: Pair, requests: Sequence[Request], draw: random.Random) -> list[int]:
@@ -52,10 +57,10 @@ async def check_end(pair: Pair, dsn: str, copies: Sequence[Any]) -> None:
 
 @pytest.mark.parametrize("query", ["", "?permanent=true", "?move_tasks_to=inbox"])
 async def test_list_is_deleted_while_tasks_come_into_it(
-    pair: Pair, dsn: str, run_seed: int, query: str
+    pair: Pair, dsn: str, run_seed: int, rounds: int, query: str
 ) -> None:
     draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         work = (await create(pair[0], "lists", name="Work"))["id"]
         section = (await create(pair[0], "sections", name="s", list_id=work))["id"]
         parent = (await create_task(pair[0], section_id=section))["id"]
@@ -82,11 +87,11 @@ async def test_list_is_deleted_while_tasks_come_into_it(
 
 
 async def test_section_is_deleted_while_tasks_come_into_it(
-    pair: Pair, dsn: str, run_seed: int
+    pair: Pair, dsn: str, run_seed: int, rounds: int
 ) -> None:
     draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
     work = (await create(pair[0], "lists", name="Work"))["id"]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         section = (await create(pair[0], "sections", name="s", list_id=work))["id"]
         gone = (await create_task(pair[0], section_id=section))["id"]
         moved = (await create_task(pair[0]))["id"]
@@ -107,9 +112,11 @@ async def test_section_is_deleted_while_tasks_come_into_it(
     await check_end(pair, dsn, copies)
 
 
-async def test_label_is_deleted_while_tasks_get_it(pair: Pair, dsn: str, run_seed: int) -> None:
+async def test_label_is_deleted_while_tasks_get_it(
+    pair: Pair, dsn: str, run_seed: int, rounds: int
+) -> None:
     draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
-    for number in range(ROUNDS):
+    for number in range(rounds):
         label = (await create(pair[0], "labels", name=f"label {number}"))["id"]
         gone = (await create_task(pair[0], label_ids=[label]))["id"]
         task = (await create_task(pair[0]))["id"]
@@ -133,11 +140,11 @@ async def test_label_is_deleted_while_tasks_get_it(pair: Pair, dsn: str, run_see
 
 @pytest.mark.parametrize("query", ["", "?permanent=true"])
 async def test_parent_is_deleted_while_tasks_come_below_it(
-    pair: Pair, dsn: str, run_seed: int, query: str
+    pair: Pair, dsn: str, run_seed: int, rounds: int, query: str
 ) -> None:
     draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
     work = (await create(pair[0], "lists", name="Work"))["id"]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         parent = (await create_task(pair[0]))["id"]
         gone = (await create_task(pair[0], parent_id=parent))["id"]
         child = (await create_task(pair[0], parent_id=parent))["id"]
@@ -162,11 +169,13 @@ async def test_parent_is_deleted_while_tasks_come_below_it(
     await check_end(pair, dsn, copies)
 
 
-async def test_racing_moves_never_make_a_circle(pair: Pair, dsn: str, run_seed: int) -> None:
+async def test_racing_moves_never_make_a_circle(
+    pair: Pair, dsn: str, run_seed: int, rounds: int
+) -> None:
     draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
     tasks = [(await create_task(pair[0]))["id"] for _ in range(7)]
 
-    for _ in range(150):
+    for _ in range(4 * rounds):
         requests = []
         for task, parent in (draw.sample(tasks, 2) for _ in range(4)):
             body = {"parent_id": draw.choice([parent, parent, None])}
@@ -180,9 +189,11 @@ async def test_racing_moves_never_make_a_circle(pair: Pair, dsn: str, run_seed: 
     await check_end(pair, dsn, copies)
 
 
-async def test_opposite_moves_succeed_once(pair: Pair, dsn: str, run_seed: int) -> None:
+async def test_opposite_moves_succeed_once(
+    pair: Pair, dsn: str, run_seed: int, rounds: int
+) -> None:
     draw = random.Random(run_seed)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         one, other = [(await create_task(pair[0]))["id"] for _ in range(2)]
 
         statuses = await at_once(
@@ -198,13 +209,15 @@ async def test_opposite_moves_succeed_once(pair: Pair, dsn: str, run_seed: int) 
     await check_rows(dsn, pair[0])
 
 
-async def test_completions_and_reopenings_race(pair: Pair, dsn: str, run_seed: int) -> None:
+async def test_completions_and_reopenings_race(
+    pair: Pair, dsn: str, run_seed: int, rounds: int
+) -> None:
     draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
     tasks = [(await create_task(pair[0]))["id"]]
     for _ in range(3):
         tasks.append((await create_task(pair[0], parent_id=tasks[-1]))["id"])
 
-    for _ in range(60):
+    for _ in range(2 * rounds):
         await at_once(
             pair,
             [

@@ -18,7 +18,7 @@ from duly.recurrence.dates import dates, first_date
 from duly.recurrence.rules import Frequency, Rule, parse_rule
 from tests.support.recurrence_rules import hostile_rule, random_rule
 
-SHORT = 2000
+SHORT = 1000
 COMPARED = 60
 STEPS = 2000
 """More than any of a million hostile rules took."""
