@@ -113,6 +113,7 @@ NAMING = {"create_label", "replace_label", "update_label"}
 """What can take a name that another label has."""
 # What can change more than one resource.
 WIDE = {
+    "run_batch",
     *(
         f"{verb}_{name}"
         for name in ("task", "user_task")

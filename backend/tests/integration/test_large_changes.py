@@ -131,3 +131,32 @@ async def test_large_trees_are_changed_in_time_if_other_users_have_few_tasks(
             await act(account, parent, "restore")
 
             await check_rows(empty, account)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "complete"},
+        {"op": "delete"},
+        {"op": "update", "data": {"is_completed": True}},
+        {"op": "delete", "data": {"permanent": True}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_atomic", [True, False])
+async def test_operations_of_a_batch_change_ten_thousand_resources_at_most(
+    alice: Account, dsn: str, *, operation: Resource, is_atomic: bool
+) -> None:
+    parents = [await create_task(alice, f"parent {number}") for number in range(3)]
+    for parent in parents:
+        await add_subtasks(dsn, alice, parent, LIMIT // 3)
+    operations = [{"type": "task", "id": parent["id"], **operation} for parent in parents]
+
+    refused = await alice.post("/batch", {"operations": operations, "atomic": is_atomic})
+    done = body_of(await alice.post("/batch", {"operations": operations[:2]}))
+
+    assert (refused.status_code, error_code(refused)) == (409, "TOO_MANY_CHANGES")
+    assert refused.json()["error"]["details"]["limit"] == LIMIT
+    assert {result["error"] for result in done["results"]} == {None}
+    assert await read(alice, parents[2]) == parents[2]
+    await check_rows(dsn, alice)

@@ -29,7 +29,8 @@ def random_state(rng: random.Random, anchor: Anchor) -> Recurrence:
             occurrences.begin(rule, anchor, due, counted_from=counted_from)
         except InvalidRule:
             continue
-        return Recurrence(rule, anchor, counted_from, occurrence, 2, due, due - near(rng))
+        remaining = min(2, rule.count or 2)
+        return Recurrence(rule, anchor, counted_from, occurrence, remaining, due, due - near(rng))
 
 
 def near(rng: random.Random) -> timedelta:

@@ -211,7 +211,17 @@ FILTERS = [
     Route("DELETE", "/{filter_id}", filters.delete_filter, None, 204, _WRITE),
     Route("POST", "/{filter_id}/move", filters.move_filter, FilterRead, 200, _CHANGE, _ETAG),
 ]
-BATCH = [Route("POST", "/batch", batches.run_batch, BatchResult, 200, _BATCH, _REPLAYED)]
+BATCH = [
+    Route(
+        "POST",
+        "/batch",
+        batches.run_batch,
+        BatchResult,
+        200,
+        (*_BATCH, TooManyChanges),
+        _REPLAYED,
+    )
+]
 SYNC = [
     Route("GET", "/sync", sync.sync_changes, ChangePage, 200, (*_SIGNED_IN, SyncTokenExpired)),
     Route(

@@ -151,8 +151,9 @@ class TooManyChanges(DulyError):
     code = "TOO_MANY_CHANGES"
     message = "This would change too many resources at once; see details. Nothing was changed."
 
-    def __init__(self, limit: int = 0, count: int = 0) -> None:
-        super().__init__(details={"limit": limit, "count": count})
+    def __init__(self, limit: int = 0, count: int | None = None) -> None:
+        counted = {} if count is None else {"count": count}
+        super().__init__(details={"limit": limit, **counted})
 
 
 class IdempotencyInFlight(DulyError):

@@ -21,24 +21,14 @@ from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
-from duly.core.errors import TooManyChanges
 from duly.database.statements import USER_ID, OwnedStatement, owned_change
 from duly.models import Tombstone
 from duly.records.order import appended
-from duly.records.revisions import next_revisions
+from duly.records.revisions import MAX_CHANGES, next_revisions
 from duly.records.types import ID, ResourceType, Values
 from duly.utils.tables import table_of
 
-MAX_CHANGES = 10_000
-"""The largest number of resources that one request may change."""
-
 _tombstones = table_of(Tombstone)
-
-
-def check_count(count: int) -> None:
-    """Raise `TooManyChanges` if one request would change so many resources."""
-    if count > MAX_CHANGES:
-        raise TooManyChanges(MAX_CHANGES, count)
 
 
 def changing_all(

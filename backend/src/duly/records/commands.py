@@ -1,21 +1,21 @@
 """Operations on single resources: routes run one, batches many, by the same statements."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 from sqlalchemy import ColumnElement, select
 
-from duly.core.errors import DulyError, Unauthenticated
+from duly.core.errors import DulyError, TooManyChanges, Unauthenticated
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import Call, Found, UserScope, split
 from duly.database.statements import OwnedStatement, owned
 from duly.models import User
-from duly.records.revisions import IS_ACTIVE, LOCK
+from duly.records.revisions import IS_ACTIVE, LOCK, MAX_CHANGES, check_count
 from duly.records.types import ResourceType
 from duly.utils.tables import table_of
 
@@ -45,6 +45,10 @@ class Command(Generic[Result]):
     params: Mapping[str, Any]
     finish: Callable[[Row | None, Found | None], Result]
     affects_others: bool = False
+
+    def with_params(self, params: Mapping[str, Any]) -> Self:
+        """The same command with other parameters besides."""
+        return replace(self, params={**self.params, **params})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +99,35 @@ async def run(scope: UserScope, command: Operation[Result]) -> Result:
     return result
 
 
-async def run_all(transaction: UserScope, operations: Sequence[Operation[Any]]) -> list[Any]:
+async def lock(transaction: UserScope) -> int:
+    """Lock the owner's row until the transaction ends, and return its revision.
+
+    Raises `Unauthenticated` if the account is deleted or disabled.
+    """
+    revision, _ = await _lock(transaction, [])
+    return revision
+
+
+async def run_all(
+    transaction: UserScope, operations: Sequence[Operation[Any]], begun: int | None
+) -> list[Any]:
     """Run operations in order, in a transaction, under the lock of the owner's row.
 
     Returns for each its result, or the `DulyError` that it raised: that one has changed nothing.
-    Raises `Unauthenticated` if the account is deleted or disabled.
+    `begun` is the revision at which the request began. Raises `TooManyChanges` if more than
+    `MAX_CHANGES` resources have changed since, and `Unauthenticated` if the account is deleted or
+    disabled.
     """
     outcomes: list[Any] = []
+    last = {} if begun is None else {"last_revision": begun + MAX_CHANGES}
     for _, group in groupby(operations, type):
         alike: list[Any] = list(group)
         if isinstance(alike[0], Procedure):
-            outcomes += [await _run_in_batch(transaction, one) for one in alike]
+            outcomes += [await _run_in_batch(transaction, one, begun) for one in alike]
+            if begun is not None:
+                check_count(await lock(transaction) - begun)
         else:
-            found = await _fetch_all(transaction, alike)
+            found = await _fetch_all(transaction, [one.with_params(last) for one in alike])
             outcomes += [
                 _outcome(command, *one) for command, one in zip(alike, found, strict=True)
             ]
@@ -161,19 +181,30 @@ async def _lock(transaction: UserScope, calls: Sequence[Call]) -> tuple[int, lis
 async def _run_locked(transaction: UserScope, command: Operation[Result]) -> Result:
     if isinstance(command, Procedure):
         revision, results = await _lock(transaction, command.reads)
-        done = await command.work(transaction, results, revision)
-        if command.event is not None:
-            log.info(command.event, id=str(command.resource_id))
-        return done
+        return await _work(transaction, command, results, revision)
     [(row, found)] = await _fetch_all(transaction, [command])
     result = command.finish(row, found)
     _log(command, row)
     return result
 
 
-async def _run_in_batch(transaction: UserScope, procedure: Procedure[Any]) -> Any:
+async def _work(
+    transaction: UserScope, procedure: Procedure[Result], results: list[list[Row]], revision: int
+) -> Result:
+    done = await procedure.work(transaction, results, revision)
+    if procedure.event is not None:
+        log.info(procedure.event, id=str(procedure.resource_id))
+    return done
+
+
+async def _run_in_batch(
+    transaction: UserScope, procedure: Procedure[Any], begun: int | None
+) -> Any:
+    revision, results = await _lock(transaction, procedure.reads)
+    if begun is not None:
+        check_count(revision - begun)
     try:
-        return await _run_locked(transaction, procedure)
+        return await _work(transaction, procedure, results, revision)
     except DulyError as error:
         return error
 
@@ -190,6 +221,8 @@ def _outcome(command: Command[Any], row: Row | None, found: Found | None) -> Any
         return command.finish(row, found)
     except DulyError as error:
         return error
+    except Raced:  # nobody else writes now, so it would exceed `last_revision`
+        raise TooManyChanges(MAX_CHANGES) from None
 
 
 def _log(command: Command[Any], row: Row | None) -> None:

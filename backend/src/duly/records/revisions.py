@@ -8,8 +8,9 @@ quota needs no look-up.
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, exists, func, select, update
+from sqlalchemy import CTE, BigInteger, ColumnElement, bindparam, exists, func, select, update
 
+from duly.core.errors import TooManyChanges
 from duly.database.statements import USER_ID, owned
 from duly.models import User
 from duly.utils.tables import table_of
@@ -24,6 +25,12 @@ LOCK = owned(select(_users.c.revision).where(*IS_ACTIVE).with_for_update(key_sha
 
 No row if the account is deleted or disabled.
 """
+
+MAX_CHANGES = 10_000
+"""The largest number of resources that one request may change."""
+
+_LAST_REVISION = bindparam("last_revision", 2**63 - 1, type_=BigInteger())
+# The revision that changes of several resources may reach. A batch sets it: see `commands.run_all`.
 
 _seen = _users.alias("seen")
 IS_FRESH = _users.c.revision == (
@@ -76,8 +83,20 @@ def next_revisions(
     """The same for a change of `count` rows, which take the last `count` revisions; none if 0."""
     return (
         update(_users)
-        .where(*IS_ACTIVE, IS_FRESH, count > 0, *conditions)
+        .where(
+            *IS_ACTIVE,
+            IS_FRESH,
+            count > 0,
+            _users.c.revision + count <= _LAST_REVISION,
+            *conditions,
+        )
         .values(revision=_users.c.revision + count, **counters)
         .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
         .cte("owner")
     )
+
+
+def check_count(count: int) -> None:
+    """Raise `TooManyChanges` if one request would change so many resources."""
+    if count > MAX_CHANGES:
+        raise TooManyChanges(MAX_CHANGES, count)

@@ -3,6 +3,7 @@
 All dates are local: "today" is the date in the zone of the task's due date, or of its user.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
@@ -54,28 +55,36 @@ def begin(
 
 
 def complete(
-    recurrence: Recurrence, *, today: date, completed_on: date | None = None
+    recurrence: Recurrence,
+    *,
+    today: date,
+    completed_on: date | None = None,
+    completed: Collection[date] = (),
 ) -> Recurrence | None:
     """Return the state after the occurrence is completed, or `None` if the rule ends with it.
 
     At the rule's end, the task itself is completed and keeps its state, so that reopening it
     restores the last occurrence. `completed_on` is the local date of `completed_at`; by default,
-    it is today.
+    it is today. `completed` are occurrences that were completed before.
     """
     if recurrence.anchor == "due":
         return _next_by_due(recurrence, today)
-    return _next_by_completion(recurrence, completed_on or today)
+    return _next_by_completion(recurrence, completed_on or today, completed)
 
 
-def skip(recurrence: Recurrence, *, today: date) -> Recurrence | None:
+def skip(
+    recurrence: Recurrence, *, today: date, completed: Collection[date] = ()
+) -> Recurrence | None:
     """Return the state after the occurrence is skipped, or `None` if the rule ends with it.
 
-    With the anchor `completion`, an occurrence in the future is skipped as if it were completed
-    on its day. Counted from today, the next one could be earlier than the one that is skipped.
+    With the anchor `completion`, an occurrence in the future is skipped as if it were completed on
+    its date, or on its due date if that is later. Counted from today, the next one could be earlier
+    than the one that is skipped. `completed` is that of `complete`.
     """
     if recurrence.anchor == "due":
         return _next_by_due(recurrence, today)
-    return _next_by_completion(recurrence, max(today, recurrence.due, recurrence.occurrence))
+    skipped_on = max(today, recurrence.due, recurrence.occurrence)
+    return _next_by_completion(recurrence, skipped_on, completed)
 
 
 def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | None) -> Recurrence:
@@ -83,7 +92,10 @@ def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | No
 
     The arguments are those of the completed copy.
     """
-    remaining = None if recurrence.remaining is None else recurrence.remaining + 1
+    remaining = recurrence.remaining
+    if remaining is not None:
+        # The completion may be older than the rule, which then has all of its count.
+        remaining = min(remaining + 1, recurrence.rule.count or remaining + 1)
     return replace(recurrence, occurrence=occurrence, remaining=remaining, due=due, start=start)
 
 
@@ -93,11 +105,13 @@ def _next_by_due(recurrence: Recurrence, today: date) -> Recurrence | None:
     return _moved(recurrence, next(found, None))
 
 
-def _next_by_completion(recurrence: Recurrence, completed_on: date) -> Recurrence | None:
+def _next_by_completion(
+    recurrence: Recurrence, completed_on: date, completed: Collection[date]
+) -> Recurrence | None:
     found = dates(recurrence.rule, completed_on, after=completed_on)
-    # An early completion may lead to the very date that it completes. The occurrence must change,
-    # or a retry of the request would complete the task twice.
-    new = (day for day in found if day != recurrence.occurrence)
+    # Early completions may lead back to the date that they complete, or to one before it. No date
+    # may come twice, or a retry of its completion would complete the task again.
+    new = (day for day in found if day != recurrence.occurrence and day not in completed)
     return _moved(recurrence, next(new, None))
 
 

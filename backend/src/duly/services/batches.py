@@ -8,7 +8,7 @@ from duly.core.config import Settings
 from duly.core.errors import BatchNotApplied, DulyError, PreconditionRequired
 from duly.core.logging import log
 from duly.database.scope import UserScope
-from duly.records.commands import Operation, run_all
+from duly.records.commands import Operation, lock, run_all
 from duly.schemas.batches import Batch
 from duly.services.resource_types import OPERATIONS
 
@@ -20,7 +20,10 @@ class _NotApplied(Exception):  # not an error, but the way out of the transactio
 
 
 async def run(scope: UserScope, batch: Batch, settings: Settings) -> dict[str, Any]:
-    """Apply a batch; return `applied` and the result of each operation."""
+    """Apply a batch; return `applied` and the result of each operation.
+
+    Raises `TooManyChanges` if the operations would change too many resources in all.
+    """
     results: list[Result] = []
     try:
         async with scope.transaction() as transaction:
@@ -41,11 +44,13 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
     results: list[Result] = []
     waiting: list[tuple[Any, Operation[Any]]] = []
     created = set()
+    # A batch of creates can't change too much, so it saves the round trips.
+    begun = None if all(one.op == "create" for one in operations) else await lock(transaction)
 
     async def run_waiting() -> None:
         if not waiting:
             return
-        outcomes = await run_all(transaction, [command for _, command in waiting])
+        outcomes = await run_all(transaction, [command for _, command in waiting], begun)
         for (operation, _), outcome in zip(waiting, outcomes, strict=True):
             results.append(_result(operation, outcome))
             if results[-1]["status"] == HTTPStatus.CREATED:

@@ -10,10 +10,11 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import Label, TaskLabel, User
 from duly.records import changes, creation, moves
-from duly.records.cascades import changing_all, check_count, erasing_all
+from duly.records.cascades import changing_all, erasing_all
 from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
 from duly.records.creation import Created
+from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, name_with_key, stored_as_sent
 from duly.schemas.labels import LabelCreate, LabelPatch, LabelReplace
 from duly.schemas.order import Move

@@ -22,10 +22,11 @@ from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import List, User
 from duly.records import changes, creation, moves, pages
-from duly.records.cascades import changing_all, changing_tree, check_count, erasing_all
+from duly.records.cascades import changing_all, changing_tree, erasing_all
 from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
 from duly.records.creation import Created
+from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, json_object, name_with_key, stored_as_sent
 from duly.schemas.lists import ListCreate, ListDeleteOptions, ListPatch, ListQuery, ListReplace
 from duly.schemas.order import Move

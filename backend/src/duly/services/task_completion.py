@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Date,
     Integer,
     Select,
     Uuid,
@@ -26,10 +28,10 @@ from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.models import TaskLabel, User
 from duly.records import changes, commands
-from duly.records.cascades import changing_all, check_count
+from duly.records.cascades import changing_all
 from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
-from duly.records.revisions import next_revision
+from duly.records.revisions import check_count, next_revision
 from duly.records.types import ID
 from duly.recurrence import occurrences
 from duly.recurrence.occurrences import Recurrence as State
@@ -48,6 +50,9 @@ _users, _task_labels = table_of(User), table_of(TaskLabel)
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much a client's clock may be ahead."""
 
+_MAX_COMPLETED = 1_000
+"""Completed occurrences in the future that are looked at: as many as COUNT can be."""
+
 _COPY_ID = bindparam("copy_id", type_=Uuid())
 _TOGETHER = bindparam("together", type_=BigInteger())
 
@@ -61,7 +66,7 @@ def complete(
 ) -> Operation[Row]:
     """Complete a task and its open subtasks, or move a recurring task on.
 
-    A recurring task needs its `occurrence`: an earlier one changes nothing, a later one raises
+    A recurring task needs its `occurrence`: one that is over changes nothing, a later one raises
     `PreconditionFailed`, and none `ValidationFailed`. Moving on leaves a completed copy, unless the
     user has as many tasks as allowed.
     """
@@ -76,10 +81,15 @@ def complete(
         if current is None or task["is_completed"]:
             whole = COMPLETE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
-        if not _is_current(sent, current.state):
+        if not _is_current(sent, current.state, facts):
             return task
         today, completed_on = _days(task, facts, at)
-        after = occurrences.complete(current.state, today=today, completed_on=completed_on)
+        after = occurrences.complete(
+            current.state,
+            today=today,
+            completed_on=completed_on,
+            completed=set(facts["completed"]),
+        )
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
@@ -94,7 +104,7 @@ def complete(
         moved = Recurring(current.text, after)
         return await _move_on(transaction, task, facts, moved, calls)
 
-    reads = [changes.read_call(TYPE, task_id), (_FACTS, {"id": task_id})]
+    reads = [changes.read_call(TYPE, task_id), _facts_call(task_id, at)]
     return Procedure(None, task_id, reads, work)
 
 
@@ -110,17 +120,18 @@ def skip(
             raise ValidationFailed.of(
                 "body.occurrence", "Must be of a task that has a recurrence", "contradiction"
             )
-        if task["is_completed"] or not _is_current(body.occurrence, current.state):
+        if task["is_completed"] or not _is_current(body.occurrence, current.state, facts):
             return task
         today = _days(task, facts, None)[0]
-        after = occurrences.skip(current.state, today=today)
+        completed = set(facts["completed"])
+        after = occurrences.skip(current.state, today=today, completed=completed)
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=None)
             return await commands.run(transaction, whole)
         moved = Recurring(current.text, after)
         return await _move_on(transaction, task, facts, moved, [])
 
-    reads = [changes.read_call(TYPE, task_id), (_FACTS, {"id": task_id})]
+    reads = [changes.read_call(TYPE, task_id), _facts_call(task_id, None)]
     return Procedure(None, task_id, reads, work)
 
 
@@ -129,8 +140,8 @@ def reopen(
 ) -> Operation[Row]:
     """Open a task, the tasks above it, and the subtasks that were completed with it.
 
-    The newest completed occurrence of a recurring task is taken back: the copy is deleted, and the
-    result is the task with its former dates.
+    The newest completed occurrence of a recurring task is taken back: the copy is deleted, what is
+    below it moves up, and the result is the task with its former dates.
     """
 
     async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
@@ -141,20 +152,15 @@ def reopen(
         current = recurring(task)
         assert current is not None
         check_count(task.pop("size") + 1)
+        due, start = _former_moments(task, copy)
         before = occurrences.reopen(
-            current.state,
-            copy["occurrence"],
-            date.fromisoformat(copy["due"]["date"]),
-            copy["start"] and date.fromisoformat(copy["start"]["date"]),
+            current.state, copy["occurrence"], due.date, None if start is None else start.date
         )
-        whole = {
-            "recurrence": Recurring(current.text, before),
-            "due": Moment.model_validate(copy["due"]),
-            "start": copy["start"] and Moment.model_validate(copy["start"]),
-        }
+        whole = {"recurrence": Recurring(current.text, before), "due": due, "start": start}
         back = changes.setting(TYPE, transaction.user_id, task["id"], whole, None)
         erase = ERASE.of(task_id, None)
         calls: list[Call] = [
+            (_MOVE_UP, {"id": task_id}),
             (_COMPLETE_AGAIN, {"id": task["id"], "copy_id": task_id}),
             (back.statement, back.params),
             (erase.statement, erase.params),
@@ -166,6 +172,15 @@ def reopen(
 
     reads = [changes.read_call(TYPE, task_id), (_SERIES, {"copy_id": task_id})]
     return Procedure(None, task_id, reads, work)
+
+
+def _former_moments(task: Row, copy: Row) -> tuple[Moment, Moment | None]:
+    """The due date and the start of a task before the completion that `copy` records."""
+    if copy["due"] is None:  # cleared since
+        due = Moment.model_validate(task["due"])
+        return due.model_copy(update={"date": copy["occurrence"]}), None
+    start = copy["start"] and Moment.model_validate(copy["start"])
+    return Moment.model_validate(copy["due"]), start
 
 
 def completion_of(body: TaskCreate) -> dict[str, Any]:
@@ -187,9 +202,9 @@ def past(at: datetime | None) -> datetime | None:
     return at if at is None else min(at, now)
 
 
-def _is_current(sent: date, state: State) -> bool:
+def _is_current(sent: date, state: State, facts: Row) -> bool:
     """Whether the occurrence is due now; false if it is over. Raise `PreconditionFailed`."""
-    if sent > state.occurrence:
+    if sent > state.occurrence and sent not in facts["completed"]:
         raise PreconditionFailed(
             message="The task's current occurrence is earlier than the one that was sent."
         )
@@ -284,11 +299,30 @@ def _copying_labels() -> OwnedStatement:
     return owned(insert(_task_labels).from_select(["user_id", "task_id", "label_id"], source))
 
 
+def _facts_call(task_id: UUID, completed_at: datetime | None) -> Call:
+    # Earlier ones can't be next. A day more than any time zone is off.
+    since = (completed_at or datetime.now(UTC)).date() - timedelta(days=2)
+    return _FACTS, {"id": task_id, "since": since}
+
+
 def _facts() -> OwnedStatement:
+    """The owner's time zone and revision, the size of a task's tree, its completed occurrences."""
     tree = tree_of(TYPE.is_named)
     size = select(func.count()).select_from(tree).scalar_subquery()
+    copy = _tasks.alias("copy")
+    newest = (
+        select(copy.c.occurrence)
+        .where(
+            copy.c.user_id == USER_ID,
+            copy.c.occurrence_of == ID,
+            copy.c.occurrence >= bindparam("since", type_=Date()),
+        )
+        .order_by(copy.c.occurrence)
+        .limit(_MAX_COMPLETED)
+    )
+    completed = func.array(newest.scalar_subquery(), type_=ARRAY(Date()))
     columns = (_users.c.timezone, _users.c.revision, size.label("size"))
-    return owned(select(*columns).where(_users.c.id == USER_ID))
+    return owned(select(*columns, completed.label("completed")).where(_users.c.id == USER_ID))
 
 
 def _series() -> OwnedStatement:
@@ -327,8 +361,11 @@ def _original_of(copy_id: Any) -> Any:
 
 
 def _opening_below() -> OwnedStatement:
-    """Open the completed subtasks, and remember when they were completed."""
-    tree = tree_of(TYPE.is_named)
+    """Open the completed subtasks, and remember when they were completed.
+
+    Completed occurrences of recurring subtasks stay as they are, with all that is below them.
+    """
+    tree = tree_of(TYPE.is_named, below=lambda child: child.c.occurrence_of.is_(None))
     targets = select(tree.c.id).where(
         tree.c.level > 1, tree.c.trashed_at.is_(None), tree.c.completed_at.is_not(None)
     )
@@ -373,9 +410,18 @@ def _completing_again() -> OwnedStatement:
     )
 
 
+def _moving_up() -> OwnedStatement:
+    """Move what is directly below a task to where that task is, the trash included."""
+    named = _tasks.alias("named")
+    above = select(named.c.parent_id).where(named.c.user_id == USER_ID, named.c.id == ID)
+    targets = select(_tasks.c.id).where(_tasks.c.user_id == USER_ID, _tasks.c.parent_id == ID)
+    return changing_all(TYPE, targets, lambda _: {"parent_id": above.scalar_subquery()})
+
+
 _COPY = _copying()
 _COPY_LABELS = _copying_labels()
 _FACTS = _facts()
 _SERIES = _series()
 _OPEN_BELOW = _opening_below()
+_MOVE_UP = _moving_up()
 _COMPLETE_AGAIN = _completing_again()

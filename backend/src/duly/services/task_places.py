@@ -11,7 +11,7 @@ from duly.database.pool import Row
 from duly.database.scope import Call
 from duly.database.statements import USER_ID, owned
 from duly.models import Label, List, Section, User
-from duly.records.cascades import check_count
+from duly.records.revisions import check_count
 from duly.records.types import ID
 from duly.services.task_trees import chain_from, tree_of
 from duly.services.task_type import TYPE

@@ -8,7 +8,7 @@ from duly.core.errors import ValidationFailed
 from duly.database.pool import Row
 from duly.recurrence.occurrences import Anchor, begin
 from duly.recurrence.occurrences import Recurrence as State
-from duly.recurrence.rules import InvalidRule, parse_rule
+from duly.recurrence.rules import InvalidRule, Rule, parse_rule
 from duly.schemas.recurrence import Recurrence, RecurrencePatch
 from duly.schemas.times import Moment
 from duly.services.task_type import Recurring
@@ -34,15 +34,26 @@ def _begun(sent: _Setting, due: Moment | None, start: Moment | None) -> Recurrin
         )
     try:
         state = begin(
-            parse_rule(sent.rule),
+            _parsed(sent.rule),
             sent.anchor,
             due.date,
             counted_from=sent.counted_from,
             start=None if start is None else start.date,
         )
     except InvalidRule as error:
-        raise ValidationFailed.of("body.recurrence.rule", str(error), "value_error") from None
+        raise _invalid_rule(error) from None
     return Recurring(sent.rule, state)
+
+
+def _parsed(rule: str) -> Rule:
+    try:
+        return parse_rule(rule)
+    except InvalidRule as error:
+        raise _invalid_rule(error) from None
+
+
+def _invalid_rule(error: InvalidRule) -> ValidationFailed:
+    return ValidationFailed.of("body.recurrence.rule", str(error), "value_error")
 
 
 def recurring(task: Row) -> Recurring | None:
@@ -68,27 +79,29 @@ def changed(
 ) -> Recurring | None:
     """Return the recurrence after a change. Raise `ValidationFailed`.
 
-    A new rule or `from` makes the due date the occurrence. PUT may send again what is there.
+    A new rule or `from` makes the due date the occurrence. What is sent again changes nothing.
     """
-    current = recurring(task)
     if sent is None:
         return None
+    current = recurring(task)
     if isinstance(sent, RecurrencePatch):
-        return _patched(current, sent, due, start)
-    is_same = current is not None and sent.rule == current.text
-    if current is None or not is_same or sent.from_ not in {None, current.state.counted_from}:
-        return begun(sent, due, start)
-    return Recurring(current.text, replace(current.state, anchor=sent.anchor))
+        setting = _patched(current, sent)
+    else:
+        setting = _Setting(sent.rule, sent.anchor, sent.from_)
+    if current is None or due is None or not _is_same(setting, current.state):
+        return _begun(setting, due, start)
+    return Recurring(setting.rule, replace(current.state, anchor=setting.anchor))
 
 
-def _patched(
-    current: Recurring | None, sent: RecurrencePatch, due: Moment | None, start: Moment | None
-) -> Recurring:
+def _is_same(sent: _Setting, state: State) -> bool:
+    """Whether what is sent has the rule and the `from` that are there."""
+    return _parsed(sent.rule) == state.rule and sent.counted_from in {None, state.counted_from}
+
+
+def _patched(current: Recurring | None, sent: RecurrencePatch) -> _Setting:
     changes: dict[str, Any] = sent.changes()
     rule = changes.get("rule", current and current.text)
     if rule is None:
         raise ValidationFailed.of("body.recurrence.rule", "Must be present", "missing")
     anchor = changes.get("anchor", current.state.anchor if current else "due")
-    if current is not None and changes.keys() <= {"anchor"}:
-        return Recurring(current.text, replace(current.state, anchor=anchor))
-    return _begun(_Setting(rule, anchor, changes.get("from_")), due, start)
+    return _Setting(rule, anchor, changes.get("from_"))

@@ -23,8 +23,9 @@ from duly.core.errors import ValidationFailed
 from duly.database.pool import Row
 from duly.database.statements import USER_ID, OwnedStatement
 from duly.models import List
-from duly.records.cascades import changing_tree, check_count, erasing_all
+from duly.records.cascades import changing_tree, erasing_all
 from duly.records.changes import Change, has_version, lookup_of
+from duly.records.revisions import check_count
 from duly.records.types import ID, Values
 from duly.services.task_type import TYPE, done_at
 from duly.utils.tables import table_of
@@ -37,16 +38,24 @@ _IS_DONE = _tasks.c.completed_at.is_not(None)
 _IN_TREE = ("id", "parent_id", "completed_at", "completed_with", "trashed_at", "trashed_with")
 
 
-def tree_of(*conditions: ColumnElement[bool]) -> CTE:
-    """The task that meets `conditions`, at level 1, and all below it; they must name the owner."""
+def tree_of(
+    *conditions: ColumnElement[bool], below: Callable[[Any], ColumnElement[bool]] | None = None
+) -> CTE:
+    """The task that meets `conditions`, at level 1, and all below it; they must name the owner.
+
+    `below`, given a table of subtasks, leaves those out that do not meet it, and all below them.
+    """
     child = _tasks.alias("child")
     tree = (
         select(*(_tasks.c[name] for name in _IN_TREE), literal(1).label("level"))
         .where(*conditions)
         .cte("tree", recursive=True)
     )
-    below = select(*(child.c[name] for name in _IN_TREE), tree.c.level + 1)
-    return tree.union_all(below.where(child.c.user_id == USER_ID, child.c.parent_id == tree.c.id))
+    is_below = [child.c.user_id == USER_ID, child.c.parent_id == tree.c.id]
+    if below is not None:
+        is_below.append(below(child))
+    rest = select(*(child.c[name] for name in _IN_TREE), tree.c.level + 1)
+    return tree.union_all(rest.where(*is_below))
 
 
 def _of_root(tree: CTE, name: str) -> ColumnElement[Any]:
