@@ -41,7 +41,7 @@ def parse(text: str, context: Context) -> Draft:
     spans.sort(key=lambda span: span.start)
     title = title_of(text, spans)
     if not title:
-        raise NothingLeft("Must contain a title beside its tokens")
+        raise NothingLeft("Must contain a title in addition to tokens such as dates and labels")
     return Draft(
         title=title,
         list_id=list_id,

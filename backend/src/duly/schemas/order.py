@@ -35,7 +35,9 @@ class Anchored(RequestBody):
     @model_validator(mode="after")
     def _check_anchors(self) -> Self:
         if {"after_id", "before_id"} <= self.model_fields_set:
-            raise PydanticCustomError("contradiction", "Send either after_id or before_id")
+            raise PydanticCustomError(
+                "contradiction", "Cannot be combined: send only one of after_id and before_id"
+            )
         return self
 
     @property

@@ -48,7 +48,10 @@ def _distinct(label_ids: list[UUID]) -> list[UUID]:
 
 LabelIds = Annotated[
     list[UUID],
-    Field(max_length=MAX_LABELS, description="Ids of labels; repeated ones count once."),
+    Field(
+        max_length=MAX_LABELS,
+        description=f"Ids of labels, at most {MAX_LABELS}. Repeated ones are dropped, but count toward this limit.",
+    ),
     AfterValidator(_distinct),
 ]
 Priority = Annotated[
@@ -128,6 +131,11 @@ class TaskReplace(_TaskFields):
 
     `is_completed`, `list_id`, `section_id` and `parent_id` are unchanged if they are absent.
     """
+
+    # A factory sets a default that the schema does not show: absent is not the same as false.
+    is_completed: Annotated[StrictBool, Field(description="Unchanged if absent.")] = Field(
+        default_factory=bool
+    )
 
 
 class TaskCreate(_TaskFields, Creation):

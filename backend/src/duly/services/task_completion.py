@@ -108,7 +108,7 @@ def skip(
         current = recurring(task)
         if current is None:
             raise ValidationFailed.of(
-                "body.occurrence", "Must be of a task that has a recurrence", "contradiction"
+                "body.occurrence", "Can only be sent for a recurring task", "contradiction"
             )
         if task["is_completed"] or not _is_current(body.occurrence, current.state):
             return task

@@ -144,7 +144,7 @@ def _check_tree(facts: Row) -> None:
         )
     if facts["parent_level"] + (facts["height"] or 1) > MAX_LEVELS:
         raise ValidationFailed.of(
-            "body.parent_id", f"Must leave at most {MAX_LEVELS} levels of tasks", "too_deep"
+            "body.parent_id", f"Must not nest tasks more than {MAX_LEVELS} levels deep", "too_deep"
         )
     check_count(facts["size"])
 
