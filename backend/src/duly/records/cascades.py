@@ -36,7 +36,7 @@ _tombstones = table_of(Tombstone)
 
 
 def check_count(count: int) -> None:
-    """Raise `TooManyChanges` if one request would change so many resources."""
+    """Raise `TooManyChanges` if this is more than one request may change."""
     if count > MAX_CHANGES:
         raise TooManyChanges(MAX_CHANGES, count)
 

@@ -144,7 +144,7 @@ def page_statement(
 
 
 class _Source(NamedTuple):
-    """The rows of a list in no order, and what they are sorted by, the id being the last."""
+    """The rows of a list, unordered, and the keys that they are sorted by; the last is the id."""
 
     select: Select[Any]
     keys: tuple[ColumnElement[Any], ...]
@@ -169,7 +169,7 @@ def _rows(
         return rest.limit(limit).offset(offset).subquery("page")
     with_key = source.select.where(first.is_not(None), after).order_by(*in_order)
     keyed = with_key.limit(limit + offset).cte("keyed")
-    # What is left to read is nothing on most pages.
+    # On most pages, nothing is left to read.
     count = select(func.count()).select_from(keyed).scalar_subquery()
     unkeyed = without_key.limit(limit + offset - count).subquery("unkeyed")
     both = union_all(select(keyed), select(unkeyed)).subquery("both")
@@ -227,10 +227,10 @@ async def read_page(
     params: Mapping[str, Any],
     basis: Basis = None,
 ) -> tuple[dict[str, Any], str]:
-    """A page, `items`, `next_cursor` and `total`, and its entity tag.
+    """Return a page (`items`, `next_cursor` and `total`) and its entity tag.
 
-    `basis` is what else it depends on, and so do its tag and its cursor. Raises `Unauthenticated`
-    if the account was deleted.
+    `basis` is what else the page, its tag and its cursor depend on. Raises `Unauthenticated` if the
+    account was deleted.
     """
     given: dict[str, Any] = {"limit": query.limit + 1, "offset": 0, **params}
     found = await scope.find_all(statement, **given)
@@ -251,7 +251,7 @@ async def read_page(
 def open_cursor(
     scope: UserScope, keyring: Keyring, kind: ResourceType, query: ListQuery, sort: Sort
 ) -> Mark:
-    """Where the page begins that the cursor of a query leads to.
+    """Return where the page of the query's cursor begins.
 
     Raises `ValidationFailed` for a cursor of another user or another list.
     """
@@ -303,7 +303,7 @@ async def read_plain_page(
     is_trashed: bool = False,
     within: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], str]:
-    """The same, for a type with few filters: `within` are columns with their values."""
+    """Return a page and its tag, for a type with few filters. `within` maps columns to values."""
     sort = _plain_sort(kind, query.sort.removeprefix("-"))
     mark = open_cursor(scope, keyring, kind, query, sort)
     statement = _plain(

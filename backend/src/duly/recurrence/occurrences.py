@@ -79,7 +79,7 @@ def skip(recurrence: Recurrence, *, today: date) -> Recurrence | None:
 
 
 def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | None) -> Recurrence:
-    """Return the state after the newest completion is taken back.
+    """Return the state after the newest completion is undone.
 
     The arguments are those of the completed copy.
     """
@@ -95,7 +95,7 @@ def _next_by_due(recurrence: Recurrence, today: date) -> Recurrence | None:
 
 def _next_by_completion(recurrence: Recurrence, completed_on: date) -> Recurrence | None:
     found = dates(recurrence.rule, completed_on, after=completed_on)
-    # An early completion may lead to the very date that it completes. The occurrence must change,
+    # An early completion may yield the date just completed. The occurrence must change,
     # or a retry of the request would complete the task twice.
     new = (day for day in found if day != recurrence.occurrence)
     return _moved(recurrence, next(new, None))

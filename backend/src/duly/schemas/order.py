@@ -21,8 +21,8 @@ Position = Annotated[
 class Anchored(RequestBody):
     """Where to insert among siblings: after one, or before one.
 
-    `after_id: null` is first, `before_id: null` is last. What is no sibling, or no longer one,
-    means last.
+    `after_id: null` is first, `before_id: null` is last. If the anchor is not, or is no longer, a
+    sibling, the place is the last.
     """
 
     after_id: Annotated[

@@ -167,7 +167,7 @@ class TaskPatch(PatchBody):
         description="Labels to add, whatever other devices have added; not with `label_ids`.",
     )
     remove_label_ids: LabelIds = Field(
-        default_factory=list, description="Labels to take off; not with `label_ids`."
+        default_factory=list, description="Labels to remove; not with `label_ids`."
     )
     metadata: MetadataPatch | None = Field(default_factory=dict)
 
@@ -199,8 +199,8 @@ class Completion(RequestBody):
     occurrence: Annotated[
         LocalDate | None,
         Field(
-            description="Required for a recurring task: its current occurrence. An earlier one "
-            "changes nothing, so that no retry completes the next one."
+            description="Required for a recurring task, and ignored for any other: its current "
+            "occurrence. An earlier one changes nothing, so that no retry completes the next one."
         ),
     ] = None
     completed_at: Annotated[
@@ -263,7 +263,9 @@ class TaskQuery(ListQuery):
     ] = None
     filter: Annotated[
         FilterText | None,
-        Field(description="Only tasks that a filter finds: see the page on filters."),
+        Field(
+            description="Only tasks that a filter finds; docs/filters.md describes the language."
+        ),
     ] = None
     include_archived: Annotated[QueryBool, Field(description="Also tasks of archived lists.")] = (
         False

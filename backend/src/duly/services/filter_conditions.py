@@ -38,7 +38,7 @@ from duly.records.types import listed
 from duly.utils.tables import table_of
 
 Shape: TypeAlias = tuple[Any, ...]
-"""A condition without its values, as a key: a kind, and what belongs to the kind.
+"""A condition without its values, as a key: a kind, followed by its parts.
 
 `("all", shapes)`, `("some", shapes)`, `("not", shape)`, or a term, such as `("date", "due", "<")`.
 The shape of a whole filter is a conjunction.
@@ -108,7 +108,7 @@ def parameter(number: int) -> str:
 
 
 def rank(shape: Shape) -> int:
-    """Return a number that is higher for what takes longer to evaluate."""
+    """Return a number that is higher for conditions that take longer to evaluate."""
     match shape:
         case ("all" | "some", shapes):
             return max(map(rank, shapes))

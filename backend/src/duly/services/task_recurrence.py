@@ -1,4 +1,4 @@
-"""Recurring tasks: what setting a recurrence means, and how a task moves on."""
+"""Setting, changing and reading the recurrence of a task."""
 
 from dataclasses import replace
 from datetime import date
@@ -68,7 +68,8 @@ def changed(
 ) -> Recurring | None:
     """Return the recurrence after a change. Raise `ValidationFailed`.
 
-    A new rule or `from` makes the due date the occurrence. PUT may send again what is there.
+    A new rule or `from` restarts the recurrence: the occurrence becomes the due date. A PUT that
+    sends the current ones does not.
     """
     current = recurring(task)
     if sent is None:
