@@ -114,9 +114,9 @@ def page_statement(
     counted: Any = select(func.count()).select_from(kind.table)
     counted = counted.where(is_own, *filters)
     if search is not None:
-        # OFFSET keeps PostgreSQL from sorting first: it would then read the user's whole list in
-        # order, with the words of each task, depending on how many others have. One reading serves
-        # the page and the total, and resources with a key and without: it takes most of the time.
+        # OFFSET keeps PostgreSQL from sorting first: if it expects many matches, it would read the
+        # user's whole list in order, with the words of each task. Finding the matches takes most of
+        # the time, so they are read once for the page, the total, and resources without a key.
         matches = select(kind.table.c.id, *labelled).where(is_own, *filters, search).offset(0)
         is_read_twice = is_counted or sort.has_nulls
         found: Any = matches.cte("found") if is_read_twice else matches.subquery("found")

@@ -51,7 +51,8 @@ _sought = _tasks.alias("sought")
 _INSTANT = DateTime(timezone=True)
 _IDS = ARRAY(Uuid)
 _FEW_TERMS = 6
-"""Of a filter that may be evaluated for both parts of a list, since a page may be full early."""
+"""A filter of so few terms may be evaluated twice, for both parts of a list, since a page may be
+full early."""
 _WEIGHTS: dict[Shape, int] = {("search",): 30, ("labels",): 5}
 """Terms that take as long as several."""
 _RANGE, _PLACES = {"due from", "due until"}, {"list", "lists", "section", "sections"}
