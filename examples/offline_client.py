@@ -8,10 +8,12 @@
     venv/bin/python offline_client.py move 5a1c7d42 first     # or last, inbox, a task or a list
     venv/bin/python offline_client.py sync    # sends your changes, fetches the others
 
+It handles tasks and lists, and ignores all other types. `list` indents subtasks and shows due
+dates: `done` on a recurring task moves it to its next date, which the next sync fetches.
+
 One SQLite file holds three things. `copy` is the server's tasks and lists as of the last sync;
-`outbox` has the unsent changes; `sending` is the batch in
-flight. You see the copy with both applied to it. docs/sync.md explains why each step is
-safe to repeat, and the conflicts.
+`outbox` has the unsent changes; `sending` is the batch in flight. You see the copy with both
+applied to it. docs/sync.md explains why each step is safe to repeat, and the conflicts.
 """
 
 import argparse
@@ -109,10 +111,13 @@ class Store:
             if change.type == kind and change.op == "delete":
                 shown.pop(change.id, None)
             elif change.type == kind and (change.op == "create" or change.id in shown):
-                shown[change.id] = {**shown.get(change.id, {}), **change.fields}
+                old = shown.get(change.id, {})
+                shown[change.id] = {**old, **change.fields}
                 if change.op == "complete":
                     shown[change.id]["is_completed"] = True
                 elif change.op == "move":
+                    if shown[change.id].get("list_id") != old.get("list_id"):
+                        shown[change.id]["parent_id"] = None
                     shown = moved(shown, change.id)
         return shown
 
@@ -374,16 +379,33 @@ def run(given: argparse.Namespace) -> None:
 
 
 def show(store: Store) -> None:
-    """Print the inbox, then the tasks of each list, in their order."""
-    lists = store.resources("list")
+    """Print the inbox, then the tasks of each list, in their order, subtasks below their task."""
+    lists, tasks = store.resources("list"), store.resources("task")
     order = {list_id: number for number, list_id in enumerate(lists, 1)}
-    tasks = store.resources("task").items()
-    for task_id, task in sorted(tasks, key=lambda item: order.get(item[1].get("list_id"), 0)):
-        mark = "x" if task.get("is_completed") else " "
-        name = lists.get(task.get("list_id"), {}).get("name")
-        where = f"  #{name}" if name else ""
-        # UUIDv7 of the same minute begin alike.
-        print(f"{task_id[-8:]} [{mark}] {task['title']}{where}", flush=True)
+    below: dict[str | None, list[str]] = {}
+    for task_id, task in tasks.items():
+        parent_id = task.get("parent_id")
+        below.setdefault(parent_id if parent_id in tasks else None, []).append(task_id)
+
+    def show_all(task_ids: list[str], indent: str) -> None:
+        for task_id in task_ids:
+            task = tasks[task_id]
+            mark = "x" if task.get("is_completed") else " "
+            name = None if indent else lists.get(task.get("list_id"), {}).get("name")
+            where = f"  #{name}" if name else ""
+            # UUIDv7 of the same minute begin alike.
+            line = f"{task_id[-8:]} [{mark}] {indent}{task['title']}{where}{due_of(task)}"
+            print(line, flush=True)
+            show_all(below.get(task_id, []), f"{indent}  ")
+
+    roots = below.get(None, [])
+    show_all(sorted(roots, key=lambda one: order.get(tasks[one].get("list_id"), 0)), "")
+
+
+def due_of(task: dict) -> str:
+    """Return when a task is due, as `list` shows it."""
+    due = task.get("due")
+    return " ".join(["  due", due["date"], *filter(None, [due["time"]])]) if due else ""
 
 
 def completion_of(task: dict) -> dict:

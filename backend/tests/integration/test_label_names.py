@@ -1,4 +1,4 @@
-"""Names of labels: unique for a user, without regard to case."""
+"""Names of labels: unique for a user (case-insensitive)."""
 
 import asyncio
 from typing import Any

@@ -130,6 +130,14 @@ async def test_new_resource_is_inserted_beside_its_anchor(
 
 
 @EACH_PLURAL
+async def test_move_next_to_itself_changes_nothing(alice: Account, plural: str) -> None:
+    found = await some(alice, plural, "abc")
+
+    for name in ("after_id", "before_id"):
+        assert await move(alice, plural, found["b"], **{name: found["b"]["id"]}) == found["b"]
+
+
+@EACH_PLURAL
 async def test_two_anchors_are_rejected(alice: Account, plural: str) -> None:
     found = await some(alice, plural, "a")
     path = f"/{plural}/{found['a']['id']}/move"

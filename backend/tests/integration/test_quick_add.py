@@ -172,6 +172,15 @@ async def test_text_that_leaves_an_invalid_title_is_rejected(
     assert (await fault(alice, text, dry_run=dry_run))[0] == "body.text"
 
 
+async def test_message_names_the_invalid_part_of_the_text(alice: Account) -> None:
+    for text, message in {
+        "a" * 256 + " p1": "The remaining title must be 1 to 255 characters long after trimming",
+        "Pay @\u3164": "Each label's name must contain a visible character",
+    }.items():
+        response = await alice.post("/tasks/quick", {"text": text})
+        assert response.json()["error"]["details"]["fields"][0]["message"] == message
+
+
 @pytest.mark.parametrize("text", ["", "a" * 2_001, 1, None])
 async def test_invalid_text_is_rejected(alice: Account, text: Any) -> None:
     assert (await fault(alice, text))[0] == "body.text"

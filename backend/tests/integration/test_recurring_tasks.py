@@ -215,6 +215,14 @@ async def test_task_without_recurrence_is_not_skipped(alice: Account) -> None:
     assert refused.status_code == 400
 
 
+async def test_occurrence_is_ignored_if_the_task_does_not_recur(alice: Account) -> None:
+    task = await alice.create_task()
+
+    done = await alice.post(f"/tasks/{task['id']}/complete", {"occurrence": in_days(0)})
+
+    assert (done.status_code, done.json()["is_completed"]) == (200, True)
+
+
 async def test_rescheduled_occurrence_keeps_the_rhythm(alice: Account) -> None:
     task = await new_task(alice, recurrence={"rule": "FREQ=DAILY;INTERVAL=7"})
     path = f"/tasks/{task['id']}"

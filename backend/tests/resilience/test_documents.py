@@ -15,7 +15,7 @@ from tests.support.programs import DULY, Server, environment, serving
 
 DOCUMENTS = {
     "README.md": 1,
-    "docs/quickstart.md": 6,
+    "docs/quickstart.md": 7,
     "docs/api.md": 60,
     "docs/sync.md": 1,
     "docs/deployment.md": 4,

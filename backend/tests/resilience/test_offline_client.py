@@ -184,9 +184,35 @@ def test_occurrence_completed_by_two_devices_offline_is_completed_once(
         device.run("sync")
 
     assert phone.run("list") == laptop.run("list")
-    assert len(phone.run("list").splitlines()) == 2
+    assert list(phone.tasks.items()) == [
+        ("water the plants  due 2099-01-02", "open"),
+        ("water the plants  due 2099-01-01", "done"),
+    ]
     with client_of(server, phone) as client:
         assert client.get(f"/tasks/{task['id']}").json()["due"]["date"] == "2099-01-02"
+
+
+def test_subtasks_are_listed_below_their_task(
+    devices: tuple[Device, Device], server: Server
+) -> None:
+    phone, _ = devices
+    with client_of(server, phone) as client:
+        trip = client.post("/tasks", json={"title": "trip"}).json()["id"]
+        client.post("/tasks", json={"title": "rent"})
+        due = {"date": "2099-01-01", "time": "09:30"}
+        pack = {"title": "pack", "parent_id": trip, "due": due}
+        pack_id = client.post("/tasks", json=pack).json()["id"]
+        client.post("/tasks", json={"title": "shoes", "parent_id": pack_id})
+    phone.run("new-list", "Travel")
+    phone.run("sync")
+
+    assert list(phone.tasks) == ["trip", "  pack  due 2099-01-01 09:30", "    shoes", "rent"]
+
+    phone.run("move", pack_id, "Travel")
+    moved = ["trip", "rent", "pack  #Travel  due 2099-01-01 09:30", "  shoes"]
+    assert list(phone.tasks) == moved
+    phone.run("sync")
+    assert list(phone.tasks) == moved
 
 
 def test_completion_that_was_taken_back_elsewhere_is_dropped(
@@ -204,7 +230,7 @@ def test_completion_that_was_taken_back_elsewhere_is_dropped(
 
     phone.run("sync")
 
-    assert phone.tasks == {"t": "open"}
+    assert phone.tasks == {"t  due 2099-01-01": "open"}
 
 
 def test_time_of_completion_is_kept_unless_the_clock_is_fast(
@@ -246,7 +272,7 @@ def test_change_that_the_server_rejects_is_reported_and_does_not_block_others(
 
     assert done.returncode == 0
     assert "Rejected: complete" in done.stderr
-    assert phone.tasks == {"became recurring": "open", "another": "open"}
+    assert phone.tasks == {"became recurring  due 2099-01-01": "open", "another": "open"}
 
 
 def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(

@@ -155,7 +155,23 @@ def response_in(text: str) -> tuple[str, dict[str, str], list[Any]]:
     status, *lines = head.splitlines() or [""]
     headers = dict(line.split(": ", 1) for line in lines)
     by_name = {name.lower(): value for name, value in headers.items()}
-    return status.partition(" ")[2][:3], by_name, documents_in(body)
+    found = events_in(body) if is_stream(by_name) else documents_in(body)
+    return status.partition(" ")[2][:3], by_name, found
+
+
+def is_stream(headers: dict[str, str]) -> bool:
+    """Whether a response consists of Server-Sent Events."""
+    return headers.get("content-type", "").startswith("text/event-stream")
+
+
+def events_in(text: str) -> list[Any]:
+    """The events of a stream, with their data decoded; comments are left out."""
+    found = []
+    for block in text.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if line[0] != ":")
+        if fields:
+            found.append({**fields, "data": json.loads(fields["data"])})
+    return found
 
 
 def documents_in(text: str) -> list[Any]:

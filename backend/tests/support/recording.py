@@ -20,6 +20,7 @@ from tests.support.documents import (
     Example,
     documents_in,
     examples_of,
+    is_stream,
     response_in,
     run,
 )
@@ -27,6 +28,9 @@ from tests.support.programs import DULY, environment, serving
 
 _LINE = 100
 """The longest line of JSON that is shown as it was printed."""
+
+_ID = 16
+"""Characters of an event's id that are shown."""
 
 _CUT = re.compile(r'("(?:access_token|refresh_token|next_cursor|token)": ?"[^"]{10})[^"]{10,}"')
 
@@ -55,8 +59,14 @@ def _recorded_response(shown: str, output: str) -> str:
     ]
     for shown_body, body in zip_longest(shown_bodies, bodies):
         if body is not None:
-            lines += ["", _json(_kept(shown_body, body), is_compact=False)]
+            kept = _kept(shown_body, body)
+            lines += ["", _event(kept) if is_stream(headers) else _json(kept, is_compact=False)]
     return "\n".join(lines)
+
+
+def _event(event: Any) -> str:
+    data = _json(event["data"], is_compact=True)
+    return f"id: {event['id'][:_ID]}…\nevent: {event['event']}\ndata: {data}"
 
 
 def _kept(shown: Any, got: Any) -> Any:

@@ -14,6 +14,7 @@ from duly.core.logging import log
 from duly.database.scope import UserScope
 from duly.records.changes import Versions
 from duly.runtime import context as runtime
+from duly.schemas import patterns
 from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
@@ -120,7 +121,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         description="Identifies this request: a retry with the same key gets the first response.",
-        pattern=r"^[\x21-\x7e]{1,255}$",
+        pattern=patterns.IDEMPOTENCY_KEY,
     ),
 ]
 

@@ -175,9 +175,9 @@ async def reopen_task(
 ) -> Response:
     """Reopen a task.
 
-    It also opens the completed tasks above it, and the subtasks that were completed with it. The
-    newest completed occurrence of a recurring task is taken back: it is deleted, and the response
-    is the task. Reopening an open task changes nothing.
+    It also opens the completed tasks above it, and the subtasks that were completed with it.
+    Reopening the newest completed occurrence of a recurring task undoes the completion: the
+    occurrence is deleted, and the response is the task. Reopening an open task changes nothing.
     """
     operation = task_completion.reopen(scope, task_id, None, versions, context.settings)
     return await change_one(scope, operation)

@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
     login_total_limit: str = Field(
         "1000/day",
-        description="failed sign-ins to an account over all addresses except those it was used from",
+        description="failed sign-ins to an account, except from addresses where it signed in recently",
     )
     register_limit: str = Field("30/minute", description="registrations from an address")
     refresh_limit: str = Field("60/minute", description="refreshes of a session")

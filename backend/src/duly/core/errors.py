@@ -7,9 +7,13 @@ DulyError
 ├── RegistrationClosed     403 REGISTRATION_CLOSED
 ├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
+│   └── NoRoute
 ├── MethodNotAllowed       405 METHOD_NOT_ALLOWED
 ├── RequestTimeout         408 REQUEST_TIMEOUT
-├── EmailTaken, IdTaken    409 EMAIL_TAKEN, ID_TAKEN
+├── EmailTaken             409 EMAIL_TAKEN
+├── IdTaken                409 ID_TAKEN
+├── NameTaken              409 NAME_TAKEN
+├── TooManyChanges         409 TOO_MANY_CHANGES
 ├── IdempotencyInFlight    409 IDEMPOTENCY_IN_FLIGHT
 ├── SyncTokenExpired       410 SYNC_TOKEN_EXPIRED
 ├── PreconditionFailed     412 PRECONDITION_FAILED
@@ -94,7 +98,9 @@ class QuotaExceeded(DulyError):
 
     status = 403
     code = "QUOTA_EXCEEDED"
-    message = "Quota reached; see details. Delete some permanently, then try again."
+    message = (
+        "Quota exceeded; see details. Permanently delete some of these resources, then retry."
+    )
 
     def __init__(self, what: str, limit: int, message: str | None = None) -> None:
         super().__init__(message, details={"limit": limit, "what": what})
@@ -138,10 +144,10 @@ class NameTaken(DulyError):
 
     status = 409
     code = "NAME_TAKEN"
-    message = "You already have a resource with this name, without regard to case."
+    message = "You already have a resource with this name (names are case-insensitive)."
 
     def __init__(self, kind: str = "resource") -> None:
-        super().__init__(f"You already have a {kind} with this name, without regard to case.")
+        super().__init__(f"You already have a {kind} with this name (names are case-insensitive).")
 
 
 class TooManyChanges(DulyError):

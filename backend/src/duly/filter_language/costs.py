@@ -1,7 +1,7 @@
 """The cost of filters.
 
-A term is compared with each task of a list. A search reads an index first, and all tasks that it
-finds; a label is compared with each label of each task, and ids are sent and hashed. `make bench-filters` measures both.
+A term is compared with each task of a list, and a label with each label of each task. A search
+first reads an index, and then all tasks that it finds. `make bench-filters` measures them.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def cost(expression: Expression) -> int:
 
 
 def check_cost(expression: Expression) -> None:
-    """Raise `FilterError` at the last search of a filter that costs too much whatever it matches."""
+    """Raise `FilterError`, at its last search, if a filter costs too much whatever it matches."""
     if cost(expression) > MAX_COST:
         raise too_costly(max(_searches(expression)))
 

@@ -16,7 +16,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Cursor:
-    """A position in a text. Methods that find no such token leave the position at the next one."""
+    """A position in a text. A method that does not find its token only skips white space."""
 
     def __init__(self, text: str) -> None:
         self.text = text

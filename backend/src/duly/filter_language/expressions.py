@@ -40,7 +40,8 @@ Day: TypeAlias = date | RelativeDay
 class Named:
     """The task is in a list or section of this name, or has a label of this name.
 
-    Names are compared by `utils.name_keys`. With `is_prefix`, the name only begins like this.
+    Names are compared by `utils.name_keys`. With `is_prefix`, it is enough that the name begins
+    like this.
     """
 
     reference: Reference
@@ -58,7 +59,7 @@ class Priority:
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """The task has none of these. Without a list, it is in the inbox."""
+    """The task does not have this. Without a list, it is in the inbox."""
 
     field: EmptyField
 
@@ -72,9 +73,9 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The task has this date, and it compares like this with a day.
+    """The task has this date, and comparing it with a day by the operator is true.
 
-    An instant, and a date with a time zone, count by the user's local day.
+    An instant, and a date with a time zone, are compared by the user's local day.
     """
 
     field: DateField

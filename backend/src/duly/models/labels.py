@@ -9,7 +9,7 @@ from duly.models.base import OWNER, Ordered, text_field
 
 
 class Label(Ordered, table=True):
-    """A name, unique for its user without regard to case, and perhaps a color."""
+    """A label: a name, unique for its user (case-insensitive), and an optional color."""
 
     __tablename__ = "labels"
     __table_args__ = (

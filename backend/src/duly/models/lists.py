@@ -13,8 +13,8 @@ from duly.models.base import Ordered, cascade_field, optional_timestamp_field, t
 class List(Ordered, table=True):
     """A list of tasks; tasks without one are in the inbox.
 
-    Tasks of an archived list are left out of lists of tasks that do not name it. `name_key` is the
-    name as filters compare it. What has the same `trashed_with` was moved to the trash together.
+    `GET /tasks` omits the tasks of an archived list unless it names the list. `name_key` is the
+    name as filters compare it. Rows with the same `trashed_with` were moved to the trash together.
     """
 
     __tablename__ = "lists"

@@ -1,4 +1,4 @@
-"""Sign-ins of a user, and the list of those that ended lately."""
+"""Sign-ins of a user, and the list of those that ended recently."""
 
 from datetime import datetime
 from typing import Any

@@ -29,7 +29,7 @@ from duly.models.base import (
     text_field,
 )
 
-# In the form in which lists ask for it; see `records.pages.listed`.
+# In the form in which lists ask for it; see `records.types.listed`.
 _LIVE = text("coalesce(trashed_at IS NULL, false)")
 _OPEN = text("coalesce(trashed_at IS NULL, false) AND coalesce(completed_at IS NULL, false)")
 _TRASHED = text("coalesce(trashed_at IS NOT NULL, false)")
@@ -38,10 +38,10 @@ _TRASHED = text("coalesce(trashed_at IS NOT NULL, false)")
 class Task(Ordered, table=True):
     """Something to be done. It is completed when `completed_at` is set, trashed when `trashed_at` is.
 
-    What has the same `completed_with` or `trashed_with` was completed or moved to the trash
+    Rows with the same `completed_with` or `trashed_with` were completed or moved to the trash
     together. `start_at` and `due_at` are the instants of `start` and `due` that have a time zone.
-    The columns of a recurrence are null, except for `recurrence_remaining`, all or none.
-    `occurrence_of` names the recurring task of a completed occurrence, even if it is gone. A subtask
+    The columns of a recurrence are all null or, except for `recurrence_remaining`, all set.
+    `occurrence_of` names the recurring task of a completed occurrence, even if it is deleted. A subtask
     that its parent's next occurrence has opened keeps in `reset_at` when it was completed, and in
     `reset_with` the revision that opened it. `label_ids` is kept in step with the table
     `task_labels`. `title_words` and `description_words`

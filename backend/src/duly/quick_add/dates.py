@@ -12,7 +12,7 @@ _YEARS = 9
 
 
 def date_of(language: Language, groups: Mapping[str, str], today: date) -> date | None:
-    """Return the date of a phrase, or none if there is no such day, or it is in the past."""
+    """Return the date of a phrase, or None if it does not exist or is in the past."""
     try:
         found = _date_of(language, groups, today)
     except (ValueError, OverflowError):
@@ -23,7 +23,7 @@ def date_of(language: Language, groups: Mapping[str, str], today: date) -> date 
 def is_certain(language: Language, line: Line, match: Match, *, is_leading: bool = False) -> bool:
     """Return whether a phrase is a date here, rather than a name, or a number before a noun.
 
-    `is_leading` means that the words before it leave no doubt, as in "every sun" or "until sun".
+    `is_leading`: the words before it are unambiguous, as in "every sun" or "until sun".
     """
     groups = match.groups
     is_introduced = is_leading or not groups.keys().isdisjoint({"on", "next"})

@@ -12,7 +12,7 @@ Anchor = Literal["due", "completion"]
 
 
 class NothingLeft(ValueError):
-    """All of the text is tokens, so the task would have no title."""
+    """The text consists only of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class LabelName:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The user, the language and the time that a text is read for. `now` is the user's local time, without a zone.
+    """What the meaning of a text depends on. `now` is the user's local time, without a zone.
 
-    Of several lists or sections with one name, the first counts.
+    If several lists or sections have the same name, the first one is used.
     """
 
     language: LanguageCode

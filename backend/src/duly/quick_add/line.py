@@ -95,7 +95,7 @@ class Line:
         return " ".join(self.keys), starts
 
     def is_taken(self, index: int) -> bool:
-        """Whether a token begins with a word, or the text ends before it."""
+        """Whether a word is part of a token, or the text ends before it."""
         return index >= len(self.keys) or self.keys[index] == _TAKEN
 
     def match(self, patterns: Iterable[re.Pattern[str]], index: int) -> Match | None:

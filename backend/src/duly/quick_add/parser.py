@@ -17,9 +17,8 @@ from duly.utils.name_keys import name_key
 def parse(text: str, context: Context) -> Draft:
     """Return the task that `text` describes. Raise `NothingLeft` if no title is left.
 
-    Tokens are found one kind after the other. Of each kind but labels, the last one counts. The
-    earlier ones stay text, and no other kind is found in them.
-    The cost is linear in the length of the text. docs/quick-add.md describes the grammar.
+    Tokens are found one kind after the other. Of each kind except labels, the last one is used; the
+    earlier ones stay text, in which no other kind is found. The cost is linear in the length of the text. docs/quick-add.md describes the grammar.
     """
     language = LANGUAGES[context.language]
     line = Line(text)
@@ -41,7 +40,7 @@ def parse(text: str, context: Context) -> Draft:
     spans.sort(key=lambda span: span.start)
     title = title_of(text, spans)
     if not title:
-        raise NothingLeft("Must contain a title beside its tokens")
+        raise NothingLeft("Must contain a title in addition to tokens such as dates and labels")
     return Draft(
         title=title,
         list_id=list_id,

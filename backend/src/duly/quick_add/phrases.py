@@ -21,7 +21,7 @@ class Phrases:
         self._language = language
         self._line = line
         self._today = today
-        # Words of dates and times that stay text. A time directly after them is theirs.
+        # Words of dates and times that stay text, and so does a time directly after them.
         self._passed: set[int] = set()
 
     def recurrences(self) -> Iterator[tuple[Token, Anchor]]:
@@ -53,7 +53,7 @@ class Phrases:
                 self._passed.update(range(match.first, match.after))
 
     def times(self, *after: Token) -> Iterator[Token]:
-        """Yield each time, as `HH:MM`. A part of the day counts directly after some tokens."""
+        """Yield each time, as `HH:MM`. Directly after the given tokens, a part of the day is one."""
         parts = [token for before in after for token in self._day_part(before)]
         yield from parts
         taken = {index for token in parts for index in range(token.first, token.after)}
@@ -78,7 +78,7 @@ class Phrases:
             index = index + 1 if match is None else match.after
 
     def _unbroken(self, patterns: Patterns) -> Iterator[Match]:
-        """Yield the matches that no word before them and no range turns into something else."""
+        """Yield the matches that are not part of a range and whose meaning no word before changes."""
         index = 0
         while index < len(self._line.words):
             match = self._line.match(patterns, index)

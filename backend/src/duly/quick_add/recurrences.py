@@ -13,7 +13,7 @@ _NUMBER = re.compile("[0-9]+")
 
 
 def rule_of(language: Language, groups: Mapping[str, str]) -> str | None:
-    """Return the rule of a phrase as in RFC 5545, without an end; or none if no rule says it."""
+    """Return the rule of a phrase as in RFC 5545, without an end, or None if there is none."""
     interval = _interval(language, groups)
     frequency, days = next(
         (
@@ -34,7 +34,7 @@ def rule_of(language: Language, groups: Mapping[str, str]) -> str | None:
 
 
 def with_end(rule: str, last: date) -> str:
-    """Return the rule that ends with a date, which may be its last."""
+    """Return the rule with UNTIL: the date itself is included."""
     return f"{rule};UNTIL={last:%Y%m%d}"
 
 

@@ -66,10 +66,10 @@ def _next_day(now: datetime, at: time | None) -> date:
 def _repetition(
     token: Token, end: Token | None, anchor: Anchor, start: date, *, is_fixed: bool
 ) -> _Repetition | None:
-    """Return the repetition from a date on, without an end that is before its first date.
+    """Return the repetition from a date on, or None if the rule has no date.
 
-    Return none if the rule has no date. Intervals are counted from the start if that is fixed, else
-    from the first date: on a Thursday, "every other Monday" begins with the next Monday.
+    An end before the first date is dropped. Intervals are counted from the start if that is fixed,
+    else from the first date: on a Thursday, "every other Monday" begins with the next Monday.
     """
     rule = str(token.value)
     parsed = parse_rule(rule)

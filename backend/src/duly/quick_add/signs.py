@@ -26,7 +26,7 @@ class _Names:
 
     @classmethod
     def of(cls, named: Iterable[tuple[str, str]]) -> "_Names":
-        """Build the tree of pairs of a name and a value. The first of equal names counts."""
+        """Build the tree of pairs of a name and a value. Of equal names, the first one is used."""
         root = cls()
         for name, value in named:
             node = root
@@ -48,7 +48,7 @@ def lists(line: Line, context: Context) -> Iterator[Token]:
 def sections(line: Line, context: Context, list_id: UUID | None) -> Iterator[Token]:
     """Yield each `/section` with its id.
 
-    With a list, only its sections count. Without, a name counts if it is in one list only.
+    With a list, only its sections are found. Without one, a name must be in one list only.
     """
     if not _has(line, "/"):
         return
@@ -108,7 +108,7 @@ def _has(line: Line, sign: str) -> bool:
 
 
 def _signed(line: Line, sign: str) -> Iterator[int]:
-    """Yield the words that begin with a sign and are not part of a token by then."""
+    """Yield the words that begin with a sign and are not part of a token yet."""
     for index, word in enumerate(line.words):
         if word.text[0] == sign and line.keys[index][0] == sign:
             yield index
@@ -149,7 +149,7 @@ def _new_label(line: Line, index: int, spellings: dict[str, str]) -> Token | Non
     if not _is_name(name):
         return None
     end = word.start + 1 + len(name)
-    # Of a new label that occurs twice, the first spelling counts.
+    # If a new label occurs twice, the first spelling is used.
     name = spellings.setdefault(name_key(name), nfc(name))
     return Token(SpanKind.LABEL, index, index + 1, word.start, end, name)
 

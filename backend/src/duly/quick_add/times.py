@@ -29,7 +29,7 @@ def time_in_part(groups: Mapping[str, str], part: time) -> time:
 
 
 def minutes_of(groups: Mapping[str, str]) -> int | None:
-    """Return the minutes of a duration, or none if they are too few or too many."""
+    """Return the minutes of a duration, or None if it is zero, too long or malformed."""
     hours, minutes = int(groups.get("hours", 0)), int(groups.get("minutes", 0))
     total = _HOUR * hours + minutes
     if "hours" in groups and minutes >= _HOUR:

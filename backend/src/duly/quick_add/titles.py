@@ -9,10 +9,10 @@ _SEPARATORS = ",;:"
 
 
 def title_of(text: str, spans: Iterable[Span]) -> str:
-    """Return what the spans, in order, leave of a text.
+    """Return a text without its spans, which are in order.
 
     A token is removed with the white space before it. Punctuation after it stays, except before
-    the first word, and separators also between tokens and after the last word.
+    the first word. Separators are also removed between tokens and after the last word.
     """
     pieces = list(_pieces(text, spans))
     kept: list[str] = []

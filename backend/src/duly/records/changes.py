@@ -46,7 +46,7 @@ _tombstones = table_of(Tombstone)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One way to change a resource. `explain` raises the error that facts of the look-up tell of."""
+    """One way to change a resource. `explain` raises the error that the look-up implies."""
 
     kind: ResourceType
     event: str
@@ -100,7 +100,7 @@ def change(
     explain: Callable[[Row], None] = lambda _: None,
     **facts: ColumnElement[Any],
 ) -> Change:
-    """A change that sets `values`. A resource that is not as `of` says needs no change.
+    """A change that sets `values`. A resource that does not meet `of` needs no change.
 
     `explain` gets `facts` if nothing changes.
     """
@@ -136,7 +136,7 @@ def update(
     """The operation that sets the fields that were sent; without any, nothing changes.
 
     It raises `NotFound`, `PreconditionFailed`, `NameTaken`, and `ValidationFailed` for a patch that
-    does not fit what is there.
+    does not fit the current values.
     """
     if not sent:
         return _unchanged(kind, resource_id, versions)

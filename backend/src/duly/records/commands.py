@@ -25,7 +25,7 @@ _users = table_of(User)
 
 
 class Raced(Exception):  # a signal to run the command again, not an error
-    """Nothing explains why the statement did nothing: another write came in between."""
+    """The look-up does not explain why the statement did nothing: another write came in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Command(Generic[Result]):
 
     `statement` carries it out and returns the resource. If it returns no row, `lookup` reads what
     explains that. `finish` gets the row, or what was found, and returns the result or raises a
-    `DulyError` or `Raced`. With `affects_others`, what it does may decide whether another command
-    succeeds: it frees quota or a name, changes other resources, or creates what they refer to.
+    `DulyError` or `Raced`. With `affects_others`, it may decide whether another command succeeds: it
+    frees quota or a name, changes other resources, or creates one that they refer to.
     """
 
     event: str
@@ -80,9 +80,9 @@ def lookup(kind: ResourceType, **facts: ColumnElement[Any]) -> OwnedStatement:
 
 
 async def run(scope: UserScope, command: Operation[Result]) -> Result:
-    """Run one operation; outside of a transaction, it is committed then.
+    """Run one operation and, outside of a transaction, commit it.
 
-    Raises what it raises, and `Unauthenticated` if the account is deleted or disabled.
+    Raise the operation's errors, and `Unauthenticated` if the account is deleted or disabled.
     """
     if scope.is_transaction:
         return await _run_locked(scope, command)
@@ -113,10 +113,9 @@ async def run_all(
 ) -> list[Any]:
     """Run operations in order, in a transaction, under the lock of the owner's row.
 
-    Returns for each its result, or the `DulyError` that it raised: that one has changed nothing.
-    `begun` is the revision at which the request began. Raises `TooManyChanges` if more than
-    `MAX_CHANGES` resources have changed since, and `Unauthenticated` if the account is deleted or
-    disabled.
+    Return for each its result, or the `DulyError` that it raised, having changed nothing. `begun` is
+    the revision at which the request began. Raise `TooManyChanges` if more than `MAX_CHANGES`
+    resources have changed since, and `Unauthenticated` if the account is deleted or disabled.
     """
     outcomes: list[Any] = []
     last = {} if begun is None else {"last_revision": begun + MAX_CHANGES}
@@ -140,8 +139,8 @@ async def _fetch_all(
     """Return for each command the row of its statement, or else what its look-up found.
 
     All statements are sent together. Nobody else writes between them, so a look-up at the end finds
-    what its statement found, unless a command after that may have changed it: then it directly follows
-    its statement.
+    what its statement found. If a later command may have changed that, each look-up directly
+    follows its statement.
     """
     ids = {command.resource_id for command in commands}
     if len(ids) < len(commands) or any(command.affects_others for command in commands):

@@ -76,8 +76,8 @@ def create(
 
     It raises `IdTaken` if the caller has another resource under the client's own id, `NameTaken`,
     and `QuotaExceeded` if the caller has `limit` resources. `shape` adds to the statement.
-    `values` are fields that differ from the body. `sent` is what the client sent if the body was
-    made from it: a repeated create is one that sends the same.
+    `values` are fields that differ from the body. `sent` is what the client sent, if the body was
+    computed from it: a create is repeated if that is the same.
     """
     resource_id = body.id or new_id()
     digest = None if body.id is None else _hash_of(sent or body)
@@ -97,7 +97,7 @@ def create(
 async def find_same(
     scope: UserScope, kind: ResourceType, resource_id: UUID | None, sent: RequestBody
 ) -> Row | None:
-    """Return the resource that the same create under the client's own id made before, or None."""
+    """Return the resource that an earlier, equal create under this id has created, or None."""
     if resource_id is None:
         return None
     return await scope.one(_same(kind), id=resource_id, creation_hash=_hash_of(sent))

@@ -34,7 +34,7 @@ def move(kind: ResourceType, resource_id: UUID, body: Move, versions: Versions) 
 
 
 async def place_at(transaction: UserScope, spot: Spot, current: Row, revision: int) -> Row:
-    """Move a resource to a spot; next to itself, it stays as `current` has it."""
+    """Move a resource to a spot. If that is next to itself, return `current`, unchanged."""
     if spot.resource_id in {spot.anchored.after_id, spot.anchored.before_id}:
         return current
     key = await key_at(transaction, spot, revision)
@@ -45,7 +45,7 @@ async def place_at(transaction: UserScope, spot: Spot, current: Row, revision: i
 
 @cache
 def placing(kind: ResourceType, *, is_last: bool) -> Change:
-    """Set the position of a resource, which may also be the last."""
+    """The change that gives a resource a position, or the last one."""
     return changes.change(
         kind,
         f"{kind.name}.moved",

@@ -41,7 +41,7 @@ _SHORT = 16
 
 
 def appended(revision: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The key of what comes last, from the owner's new revision; `order_keys.appended` in SQL."""
+    """The key of the last place, from the owner's new revision: `order_keys.appended` in SQL."""
     base = len(order_keys.DIGITS)
     digits = [
         func.substr(
@@ -69,8 +69,8 @@ class Spot:
 async def key_at(transaction: UserScope, spot: Spot, revision: int) -> str | None:
     """Return the key of a spot, or None for the last.
 
-    No anchor, or one that is no sibling, means the last. If the keys there have become too long,
-    their neighbors get new ones first. `revision` is the owner's.
+    Without an anchor, or if it is not a sibling, return None (last). If the keys there have become
+    too long, their neighbors get new ones first. `revision` is the owner's.
     """
     if not spot.anchored.is_anchored:
         return None
@@ -123,8 +123,8 @@ async def _neighbors(
 async def _spread(transaction: UserScope, spot: Spot, revision: int) -> None:
     """Give the siblings around a spot new keys, evenly between those that keep theirs.
 
-    There are more of them if otherwise the new keys would be long, too: moves into one gap make
-    the keys on both sides of it alike.
+    If their new keys would also be long, more siblings get new ones: many moves into one gap leave
+    similar keys on both sides of it.
     """
     count = _NEIGHBORS
     while True:

@@ -114,9 +114,9 @@ def page_statement(
     counted: Any = select(func.count()).select_from(kind.table)
     counted = counted.where(is_own, *filters)
     if search is not None:
-        # OFFSET keeps PostgreSQL from sorting first: it would then read the user's whole list in
-        # order, with the words of each task, depending on how many others have. One reading serves
-        # the page and the total, and resources with a key and without: it takes most of the time.
+        # OFFSET keeps PostgreSQL from sorting first: if it expects many matches, it would read the
+        # user's whole list in order, with the words of each task. Finding the matches takes most of
+        # the time, so they are read once for the page, the total, and resources without a key.
         matches = select(kind.table.c.id, *labelled).where(is_own, *filters, search).offset(0)
         is_read_twice = is_counted or sort.has_nulls
         found: Any = matches.cte("found") if is_read_twice else matches.subquery("found")
@@ -144,7 +144,7 @@ def page_statement(
 
 
 class _Source(NamedTuple):
-    """The rows of a list in no order, and what they are sorted by, the id being the last."""
+    """The rows of a list, unordered, and the keys that they are sorted by; the last is the id."""
 
     select: Select[Any]
     keys: tuple[ColumnElement[Any], ...]
@@ -169,7 +169,7 @@ def _rows(
         return rest.limit(limit).offset(offset).subquery("page")
     with_key = source.select.where(first.is_not(None), after).order_by(*in_order)
     keyed = with_key.limit(limit + offset).cte("keyed")
-    # What is left to read is nothing on most pages.
+    # On most pages, nothing is left to read.
     count = select(func.count()).select_from(keyed).scalar_subquery()
     unkeyed = without_key.limit(limit + offset - count).subquery("unkeyed")
     both = union_all(select(keyed), select(unkeyed)).subquery("both")
@@ -227,10 +227,10 @@ async def read_page(
     params: Mapping[str, Any],
     basis: Basis = None,
 ) -> tuple[dict[str, Any], str]:
-    """A page, `items`, `next_cursor` and `total`, and its entity tag.
+    """Return a page (`items`, `next_cursor` and `total`) and its entity tag.
 
-    `basis` is what else it depends on, and so do its tag and its cursor. Raises `Unauthenticated`
-    if the account was deleted.
+    `basis` is what else the page, its tag and its cursor depend on. Raises `Unauthenticated` if the
+    account was deleted.
     """
     given: dict[str, Any] = {"limit": query.limit + 1, "offset": 0, **params}
     found = await scope.find_page(statement, **given)
@@ -250,7 +250,7 @@ async def read_page(
 def open_cursor(
     scope: UserScope, keyring: Keyring, kind: ResourceType, query: ListQuery, sort: Sort
 ) -> Mark:
-    """Where the page begins that the cursor of a query leads to.
+    """Return where the page of the query's cursor begins.
 
     Raises `ValidationFailed` for a cursor of another user or another list.
     """
@@ -302,7 +302,7 @@ async def read_plain_page(
     is_trashed: bool = False,
     within: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[dict[str, Any], str]:
-    """The same, for a type with few filters: `within` are columns with their values."""
+    """Return a page and its tag, for a type with few filters. `within` maps columns to values."""
     sort = _plain_sort(kind, query.sort.removeprefix("-"))
     mark = open_cursor(scope, keyring, kind, query, sort)
     statement = _plain(

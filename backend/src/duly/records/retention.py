@@ -30,9 +30,9 @@ _tombstones = table_of(Tombstone)
 
 
 def purge_trash(kind: ResourceType) -> CrossUserStatement:
-    """Purge the trash of all users of what was in it for over 30 days; return the row count.
+    """Purge what has been in the trash of any user for over 30 days; return the row count.
 
-    What other resources still refer to stays, so purge those first.
+    Rows that other resources refer to are kept; purge the referring type first.
     """
     is_unused = [~_has_references(key) for key in _keys_to(kind.table)]
     return _purge(kind.table, kind.table.c.trashed_at, *is_unused, counter=kind.counter)
@@ -44,7 +44,7 @@ def purge_tombstones() -> CrossUserStatement:
 
 
 def _keys_to(table: Table) -> list[ForeignKeyConstraint]:
-    """The foreign keys of other tables that forbid to delete rows of `table`."""
+    """The foreign keys of other tables that prevent rows of `table` from being deleted."""
     others = [other for other in table.metadata.tables.values() if other is not table]
     keys = [key for other in others for key in other.foreign_key_constraints]
     return [key for key in keys if key.referred_table is table and key.ondelete is None]
@@ -60,7 +60,7 @@ def _purge(
 ) -> CrossUserStatement:
     """Purge rows and raise each owner's purge horizon, since sync can no longer report them.
 
-    A device that synced last before the newest of them does a full sync. `counter` is the owner's
+    A device whose last sync was before the newest of them does a full sync. `counter` is the owner's
     column that counts the rows. Owners are locked before their rows, as writers do.
     """
     is_old = since < func.now() - bindparam("lifetime", DELETION_MEMORY, type_=INTERVAL())
@@ -86,7 +86,7 @@ def _purge(
         .where(_users.c.id == newest.c.user_id)
         .values(
             horizon=func.greatest(_users.c.horizon, newest.c.revision),
-            # A list may have shown what is gone, so its tag must change.
+            # A page may have shown a purged row, so its tag must change.
             revision=_users.c.revision + 1,
             **({} if counter is None else {counter.name: counter - newest.c.count}),
         )

@@ -1,4 +1,4 @@
-"""The revision that each change takes from its user, in the statement that makes the change.
+"""The revision that each change allocates from its user, in the statement of the change.
 
 The owner's row is locked before any other row of the owner except an idempotency key: the
 transaction with that lock is the only writer of the user's resources, and revisions are committed
@@ -64,8 +64,8 @@ def next_revision_of(
 ) -> CTE:
     """The same for a change of the row of `table` that meets `conditions`, if there is one.
 
-    That row is locked, too, once its owner's is: PostgreSQL then checks the conditions again, so a
-    write that was overtaken while it waited changes nothing and takes no revision.
+    That row is locked after its owner's. PostgreSQL then checks the conditions again, so a write
+    that became stale while it waited changes nothing and allocates no revision.
     """
     locked = select(_users.c.id).where(*IS_ACTIVE).with_for_update(key_share=True).cte("locked")
     target = (
@@ -80,7 +80,7 @@ def next_revision_of(
 def next_revisions(
     count: ColumnElement[Any], *conditions: ColumnElement[Any], **counters: ColumnElement[Any]
 ) -> CTE:
-    """The same for a change of `count` rows, which take the last `count` revisions; none if 0."""
+    """The same for a change of `count` rows, which get the last `count` revisions; no row if 0."""
     return (
         update(_users)
         .where(

@@ -41,7 +41,7 @@ class Field:
     `values` returns the columns that it sets; `new_values`, if it differs, the same for a new
     resource. `params` returns the parameters in them, given the owner's id and what the client
     sent. The result of an operation in a batch shows an `is_long` field only if it was set there.
-    `merge` returns what a patch makes of the value that is there; it raises `ValueError`.
+    `merge` applies a patch to the current value; it raises `ValueError` if they do not fit.
     """
 
     values: Values
@@ -71,7 +71,7 @@ def searchable_text(
 
 
 def json_object(column: Column[Any]) -> Field:
-    """A JSON object of the client's."""
+    """The client's JSON object."""
     value = bindparam(column.name, type_=JSONB())
     return Field(
         lambda _: {column.name: value},
@@ -82,7 +82,7 @@ def json_object(column: Column[Any]) -> Field:
 
 
 def name_with_key(column: Column[Any], key: Column[Any]) -> Field:
-    """A name, and the column of what names that count as the same have in common."""
+    """A name, and its key, which is the same for all names that count as equal."""
     name, its_key = (bindparam(one.name, type_=one.type) for one in (column, key))
     return Field(
         lambda _: {column.name: name, key.name: its_key},
@@ -98,7 +98,7 @@ class ResourceType:
     owner's row that counts the resources, those in the trash included. `siblings` are the columns
     that resources of one manual order have in common. With `has_unique_name`, no two resources of
     a user have the same `name_key`. `has_trash`: whether a deleted resource can be restored.
-    `is_referred_to`: whether creates of other resources may need one.
+    `is_referred_to`: whether other resources can refer to one when they are created.
     """
 
     name: str
@@ -146,18 +146,19 @@ class ResourceType:
 
 
 def listed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same condition, as lists ask for it, and as the partial indexes of lists have it.
+    """Return the condition in the form that lists and their partial indexes have.
 
-    Of `IS NULL`, PostgreSQL expects one row in 200 as long as it knows no better, and so takes a
-    list of thousands for a handful that it may as well sort. It estimates nothing of this form.
-    Look-ups by key use the plain one, so that they do not read an index of lists.
+    Without statistics, PostgreSQL expects `IS NULL` to match one row in 200, so it mistakes a list
+    of thousands for a few rows and sorts them. It makes no such estimate of this form. Look-ups by
+    key use the plain condition, so that they do not read an index of lists.
     """
     return func.coalesce(condition, false())
 
 
 def mostly(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same condition, never null, in a form that PostgreSQL expects nearly all rows to meet.
+    """Return the condition, never null, in a form that PostgreSQL expects nearly all rows to meet.
 
-    Of most others that it cannot estimate, it expects half of the rows, and then rather sorts.
+    It expects half of the rows to meet other conditions that it cannot estimate, and then prefers
+    to sort.
     """
     return func.nullif(condition, false()).is_not(None)

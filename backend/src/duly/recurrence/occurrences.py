@@ -88,7 +88,7 @@ def skip(
 
 
 def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | None) -> Recurrence:
-    """Return the state after the newest completion is taken back.
+    """Return the state after the newest completion is undone.
 
     The arguments are those of the completed copy.
     """

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from duly.schemas import patterns
 from duly.schemas.base import (
     IN_DIGITS,
     Id,
@@ -98,7 +99,7 @@ class PasswordForm(RequestBody):
 
     model_config = ConfigDict(extra="ignore")
 
-    grant_type: Annotated[str, Field(pattern="^password$")] = "password"
+    grant_type: Annotated[str, Field(pattern=patterns.GRANT_TYPE)] = "password"
     username: Annotated[str, Field(description="The email address.", examples=["ada@example.com"])]
     password: Annotated[str, Field(json_schema_extra={"format": "password"})]
     scope: Annotated[str, Field(description="Ignored.")] = ""

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from duly.schemas import patterns
 from duly.utils.encoding import MAX_MEMBERS, MAX_VALUES
+
+_UNKNOWN = "Must be valid"
 
 _SIMPLE = {
     "bool_parsing": "Must be true or false",
@@ -34,7 +37,6 @@ _WITH_LIMITS = {
     "greater_than_equal": "Must be {ge} or more",
     "less_than_equal": "Must be {le} or less",
     "literal_error": "Must be one of: {expected}",
-    "string_pattern_mismatch": "Must match the pattern {pattern}",
     "string_too_long": "Must be at most {max_length} characters long",
     "string_too_short": "Must be at least {min_length} characters long",
     "too_long": "Must have at most {max_length} {units}",
@@ -47,24 +49,20 @@ _WITH_LIMITS = {
 def message_of(error: Mapping[str, Any]) -> str:
     """Return the message for an error of Pydantic. It never repeats input."""
     kind = error["type"]
-    if kind in {
-        "value_error",
-        "filter",
-        "contradiction",
-    }:  # raised by a validator of Duly, with a message of Duly
+    if kind in {"value_error", "filter", "contradiction"}:  # Duly's own validators raise these
         return str(error["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return "Unknown field" if error["loc"][:1] == ("body",) else "Unknown parameter"
+    if kind == "string_pattern_mismatch":
+        return patterns.MESSAGES.get(error["ctx"]["pattern"], _UNKNOWN)
     limits = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
     # Pydantic's `field_type` for text whose length is checked after a validator ran on it.
     limits["units"] = "characters" if limits.get("field_type") == "Value" else "items"
     if limits.get("min_length") == "1" and kind in {"string_too_short", "too_short"}:
         return "Must not be empty"
-    if kind == "string_pattern_mismatch" and error["loc"] == ("header", "idempotency-key"):
-        return "Must be 1 to 255 visible ASCII characters, without spaces"
     if kind in _WITH_LIMITS:
         return _WITH_LIMITS[kind].format_map(limits)
-    return _SIMPLE.get(kind, "Must be valid")
+    return _SIMPLE.get(kind, _UNKNOWN)
 
 
 def _plain(value: object) -> str:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from duly.schemas import patterns
 from duly.schemas.base import Text
 
 Name = Annotated[str, Text(1, 120), Field(examples=["errand"])]
-Color = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$", examples=["#4f46e5"])]
+Color = Annotated[str, Field(pattern=patterns.COLOR, examples=["#4f46e5"])]

@@ -21,8 +21,8 @@ Position = Annotated[
 class Anchored(RequestBody):
     """Where to insert among siblings: after one, or before one.
 
-    `after_id: null` is first, `before_id: null` is last. What is no sibling, or no longer one,
-    means last.
+    `after_id: null` is first, `before_id: null` is last. If the anchor is not, or is no longer, a
+    sibling, the place is the last.
     """
 
     after_id: Annotated[
@@ -35,7 +35,9 @@ class Anchored(RequestBody):
     @model_validator(mode="after")
     def _check_anchors(self) -> Self:
         if {"after_id", "before_id"} <= self.model_fields_set:
-            raise PydanticCustomError("contradiction", "Send either after_id or before_id")
+            raise PydanticCustomError(
+                "contradiction", "Cannot be combined: send only one of after_id and before_id"
+            )
         return self
 
     @property

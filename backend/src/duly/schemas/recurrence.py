@@ -57,7 +57,7 @@ class Recurrence(RequestBody):
 class RecurrencePatch(PatchBody):
     """Changes to a recurrence, as a JSON merge patch: absent fields stay.
 
-    A new `rule` or `from` makes the due date the occurrence.
+    A new `rule` or `from` restarts the recurrence: the occurrence becomes the due date.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)

@@ -48,7 +48,10 @@ def _distinct(label_ids: list[UUID]) -> list[UUID]:
 
 LabelIds = Annotated[
     list[UUID],
-    Field(max_length=MAX_LABELS, description="Ids of labels; repeated ones count once."),
+    Field(
+        max_length=MAX_LABELS,
+        description=f"Ids of labels, at most {MAX_LABELS}. Repeated ones are dropped, but count toward this limit.",
+    ),
     AfterValidator(_distinct),
 ]
 Priority = Annotated[
@@ -129,6 +132,11 @@ class TaskReplace(_TaskFields):
     `is_completed`, `list_id`, `section_id` and `parent_id` are unchanged if they are absent.
     """
 
+    # A factory sets a default that the schema does not show: absent is not the same as false.
+    is_completed: Annotated[StrictBool, Field(description="Unchanged if absent.")] = Field(
+        default_factory=bool
+    )
+
 
 class TaskCreate(_TaskFields, Creation):
     """A new task. `id` may be any UUID that the client chooses."""
@@ -159,7 +167,7 @@ class TaskPatch(PatchBody):
         description="Labels to add, whatever other devices have added; not with `label_ids`.",
     )
     remove_label_ids: LabelIds = Field(
-        default_factory=list, description="Labels to take off; not with `label_ids`."
+        default_factory=list, description="Labels to remove; not with `label_ids`."
     )
     metadata: MetadataPatch | None = Field(default_factory=dict)
 
@@ -191,8 +199,8 @@ class Completion(RequestBody):
     occurrence: Annotated[
         LocalDate | None,
         Field(
-            description="Required for a recurring task: its current occurrence. An earlier one "
-            "changes nothing, so that no retry completes the next one."
+            description="Required for a recurring task, and ignored for any other: its current "
+            "occurrence. An earlier one changes nothing, so that no retry completes the next one."
         ),
     ] = None
     completed_at: Annotated[
@@ -255,7 +263,9 @@ class TaskQuery(ListQuery):
     ] = None
     filter: Annotated[
         FilterText | None,
-        Field(description="Only tasks that a filter finds: see the page on filters."),
+        Field(
+            description="Only tasks that a filter finds; docs/filters.md describes the language."
+        ),
     ] = None
     include_archived: Annotated[QueryBool, Field(description="Also tasks of archived lists.")] = (
         False

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from duly.recurrence.zones import is_timezone
+from duly.schemas import patterns
 from duly.schemas.base import PatchBody, RequestBody, ResponseBody
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -59,7 +60,7 @@ LocalDate = Annotated[date, BeforeValidator(_read_date), Field(examples=["2026-0
 LocalTime = Annotated[
     str,
     Field(
-        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        pattern=patterns.LOCAL_TIME,
         description="Hours and minutes.",
         examples=["09:30"],
     ),

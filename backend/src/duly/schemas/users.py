@@ -17,7 +17,12 @@ from duly.schemas.times import Timezone
 
 WeekStart = Annotated[
     int,
-    Field(ge=1, le=7, strict=True, description="The first day of the week; Monday is 1."),
+    Field(
+        ge=1,
+        le=7,
+        strict=True,
+        description="The first day of the week for clients; Monday is 1. Duly does not use it.",
+    ),
 ]
 
 

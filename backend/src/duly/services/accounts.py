@@ -1,4 +1,4 @@
-"""Accounts as rows: the statements that make, find and check them, for `auth` and `users`."""
+"""The statements that create, find and check accounts, for `auth` and `users`."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -78,7 +78,7 @@ async def find_account(context: Context, email: str) -> UserScope | None:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account that is not disabled, with what signing in to it is checked against."""
+    """An account that is not disabled, with what a sign-in is checked against."""
 
     profile: Row
     password_hash: str
@@ -97,7 +97,7 @@ async def read_account(scope: UserScope) -> Account | None:
 async def confirm_password(
     context: Context, scope: UserScope, client: Client, password: str
 ) -> str:
-    """Check the password of a user who is signed in; return the hash that it fits.
+    """Check the password of a user who is signed in; return the hash that it matches.
 
     Raise `ValidationFailed` for a wrong one, and `RateLimited` after too many of them.
     """
@@ -116,8 +116,8 @@ async def check_password(
     """Return the account's hash if the password fits, or None.
 
     Failures count against `key` from this address, the address, and `key` from all addresses. Each
-    try is counted before it begins and taken back if it succeeds, so that no burst gets in more of
-    them than the budgets allow. Raise `RateLimited`, or `ServiceUnavailable` if too many wait.
+    try is counted before it begins, and the count is reverted if it succeeds, so that no burst
+    exceeds the limits. Raise `RateLimited`, or `ServiceUnavailable` if too many wait.
     """
     hashed = None if account is None else account.password_hash
     is_known = account is not None and _is_known(context, account, client)
@@ -131,6 +131,6 @@ async def check_password(
 
 
 def _is_known(context: Context, account: Account, client: Client) -> bool:
-    """Whether the account's owner has signed in from the client's address lately."""
+    """Whether the account's owner has recently signed in from the client's address."""
     digests = context.keyring.address_digests(account.profile["id"], client.address)
     return not set(digests).isdisjoint(account.known_addresses)

@@ -59,7 +59,7 @@ async def register(context: Context, body: Registration, client: Client) -> dict
     if context.settings.registration == "closed":
         raise RegistrationClosed
     await context.throttle.spend_registration(client.address)
-    # One lane for all registrations of an address: they never hold up its sign-ins.
+    # One queue for all registrations of an address, so that they never delay its sign-ins.
     async with context.passwords.turn(client.address, None):
         password_hash = await context.passwords.hash(body.password)
     async with context.across_users.transaction() as across_users:
@@ -95,7 +95,7 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
 
 
 async def logout(context: Context, caller: Caller) -> None:
-    """End the session that asks."""
+    """End the session of this request."""
     await end_sessions(context, caller.scope, session_id=caller.session_id)
     log.info("session.logged_out")
 
@@ -119,7 +119,7 @@ async def change_password(
 
 
 async def _rehash(context: Context, scope: UserScope, password: str, old_hash: str) -> str:
-    """Bring the stored hash to the work factor set now; return the one stored after that."""
+    """Store a hash with the current work factor; return the hash that is stored then."""
     new_hash = await context.passwords.hash(password)
     stored = await scope.one(_REHASH, old_hash=old_hash, new_hash=new_hash)
     return old_hash if stored is None else new_hash

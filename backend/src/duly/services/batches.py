@@ -15,7 +15,7 @@ from duly.services.resource_types import OPERATIONS
 Result = dict[str, Any]
 
 
-class _NotApplied(Exception):  # not an error, but the way out of the transaction
+class _NotApplied(Exception):  # not an error: it leaves the transaction
     """An operation of an atomic batch failed."""
 
 

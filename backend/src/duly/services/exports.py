@@ -1,4 +1,4 @@
-"""Everything that Duly holds of a user, as of one moment.
+"""All data that Duly stores about a user, as of one moment.
 
 It is read in one snapshot of the database into a temporary file, and sent from there: a client that
 reads slowly holds no connection, and an error while reading is an ordinary error response.
@@ -42,7 +42,7 @@ _SEND_TIMEOUT = 3600.0
 _CHECK_INTERVAL = 1.0
 _RETRY_AFTER = 2
 
-# Longer than waiting and reading take. A worker that is killed leaves its lease to run out.
+# Longer than waiting and reading take. The lease of a worker that is killed expires.
 _LEASE = timedelta(seconds=90)
 _RENEWAL_INTERVAL = 20.0
 
@@ -81,7 +81,7 @@ class _Lease:
         self._is_released = False
 
     async def renew(self) -> None:
-        """Extend it, if it is time to. While the database is away, it may run out."""
+        """Extend it, if it is time to. While the database is unavailable, it may expire."""
         if self._is_released or time.monotonic() < self._renewed_at + _RENEWAL_INTERVAL:
             return
         self._renewed_at = time.monotonic()
@@ -161,7 +161,7 @@ async def _leased(scope: UserScope) -> AsyncIterator[_Lease]:
 
 @asynccontextmanager
 async def _slot(context: Context) -> AsyncIterator[None]:
-    """Wait for a turn to read: few exports do at a time, so that others get connections."""
+    """Wait for a turn to read: few exports read at a time, so that other requests get connections."""
     try:
         async with asyncio.timeout(_QUEUE_TIMEOUT):
             await context.export_slots.acquire()

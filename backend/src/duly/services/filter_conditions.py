@@ -38,7 +38,7 @@ from duly.records.types import listed
 from duly.utils.tables import table_of
 
 Shape: TypeAlias = tuple[Any, ...]
-"""A condition without its values, as a key: a kind, and what belongs to the kind.
+"""A condition without its values, as a key: a kind, followed by its parts.
 
 `("all", shapes)`, `("some", shapes)`, `("not", shape)`, or a term, such as `("date", "due", "<")`.
 The shape of a whole filter is a conjunction.
@@ -51,7 +51,8 @@ _sought = _tasks.alias("sought")
 _INSTANT = DateTime(timezone=True)
 _IDS = ARRAY(Uuid)
 _FEW_TERMS = 6
-"""Of a filter that may be evaluated for both parts of a list, since a page may be full early."""
+"""A filter of so few terms may be evaluated twice, for both parts of a list, since a page may be
+full early."""
 _WEIGHTS: dict[Shape, int] = {("search",): 30, ("labels",): 5}
 """Terms that take as long as several."""
 _RANGE, _PLACES = {"due from", "due until"}, {"list", "lists", "section", "sections"}
@@ -108,7 +109,7 @@ def parameter(number: int) -> str:
 
 
 def rank(shape: Shape) -> int:
-    """Return a number that is higher for what takes longer to evaluate."""
+    """Return a number that is higher for conditions that take longer to evaluate."""
     match shape:
         case ("all" | "some", shapes):
             return max(map(rank, shapes))

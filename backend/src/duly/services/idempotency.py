@@ -45,8 +45,8 @@ _PATIENCE = 10.0
 _PATIENCE_CONNECTED = 4.0
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
-"""Limit of stored responses per user. At it new keys are rejected: an old one that was dropped
-before its time could run twice."""
+"""Limit of stored responses per user. Beyond it, new keys are rejected. Old ones are not dropped
+early: their requests could run twice."""
 
 _KEY_BYTES = 256
 """Added to the length of each stored response, for its key."""

@@ -72,7 +72,7 @@ def move(_: UserScope, label_id: UUID, body: Move, versions: Versions) -> Operat
 
 
 def delete_label(_: UserScope, label_id: UUID, __: None, versions: Versions) -> Operation[Row]:
-    """Delete a label permanently, and take it off its tasks."""
+    """Delete a label permanently, and remove it from its tasks."""
 
     async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Row:
         current = changes.checked(TYPE, reads[0], versions)

@@ -1,4 +1,4 @@
-"""Lists of tasks: what goes to the trash with them, and comes back."""
+"""Lists of tasks, which are deleted and restored with their sections and tasks."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The operator's commands: accounts, and what follows a restored backup."""
+"""The operator's commands: accounts, and what to do after restoring a backup."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -67,7 +67,7 @@ _SET_PASSWORD = owned_change(
     .returning(_users.c.id)
 )
 _SKIPPED = 2**32
-"""More changes than a user can have made since a backup; versions keep far below 2^53."""
+"""More changes than a user can have made since a backup; versions stay far below 2^53."""
 
 _SKIP_REVISIONS = across_users(
     select(func.count().label("count")).select_from(

@@ -161,7 +161,7 @@ def _body_of(draft: Draft, task_id: UUID) -> TaskCreate:
     try:
         return TaskCreate.model_validate(fields)
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise _invalid(error, "The remaining") from None
 
 
 def _due_of(draft: Draft) -> dict[str, str | None] | None:
@@ -175,14 +175,15 @@ async def _create_label(transaction: UserScope, name: str, settings: Settings) -
     try:
         body = LabelCreate(name=name)
     except ValidationError as error:
-        raise _invalid(error) from None
+        raise _invalid(error, "Each label's") from None
     row, _ = await commands.run(transaction, labels.create(transaction, body, settings))
     label_id: UUID = row["id"]
     return label_id
 
 
-def _invalid(error: ValidationError) -> ValidationFailed:
-    """Return the error for a text that sets a field to what the field cannot be."""
+def _invalid(error: ValidationError, whose: str) -> ValidationFailed:
+    """Return the error for a text that sets a field to an invalid value."""
     [first, *_] = error.errors()
-    message = f"Must leave a valid {first['loc'][0]}. {message_of(first)}"
+    message = message_of(first)  # begins with "Must"
+    message = f"{whose} {first['loc'][0]} {message[0].lower()}{message[1:]}"
     return ValidationFailed.of("body.text", message, str(first["type"]))

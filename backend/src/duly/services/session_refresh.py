@@ -44,7 +44,7 @@ _PRESENTED = bindparam("presented", type_=LargeBinary())
 _window = bindparam("replay_window", type_=INTERVAL())
 _is_current = _sessions.c.refresh_hash == _PRESENTED
 
-# Where the token presented is among the spent ones, and its successor.
+# The position of the presented token among the spent ones, and its successor.
 _position = func.array_position(_sessions.c.spent_hashes, _PRESENTED, type_=Integer())
 _chain = _sessions.c.spent_hashes + array([_sessions.c.refresh_hash])
 _successor = _chain[_position + 1]

@@ -37,7 +37,7 @@ from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
 REVOCATION_LIFETIME = timedelta(minutes=MAX_ACCESS_TOKEN_MINUTES + 1)
-"""How long an ended session is listed as revoked: longer than any access token lives.
+"""How long an ended session is listed as revoked: longer than any access token is valid.
 
 It does not depend on this instance's setting, which may have been higher before, or be higher on
 another instance. The extra minute is for clocks that differ and for a refresh that raced with the

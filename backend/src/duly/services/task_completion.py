@@ -118,7 +118,7 @@ def skip(
         current = recurring(task)
         if current is None:
             raise ValidationFailed.of(
-                "body.occurrence", "Must be of a task that has a recurrence", "contradiction"
+                "body.occurrence", "Can only be sent for a recurring task", "contradiction"
             )
         if task["is_completed"] or not _is_current(body.occurrence, current.state, facts):
             return task
@@ -140,8 +140,8 @@ def reopen(
 ) -> Operation[Row]:
     """Open a task, the tasks above it, and the subtasks that were completed with it.
 
-    The newest completed occurrence of a recurring task is taken back: the copy is deleted, what is
-    below it moves up, and the result is the task with its former dates.
+    For the newest completed occurrence of a recurring task, undo the completion: delete the copy,
+    move what is below it to its parent, and return the task with its former dates.
     """
 
     async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
@@ -203,7 +203,7 @@ def past(at: datetime | None) -> datetime | None:
 
 
 def _is_current(sent: date, state: State, facts: Row) -> bool:
-    """Whether the occurrence is due now; false if it is over. Raise `PreconditionFailed`."""
+    """Whether the occurrence is the current one. Raise `PreconditionFailed` if it is still to come."""
     if sent > state.occurrence and sent not in facts["completed"]:
         raise PreconditionFailed(
             message="The task's current occurrence is earlier than the one that was sent."
@@ -225,7 +225,7 @@ async def _move_on(
     after: Recurring,
     calls: Sequence[Call],
 ) -> Row:
-    """Set the next date, and open the subtasks, after `calls`."""
+    """Run `calls`, then open the subtasks and set the next date."""
     check_count(facts["size"] + 1)
     due = Moment.model_validate(task["due"]).model_copy(update={"date": after.state.due})
     start = task["start"] and Moment.model_validate(task["start"]).model_copy(
@@ -261,7 +261,7 @@ _FRESH = {
     "reset_at",
     "reset_with",
 }
-"""Columns that a completed occurrence does not have from its task; those of the recurrence, too."""
+"""Columns that a completed occurrence does not copy from its task, besides the recurrence."""
 
 
 def _copying() -> OwnedStatement:

@@ -63,7 +63,7 @@ class BoundFilter:
 async def bound_filter(
     scope: UserScope, expression: Expression, *, timezone: str, today: date
 ) -> BoundFilter:
-    """Look the names of a filter up, and return what a statement needs of it.
+    """Look up the names of a filter, and return its condition and parameters.
 
     `today` is the user's local day. Reads the database only if the filter has names. Raises
     `FilterError` if the names match so much that the filter costs too much.

@@ -77,7 +77,7 @@ SORTS = {
 class Shape(NamedTuple):
     """What distinguishes the statement of one list of tasks from that of another.
 
-    `list_id` and the other references are `id` for a given one, or name what stands for none.
+    `list_id` and the other references are `id` for a given id, or else `inbox`, `none` or empty.
     """
 
     sort: TaskSort = TaskSort.CREATED_AT_DESCENDING

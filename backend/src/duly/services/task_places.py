@@ -1,4 +1,7 @@
-"""Where a task is: in which list, in which section of it, and under which task."""
+"""The list, section and parent of a task: which ones a request asks for, and whether it may.
+
+References must exist, tasks must not form a circle, and `MAX_LEVELS` is the deepest level.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -30,7 +33,7 @@ _LABELS = bindparam("label_ids", type_=ARRAY(Uuid()))
 
 
 class Place(NamedTuple):
-    """Where a task is. The inbox is no list."""
+    """A task's list, section and parent. `list_id` is None for the inbox."""
 
     list_id: UUID | None = None
     section_id: UUID | None = None
@@ -38,7 +41,7 @@ class Place(NamedTuple):
 
 
 def is_list_live() -> Any:
-    """The list with the id `:list_id` exists and is not in the trash."""
+    """Whether the list with the id `:list_id` exists and is not in the trash."""
     return exists().where(
         _lists.c.user_id == USER_ID, _lists.c.id == _LIST, _lists.c.trashed_at.is_(None)
     )
@@ -85,7 +88,7 @@ _FACTS = _facts()
 
 
 def facts_call(task_id: UUID, sent: Mapping[str, Any], label_ids: Sequence[UUID]) -> Call:
-    """The statement that reads what a task is to refer to, and its parameters."""
+    """The statement that reads what a task will refer to, and its parameters."""
     params = {name: sent.get(name) for name in ("list_id", "section_id", "parent_id")}
     return _FACTS, {"id": task_id, **params, "label_ids": list(label_ids)}
 
@@ -93,8 +96,8 @@ def facts_call(task_id: UUID, sent: Mapping[str, Any], label_ids: Sequence[UUID]
 def resolve(current: Place, sent: Mapping[str, Any], facts: Row) -> Place:
     """Return the place that a task gets by the fields that were sent.
 
-    Raises `ValidationFailed` for references to what is not there, for fields that contradict each
-    other, for a task below itself, and for more than `MAX_LEVELS` levels.
+    Raise `ValidationFailed` if a reference does not exist, if fields contradict each other, if the
+    task would be below itself, or below `MAX_LEVELS`.
     """
     _check_references(sent, facts)
     list_id, section_id, parent_id = current
@@ -144,13 +147,13 @@ def _check_tree(facts: Row) -> None:
         )
     if facts["parent_level"] + (facts["height"] or 1) > MAX_LEVELS:
         raise ValidationFailed.of(
-            "body.parent_id", f"Must leave at most {MAX_LEVELS} levels of tasks", "too_deep"
+            "body.parent_id", f"Must not nest tasks more than {MAX_LEVELS} levels deep", "too_deep"
         )
     check_count(facts["size"])
 
 
 def unknown_reference(field: str, what: str) -> ValidationFailed:
-    """The error for a reference to what is missing, trashed or another user's."""
+    """The error for a resource that is missing, in the trash or another user's."""
     return ValidationFailed.of(
         f"body.{field}", f"Must be the id of a {what} that is not deleted", "unknown_reference"
     )

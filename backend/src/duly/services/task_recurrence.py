@@ -1,4 +1,4 @@
-"""Recurring tasks: what setting a recurrence means, and how a task moves on."""
+"""Setting, changing and reading the recurrence of a task."""
 
 from dataclasses import replace
 from datetime import date
@@ -79,7 +79,8 @@ def changed(
 ) -> Recurring | None:
     """Return the recurrence after a change. Raise `ValidationFailed`.
 
-    A new rule or `from` makes the due date the occurrence. What is sent again changes nothing.
+    A new rule or `from` restarts the recurrence: the occurrence becomes the due date. Sending the
+    current ones again does not.
     """
     if sent is None:
         return None

@@ -1,4 +1,7 @@
-"""Changes of a task with its subtasks: complete, reopen, trash, restore, delete permanently."""
+"""Actions on a task and its subtasks: complete, reopen, trash, restore, delete permanently.
+
+`services.task_places` checks where a task may be, and that subtasks do not form a circle.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -202,8 +205,8 @@ def _restoring() -> Change:
         return case((has_parent, there), (has_list, _tasks.c[name]), else_=null())
 
     def values(_: CTE) -> dict[str, ColumnElement[Any]]:
-        # What it refers to may be gone by now, and its parent in another list. Sections go with
-        # their lists.
+        # What it refers to may be deleted by now, or its parent in another list. Sections are
+        # deleted and restored with their lists.
         return {
             "trashed_at": null(),
             "trashed_with": null(),

@@ -47,9 +47,9 @@ __all__ = ["TYPE", "create", "delete_task", "move", "patch", "replace", "restore
 _task_labels = table_of(TaskLabel)
 
 _ALONE = {"title", "description", "priority", "duration_minutes"}
-"""Fields that have nothing to do with what is there, or with anything else."""
+"""Fields that do not depend on the current values or on other fields."""
 _STAYING = {"is_completed", "list_id", "section_id", "parent_id"}
-"""Fields that stay as they are if PUT leaves them out."""
+"""Fields that PUT leaves unchanged if they are absent."""
 _PLACE = ("list_id", "section_id", "parent_id")
 
 
@@ -112,7 +112,7 @@ def create(
             place = resolve(Place(), place_sent, facts)
             check_labels("label_ids", body.label_ids, facts)
         except ValidationFailed:
-            # What it referred to may be gone since the same create was done before.
+            # The same create may have succeeded before, and what it refers to been deleted since.
             done = await creation.find_same(transaction, TYPE, body.id, sent or body)
             if done is None:
                 raise
@@ -132,7 +132,7 @@ def create(
 def replace(
     scope: UserScope, task_id: UUID, body: TaskReplace, versions: Versions
 ) -> Operation[Row]:
-    """Set every field of a task, except for what stays if it is left out."""
+    """Set every field of a task; those of `_STAYING` only if they were sent."""
     sent = {
         name: getattr(body, name)
         for name in type(body).model_fields
@@ -239,7 +239,7 @@ def _update(
 
 
 def _whole(current: Row, sent: Mapping[str, Any], *, is_patch: bool) -> dict[str, Any]:
-    """The whole values of the fields of the task's own that were sent."""
+    """Return the new values of the fields that were sent, except for those of `_STAYING`."""
     own = {
         name: value for name, value in sent.items() if name in TYPE.fields and name not in _STAYING
     }
@@ -264,7 +264,7 @@ def _whole(current: Row, sent: Mapping[str, Any], *, is_patch: bool) -> dict[str
 
 
 def _set_recurrence(whole: dict[str, Any], current: Row) -> None:
-    """Complete what a change sets: a recurrence needs a due date, and ends with it."""
+    """Add the recurrence to a change: it needs a due date, and is cleared with it."""
     moments = {
         name: whole[name] if name in whole else _moment_of(current[name])
         for name in ("due", "start")
@@ -280,7 +280,7 @@ def _moment_of(shown: Any) -> Moment | None:
 
 
 def _moving(task_id: UUID, place: Place, facts: Row) -> list[Call]:
-    """The statements that put a task last in another place, and all below it there, too."""
+    """The statements that move a task, with its subtasks, to the end of another place."""
     check_count(facts["size"])
     command = _PLACING.of(task_id, None, **place._asdict())
     below = {"id": task_id, "list_id": place.list_id, "section_id": place.section_id}

@@ -51,7 +51,7 @@ def _update(fields: frozenset[str]) -> OwnedStatement:
 
 
 async def read(scope: UserScope) -> Row:
-    """The caller's account. Raises `Unauthenticated` when it is gone."""
+    """The caller's account. Raises `Unauthenticated` if it is deleted."""
     user = await scope.one(_READ)
     if user is None:
         raise Unauthenticated

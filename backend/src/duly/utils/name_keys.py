@@ -1,4 +1,4 @@
-"""Names as they are compared: without regard to case."""
+"""Keys by which names are compared (case-insensitive)."""
 
 from duly.utils.normalization import nfc
 

@@ -51,19 +51,19 @@ class Language:
     weekdays: Mapping[str, int]
 
     short_weekdays: Mapping[str, int]
-    """Abbreviations that are also words or names. They count after a preposition, after `next`
-    and `every`, and before a time."""
+    """Abbreviations that are also words or names. They are dates only after a preposition, `next`
+    or `every`, or before a time."""
 
     nouns: frozenset[str]
-    """Of those, the ones that must even then be followed by the end of the phrase."""
+    """Those of them that must also be at the end of a phrase."""
 
     capitalized_nouns: frozenset[str]
-    """Days that are something else with a capital letter, except as the first word."""
+    """Days that mean something else with a capital letter, except as the first word."""
 
     months: Mapping[str, int]
 
     clear_months: frozenset[str]
-    """Those that are no other word. With the others, `2 March` counts only at the end of a phrase."""
+    """Month names that have no other meaning. `2 March` is a date only at the end of a phrase."""
 
     units: Mapping[str, str]
     """The values are those of FREQ."""
@@ -73,7 +73,7 @@ class Language:
     """The last one is -1."""
 
     day_parts: Mapping[str, time]
-    """They count directly after a date."""
+    """They are recognized directly after a date."""
 
     vocabulary: Mapping[str, str]
     """The expressions of further groups."""
@@ -90,7 +90,7 @@ class Language:
     """Words before the date from which a recurrence begins."""
 
     not_after: frozenset[str]
-    """Words after which a date or a time says something else than when the task is due."""
+    """Words after which a date or a time does not say when the task is due."""
 
     ranges: frozenset[str]
     """Words between two dates or times that make them a range."""
