@@ -38,7 +38,7 @@ UNLIMITED: dict[str, Any] = {
 # Pydantic's begin with "Input should", "String should", "Field required", "Extra inputs" and so on.
 _PLAIN = re.compile(
     r"((Must|Cannot|Expected|Unknown|Invalid|Incorrect|Send|Each|ref must) .*[^.]"
-    r"|The (request body|account) .*[^.])"
+    r"|The (request body|account|remaining title) .*[^.])"
 )
 _PATIENCE = 30.0
 _STREAM = "text/event-stream"

@@ -135,7 +135,7 @@ async def test_spans_count_code_points_of_the_text_as_it_was_sent(alice: Account
 
     [span] = preview["spans"]
     assert (span["start"], span["end"]) == (7, 9)
-    assert preview["draft"]["title"] == "🎉 e\u0301"
+    assert preview["draft"]["title"] == "🎉 é"
 
 
 async def test_language_of_the_user_decides(alice: Account) -> None:
@@ -308,3 +308,23 @@ async def test_recurrence_of_the_text_is_that_of_the_task(alice: Account) -> Non
 
     assert task["recurrence"]["rule"] == "FREQ=WEEKLY;INTERVAL=2"
     assert task["recurrence"]["anchor"] == "completion"
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+@pytest.mark.parametrize("name", ["\u3164", "\u2800", "\uffa0"])
+async def test_label_that_cannot_be_seen_is_rejected(
+    alice: Account, *, is_dry_run: bool, name: str
+) -> None:
+    response = await alice.post("/tasks/quick", {"text": f"x @{name}", "dry_run": is_dry_run})
+
+    assert (response.status_code, error_code(response)) == (400, "VALIDATION_ERROR")
+    assert (await alice.get("/labels")).json()["items"] == []
+
+
+async def test_draft_has_the_title_that_the_task_gets(alice: Account) -> None:
+    body = {"text": "Cafe\u0301 tomorrow"}
+
+    draft = (await alice.post("/tasks/quick", {**body, "dry_run": True})).json()["draft"]
+    task = (await alice.post("/tasks/quick", body)).json()["task"]
+
+    assert draft["title"] == task["title"] == "Caf\u00e9"

@@ -1,5 +1,7 @@
 """Saved filters."""
 
+import json
+
 import pytest
 
 from tests.support.accounts import Account, error_code
@@ -58,3 +60,36 @@ async def test_filter_of_another_user_is_not_found(alice: Account, bob: Account)
     ):
         assert error_code(response) == "NOT_FOUND"
     assert body_of(await alice.get(path)) == saved
+
+
+async def test_white_space_of_every_kind_separates_the_words_of_a_filter(alice: Account) -> None:
+    query = "\tp1\r\n&\u00a0p2\u0085"
+
+    listed = await alice.get("/tasks", params={"filter": query})
+    saved = await alice.post("/filters", {"name": "Lines", "query": query})
+
+    assert listed.status_code == 200
+    assert saved.json()["query"] == query
+
+
+@pytest.mark.parametrize("query", ["p1 & \x01", "p1 & #a\x01b", "p1 & #\x00"])
+async def test_control_character_is_an_error_with_a_position(alice: Account, query: str) -> None:
+    content = b'{"name":"Controls","query":%s}' % json.dumps(query).encode()
+    response = await alice.request(
+        "POST", "/filters", content=content, headers={"Content-Type": "application/json"}
+    )
+
+    assert error_code(response) == "VALIDATION_ERROR"
+    [field] = response.json()["error"]["details"]["fields"]
+    assert (field["path"], field["type"]) == ("body.query", "filter")
+    assert field["position"] in {5, 6, 7}
+
+
+async def test_length_of_a_filter_is_that_of_the_text_as_it_is_sent(alice: Account) -> None:
+    fits, too_long = "p1" + " " * 498, "p1" + " " * 499
+
+    responses = [await alice.get("/tasks", params={"filter": one}) for one in (fits, too_long)]
+
+    assert [response.status_code for response in responses] == [200, 400]
+    [field] = responses[1].json()["error"]["details"]["fields"]
+    assert (field["path"], field["position"]) == ("query.filter", 500)

@@ -6,7 +6,6 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from duly.filter_language import MAX_LENGTH, FilterError, parse
-from duly.schemas.base import Text
 
 
 def _check(value: str) -> str:
@@ -21,6 +20,11 @@ def _check(value: str) -> str:
 FilterText = Annotated[
     str,
     AfterValidator(_check),
-    Text(1, MAX_LENGTH),
-    Field(description="A filter: see the page on filters.", examples=["p1 & due <= today"]),
+    Field(
+        description="A filter: see the page on filters.",
+        examples=["p1 & due <= today"],
+        # Documented here, and checked by the parser, which also says where. The text is not
+        # trimmed or normalized, so that positions are those of what was sent.
+        json_schema_extra={"minLength": 1, "maxLength": MAX_LENGTH},
+    ),
 ]

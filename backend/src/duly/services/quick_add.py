@@ -1,7 +1,7 @@
 """Quick add: a task from a line of text, with the labels that it names."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -99,14 +99,16 @@ def add(scope: UserScope, sent: QuickAdd, settings: Settings) -> Procedure[Added
 
 
 async def preview(scope: UserScope, sent: QuickAdd) -> Draft:
-    """Return what a text means. Raise `ValidationFailed` if it leaves no valid title."""
+    """Return what a text means. Raise `ValidationFailed` if a field would be invalid."""
     async with scope.transaction() as transaction:
         reads = await transaction.many(_calls(sent.text))
     if not reads[0]:
         raise Unauthenticated
     draft = _draft_of(sent.text, reads)
-    _body_of(draft, new_id())
-    return draft
+    for known in draft.labels:
+        if known.id is None:
+            _new_label(known.name)
+    return replace(draft, title=_body_of(draft, new_id()).title)
 
 
 def shown(draft: Draft) -> dict[str, Any]:
@@ -172,13 +174,17 @@ def _due_of(draft: Draft) -> dict[str, str | None] | None:
 
 
 async def _create_label(transaction: UserScope, name: str, settings: Settings) -> UUID:
-    try:
-        body = LabelCreate(name=name)
-    except ValidationError as error:
-        raise _invalid(error, "Each label's") from None
-    row, _ = await commands.run(transaction, labels.create(transaction, body, settings))
+    operation = labels.create(transaction, _new_label(name), settings)
+    row, _ = await commands.run(transaction, operation)
     label_id: UUID = row["id"]
     return label_id
+
+
+def _new_label(name: str) -> LabelCreate:
+    try:
+        return LabelCreate(name=name)
+    except ValidationError as error:
+        raise _invalid(error, "Each label's") from None
 
 
 def _invalid(error: ValidationError, whose: str) -> ValidationFailed:
