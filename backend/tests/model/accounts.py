@@ -43,6 +43,8 @@ class AccountRules(Machine):
             state.token = page["token"]
             if not page["has_more"]:
                 break
+        [profile] = [data for (name, _), data in state.copy.items() if name == "user"]
+        assert self.profile(state) == {name: profile[name] for name in self.profile(state)}
         for kind in RESOURCE_TYPES:
             copies = [data for (name, _), data in state.copy.items() if name == kind.name]
             self.compare(state, state.those(kind, are_trashed=False), copies)
@@ -72,6 +74,7 @@ class AccountRules(Machine):
             state, self.session_of(state, pick), "PATCH", "/users/me", 200, body=body
         )
         state.name, state.timezone = name, timezone
+        state.revision += 1
         assert self.profile(state) == {name: received[name] for name in self.profile(state)}
 
     @rule(user=USERS, pick=PICKS, is_right=st.booleans(), is_taken=st.booleans())
@@ -90,6 +93,7 @@ class AccountRules(Machine):
         assert answer.status == expected, answer
         if expected == 200:
             state.email = email
+            state.revision += 1
 
     @rule(user=USERS, pick=PICKS, is_right=st.booleans(), new=st.sampled_from(PASSWORDS))
     def password_change(self, user: int, pick: int, is_right: bool, new: str) -> None:
@@ -101,6 +105,7 @@ class AccountRules(Machine):
         self.expect(state, session, "PUT", "/users/me/password", status, body=body)
         if is_right:
             state.password = new
+            state.revision += 1
             for session_id in [name for name in state.sessions if name != session.id]:
                 state.end(session_id)
 
