@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, Text, func
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, Text, func, text
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -25,6 +25,13 @@ APPENDABLE_BY_ALL = {"owned_statements_may": "INSERT"}
 
 # Marks the column that counts a user's changes; `database.scope` reports each advance of it.
 REVISION = {"revision": True}
+
+IN_TRASH = text("coalesce(trashed_at IS NOT NULL, false)")
+"""What is in the trash, for partial indexes, in the form of `records.types.listed`.
+
+In the plain form, a look-up by key could read an index of all users' trash instead: PostgreSQL
+takes it for empty if it was at the last ANALYZE.
+"""
 
 
 class Owned(SQLModel):

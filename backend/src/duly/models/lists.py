@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from duly.models.base import Ordered, cascade_field, optional_timestamp_field, text_field
+from duly.models.base import IN_TRASH, Ordered, cascade_field, optional_timestamp_field, text_field
 
 
 class List(Ordered, table=True):
@@ -29,9 +29,7 @@ class List(Ordered, table=True):
         Index(
             "ix_lists_archived_user_id_id", "user_id", "id", postgresql_where=text("is_archived")
         ),
-        Index(
-            "ix_lists_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
-        ),
+        Index("ix_lists_trashed_at", "trashed_at", postgresql_where=IN_TRASH),
     )
 
     name: str = text_field()

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
-from duly.models.base import Ordered, cascade_field, optional_timestamp_field, text_field
+from duly.models.base import IN_TRASH, Ordered, cascade_field, optional_timestamp_field, text_field
 
 
 class Section(Ordered, table=True):
@@ -24,9 +24,7 @@ class Section(Ordered, table=True):
         Index("ix_sections_user_id_position_id", "user_id", "position", "id"),
         Index("ix_sections_user_id_name_id", "user_id", "name", "id"),
         Index("ix_sections_user_id_revision", "user_id", "revision"),
-        Index(
-            "ix_sections_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
-        ),
+        Index("ix_sections_trashed_at", "trashed_at", postgresql_where=IN_TRASH),
     )
 
     list_id: UUID

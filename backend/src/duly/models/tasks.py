@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    DDL,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -15,13 +14,13 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
-    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlmodel import Field
 
 from duly.models.base import (
+    IN_TRASH,
     Ordered,
     cascade_field,
     optional_text_field,
@@ -32,7 +31,6 @@ from duly.models.base import (
 # In the form in which lists ask for it; see `records.types.listed`.
 _LIVE = text("coalesce(trashed_at IS NULL, false)")
 _OPEN = text("coalesce(trashed_at IS NULL, false) AND coalesce(completed_at IS NULL, false)")
-_TRASHED = text("coalesce(trashed_at IS NOT NULL, false)")
 
 
 class Task(Ordered, table=True):
@@ -114,7 +112,7 @@ class Task(Ordered, table=True):
             "user_id",
             "created_at",
             "id",
-            postgresql_where=_TRASHED,
+            postgresql_where=IN_TRASH,
         ),
         # The manual order of a list and of the inbox.
         Index(
@@ -162,9 +160,7 @@ class Task(Ordered, table=True):
         ),
         Index("ix_tasks_user_id_revision", "user_id", "revision"),
         # For maintenance, which looks for the oldest of all users.
-        Index(
-            "ix_tasks_trashed_at", "trashed_at", postgresql_where=text("trashed_at IS NOT NULL")
-        ),
+        Index("ix_tasks_trashed_at", "trashed_at", postgresql_where=IN_TRASH),
         # Without a pending list, which each search would read whole, other users' words included.
         Index(
             "ix_tasks_words",
@@ -211,12 +207,3 @@ class Task(Ordered, table=True):
     )
     title_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))
     description_words: Any = Field(sa_column=Column(TSVECTOR, server_default="", nullable=False))
-
-
-# PostgreSQL then expects a user to have a hundred tasks. If most have one or two, it would expect
-# no more of anybody, and join a tree of 10,000 tasks in quadratic time.
-event.listen(
-    Task.__table__,  # type: ignore[attr-defined]  # SQLModel adds it
-    "after_create",
-    DDL("ALTER TABLE tasks ALTER COLUMN user_id SET (n_distinct = -0.01)"),  # type: ignore[no-untyped-call]  # SQLAlchemy's
-)

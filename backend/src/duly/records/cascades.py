@@ -105,7 +105,8 @@ def _changed(
 
 def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:
     """Ids with numbers from 1, and how many there are."""
-    target = targets.cte("target")
+    # OFFSET: or PostgreSQL reads all resources of the user in order, so as not to sort these.
+    target = targets.offset(0).cte("target")
     number = func.row_number().over(order_by=list(target.c)).label("number")
     numbered = select(target.c.id, number).cte("numbered")
     return numbered, select(func.count()).select_from(numbered).scalar_subquery()

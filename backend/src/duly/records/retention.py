@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.database.statements import CrossUserStatement, across_users
 from duly.models import Tombstone, User
-from duly.records.types import ResourceType
+from duly.records.types import ResourceType, listed
 from duly.utils.tables import table_of
 
 DELETION_MEMORY = timedelta(days=30)
@@ -35,7 +35,10 @@ def purge_trash(kind: ResourceType) -> CrossUserStatement:
     Rows that other resources refer to are kept; purge the referring type first.
     """
     is_unused = [~_has_references(key) for key in _keys_to(kind.table)]
-    return _purge(kind.table, kind.table.c.trashed_at, *is_unused, counter=kind.counter)
+    is_trashed = listed(kind.is_trashed)
+    return _purge(
+        kind.table, kind.table.c.trashed_at, is_trashed, *is_unused, counter=kind.counter
+    )
 
 
 def purge_tombstones() -> CrossUserStatement:

@@ -327,22 +327,20 @@ def _facts() -> OwnedStatement:
 
 def _series() -> OwnedStatement:
     """The open recurring task whose newest completed occurrence is `:copy_id`, and its size."""
-    copy, later = _tasks.alias("copy"), _tasks.alias("later")
-    tree = tree_of(_tasks.c.user_id == USER_ID, _tasks.c.id == _original_of(_COPY_ID))
+    later = _tasks.alias("later")
+    original = _of_copy("occurrence_of")
+    tree = tree_of(_tasks.c.user_id == USER_ID, _tasks.c.id == original)
     size = select(func.count()).select_from(tree).scalar_subquery()
     is_newest = ~exists().where(
         later.c.user_id == USER_ID,
-        later.c.occurrence_of == copy.c.occurrence_of,
-        later.c.created_at > copy.c.created_at,
+        later.c.occurrence_of == original,
+        later.c.created_at > _of_copy("created_at"),
         later.c.trashed_at.is_(None),
     )
     return owned(
-        select(*TYPE.shown, size.label("size"))
-        .select_from(_tasks)
-        .join(copy, (copy.c.user_id == USER_ID) & (copy.c.id == _COPY_ID))
-        .where(
+        select(*TYPE.shown, size.label("size")).where(
             _tasks.c.user_id == USER_ID,
-            _tasks.c.id == copy.c.occurrence_of,
+            _tasks.c.id == original,
             TYPE.is_live,
             _tasks.c.completed_at.is_(None),
             _tasks.c.recurrence_rule.is_not(None),
@@ -351,13 +349,11 @@ def _series() -> OwnedStatement:
     )
 
 
-def _original_of(copy_id: Any) -> Any:
-    copy = _tasks.alias("copied")
-    return (
-        select(copy.c.occurrence_of)
-        .where(copy.c.user_id == USER_ID, copy.c.id == copy_id)
-        .scalar_subquery()
-    )
+def _of_copy(name: str) -> Any:
+    """A column of the completed occurrence. Not joined, so that it is looked up by its key."""
+    copy = _tasks.alias("copy")
+    found = select(copy.c[name]).where(copy.c.user_id == USER_ID, copy.c.id == _COPY_ID)
+    return found.scalar_subquery()
 
 
 def _opening_below() -> OwnedStatement:
@@ -383,19 +379,14 @@ def _opening_below() -> OwnedStatement:
 
 def _completing_again() -> OwnedStatement:
     """Complete the subtasks that were completed before the copy was made, if they are open."""
-    tree, copy, below = tree_of(TYPE.is_named), _tasks.alias("copy"), _tasks.alias("below")
-    together = (
-        select(copy.c.completed_with)
-        .where(copy.c.user_id == USER_ID, copy.c.id == _COPY_ID)
-        .scalar_subquery()
-    )
+    tree, below = tree_of(TYPE.is_named), _tasks.alias("below")
     targets = (
         select(tree.c.id)
         .join(below, (below.c.user_id == USER_ID) & (below.c.id == tree.c.id))
         .where(
             tree.c.trashed_at.is_(None),
             tree.c.completed_at.is_(None),
-            below.c.reset_with == together,
+            below.c.reset_with == _of_copy("completed_with"),
         )
     )
     return changing_all(

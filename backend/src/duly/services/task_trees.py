@@ -57,8 +57,18 @@ def tree_of(
     is_below = [child.c.user_id == USER_ID, child.c.parent_id == tree.c.id]
     if below is not None:
         is_below.append(below(child))
-    rest = select(*(child.c[name] for name in _IN_TREE), tree.c.level + 1)
-    return tree.union_all(rest.where(*is_below))
+    return tree.union_all(_next_level(tree, child, *is_below))
+
+
+def _next_level(tree: CTE, task: Any, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """What a recursion adds: the tasks that meet `conditions`, looked up for each of `tree`.
+
+    OFFSET keeps PostgreSQL from joining: where it takes all users to have a task or two, it reads
+    all tasks of the user at each level.
+    """
+    found = select(*(task.c[name] for name in _IN_TREE)).where(*conditions).offset(0)
+    rows = found.lateral("next_level")
+    return select(*rows.c, tree.c.level + 1).select_from(tree.join(rows, true()))
 
 
 def _of_root(tree: CTE, name: str) -> ColumnElement[Any]:
@@ -75,9 +85,8 @@ def chain_from(*conditions: ColumnElement[bool]) -> CTE:
         .where(*conditions)
         .cte("chain", recursive=True)
     )
-    above = select(*(parent.c[name] for name in _IN_TREE), chain.c.level + 1)
     return chain.union_all(
-        above.where(parent.c.user_id == USER_ID, parent.c.id == chain.c.parent_id)
+        _next_level(chain, parent, parent.c.user_id == USER_ID, parent.c.id == chain.c.parent_id)
     )
 
 
@@ -178,19 +187,20 @@ def _trashing() -> Change:
     )
 
 
-def _is_parent(parent: Any, child: Any) -> tuple[ColumnElement[bool], ...]:
-    return parent.c.user_id == USER_ID, parent.c.id == child.c.parent_id
-
-
 def _restoring() -> Change:
     tree = tree_of(TYPE.is_named, TYPE.is_trashed, has_version(TYPE))
     targets = select(tree.c.id).where(tree.c.trashed_with == _of_root(tree, "trashed_with"))
     parent, named = _tasks.alias("its_parent"), _tasks.alias("named")
+    # Not joined, so that each is looked up by its key.
+    parent_id = select(named.c.parent_id).where(named.c.user_id == USER_ID, named.c.id == ID)
     # One row, or none if the task has no parent that is not in the trash.
     home = (
         select(parent.c.id, parent.c.list_id, parent.c.section_id)
-        .select_from(named.join(parent, and_(*_is_parent(parent, named))))
-        .where(named.c.user_id == USER_ID, named.c.id == ID, parent.c.trashed_at.is_(None))
+        .where(
+            parent.c.user_id == USER_ID,
+            parent.c.id == parent_id.scalar_subquery(),
+            parent.c.trashed_at.is_(None),
+        )
         .cte("home")
     )
     has_parent = exists(select(home.c.id))
