@@ -172,7 +172,10 @@ def _is_parent(parent: Any, child: Any) -> tuple[ColumnElement[bool], ...]:
 
 def _restoring() -> Change:
     tree = tree_of(TYPE.is_named, TYPE.is_trashed, has_version(TYPE))
-    targets = select(tree.c.id).where(tree.c.trashed_with == _of_root(tree, "trashed_with"))
+    # What the previous release has moved to the trash is there without its subtasks.
+    targets = select(tree.c.id).where(
+        or_(tree.c.level == 1, tree.c.trashed_with == _of_root(tree, "trashed_with"))
+    )
     parent, named = _tasks.alias("its_parent"), _tasks.alias("named")
     # One row, or none if the task has no parent that is not in the trash.
     home = (
