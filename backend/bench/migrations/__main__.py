@@ -165,6 +165,7 @@ async def run(dsn: str, old: str, options: argparse.Namespace) -> list[str]:
                 traffic.phase = "both"
                 traffic.targets.append(target)
                 await asyncio.sleep(options.seconds)
+                await migrate(dsn)  # it repairs what the previous release has written
                 traffic.targets.remove(target)
                 await asyncio.sleep(DATABASE_TIMEOUT)
             finally:

@@ -78,17 +78,20 @@ def downgrade(dsn: str, revision: str = "base") -> None:
 
 
 def complete(dsn: str) -> None:
-    """Complete what instances of the previous release have written since the upgrade.
+    """Complete and repair what instances of the previous release have written since the upgrade.
 
-    They do not know `labels.name_key`. Raises `StartupError` as `upgrade` does.
+    They do not know `labels.name_key`, subtasks, lists and the labels of tasks. Raises
+    `StartupError` as `upgrade` does.
     """
     from duly.database.migrations.filling import fill_label_names
+    from duly.database.migrations.repairs import repair_tasks
 
     with connected(dsn) as connection, _alone(dsn):
         connection.execution_options(isolation_level="AUTOCOMMIT")
         driver = connection.connection.driver_connection
         assert driver is not None
         fill_label_names(driver)
+        repair_tasks(driver)
 
 
 def check(dsn: str) -> None:
