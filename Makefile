@@ -109,6 +109,9 @@ bench-memory: $(VENV)/dev.stamp ## measure the memory of two workers, idle and u
 bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
 	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
 
+migrations: $(VENV)/dev.stamp ## migrate a million tasks forward and back while the previous release serves; 5 minutes
+	@cd backend && .venv/bin/python -m bench.migrations $(call flags,tasks rate seconds kills seed)
+
 bench-quick-add: $(VENV)/dev.stamp ## time the parser of quick add on 10,000 and on 40,000 hostile characters
 	@cd backend && .venv/bin/python -m bench.quick_add
 

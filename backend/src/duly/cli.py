@@ -85,24 +85,48 @@ def serve(
 
 
 @commands.command()
-def migrate() -> None:
+def migrate(
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REVISION",
+            help="Take the schema back to that of an older release. Deletes what it cannot hold.",
+        ),
+    ] = None,
+) -> None:
     """Bring the database to the newest schema.
 
     Example: duly migrate
     """
     settings = _settings()
     _require_database(settings)
+    name = _name(settings, is_direct=True)
+    if to is not None:
+        _migrate_back(settings, to)
+        print(f"Migrated {name} back to revision {to}.")
+        return
     if settings.is_embedded:
         with _running(settings) as (_, upgrade):
             done = upgrade
     else:
-        done = migrations.upgrade(direct_dsn_of(settings))
-    name = _name(settings, is_direct=True)
+        dsn = direct_dsn_of(settings)
+        done = migrations.upgrade(dsn)
+        if done.before == done.after:
+            migrations.complete(dsn)
     if done.before == done.after:
         print(f"Nothing to do: {name} is at revision {done.after}, the newest.")
     else:
         before = f"revision {done.before}" if done.before else "an empty database"
         print(f"Migrated {name} from {before} to revision {done.after}.")
+
+
+def _migrate_back(settings: Settings, revision: str) -> None:
+    if settings.is_embedded:
+        with _running(settings) as (dsn, _):
+            migrations.downgrade(dsn, revision)
+    else:
+        migrations.downgrade(direct_dsn_of(settings), revision)
 
 
 @commands.command()

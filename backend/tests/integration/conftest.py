@@ -1,15 +1,18 @@
-"""What tests of the command line and of streams need."""
+"""What tests of the command line, of migrations and of streams need."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from duly.core.config import Settings
+from duly.database import migrations
 from duly.runtime import hub
+from tests.support.databases import fresh_database
 from tests.support.instances import running
+from tests.support.previous_release import PREVIOUS
 from tests.support.workers import Worker, worker_settings
 
 
@@ -23,6 +26,14 @@ def commanded(
     clean_environment.setenv("DULY_SECRET_KEY", secrets.token_hex(32))
     clean_environment.setenv("DULY_BCRYPT_COST", "4")
     return clean_environment
+
+
+@pytest.fixture
+def old(dsn: str) -> Iterator[str]:
+    """A database with the schema of the previous release."""
+    with fresh_database(dsn) as database:
+        migrations.upgrade(database, PREVIOUS)
+        yield database
 
 
 @pytest.fixture

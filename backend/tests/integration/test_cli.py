@@ -225,6 +225,43 @@ def test_migrate_reports_what_it_did_and_on_which_database(
         assert third.stdout == f"Migrated {name} from revision 0001 to revision {after}.\n"
 
 
+def test_migrate_takes_the_schema_back_to_that_of_an_older_release(
+    dsn: str, commanded: pytest.MonkeyPatch
+) -> None:
+    with fresh_database(dsn) as database:
+        commanded.setenv("DATABASE_URL", database)
+        assert "no schema" in duly("migrate", "--to", "0008").line
+        duly("migrate")
+
+        back = duly("migrate", "--to", "0008")
+
+        assert back.stdout == f"Migrated {name_of(database)} back to revision 0008.\n"
+        migrations.upgrade(database, "0008")
+        for unknown in ("0009", "8"):
+            line = duly("migrate", "--to", unknown).line
+            assert line.endswith("the revision must be one of those up to 0008, the current one")
+
+
+def test_second_migrate_completes_labels_that_the_previous_release_wrote(
+    dsn: str, commanded: pytest.MonkeyPatch
+) -> None:
+    with fresh_database(dsn) as database, psycopg.connect(database, autocommit=True) as connection:
+        commanded.setenv("DATABASE_URL", database)
+        duly("migrate")
+        connection.execute(
+            "INSERT INTO users (id, email, password_hash) "
+            "VALUES (gen_random_uuid(), 'a@b.org', 'x')"
+        )
+        connection.execute(
+            "INSERT INTO labels (user_id, id, name, revision) "
+            "SELECT id, gen_random_uuid(), 'Home', 1 FROM users"
+        )
+
+        duly("migrate")
+
+        assert connection.execute("SELECT name_key FROM labels").fetchall() == [("home",)]
+
+
 def test_database_name_has_no_user_and_no_password() -> None:
     dsn = "postgresql://grue:plugh@db.example.org:6432/duly?sslmode=require"
 

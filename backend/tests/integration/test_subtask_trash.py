@@ -1,6 +1,7 @@
 """Subtasks in the trash: what is deleted together comes back together, as far as it can."""
 
 from tests.support.accounts import Account, error_code
+from tests.support.direct_sql import execute
 from tests.support.rich_tasks import (
     Resource,
     act,
@@ -46,6 +47,19 @@ async def test_task_is_deleted_and_restored_with_its_subtasks(alice: Account, ds
     await copy.pull(alice)
     assert copy.resources == await stored(alice)
     await check_rows(dsn, alice)
+
+
+async def test_task_deleted_by_the_previous_release_is_restored_alone(
+    alice: Account, dsn: str
+) -> None:
+    parent, child = await chain_of(alice, 2)
+    await trash(alice, "tasks", parent)
+    # That release does not know what was deleted together.
+    await execute(dsn, "UPDATE tasks SET trashed_with = NULL WHERE user_id = %s", alice.id)
+
+    await act(alice, parent, "restore")
+
+    assert await in_trash(alice) == ids(child)
 
 
 async def test_subtask_deleted_before_its_parent_stays_in_the_trash(alice: Account) -> None:

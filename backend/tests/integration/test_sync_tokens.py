@@ -1,6 +1,6 @@
 """Sync tokens: opaque, bound to their user, and rejected once deletions since then are purged."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -77,6 +77,18 @@ async def test_token_of_another_epoch_is_expired(app: FastAPI, alice: Account) -
     claims = context.keyring.read_access(alice.session["access_token"])
     scope = context.across_users.user(claims.user_id)
     token = sign_position(context.keyring, scope, Position(uuid4(), 0, 0))
+
+    assert await refused(alice, token) == EXPIRED
+
+
+async def test_token_of_a_release_with_fewer_fields_is_expired(
+    app: FastAPI, alice: Account, dsn: str
+) -> None:
+    context = app.state.context
+    scope = context.across_users.user(UUID(alice.id))
+    [(epoch,)] = await execute(dsn, "SELECT epoch FROM installations")
+    # That release put the epoch into its tokens as it is stored.
+    token = sign_position(context.keyring, scope, Position(epoch, 0, 0))
 
     assert await refused(alice, token) == EXPIRED
 

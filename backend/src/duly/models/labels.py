@@ -9,7 +9,11 @@ from duly.models.base import OWNER, Ordered, text_field
 
 
 class Label(Ordered, table=True):
-    """A label: a name, unique for its user (case-insensitive), and an optional color."""
+    """A label: a name, unique for its user (case-insensitive), and an optional color.
+
+    `name_key` is null in labels that an instance of the release before 0011 has created; `duly
+    migrate` completes them.
+    """
 
     __tablename__ = "labels"
     __table_args__ = (
@@ -23,7 +27,7 @@ class Label(Ordered, table=True):
     )
 
     name: str = text_field()
-    name_key: str = Field(sa_type=Text)
+    name_key: str | None = Field(default=None, sa_type=Text)
     color: str | None = Field(default=None, sa_type=Text)
 
 

@@ -8,7 +8,7 @@ which that started: what was deleted by then need not be reported.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from duly.core.errors import SyncTokenExpired, Unauthenticated, ValidationFailed
 from duly.core.tokens import InvalidToken, Keyring
@@ -20,6 +20,12 @@ from duly.services.resource_types import RESOURCE_TYPES
 _PAGE = page_statement(RESOURCE_TYPES, PROFILE)
 _BEFORE_ALL = -1
 _NO_MORE = 2**63 - 1
+_GENERATION = "2"
+"""Changes with each release that adds fields or types: copies made by an older one lack them.
+
+Tokens of other generations are expired. While instances of two releases run, or after a rollback,
+so are those of the other one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ async def read_changes(scope: UserScope, position: Position | None, limit: int) 
     )
     if not rows:
         raise Unauthenticated
-    newest, epoch = rows[0]["newest"], rows[0]["epoch"]
+    newest, epoch = rows[0]["newest"], _epoch_of(rows[0])
     if position is not None:
         _check(position, newest, rows[0]["horizon"], epoch)
     begun = newest if position is None else position.begun
@@ -87,7 +93,7 @@ async def read_position(scope: UserScope) -> Position:
     rows = await scope.all(_PAGE, after=_NO_MORE, begun=0, limit=1)
     if not rows:
         raise Unauthenticated
-    return Position(rows[0]["epoch"], rows[0]["newest"], begun=0)
+    return Position(_epoch_of(rows[0]), rows[0]["newest"], begun=0)
 
 
 def sign_position(keyring: Keyring, scope: UserScope, position: Position) -> str:
@@ -108,6 +114,10 @@ def read_token(keyring: Keyring, scope: UserScope, token: str, path: str) -> Pos
     if kind != "sync":
         raise ValidationFailed.of(path, "Invalid sync token for this user", "invalid_token")
     return Position(UUID(epoch), revision, begun)
+
+
+def _epoch_of(row: dict[str, Any]) -> UUID:
+    return uuid5(row["epoch"], _GENERATION)
 
 
 def _check(position: Position, newest: int, horizon: int, epoch: UUID) -> None:

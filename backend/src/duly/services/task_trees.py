@@ -189,7 +189,10 @@ def _trashing() -> Change:
 
 def _restoring() -> Change:
     tree = tree_of(TYPE.is_named, TYPE.is_trashed, has_version(TYPE))
-    targets = select(tree.c.id).where(tree.c.trashed_with == _of_root(tree, "trashed_with"))
+    # What the previous release has moved to the trash is there without its subtasks.
+    targets = select(tree.c.id).where(
+        or_(tree.c.level == 1, tree.c.trashed_with == _of_root(tree, "trashed_with"))
+    )
     parent, named = _tasks.alias("its_parent"), _tasks.alias("named")
     # Not joined, so that each is looked up by its key.
     parent_id = select(named.c.parent_id).where(named.c.user_id == USER_ID, named.c.id == ID)

@@ -3,12 +3,13 @@
 Alembic is imported only if there is something to apply: a server has no further use for it.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _OLDEST_SERVER = (15,)
 
+# Any number, as long as nothing else takes the same advisory lock.
+_LOCK = 4_420_771_863
+_POLL_INTERVAL = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
@@ -35,8 +40,8 @@ class Upgrade:
 def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     """Bring the schema to `revision`. Concurrent calls wait for each other.
 
-    Raises `StartupError` if the database cannot be reached, has a schema that this version does not
-    know, or rejects a statement.
+    One that was interrupted continues when it is called again. Raises `StartupError` if the
+    database cannot be reached, has a schema that this version does not know, or rejects a statement.
     """
     with connected(dsn) as connection:
         found = _check_known(connection)
@@ -44,8 +49,9 @@ def upgrade(dsn: str, revision: str = "head") -> Upgrade:
             return Upgrade(found, found)
         from alembic import command
 
-        config = _config(connection)
-        command.upgrade(config, revision)
+        with _alone(dsn):
+            config = _config(connection)
+            command.upgrade(config, revision)
         after = _current(connection)
     assert after is not None
     applied: list[MigrationInfo] = config.attributes["applied"]
@@ -55,13 +61,37 @@ def upgrade(dsn: str, revision: str = "head") -> Upgrade:
 def downgrade(dsn: str, revision: str = "base") -> None:
     """Take the schema back to `revision`, and with it the data that it can't hold.
 
-    Raises `StartupError` as `upgrade` does.
+    Raises `StartupError` as `upgrade` does, and for a revision that the schema has not had.
     """
     from alembic import command
 
     with connected(dsn) as connection:
-        _check_known(connection)
-        command.downgrade(_config(connection), revision)
+        found = _check_known(connection)
+        if revision not in ("base", *(one for one in _revisions() if one <= (found or ""))):
+            raise StartupError(
+                f"the revision must be one of those up to {found}, the current one"
+                if found
+                else "the database has no schema that could be taken back"
+            )
+        with _alone(dsn):
+            command.downgrade(_config(connection), revision)
+
+
+def complete(dsn: str) -> None:
+    """Complete and repair what instances of the previous release have written since the upgrade.
+
+    They do not know `labels.name_key`, subtasks, lists and the labels of tasks. Raises
+    `StartupError` as `upgrade` does.
+    """
+    from duly.database.migrations.filling import fill_label_names
+    from duly.database.migrations.repairs import repair_tasks
+
+    with connected(dsn) as connection, _alone(dsn):
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        fill_label_names(driver)
+        repair_tasks(driver)
 
 
 def check(dsn: str) -> None:
@@ -130,12 +160,7 @@ def connected(dsn: str) -> Iterator[Connection]:
             "the part after the question mark takes sslmode, connect_timeout and others"
         ) from None
     engine = create_engine(
-        "postgresql+psycopg://",
-        # Without an encoding, psycopg returns bytes from a database in SQL_ASCII.
-        creator=lambda: psycopg.connect(
-            dsn, prepare_threshold=None, connect_timeout=10, client_encoding="utf8"
-        ),
-        poolclass=pool.NullPool,
+        "postgresql+psycopg://", creator=lambda: _connect(dsn), poolclass=pool.NullPool
     )
     try:
         with engine.connect() as connection:
@@ -147,6 +172,40 @@ def connected(dsn: str) -> Iterator[Connection]:
         is_away = isinstance(cause, psycopg.OperationalError)
         fault = "cannot be reached" if is_away else "rejected the schema change"
         raise StartupError(f"the database {fault}: {reason}") from None
+
+
+def _connect(dsn: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(
+        dsn,
+        prepare_threshold=None,
+        connect_timeout=10,
+        # The network must not drop a connection that waits for minutes.
+        keepalives_idle=60,
+        # Without an encoding, psycopg returns bytes from a database in SQL_ASCII.
+        client_encoding="utf8",
+    )
+
+
+@contextmanager
+def _alone(dsn: str) -> Iterator[None]:
+    """Keep other migrations of the database out for the block; wait for one that is running.
+
+    A transaction of its own holds the lock, so that it works behind a transaction pooler. It does
+    not wait for it: a statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY in the
+    other migration would wait for its end.
+    """
+    with _connect(dsn) as connection:
+        while not _takes_lock(connection):
+            connection.rollback()
+            time.sleep(_POLL_INTERVAL)
+        yield
+
+
+def _takes_lock(connection: psycopg.Connection[Any]) -> bool:
+    connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    # Without parameters, so by the simple protocol: the other one keeps the statement's snapshot.
+    row = connection.execute(f"SELECT pg_try_advisory_xact_lock({_LOCK})".encode()).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _check_server(connection: Connection) -> None:
@@ -166,4 +225,5 @@ def _config(connection: Connection) -> "Config":
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     config.attributes["applied"] = []
+    config.attributes["is_online"] = _current(connection) is not None
     return config

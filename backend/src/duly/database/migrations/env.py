@@ -1,24 +1,19 @@
-"""Alembic's side of a migration: one transaction for all steps, one instance at a time."""
+"""Alembic's side of a migration; see `online` for its transactions."""
 
 from alembic import context
-from sqlalchemy import text
 
 from duly.models import metadata
 
-# Any number, as long as nothing else takes the same advisory lock.
-_LOCK = 4_420_771_863
-
-connection = context.config.attributes["connection"]
+attributes = context.config.attributes
 context.configure(
-    connection=connection,
+    connection=attributes["connection"],
     target_metadata=metadata,
     compare_type=True,
     compare_server_default=True,
-    transaction_per_migration=False,
-    # Noted under the lock: what another instance has applied meanwhile is not ours.
-    on_version_apply=lambda step, **_: context.config.attributes["applied"].append(step),
+    # An empty database gets everything in one transaction, any other a revision at a time.
+    transaction_per_migration=attributes["is_online"],
+    is_online=attributes["is_online"],
+    on_version_apply=lambda step, **_: attributes["applied"].append(step),
 )
 with context.begin_transaction():
-    # Held to the end of the transaction, so it works behind a transaction pooler, too.
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     context.run_migrations()
