@@ -58,14 +58,16 @@ class PredicateRemoval:
                 return
 
     async def _scout(self, number: int, *, is_thorough: bool) -> None:
+        for step in self._all_steps(is_thorough=is_thorough):
+            for sql in await self._statements_of(step, number):
+                self._steps.setdefault(sql, []).append(step)
+
+    async def _statements_of(self, step: Step, number: int) -> set[bytes]:
         attack_run, series = await self._begin()
         with observed(lambda: attack_run.is_attacking) as seen:
-            for step in self._all_steps(is_thorough=is_thorough):
-                seen.clear()
-                series = await self._take(series, step, number)
-                for sql in seen:
-                    self._steps.setdefault(sql, []).append(step)
-            await attack_run.finish()
+            await self._take(series, step, number)
+        await attack_run.finish()
+        return seen
 
     async def survives(self, mutant: Mutant, rounds: int = PATIENT_ROUNDS) -> bool:
         """Whether the suite stays green without the predicate."""
@@ -163,7 +165,7 @@ class PredicateRemoval:
         await attack_run.settle(1)
         return attack_run, attacker
 
-    async def _take(self, series: Series, step: Step, number: int = 0) -> Series:
+    async def _take(self, series: Series, step: Step, number: int = 0) -> None:
         series.operation = step.operation
         series.rng = random.Random(f"{self.seed} {step.operation.id} {number}")
         series.places.clear()
@@ -178,4 +180,3 @@ class PredicateRemoval:
             raise
         except Exception as error:
             raise Difference(f"{step.operation.id}: {error!r}") from error
-        return series

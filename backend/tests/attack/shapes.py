@@ -112,6 +112,8 @@ _MEANINGS: dict[tuple[str, str], Any] = {
 }
 _NULLS = (0.25, 0.5)
 """How often a field is null that can be; the second, of anchors: it stands for the first or last."""
+_NEW = 0.8
+"""How often what is created has an id that nothing has."""
 _ABSENT = {"if_match", "client_id", "client_secret", "scope", "dry_run"}
 
 
@@ -257,7 +259,8 @@ class Shapes:
                 low = schema.get("minimum", 0)
                 made = self._rng.randint(low, min(schema.get("maximum", 20), low + 20))
             case _:
-                made = self._text(schema, name, of or name.removesuffix("_id"))
+                is_new = name == "id" and owner.endswith("Create")
+                made = self._text(schema, name, of or name.removesuffix("_id"), is_new=is_new)
         return made
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -284,10 +287,10 @@ class Shapes:
     def _has_one_change(self, title: str) -> bool:
         return title.endswith("Patch") and self._rng.random() < 0.5
 
-    def _text(self, schema: dict[str, Any], name: str, of: str) -> Any:
+    def _text(self, schema: dict[str, Any], name: str, of: str, *, is_new: bool) -> Any:
         number = self._rng.getrandbits(48)
         if schema.get("format") == "uuid":
-            return self._id(name, of)
+            return self._id(name, of, is_new=is_new and self._rng.random() < _NEW)
         if schema.get("format") in {"date", "date-time"} or name in {
             "time",
             "query",
@@ -304,13 +307,13 @@ class Shapes:
         is_password = schema.get("format") == "password"
         return Own("password") if is_password else made.get(name, f"task {number:x}")
 
-    def _id(self, name: str, of: str) -> str:
+    def _id(self, name: str, of: str, *, is_new: bool) -> str:
         """An own id of the type that a field refers to, or a new one."""
         fresh = str(UUID(int=self._rng.getrandbits(128), version=4))
         of = self._subject if name in ANCHORS else REFERS_TO.get(name, of)
         is_reference = name not in {"id", f"{self._subject}_id"}
         own = self.live_ids if is_reference or self._rng.random() < 0.5 else self.own_ids
-        return self._rng.choice(own.get(of) or [fresh])
+        return fresh if is_new else self._rng.choice(own.get(of) or [fresh])
 
 
 def _is_nullable(schema: dict[str, Any]) -> bool:
