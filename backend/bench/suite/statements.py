@@ -60,7 +60,7 @@ class _Recorder:
         raise NotImplementedError
 
     def transaction(
-        self, _timeout: float | None = None, /
+        self, _timeout: float | None = None, _begin: bytes = b"", /
     ) -> AbstractAsyncContextManager["_Recorder"]:
         raise NotImplementedError
 

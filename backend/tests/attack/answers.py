@@ -33,5 +33,9 @@ def plain(answer: Answer) -> tuple[Any, ...]:
 
 def words_of(answer: Answer) -> set[str]:
     """All that could be an id, a token or an address."""
-    whole = answer.body + repr(answer.headers).encode()
-    return {word.decode() for word in _WORD.findall(whole)}
+    return words_in(answer.body + repr(answer.headers).encode())
+
+
+def words_in(text: bytes) -> set[str]:
+    """The same of any text."""
+    return {word.decode() for word in _WORD.findall(text)}

@@ -9,9 +9,10 @@ import random
 from dataclasses import dataclass, field
 
 from tests.attack.answers import Difference
+from tests.attack.attackers import Attacker, settle_attacker
 from tests.attack.environments import Environment
 from tests.attack.shapes import Shapes
-from tests.attack.victims import Attacker, Victim, settle_attacker, settle_victim
+from tests.attack.victims import Victim, settle_victim
 
 # Users with each revision that an attacker can have: what is written only where the revision is
 # the caller's must not be written there.
@@ -56,11 +57,15 @@ class AttackRun:
         self.users += 1
         return await settle_attacker(self.environments, Shapes(self.environments[0].app, rng), rng)
 
-    async def finish(self) -> None:
-        """All victims have what they had, and see what they saw. Raises `Difference`."""
+    async def check_bystanders(self) -> None:
+        """Nobody has changed or locked the row of a bystander. Raises `Difference`."""
         [(count,)] = await self.environments[0].rows(_CHANGED_BYSTANDERS)
         if count:
             raise Difference("the row of a bystander has been changed or locked")
+
+    async def finish(self) -> None:
+        """All victims have what they had, and see what they saw. Raises `Difference`."""
+        await self.check_bystanders()
         for victim in self.victims:
             before = victim.rows, victim.export
             await victim.settle()

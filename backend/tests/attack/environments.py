@@ -5,14 +5,15 @@ nobody ever heard of them, so that whatever id of a victim is sent does not exis
 """
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import orjson
 import psycopg
+import pytest
 from fastapi import FastAPI
 from psycopg import sql
 
@@ -20,6 +21,7 @@ from duly.core.config import Settings
 from duly.main import create_app
 from duly.models import metadata
 from duly.models.base import owner_column
+from duly.records import revisions
 from tests.attack.wire import Answer, Request, call
 from tests.support.accounts import API
 from tests.support.databases import migrated_database
@@ -40,6 +42,38 @@ BUDGETS: dict[str, Any] = {
 }
 """Attackers in a test have no time to wait; that budgets hold is shown elsewhere."""
 
+MOST_CHANGES = 10
+"""The largest number of resources that one request may change: so few that those of a victim, if
+they counted, would be too many.
+"""
+
+
+_TABLES = [table for table in metadata.sorted_tables if table.name != "installations"]
+
+
+def _with_copies(statement: str) -> Iterator[sql.Composed]:
+    """A statement on each table, its copy, and the key that they have in common."""
+    for table in _TABLES:
+        key = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.primary_key)
+        names = {"table": sql.Identifier(table.name), "key": key}
+        yield sql.SQL(statement).format(copy=sql.Identifier(f"kept_{table.name}"), **names)
+
+
+_DROP = [*_with_copies("DROP TABLE IF EXISTS {copy}")]
+_KEEP = [*_with_copies("CREATE TABLE {copy} AS TABLE {table}")]
+_RESTORE = [
+    sql.SQL("BEGIN; SET LOCAL session_replication_role = replica"),  # foreign keys are not checked
+    # A row has an `xmax` if somebody has locked it.
+    *_with_copies(
+        "DELETE FROM {table} AS t "
+        "WHERE xmax <> '0' OR t::text NOT IN (SELECT k::text FROM {copy} AS k)"
+    ),
+    *_with_copies(
+        "INSERT INTO {table} SELECT * FROM {copy} WHERE ({key}) NOT IN (SELECT {key} FROM {table})"
+    ),
+    sql.SQL("COMMIT"),
+]
+
 
 @dataclass
 class Environment:
@@ -56,12 +90,26 @@ class Environment:
         return await cursor.fetchall() if cursor.description else []
 
     async def clear(self) -> None:
-        """Forget everybody."""
+        """Delete all rows, and what `keep` has copied."""
         forget = sql.SQL("DELETE FROM {}")
-        tables = [table.name for table in metadata.sorted_tables if table.name != "installations"]
-        await self.rows(
-            sql.SQL(";").join(forget.format(sql.Identifier(name)) for name in tables[::-1])
-        )
+        names = [sql.Identifier(table.name) for table in _TABLES[::-1]]
+        await self.rows(sql.SQL(";").join([*map(forget.format, names), *_DROP]))
+
+    async def keep(self) -> None:
+        """Copy all rows for `restore`."""
+        await self.rows(sql.SQL(";").join(_KEEP))
+
+    async def restore(self) -> None:
+        """Bring back the rows of `keep`; those that nobody changed or locked stay untouched."""
+        await self.rows(sql.SQL(";").join(_RESTORE))
+
+
+@contextmanager
+def changes_limited(most: int) -> Iterator[None]:
+    """Let one request change at most so many resources."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(revisions, "MAX_CHANGES", most)
+        yield
 
 
 @asynccontextmanager
@@ -88,6 +136,7 @@ async def both_environments(
 ) -> AsyncIterator[tuple[Environment, Environment]]:
     """The environment with victims, and the one without."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(changes_limited(MOST_CHANGES))
         environments = []
         for _ in range(2):
             own = await stack.enter_async_context(database(dsn))
@@ -127,6 +176,11 @@ class Person:
             claims = orjson.loads(_decode(session["access_token"].split(".")[1]))
             self.own |= {"session_id": claims["sid"], "email": session["user"]["email"]}
             self.own |= {name: session[name] for name in ("access_token", "refresh_token")}
+
+    async def sign_in(self) -> None:
+        """Begin another session."""
+        body = {"email": self.own["email"], "password": self.own["password"]}
+        await self.read("POST", "/auth/login", body)
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request that must succeed."""

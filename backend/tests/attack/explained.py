@@ -1,6 +1,6 @@
 """Owner predicates whose removal has no effect, since another predicate also protects the rows.
 
-Each names the predicate that remains, and why it is enough; `test_predicate_removal.py` checks both.
+Each names the predicate that remains, and why it is enough; `test_explained.py` checks both.
 The long run fails for a predicate whose removal is undetected and is not listed here, and for a listed
 one whose removal is detected.
 """
@@ -30,7 +30,7 @@ from tests.support.resources import REFERRED_ID
 class Reason:
     """`remains` is in the statement still, and `check` shows that it is enough.
 
-    Where only a request can show it, `test` names the test of `test_predicate_removal.py` that sends it, with
+    Where only a request can show it, `test` names the test of `test_explained.py` that sends it, with
     the predicate and without.
     """
 
@@ -173,6 +173,22 @@ EXPLAINED = {
             test="test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well",
         ),
     ),
+    **dict.fromkeys(
+        (f"services.task_trees.TRASH.lookup#{number}" for number in (0, 1)),
+        Reason(
+            "it counts what the statement would have changed, which has found too much already; a "
+            "test of its own shows, with the predicate and without, that the tasks of others do not "
+            "count",
+            "tasks.trashed_at IS NULL",
+            test="test_number_of_too_many_changes_is_that_of_own_tasks",
+        ),
+    ),
+    "records.order._beside(task list_id is_before=True is_inclusive=True)#0": Reason(
+        "the nearest is the anchor itself, which is the caller's; if the anchor is elsewhere, a test "
+        "of its own shows that another user's task with its id does not stand in for it",
+        "anchor.user_id = %(user_id)s",
+        test="test_task_of_another_user_is_no_anchor",
+    ),
     "records.commands.LOCK#0": Reason(
         "it locks the row of the caller; a test of its own shows, with the predicate and without, "
         "that a batch does not wait for other users",
@@ -222,5 +238,5 @@ EXPLAINED = {
 
 
 def shown_by(test: str) -> list[str]:
-    """The mutants that a test of `test_predicate_removal.py` must distinguish from the statement."""
+    """The mutants that a test of `test_explained.py` must distinguish from the statement."""
     return [name for name, reason in EXPLAINED.items() if reason.test == test]

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from duly.records.types import ResourceType
-from tests.support.resources import body_for, required_references
+from duly.services.resource_types import RESOURCE_TYPES
+from tests.support.resources import body_for, delete_of, required_references
 
 Body = dict[str, Any]
 Ids = Mapping[str, Sequence[str]]
@@ -14,31 +15,80 @@ Ids = Mapping[str, Sequence[str]]
 _DAYS = ({"date": "2026-01-01"}, {"date": "2026-06-01", "time": "09:30"}, {"date": "2026-12-31"})
 
 
-def body_in(kind: ResourceType, text: str, number: int, ids: Ids, *, is_odd: bool) -> Body:
-    """A valid body: sections in the list of the same number, and every other task in a section.
+NUMBERS = range(13)
+"""Victims and attackers have that many resources of each type; one number stands for one id.
 
-    Tasks have the label that `label_ids` adds.
-    """
-    body = body_for(kind, text, is_odd=is_odd)
+The attacker's `DOUBLES` have the ids of the victim's.
+"""
+DOUBLES = range(11)
+TRASHED = {"victim": range(4, 8), "attacker": range(2, 6)}
+"""What they have moved to the trash, so far as the type has one; `ERASED` of the victim's is gone."""
+ERASED = 9
+LIVE = {"victim": (0, 1, 2, 3, 8, 10, 11, 12), "attacker": (0, 1, *range(6, 13))}
+BAIT = 10
+"""The resource whose name attackers know."""
+
+_SIBLINGS: Mapping[str, Mapping[int, int]] = {
+    "victim": {11: 0, 12: 1},
+    "attacker": {6: 0, 7: 1, 8: 0, 11: 0, 12: 1},
+}
+"""What must refer to another resource refers to the one of its number, but for these."""
+_PLACES: Mapping[str, Mapping[int, tuple[str, int]]] = {
+    "victim": {
+        **{number: ("section_id", number) for number in NUMBERS},
+        5: ("parent_id", 1),
+        10: ("parent_id", 0),
+    },
+    "attacker": {
+        0: ("section_id", 0),
+        1: ("list_id", 1),
+        2: ("section_id", 2),
+        3: ("parent_id", 1),
+        4: ("section_id", 4),
+        6: ("parent_id", 0),
+        10: ("list_id", 1),
+        11: ("parent_id", 0),
+        12: ("parent_id", 1),
+    },
+}
+"""Where the task of a number is; the others are in the inbox."""
+
+
+def body_in(kind: ResourceType, text: str, number: int, ids: Ids, whose: str) -> Body:
+    """A valid body of the resource of a number, with what it refers to."""
+    body = body_for(kind, text, is_odd=_is_odd(kind, number, whose))
     for name, other in required_references(kind).items():
-        body[name] = ids[other.name][number % len(ids[other.name])]
-    return {**body, **(place_of(number, ids) if kind.name == "task" else {})}
+        body[name] = ids[other.name][_SIBLINGS[whose].get(number, number)]
+    if kind.name == "task" and number in _PLACES[whose]:
+        field, of = _PLACES[whose][number]
+        body[field] = ids[REFERS_TO.get(field, field.removesuffix("_id"))][of]
+    return {**body, "id": ids[kind.name][number]}
 
 
-def place_of(number: int, ids: Ids) -> Body:
-    """The list and section of the task of a number: even ones are in a section, or in the inbox."""
-    match number % 4:
-        case 1:
-            return {"list_id": ids["list"][1]}
-        case 2:
-            return {"list_id": ids["list"][2], "section_id": ids["section"][2]}
-    return {}
+def _is_odd(kind: ResourceType, number: int, whose: str) -> bool:
+    """What the victim has archived, the attacker has not, and the other way around."""
+    return (number % 2 == 1) is (kind.name != "list" or whose == "victim")
 
 
-def tasks_everywhere(ids: Ids, text: str) -> list[Body]:
+def of_numbers(ids: Ids, numbers: Sequence[int]) -> dict[str, list[str]]:
+    """The ids of some numbers."""
+    return {name: [some[number] for number in numbers] for name, some in ids.items()}
+
+
+def deletions(ids: Ids, whose: str) -> list[Body]:
+    """The operations that move resources to the trash, what is in others first."""
+    return [
+        delete_of(kind, ids[kind.name][number])
+        for kind in reversed(RESOURCE_TYPES)
+        if kind.has_trash
+        for number in TRASHED[whose]
+    ]
+
+
+def tasks_everywhere(ids: Ids, text: str, *, are_first: bool = False) -> list[Body]:
     """Tasks of each state in each list, section and label, and below each task.
 
-    They have no ids.
+    They have no ids. With `are_first`, some of them come first in the manual order.
     """
     bodies: list[Body] = []
     for number, one in enumerate(ids["list"]):
@@ -57,8 +107,27 @@ def tasks_everywhere(ids: Ids, text: str) -> list[Body]:
                         "is_completed": is_completed,
                         **where,
                         **(rest if has_keys else {}),
+                        **({"after_id": None} if are_first and not has_keys else {}),
                     }
                 )
+    return bodies
+
+
+def tasks_below(ids: Ids, number: int, new: Sequence[str], text: str) -> list[Body]:
+    """Tasks below the task of a number, all with its label; half of them reach the last level."""
+    depth = {0: 1, 5: 3}.get(number, 4)
+    bodies = []
+    for place, one in enumerate(new):
+        is_deep = 0 < place < depth
+        bodies.append(
+            {
+                "id": one,
+                "title": f"{text} {number} {place}",
+                "is_completed": place % 2 == 1,
+                "parent_id": new[place - 1] if is_deep else ids["task"][number],
+                "label_ids": [ids["label"][number]],
+            }
+        )
     return bodies
 
 

@@ -354,6 +354,17 @@ def mutants(source: Source) -> Iterator[Mutant]:
         yield Mutant(source, number, match.group(), changed.encode())
 
 
+def source_of(name: str) -> Source:
+    """The statement of a name."""
+    return next(source for source in sources() if source.name == name)
+
+
+def mutant_of(name: str) -> Mutant:
+    """The mutant of a name."""
+    [mutant] = [one for one in mutants(source_of(name.partition("#")[0])) if one.name == name]
+    return mutant
+
+
 @contextmanager
 def observed(is_wanted: Callable[[], bool]) -> Iterator[set[bytes]]:
     """The statements that the applications run while `is_wanted`; to be cleared at will."""
@@ -364,19 +375,19 @@ def observed(is_wanted: Callable[[], bool]) -> Iterator[set[bytes]]:
             seen.add(sql)
         return sql
 
-    with _each_statement(note):
+    with each_statement(note):
         yield seen
 
 
 @contextmanager
 def broken(mutant: Mutant) -> Iterator[None]:
     """Let the applications run the mutant in place of the statement."""
-    with _each_statement(lambda sql: mutant.sql if sql == mutant.source.sql else sql):
+    with each_statement(lambda sql: mutant.sql if sql == mutant.source.sql else sql):
         yield
 
 
 @contextmanager
-def _each_statement(change: Callable[[bytes], bytes]) -> Iterator[None]:
+def each_statement(change: Callable[[bytes], bytes]) -> Iterator[None]:
     """Let each statement run as `change` returns it."""
     fetch, fetch_many = Connection.fetch, Connection.fetch_many
 

@@ -14,12 +14,21 @@ import orjson
 from duly.services import operators
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.task_type import TYPE as TASK
-from tests.attack.answers import Difference, plain, words_of
+from tests.attack.answers import Difference, plain, words_in, words_of
 from tests.attack.attack_run import AttackRun
+from tests.attack.attackers import Attacker
 from tests.attack.environments import new_uuid, run_batch
-from tests.attack.places import ANCHORS, REFERS_TO, body_in, tasks_everywhere, with_ids
+from tests.attack.places import (
+    ANCHORS,
+    DOUBLES,
+    REFERS_TO,
+    batches,
+    body_in,
+    tasks_everywhere,
+    with_ids,
+)
 from tests.attack.shapes import Draft, Place
-from tests.attack.victims import Attacker, Victim
+from tests.attack.victims import Victim
 from tests.attack.wire import Answer, Request
 from tests.support.accounts import API
 from tests.support.operations import Operation
@@ -29,7 +38,7 @@ _REPLAYED = b"idempotency-replayed"
 _USES = 6
 _MOST_USES = 40
 """For an operation that fails with most of one's own resources, such as `skip`."""
-_FRESH = 12
+_FRESH = 20
 """After this many attempts the attacker gets new resources."""
 
 
@@ -64,6 +73,7 @@ class Series:
         await self._use_rightly()
         for number in range(count):
             if number % _FRESH == 0:
+                await self.check_victim()
                 await self.attacker.refill(self.victim, self.rng)
             await self._attempt()
         await self._compare_lives()
@@ -73,20 +83,22 @@ class Series:
     async def _use_rightly(self) -> None:
         """Use the operation for what it is for: one that never succeeds is not attacked."""
         declared = {item["name"].lower() for item in self.operation.spec.get("parameters", ())}
-        for number in range(_MOST_USES):
-            if number >= _USES and self.operation.id in self.attack_run.exercised:
-                break
+        uses = 0
+        for _ in range(_MOST_USES):
             draft = self.attacker.shapes.draft(self.operation)
             answer = await self._both(draft, "rightly used")
             if not answer.is_success:
                 continue
             self.attack_run.exercised.add(self.operation.id)
+            uses += 1
             if "if-none-match" in declared:
                 await self._ask_again(draft)
             if "idempotency-key" in declared:
                 await self._repeat(draft)
             if await self._has_ended():
                 await self._renew()
+                break
+            if uses == _USES:
                 break
 
     async def _ask_again(self, draft: Draft) -> None:
@@ -125,40 +137,34 @@ class Series:
         return found
 
     async def furnish(self) -> None:
-        """Have some resources in every state and place, so that no list is empty."""
+        """Have more resources in every state and place, so that no list has only one page."""
         await self.attacker.refill(self.victim, random.Random(0))
-        live = self.attacker.shapes.live_ids
+        own, live = self.attacker.shapes.own_ids, self.attacker.shapes.live_ids
+        rng = random.Random(1)
+        operations = []
+        for kind in RESOURCE_TYPES:
+            ids = [new_uuid(rng) for _ in range(12)]
+            bodies = [
+                {**body_in(kind, f"my {kind.name} {n}", n % 2, own, "attacker"), "id": one}
+                for n, one in enumerate(ids)
+            ]
+            operations += [create_of(kind, body) for body in bodies]
+            operations += [delete_of(kind, one) for one in ids[6:] if kind.has_trash]
         everywhere = tasks_everywhere({name: ids[:2] for name, ids in live.items()}, "task")
+        for is_trashed in (False, True):
+            for _ in range(2):
+                ids = [new_uuid(rng) for _ in everywhere]
+                operations += [create_of(TASK, body) for body in with_ids(everywhere, ids)]
+                operations += [delete_of(TASK, one) for one in ids if is_trashed]
         for person in self.attacker.both:
-            rng = random.Random(1)
-            for kind in RESOURCE_TYPES:
-                ids = [new_uuid(rng) for _ in range(12)]
-                bodies = [
-                    {
-                        **body_in(kind, f"my {kind.name} {n}", 0, live, is_odd=n % 2 == 1),
-                        "id": one,
-                    }
-                    for n, one in enumerate(ids)
-                ]
-                if kind is TASK:
-                    bodies = [{**body, "list_id": None, "section_id": None} for body in bodies]
-                await run_batch(person, [create_of(kind, body) for body in bodies])
-                if kind.has_trash:
-                    await run_batch(person, [delete_of(kind, one) for one in ids[6:]])
-            for is_trashed in (False, True):
-                for _ in range(2):
-                    ids = [new_uuid(rng) for _ in everywhere]
-                    tasks = with_ids(everywhere, ids)
-                    await run_batch(person, [create_of(TASK, body) for body in tasks])
-                    if is_trashed:
-                        await run_batch(person, [delete_of(TASK, one) for one in ids])
+            for some in batches(operations):
+                await run_batch(person, some)
 
     async def explore(self, draft: Draft) -> None:
         """A list by its switches, and what comes after its first item."""
         if self.operation.id == "list_sessions":
             for person in self.attacker.both:  # so that there is a second page
-                body = {"email": person.own["email"], "password": person.own["password"]}
-                await person.read("POST", "/auth/login", body)
+                await person.sign_in()
         whole = copy.deepcopy(draft)
         whole.query["limit"] = 100
         answer = await self._both(whole, "explored")
@@ -187,12 +193,12 @@ class Series:
         draft = self.attacker.shapes.draft(self.operation)
         places = self.attacker.shapes.places(draft)
         # The place tried least so far, so that each has its turn; those meant for ids, often.
-        turns = [(self._turns(place), self.rng.random(), place) for place in places]
+        turns = [(self._turns(draft, place), self.rng.random(), place) for place in places]
         place = min(turns, key=lambda item: item[:2])[2]
-        value = self._loot(place)
+        value = self._loot(place, self.attacker.shapes.type_at(draft, place))
         self.places[_kind(place)] = self.places.get(_kind(place), 0) + 1
         draft.put(place, value)
-        self.attacker.sent.add(str(value))
+        self.attacker.sent |= {str(value), *words_in(str(value).encode())}
         self.attack_run.attempts += 1
         answer = await self._both(draft, f"{place} = {value!r}")
         if answer.is_success:
@@ -209,19 +215,25 @@ class Series:
             if other != answer:
                 raise Difference(f"{self.operation.id}, {place}: {answer} is not {other}")
 
-    def _turns(self, place: Place) -> float:
+    def _turns(self, draft: Draft, place: Place) -> float:
         where, last = place[0], _name_of(place)
         declared = {item["name"].lower() for item in self.operation.spec.get("parameters", ())}
-        is_meant = last in _MEANT and (where == "body" or last in declared)
+        is_asked_for = draft.has(place) if where == "body" else last in declared
+        is_meant = last in _MEANT and is_asked_for
         return (self.places.get(_kind(place), 0) + 1) / (8 if is_meant else 1)
 
-    def _loot(self, place: Place) -> Any:
+    def _loot(self, place: Place, of: str) -> Any:
         """Something of the victim's that could fit there; now and then, that could not."""
         last = _name_of(place)
         victim, turn = self.victim, self.places.get(_kind(place), 0)
         if last in {"if_match", "version", "revision"}:
             return self.rng.randint(1, 20)
+        signed = [f"{sign}{victim.name}" for sign in "#/@"]
         fitting = {
+            "name": [victim.name],
+            "text": [f"task {one}" for one in signed],
+            "filter": signed,
+            "query": signed,
             "if-match": victim.tags,
             "if-none-match": victim.tags,
             "refresh_token": victim.spent,  # a live one is for whoever has it
@@ -229,7 +241,8 @@ class Series:
             **dict.fromkeys(("cursor", "token", "q", "last-event-id"), victim.texts),
         }
         in_turn = {
-            "id": [one for some in zip(*victim.resources.values(), strict=True) for one in some],
+            # A new resource is to have an id that the attacker has not used.
+            "id": victim.numbered.get(of, victim.ids)[len(DOUBLES) :],
             "session_id": victim.sessions,
             **{f"{name}_id": ids for name, ids in victim.resources.items()},
             **{name: victim.resources[of] for name, of in REFERS_TO.items()},
@@ -304,7 +317,8 @@ class Series:
             raise Difference(f"{self.operation.id}: two lives, {lives[0]} and {lives[1]}")
 
     async def check_victim(self) -> None:
-        """The victim's rows are untouched. Raises `Difference`."""
+        """The rows of the victim and of bystanders are untouched. Raises `Difference`."""
+        await self.attack_run.check_bystanders()
         now = await self.victim.stored()
         if now != self.victim.rows:
             changed = set(map(tuple, now)) ^ set(map(tuple, self.victim.rows))
@@ -324,6 +338,7 @@ class Series:
 # Names under which the service takes an id, a token, a key or a version.
 _MEANT = {
     *("id", "session_id", "cursor", "token", "last-event-id", "refresh_token"),
+    *("name", "text", "query", "filter"),
     *(f"{kind.name}_id" for kind in RESOURCE_TYPES),
     *REFERS_TO,
     *ANCHORS,

@@ -62,6 +62,13 @@ class Draft:
             2 if "token" in self.query else 1,
         )
 
+    def has(self, place: Place) -> bool:
+        """Whether a place of the body has a value already."""
+        target = self.body
+        for step in place[1][:-1]:
+            target = target[step]
+        return not place[1] or isinstance(target, list) or place[1][-1] in target
+
     def put(self, place: Place, value: Any) -> None:
         """Let `value` stand in that place."""
         where, name = place
@@ -103,6 +110,10 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("path", "user_id"): Own("user_id"),
     ("header", "last-event-id"): Own("sync_token"),
 }
+_NULLS = (0.25, 0.5)
+"""How often a field is null that can be; the second, of anchors: it stands for the first or last."""
+_NEW = 0.8
+"""How often what is created has an id that nothing has."""
 _ABSENT = {"if_match", "client_id", "client_secret", "scope", "dry_run"}
 
 
@@ -119,6 +130,7 @@ class Shapes:
         self.own_ids: dict[str, list[str]] = {}
         self.live_ids: dict[str, list[str]] = {}
         self._subject = ""
+        self._density = 1.0
 
     def reseed(self, rng: random.Random) -> None:
         """Draw from `rng` from now on."""
@@ -127,13 +139,14 @@ class Shapes:
     def draft(self, operation: Operation) -> Draft:
         """A request that should succeed, with some of what is optional."""
         draft = Draft(operation)
+        self._density = self._rng.choice((0.4, 1.0))
         self._subject = operation.spec["tags"][0].removesuffix("s")
         for parameter in operation.spec.get("parameters", ()):
             name, where = parameter["name"], parameter["in"]
             name = name.lower() if where == "header" else name
             if where == "path":
                 draft.path[name] = self.value(parameter["schema"], name, where)
-            elif where == "query" and self._rng.random() < 0.3:
+            elif where == "query" and self._rng.random() < self._density / 2:
                 draft.query[name] = self.value(parameter["schema"], name, where)
         if draft.query.get("cursor") and "/tasks" not in operation.path:
             del draft.query["cursor"]  # one's own is of tasks; `explore` reads the next page
@@ -144,6 +157,17 @@ class Shapes:
             draft.body = self.value(schema, "", "body")
         draft.headers["X-Request-ID"] = UUID(int=self._rng.getrandbits(128)).hex
         return draft
+
+    @staticmethod
+    def type_at(draft: Draft, place: Place) -> str:
+        """The name of the resource type that a place of a draft is about."""
+        found = draft.operation.spec["tags"][0].removesuffix("s")
+        here = draft.body
+        for step in place[1][:-1] if place[0] == "body" else ():
+            here = here[step]
+            if isinstance(here, dict):
+                found = here.get("type", found)
+        return str(found)
 
     def places(self, draft: Draft) -> list[Place]:
         """All the places of a draft where an id can stand, asked for or not."""
@@ -229,12 +253,14 @@ class Shapes:
                 count = self._rng.randint(1, 3)
                 made = [self.value(schema["items"], name, owner) for _ in range(count)]
             case "boolean":
-                made = self._rng.random() < 0.5
+                made = schema.get("default") is False and owner == "query"
+                made = made or self._rng.random() < 0.5
             case "integer":
                 low = schema.get("minimum", 0)
                 made = self._rng.randint(low, min(schema.get("maximum", 20), low + 20))
             case _:
-                made = self._text(schema, name, of or name.removesuffix("_id"))
+                is_new = name == "id" and owner.endswith("Create")
+                made = self._text(schema, name, of or name.removesuffix("_id"), is_new=is_new)
         return made
 
     def _object(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -250,19 +276,21 @@ class Shapes:
         for name, item in properties.items():
             plain = self._plain(item)
             odds = {"uuid": 0.8, "password": 1.0}.get(plain.get("format", ""), 0.5)
+            odds *= 1 if name in ANCHORS else self._density
             is_wanted = self._rng.random() < odds if only is None else name == only
             if name in required or (is_wanted and name not in _ABSENT):
-                made[name] = self.value(item, name, title, of=of)
+                is_null = _is_nullable(item) and self._rng.random() < _NULLS[name in ANCHORS]
+                made[name] = None if is_null else self.value(item, name, title, of=of)
         self._subject = outer
         return without_contradictions(made, self._rng.random())
 
     def _has_one_change(self, title: str) -> bool:
         return title.endswith("Patch") and self._rng.random() < 0.5
 
-    def _text(self, schema: dict[str, Any], name: str, of: str) -> Any:
+    def _text(self, schema: dict[str, Any], name: str, of: str, *, is_new: bool) -> Any:
         number = self._rng.getrandbits(48)
         if schema.get("format") == "uuid":
-            return self._id(name, of)
+            return self._id(name, of, is_new=is_new and self._rng.random() < _NEW)
         if schema.get("format") in {"date", "date-time"} or name in {
             "time",
             "query",
@@ -279,13 +307,17 @@ class Shapes:
         is_password = schema.get("format") == "password"
         return Own("password") if is_password else made.get(name, f"task {number:x}")
 
-    def _id(self, name: str, of: str) -> str:
+    def _id(self, name: str, of: str, *, is_new: bool) -> str:
         """An own id of the type that a field refers to, or a new one."""
         fresh = str(UUID(int=self._rng.getrandbits(128), version=4))
         of = self._subject if name in ANCHORS else REFERS_TO.get(name, of)
         is_reference = name not in {"id", f"{self._subject}_id"}
-        own = self.live_ids if is_reference else self.own_ids
-        return self._rng.choice(own.get(of) or [fresh])
+        own = self.live_ids if is_reference or self._rng.random() < 0.5 else self.own_ids
+        return fresh if is_new else self._rng.choice(own.get(of) or [fresh])
+
+
+def _is_nullable(schema: dict[str, Any]) -> bool:
+    return {"type": "null"} in schema.get("anyOf", ())
 
 
 def _paths(body: Any, here: Path = ()) -> Iterator[Path]:

@@ -251,9 +251,8 @@ async def test_export_reads_an_index_before_there_are_statistics(
     await fill(own_dsn, carol, 5000)
     params = {"user_id": carol.id, "after": UUID(int=1), "trashed": False}
 
-    async with await psycopg.AsyncConnection.connect(own_dsn) as connection:
-        for setting in _SNAPSHOT:
-            await connection.execute(setting)
+    async with await psycopg.AsyncConnection.connect(own_dsn, autocommit=True) as connection:
+        await connection.execute(_SNAPSHOT)
         statement = _page(tasks.TYPE, is_resumed=True)
         explain = b"EXPLAIN " + statement.sql
         rows = await connection.execute(explain, {**statement.constants, **params})

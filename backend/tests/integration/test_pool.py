@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from duly.database import connections
 from duly.database.connection import Connection
 from duly.database.connections import Prepared
 from duly.database.pool import Pool
+from duly.database.scope import UserScope
 from tests.support.accounts import Account, register
 from tests.support.direct_sql import execute
 from tests.support.instances import running
@@ -428,6 +430,19 @@ async def test_statement_whose_removal_was_skipped_after_an_error_still_runs(
         for number in range(10):
             [row] = await transaction.fetch(statements[0], {"number": number})
             assert row == {"other": 0, "number": number}
+
+
+async def test_snapshot_begins_on_a_connection_that_has_prepared_as_many_statements_as_allowed(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn, prepared="on")
+    for number in range(100):
+        for _ in range(7):
+            await pool.fetch(b"SELECT %d AS prepared" % number, {})
+
+    for _ in range(10):
+        async with UserScope(pool, uuid4()).snapshot(timeout=5):
+            pass
 
 
 async def test_statement_whose_table_has_changed_is_run_again(

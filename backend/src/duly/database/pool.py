@@ -80,11 +80,16 @@ class Pool:
             return await transaction.fetch_many(calls)
 
     @asynccontextmanager
-    async def transaction(self, timeout: float | None = None) -> AsyncIterator["Transaction"]:
-        """Run the statements of the block in one transaction, committed at its end."""
+    async def transaction(
+        self, timeout: float | None = None, begin: bytes = b"BEGIN"
+    ) -> AsyncIterator["Transaction"]:
+        """Run the statements of the block in one transaction, committed at its end.
+
+        `begin` are the commands that begin it.
+        """
         async with self._use(timeout) as use:
             transaction = Transaction(use)
-            async with use.block(b"BEGIN", b"COMMIT", b"ROLLBACK"):
+            async with use.block(begin, b"COMMIT", b"ROLLBACK"):
                 yield transaction
         for user_id in transaction.changed:
             self.note_change(user_id)
@@ -126,7 +131,7 @@ class Transaction:
         return self._use.within(seconds)
 
     @asynccontextmanager
-    async def transaction(self, *_: float | None) -> AsyncIterator["Transaction"]:
+    async def transaction(self, *_: float | bytes | None) -> AsyncIterator["Transaction"]:
         """A part that can fail by itself; it has the time that the whole has."""
         part = Transaction(self._use, self._depth + 1)
         name = b"part_%d" % part._depth

@@ -8,11 +8,8 @@ from uuid import UUID
 from duly.database.pool import Row, Transaction
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
 
-_SNAPSHOT = (
-    b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    # Pages are read through an index; without statistics, PostgreSQL would sort for each of them.
-    b"SET LOCAL enable_sort = off",
-)
+# Pages are read through an index; without statistics, PostgreSQL would sort for each of them.
+_SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL enable_sort = off"
 
 
 Call = tuple[OwnedStatement, Mapping[str, Any]]
@@ -49,7 +46,7 @@ class _Runner(Protocol):
     def note_change(self, user_id: UUID) -> None: ...
 
     def transaction(
-        self, timeout: float | None = None, /
+        self, timeout: float | None = None, begin: bytes = b"BEGIN", /
     ) -> AbstractAsyncContextManager["_Runner"]: ...
 
 
@@ -134,9 +131,9 @@ class UserScope:
 
         `timeout`, in seconds, bounds them all. Not inside of a transaction that has begun.
         """
-        async with self._runner.transaction(timeout) as transaction:
-            for setting in _SNAPSHOT:
-                await transaction.fetch(setting, {})
+        if self.is_transaction:
+            raise TypeError("a snapshot begins its own transaction")
+        async with self._runner.transaction(timeout, _SNAPSHOT) as transaction:
             yield UserScope(transaction, self.user_id)
 
 

@@ -1,0 +1,207 @@
+"""Each reason in `explained.py` holds: the removal of a predicate has no effect, or only one that a
+test of its own shows.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from duly.core.config import Settings
+from duly.services import exports, users
+from duly.services.resource_types import RESOURCE_TYPES
+from duly.services.sections import TYPE as SECTION
+from tests.attack.explained import EXPLAINED, LOOKUPS, shown_by
+from tests.attack.predicates import broken, mutant_of
+from tests.support.accounts import API, Account
+from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.resources import body_for, erase_of, prepare
+from tests.support.rich_tasks import create, create_task
+
+
+@pytest.mark.parametrize("name", shown_by("test_number_of_too_many_changes_is_that_of_own_tasks"))
+async def test_number_of_too_many_changes_is_that_of_own_tasks(
+    alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    ids = [str(uuid4()) for _ in range(2)]
+    for account in (alice, bob):
+        await create_task(account, id=ids[0])
+    await create_task(bob, id=ids[1], parent_id=ids[0])
+    await execute(
+        dsn,
+        "INSERT INTO tasks (user_id, id, title, parent_id, revision) "
+        "SELECT %s, gen_random_uuid(), 'subtask', %s, 1 FROM generate_series(1, 10000)",
+        alice.id,
+        ids[0],
+    )
+
+    async def reported() -> Any:
+        response = await alice.delete(f"/tasks/{ids[0]}")
+        assert response.status_code == 409
+        return response.json()["error"]["details"]["count"]
+
+    assert await reported() == 10_001
+    with broken(mutant_of(name)):
+        assert await reported() > 10_001
+
+
+@pytest.mark.parametrize("name", shown_by("test_task_of_another_user_is_no_anchor"))
+async def test_task_of_another_user_is_no_anchor(alice: Account, bob: Account, name: str) -> None:
+    ids = {"list": str(uuid4()), "anchor": str(uuid4())}
+    for account in (bob, alice):
+        await create(account, "lists", name="of both", id=ids["list"])
+    # In the list of both, the anchor is another user's; the own one is in the inbox.
+    await create_task(bob, id=ids["anchor"], list_id=ids["list"])
+    await create_task(alice, id=ids["anchor"])
+    first, second = [await create_task(alice, list_id=ids["list"]) for _ in range(2)]
+
+    async def order() -> list[str]:
+        """The order after the second task is moved after the anchor."""
+        await alice.post(f"/tasks/{second['id']}/move", {"after_id": ids["anchor"]})
+        listed = await alice.get("/tasks", params={"list_id": ids["list"], "sort": "position"})
+        return [task["id"] for task in listed.json()["items"]]
+
+    assert await order() == [first["id"], second["id"]]
+    with broken(mutant_of(name)):
+        assert await order() == [second["id"], first["id"]]
+
+
+@pytest.mark.parametrize(
+    "name", shown_by("test_deletion_is_reported_if_another_user_has_the_same_id")
+)
+async def test_deletion_is_reported_if_another_user_has_the_same_id(
+    alice: Account, bob: Account, name: str
+) -> None:
+    kind = RESOURCE_TYPES[int(name[-1]) - 3]
+    body = {**body_for(kind, "of one name"), "id": str(uuid4())}
+    for account in (alice, bob):
+        await prepare(account, kind)
+        assert (await account.post(f"/{kind.plural}", body)).status_code == 201
+    token = (await bob.get("/sync")).json()["token"]
+    await bob.post("/batch", {"operations": [erase_of(kind, body["id"])]})
+
+    reported = (await bob.get("/sync", params={"token": token})).json()["changes"]
+    with broken(mutant_of(name)):
+        reported_without_predicate = (await bob.get("/sync", params={"token": token})).json()[
+            "changes"
+        ]
+
+    assert [(change["id"], change["op"]) for change in reported] == [(body["id"], "delete")]
+    assert reported_without_predicate == []
+
+
+@pytest.mark.parametrize(
+    "name", shown_by("test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well")
+)
+async def test_write_of_a_disabled_user_is_rejected_by_the_lock_as_well(
+    alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    assert alice.id != bob.id
+    method, path, changes = LOOKUPS[name]
+    [kind] = [one for one in RESOURCE_TYPES if path.split("/")[1] == one.plural]
+    await prepare(alice, SECTION)
+    body = body_for(kind, "too late")
+    resource = (await alice.post(f"/{kind.plural}", {**body, "id": str(uuid4())})).json()
+    if "reopen" in path:
+        await alice.post(f"/tasks/{resource['id']}/complete")
+    if "restore" in path:
+        await alice.delete(f"/{kind.plural}/{resource['id']}")
+    # No worker's list of ended sessions has this one yet.
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+
+    async def write() -> int:
+        sent = {**body_for(kind, "too late"), **changes} if path == f"/{kind.plural}" else changes
+        target = path.format(resource["id"])
+        return (await alice.request(method, target, json=sent)).status_code
+
+    assert await write() == 401
+    with broken(mutant_of(name)):
+        assert await write() == 401
+
+
+@pytest.mark.parametrize("name", shown_by("test_batch_waits_for_no_other_user"))
+async def test_batch_waits_for_no_other_user(
+    alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    body = {"operations": [{"op": "create", "type": "task", "data": {"title": "new"}}]}
+
+    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+        await connection.execute("SELECT FROM users WHERE id = %s FOR UPDATE", [bob.id])
+
+        assert (await alice.post("/batch", body)).status_code == 200
+        with broken(mutant_of(name)), pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await alice.post("/batch", body)
+
+
+@pytest.mark.parametrize("name", shown_by("test_session_limit_counts_own_sessions_only"))
+async def test_session_limit_counts_own_sessions_only(
+    settings: Settings, alice: Account, bob: Account, address: str, name: str
+) -> None:
+    async with running(settings, address, max_sessions=2) as client:
+        alice.client = bob.client = client
+
+        async def is_kept() -> bool:
+            """Whether a session outlasts a sign-in of bob and another one of alice."""
+            await alice.delete("/auth/sessions")
+            first = await alice.sign_in_again()
+            await bob.sign_in_again()
+            alice.session = (await alice.sign_in_again()).session
+            body = {"refresh_token": first.session["refresh_token"]}
+            response = await client.post(f"{API}/auth/refresh", json=body)
+            return response.status_code == 200
+
+        assert await is_kept()
+        with broken(mutant_of(name)):
+            assert not await is_kept()
+
+
+@pytest.mark.parametrize("name", shown_by("test_lease_of_another_user_is_untouched"))
+async def test_lease_of_another_user_is_untouched(
+    app: FastAPI, alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    expiry = datetime(2100, 1, 1, tzinfo=UTC)
+    for account in (alice, bob):
+        await execute(dsn, "INSERT INTO export_leases VALUES (%s, %s)", account.id, expiry)
+    scope = app.state.context.across_users.user(UUID(alice.id))
+    statement = {
+        "services.exports._RENEW#0": exports._RENEW,
+        "services.exports._RELEASE#0": exports._RELEASE,
+        "services.users._DELETE_LEASE#0": users._DELETE_LEASE,
+    }[name]
+    params = {"mine": expiry} if "exports" in name else {}
+
+    async def kept() -> list[Any]:
+        query = "SELECT user_id FROM export_leases WHERE user_id = ANY(%s) AND expires_at = %s"
+        rows = await execute(dsn, query, [UUID(alice.id), UUID(bob.id)], expiry)
+        return [str(row[0]) for row in rows]
+
+    await scope.all(statement, **params)
+    assert await kept() == [bob.id]
+    with broken(mutant_of(name)):
+        await scope.all(statement, **params)
+    assert await kept() == []
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_undetected_removal_is_covered_by_another_predicate(name: str) -> None:
+    reason = EXPLAINED[name]
+
+    assert reason.remains in mutant_of(name).sql.decode()
+    if reason.check is not None:
+        reason.check()
+    else:
+        assert reason.test is not None
+        assert name in names_tried_by(globals()[reason.test])
+
+
+def names_tried_by(test: Callable[..., Any]) -> list[str]:
+    """The mutants that a test runs with, each of which must change what it sees."""
+    marks: list[pytest.Mark] = getattr(test, "pytestmark", [])
+    return [name for mark in marks if mark.args[0] == "name" for name in mark.args[1]]
