@@ -1,5 +1,6 @@
 """A worker process: the application, which forked workers share, and what ends it."""
 
+import asyncio
 import contextlib
 import gc
 import multiprocessing
@@ -22,6 +23,9 @@ from duly.schemas.auth import MIN_PASSWORD
 from duly.utils.common_passwords import common_passwords
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+_STARTUP_END = 0.2
+"""Seconds after which a worker that is ready has ended its startup: nothing is left to wait for in it."""
+
 _STALL_TIMEOUT_MS = 10_000
 """How long a client may go without reading any of its response."""
 
@@ -83,7 +87,13 @@ class Loader:
 
     def _note_ready(self) -> None:
         self._pipes.report_ready()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        # Granian stops the loop now, and runs it again to serve. A signal in between would be lost,
+        # so the timer must not be due before that.
+        asyncio.get_running_loop().call_later(_STARTUP_END, _release_stop_signals)
+
+
+def _release_stop_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def work(number: int, name: str | None, load: Any, place: Any, *options: Any) -> None:

@@ -156,7 +156,7 @@ LOOKUPS = dict(sorted(_lookups()))
 EXPLAINED = {
     **dict.fromkeys(_searched_pages(), _SEARCHED),
     **dict.fromkeys(
-        (f"services.sync._PAGE#{number}" for number, _ in enumerate(RESOURCE_TYPES, start=3)),
+        (f"services.sync._PAGE#{number}" for number, _ in enumerate(RESOURCE_TYPES, start=4)),
         Reason(
             "it picks which of the caller's own tombstones are reported; that resources of others "
             "have no say in it, a test of its own shows, with the predicate and without",

@@ -78,7 +78,7 @@ async def test_task_of_another_user_is_no_anchor(alice: Account, bob: Account, n
 async def test_deletion_is_reported_if_another_user_has_the_same_id(
     alice: Account, bob: Account, name: str
 ) -> None:
-    kind = RESOURCE_TYPES[int(name[-1]) - 3]
+    kind = RESOURCE_TYPES[int(name[-1]) - 4]
     body = {**body_for(kind, "of one name"), "id": str(uuid4())}
     for account in (alice, bob):
         await prepare(account, kind)
