@@ -54,7 +54,7 @@ UPDATE = b"UPDATE counters SET n = n + 1 WHERE id = %(id)s RETURNING n"
 PID = b"SELECT pg_backend_pid() AS pid"
 _ACTIVE = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-    "AND state = 'active' AND pid <> pg_backend_pid()"
+    "AND state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
 )
 
 
