@@ -25,7 +25,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Request:
-    """What a request was, and how it ended; status 0 means that there was no response."""
+    """A request and its outcome; the status is 0 if there was no response."""
 
     phase: str
     name: str
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass
 class Traffic:
-    """What all clients share."""
+    """The servers, the phase and the requests of all clients."""
 
     targets: list[Target]
     phase: str = ""
@@ -102,7 +102,7 @@ class Client:
         with suppress(OSError, asyncio.IncompleteReadError):
             connection = self._wires.get(target)
             # The server closes a connection that is idle for long.
-            if connection is None or connection._reader.at_eof():
+            if connection is None or connection.is_closed:
                 connection = await self._stack.enter_async_context(wire(target.server))
                 self._wires[target] = connection
             answer = await connection.ask(method, API + path, body, self._headers)

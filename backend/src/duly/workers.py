@@ -24,7 +24,7 @@ from duly.utils.common_passwords import common_passwords
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _STARTUP_END = 0.2
-"""Seconds after which a worker that is ready has ended its startup: nothing is left to wait for in it."""
+"""Seconds: longer than the rest of a worker's startup takes once it is ready."""
 
 _STALL_TIMEOUT_MS = 10_000
 """How long a client may go without reading any of its response."""

@@ -185,9 +185,9 @@ EXPLAINED = {
     ),
     "records.order._beside(task list_id is_before=True is_inclusive=True)#0": Reason(
         "the nearest is the anchor itself, which is the caller's; if the anchor is elsewhere, a test "
-        "of its own shows that another user's task with its id does not stand in for it",
+        "of its own shows that another user's task with the same id is not used instead",
         "anchor.user_id = %(user_id)s",
-        test="test_task_of_another_user_is_no_anchor",
+        test="test_task_of_another_user_is_not_used_as_an_anchor",
     ),
     "records.commands.LOCK#0": Reason(
         "it locks the row of the caller; a test of its own shows, with the predicate and without, "

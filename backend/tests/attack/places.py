@@ -18,11 +18,11 @@ _DAYS = ({"date": "2026-01-01"}, {"date": "2026-06-01", "time": "09:30"}, {"date
 NUMBERS = range(13)
 """Victims and attackers have that many resources of each type; one number stands for one id.
 
-The attacker's `DOUBLES` have the ids of the victim's.
+Those of `DOUBLES` have the same ids for an attacker and the victim.
 """
 DOUBLES = range(11)
 TRASHED = {"victim": range(4, 8), "attacker": range(2, 6)}
-"""What they have moved to the trash, so far as the type has one; `ERASED` of the victim's is gone."""
+"""Resources in the trash, if their type has one. The victim has deleted `ERASED` permanently."""
 ERASED = 9
 LIVE = {"victim": (0, 1, 2, 3, 8, 10, 11, 12), "attacker": (0, 1, *range(6, 13))}
 BAIT = 10
@@ -32,7 +32,7 @@ _SIBLINGS: Mapping[str, Mapping[int, int]] = {
     "victim": {11: 0, 12: 1},
     "attacker": {6: 0, 7: 1, 8: 0, 11: 0, 12: 1},
 }
-"""What must refer to another resource refers to the one of its number, but for these."""
+"""Exceptions: other resources that need a reference refer to the one with their own number."""
 _PLACES: Mapping[str, Mapping[int, tuple[str, int]]] = {
     "victim": {
         **{number: ("section_id", number) for number in NUMBERS},
@@ -66,7 +66,7 @@ def body_in(kind: ResourceType, text: str, number: int, ids: Ids, whose: str) ->
 
 
 def _is_odd(kind: ResourceType, number: int, whose: str) -> bool:
-    """What the victim has archived, the attacker has not, and the other way around."""
+    """Whether a resource has the odd body. Of two lists with one number, one is archived."""
     return (number % 2 == 1) is (kind.name != "list" or whose == "victim")
 
 

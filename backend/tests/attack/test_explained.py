@@ -51,8 +51,10 @@ async def test_number_of_too_many_changes_is_that_of_own_tasks(
         assert await reported() > 10_001
 
 
-@pytest.mark.parametrize("name", shown_by("test_task_of_another_user_is_no_anchor"))
-async def test_task_of_another_user_is_no_anchor(alice: Account, bob: Account, name: str) -> None:
+@pytest.mark.parametrize("name", shown_by("test_task_of_another_user_is_not_used_as_an_anchor"))
+async def test_task_of_another_user_is_not_used_as_an_anchor(
+    alice: Account, bob: Account, name: str
+) -> None:
     ids = {"list": str(uuid4()), "anchor": str(uuid4())}
     for account in (bob, alice):
         await create(account, "lists", name="of both", id=ids["list"])

@@ -19,9 +19,9 @@ from tests.support.previous_release import (
     is_creating_an_index,
     start,
     unordered,
-    wait_until,
     with_a_snapshot,
 )
+from tests.support.programs import until
 
 
 def invalid_indexes(connection: Connection) -> int:
@@ -77,7 +77,7 @@ def is_interrupted(work: Callable[[], object], after: int) -> bool:
         work()
     except Interruption:
         return True
-    Interrupted.left = 0  # no more
+    Interrupted.left = 0  # interrupt nothing else
     return False
 
 
@@ -108,11 +108,11 @@ def test_upgrade_that_is_killed_leaves_writes_alone_and_continues(old: str) -> N
         insert_tasks(connection, user_id, 30)
         with with_a_snapshot(old):
             upgrade = start(old)
-            wait_until(lambda: is_creating_an_index(connection))
+            until(lambda: is_creating_an_index(connection))
             upgrade.kill()
             upgrade.communicate()
             insert_tasks(connection, user_id, 1)
-            wait_until(lambda: not is_creating_an_index(connection))
+            until(lambda: not is_creating_an_index(connection))
         assert invalid_indexes(connection) == 1
 
         migrations.upgrade(old)

@@ -133,6 +133,22 @@ async def test_large_trees_are_changed_in_time_if_other_users_have_few_tasks(
             await check_rows(empty, account)
 
 
+async def test_completion_with_too_many_tasks_below_its_copy_is_not_taken_back(
+    alice: Account, dsn: str
+) -> None:
+    due = {"date": "2099-01-01"}
+    task = await create_task(alice, due=due, recurrence={"rule": "FREQ=DAILY"})
+    moved = await act(alice, task, "complete", occurrence="2099-01-01")
+    [copy] = body_of(await alice.get("/tasks?is_completed=true"))["items"]
+    await add_subtasks(dsn, alice, copy, LIMIT)
+
+    response = await alice.post(f"/tasks/{copy['id']}/reopen")
+
+    assert (response.status_code, error_code(response)) == (409, "TOO_MANY_CHANGES")
+    assert await read(alice, moved) == moved
+    assert await read(alice, copy) == copy
+
+
 @pytest.mark.parametrize(
     "operation",
     [

@@ -46,7 +46,7 @@ async def occurrences(account: Account) -> list[str]:
     return sorted(task["occurrence"] for task in page["items"])
 
 
-async def test_what_is_below_a_copy_moves_up_when_it_is_taken_back(
+async def test_tasks_below_a_copy_move_up_when_its_completion_is_undone(
     alice: Account, dsn: str
 ) -> None:
     project = await create_task(alice, "project")
@@ -180,7 +180,7 @@ async def test_rule_that_is_sent_again_changes_nothing(alice: Account, method: s
     assert changed["recurrence"] == {**task["recurrence"], "rule": lower["rule"]}
 
 
-async def test_rule_is_set_anew_by_another_from(alice: Account) -> None:
+async def test_another_from_restarts_the_recurrence(alice: Account) -> None:
     rule = {"rule": "FREQ=DAILY;COUNT=5"}
     task, _ = await complete(alice, await recurring(alice, recurrence=rule))
 
@@ -189,7 +189,7 @@ async def test_rule_is_set_anew_by_another_from(alice: Account) -> None:
     assert changed["recurrence"]["remaining"] == 5
 
 
-async def test_list_of_a_task_above_a_copy_is_kept(alice: Account) -> None:
+async def test_task_below_a_copy_keeps_its_list(alice: Account) -> None:
     work = await create(alice, "lists", name="Work")
     _, copy = await complete(alice, await recurring(alice, list_id=work["id"]))
     below = await create_task(alice, "below", parent_id=copy["id"])

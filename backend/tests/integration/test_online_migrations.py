@@ -21,9 +21,9 @@ from tests.support.previous_release import (
     is_creating_an_index,
     start,
     unordered,
-    wait_until,
     with_a_snapshot,
 )
+from tests.support.programs import until
 
 
 @pytest.mark.parametrize("number", [3, 2_100])
@@ -96,10 +96,10 @@ def test_second_upgrade_waits_for_the_first_without_blocking_it(old: str, is_poo
         observer = stack.enter_context(connect(old))
         with with_a_snapshot(old):
             upgrades = [start(target)]
-            wait_until(lambda: is_creating_an_index(observer))
+            until(lambda: is_creating_an_index(observer))
             upgrades.append(start(f"{target}&application_name=second"))
             seen: set[object] = set()
-            wait_until(lambda: polls(observer, seen))
+            until(lambda: polls(observer, seen))
 
         results = [upgrade.communicate(timeout=WAIT)[0] for upgrade in upgrades]
 
@@ -128,7 +128,7 @@ def test_requests_continue_while_a_long_transaction_keeps_a_table_locked(
         with psycopg.connect(old) as backup:
             backup.execute("SELECT count(*) FROM tasks")
             upgrade = threads.submit(migrations.upgrade, old)
-            wait_until(lambda: is_waiting_for_a_table(connection))
+            until(lambda: is_waiting_for_a_table(connection))
             for _ in range(20):
                 insert_tasks(connection, user_id, 1)
                 connection.execute("SELECT count(*) FROM tasks")
@@ -169,7 +169,7 @@ def test_user_who_is_locked_keeps_no_other_user_waiting(old: str) -> None:
         with psycopg.connect(old) as request:
             request.execute("UPDATE users SET name = 'Ada' WHERE id = %s", [locked])
             upgrade = threads.submit(migrations.upgrade, old)
-            wait_until(lambda: has_positions(connection) and unordered(connection, other) == 0)
+            until(lambda: has_positions(connection) and unordered(connection, other) == 0)
             connection.execute("UPDATE users SET name = 'Bob' WHERE id = %s", [other])
             assert unordered(connection, locked) == 5
         upgrade.result(timeout=WAIT)

@@ -1,5 +1,6 @@
 """PostgreSQL reads lists by an index in their order, whatever its statistics say."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
@@ -14,7 +15,7 @@ from duly.database.statements import OwnedStatement
 from duly.records import changes, creation, export, sync
 from duly.records.pages import Resumption
 from duly.schemas.tasks import TaskSort
-from duly.services import task_trees, tasks
+from duly.services import task_occurrences, task_places, task_trees, tasks
 from duly.services.profiles import PROFILE
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.task_pages import Shape, list_statement
@@ -225,6 +226,38 @@ def test_single_tasks_are_found_by_their_key(state: tuple[Any, UUID], name: str)
     others = {*reads_of(plan, "tasks")} - {"ModifyTable", "Bitmap Heap Scan"} - below
     assert others == {"pk_tasks"}
     assert bool(below) is (name in {"complete", "reopen", "trash", "restore", "erase"})
+
+
+BY_KEY = {
+    "complete": task_trees.COMPLETE.statement,
+    "reopen": task_trees.REOPEN.statement,
+    "trash": task_trees.TRASH.statement,
+    "restore": task_trees.RESTORE.statement,
+    "erase": task_trees.ERASE.statement,
+    "move": task_places._FACTS,
+    "facts of an occurrence": task_occurrences.FACTS,
+    "series of an occurrence": task_occurrences.SERIES,
+    "complete subtasks again": task_occurrences.COMPLETE_AGAIN,
+    "move subtasks up": task_occurrences.MOVE_UP,
+}
+
+
+@pytest.mark.parametrize("name", BY_KEY)
+def test_no_tree_is_found_by_reading_all_tasks_of_its_user(
+    state: tuple[Any, UUID], name: str
+) -> None:
+    connection, user_id = state
+
+    plan = plan_of(connection, BY_KEY[name], {"user_id": user_id, "id": uuid4()})
+
+    conditions = [
+        node.get("Index Cond", "")
+        for node in plan
+        if node.get("Relation Name") == "tasks" and node["Node Type"] != "ModifyTable"
+    ]
+    assert conditions
+    for condition in conditions:
+        assert re.search(r"\((id|parent_id|occurrence_of) = ", condition), conditions
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])

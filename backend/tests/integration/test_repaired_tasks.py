@@ -1,4 +1,4 @@
-"""What the previous release leaves behind if it serves beside the newest one is repaired."""
+"""Repairs of tasks that the previous release has changed while it served beside the newest one."""
 
 import asyncio
 

@@ -27,7 +27,7 @@ APPENDABLE_BY_ALL = {"owned_statements_may": "INSERT"}
 REVISION = {"revision": True}
 
 IN_TRASH = text("coalesce(trashed_at IS NOT NULL, false)")
-"""What is in the trash, for partial indexes, in the form of `records.types.listed`.
+"""The condition of partial indexes of the trash, in the form of `records.types.listed`.
 
 In the plain form, a look-up by key could read an index of all users' trash instead: PostgreSQL
 takes it for empty if it was at the last ANALYZE.

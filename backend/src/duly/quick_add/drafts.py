@@ -42,7 +42,7 @@ class LabelName:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the meaning of a text depends on. `now` is the user's local time, without a zone.
+    """The settings and names that decide what a text means. `now` is the user's local time, without a zone.
 
     If several lists or sections have the same name, the first one is used.
     """

@@ -18,7 +18,8 @@ def parse(text: str, context: Context) -> Draft:
     """Return the task that `text` describes. Raise `NothingLeft` if no title is left.
 
     Tokens are found one kind after the other. Of each kind except labels, the last one is used; the
-    earlier ones stay text, in which no other kind is found. The cost is linear in the length of the text. docs/quick-add.md describes the grammar.
+    earlier ones stay text, in which no other kind is found. The cost is linear in the length of the
+    text. docs/quick-add.md describes the grammar.
     """
     language = LANGUAGES[context.language]
     line = Line(text)

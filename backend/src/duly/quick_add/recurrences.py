@@ -13,7 +13,7 @@ _NUMBER = re.compile("[0-9]+")
 
 
 def rule_of(language: Language, groups: Mapping[str, str]) -> str | None:
-    """Return the rule of a phrase as in RFC 5545, without an end, or None if there is none."""
+    """Return the RFC 5545 rule of a phrase, without COUNT and UNTIL, or None if it has none."""
     interval = _interval(language, groups)
     frequency, days = next(
         (

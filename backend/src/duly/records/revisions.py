@@ -29,8 +29,8 @@ No row if the account is deleted or disabled.
 MAX_CHANGES = 10_000
 """The largest number of resources that one request may change."""
 
-_LAST_REVISION = bindparam("last_revision", 2**63 - 1, type_=BigInteger())
 # The revision that changes of several resources may reach. A batch sets it: see `commands.run_all`.
+_LAST_REVISION = bindparam("last_revision", 2**63 - 1, type_=BigInteger())
 
 _seen = _users.alias("seen")
 IS_FRESH = _users.c.revision == (

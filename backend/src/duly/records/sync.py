@@ -104,7 +104,8 @@ def page_statement(
 ) -> OwnedStatement:
     """One snapshot of the user's counters and of the changes after `:after`, at most `:limit`.
 
-    `profile` are the columns of a response that shows the account. `:begun` is null on the very first page, which begins at the revision that it finds.
+    `profile` are the columns of a response that shows the account. `:begun` is null on the very
+    first page, which begins at the revision that it finds.
     """
     owner = (
         select(

@@ -149,7 +149,7 @@ def listed(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition in the form that lists and their partial indexes have.
 
     Without statistics, PostgreSQL expects `IS NULL` to match one row in 200, so it mistakes a list
-    of thousands for a few rows and sorts them. It makes no such estimate of this form. Look-ups by
+    of thousands for a few rows and sorts them. It cannot estimate this form. Look-ups by
     key use the plain condition, so that they do not read an index of lists.
     """
     return func.coalesce(condition, false())

@@ -50,7 +50,8 @@ LabelIds = Annotated[
     list[UUID],
     Field(
         max_length=MAX_LABELS,
-        description=f"Ids of labels, at most {MAX_LABELS}. Repeated ones are dropped, but count toward this limit.",
+        description=f"Ids of labels, at most {MAX_LABELS}. Repeated ones are dropped, but count "
+        "toward this limit.",
     ),
     AfterValidator(_distinct),
 ]

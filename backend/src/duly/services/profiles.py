@@ -25,4 +25,4 @@ NEXT_PROFILE = {
     _users.c.profile_revision: _users.c.revision + 1,
     _users.c.updated_at: func.now(),
 }
-"""What a change of the profile sets besides, so that sync reports it."""
+"""Columns that every change of the profile also sets, so that sync reports it."""

@@ -1,60 +1,40 @@
 """Completing, skipping and reopening tasks, recurring ones included."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Date,
-    Integer,
-    Select,
-    Uuid,
-    bindparam,
-    exists,
-    func,
-    insert,
-    null,
-    select,
-)
 
 from duly.core.config import Settings
 from duly.core.errors import PreconditionFailed, ValidationFailed
 from duly.core.logging import log
 from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
-from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
-from duly.models import TaskLabel, User
 from duly.records import changes, commands
-from duly.records.cascades import changing_all
 from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
-from duly.records.revisions import check_count, next_revision
-from duly.records.types import ID
+from duly.records.revisions import check_count
 from duly.recurrence import occurrences
 from duly.recurrence.occurrences import Recurrence as State
 from duly.recurrence.zones import local_date
 from duly.schemas.tasks import Completion, Skip, TaskCreate
 from duly.schemas.times import Moment
+from duly.services.task_occurrences import (
+    COMPLETE_AGAIN,
+    COPY,
+    COPY_LABELS,
+    MOVE_UP,
+    OPEN_BELOW,
+    SERIES,
+    facts_call,
+)
 from duly.services.task_recurrence import recurring
-from duly.services.task_trees import COMPLETE, COMPLETE_WHOLE, ERASE, REOPEN, tree_of
-from duly.services.task_type import TYPE, Recurring, done_at
+from duly.services.task_trees import COMPLETE, COMPLETE_WHOLE, ERASE, REOPEN
+from duly.services.task_type import TYPE, Recurring
 from duly.utils.identifiers import new_id
-from duly.utils.tables import table_of
-
-_tasks = TYPE.table
-_users, _task_labels = table_of(User), table_of(TaskLabel)
 
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much a client's clock may be ahead."""
-
-_MAX_COMPLETED = 1_000
-"""Completed occurrences in the future that are looked at: as many as COUNT can be."""
-
-_COPY_ID = bindparam("copy_id", type_=Uuid())
-_TOGETHER = bindparam("together", type_=BigInteger())
 
 
 def complete(
@@ -81,14 +61,12 @@ def complete(
         if current is None or task["is_completed"]:
             whole = COMPLETE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
-        if not _is_current(sent, current.state, facts):
+        completed = set(facts["completed"])
+        if not _is_current(sent, current.state, completed):
             return task
         today, completed_on = _days(task, facts, at)
         after = occurrences.complete(
-            current.state,
-            today=today,
-            completed_on=completed_on,
-            completed=set(facts["completed"]),
+            current.state, today=today, completed_on=completed_on, completed=completed
         )
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=at)
@@ -100,11 +78,11 @@ def complete(
             "together": facts["revision"] + 1,
             "limit": settings.max_tasks,
         }
-        calls: list[Call] = [(_COPY, copying), (_COPY_LABELS, copying)]
+        calls: list[Call] = [(COPY, copying), (COPY_LABELS, copying)]
         moved = Recurring(current.text, after)
         return await _move_on(transaction, task, facts, moved, calls)
 
-    reads = [changes.read_call(TYPE, task_id), _facts_call(task_id, at)]
+    reads = [changes.read_call(TYPE, task_id), facts_call(task_id, at)]
     return Procedure(None, task_id, reads, work)
 
 
@@ -120,10 +98,10 @@ def skip(
             raise ValidationFailed.of(
                 "body.occurrence", "Can only be sent for a recurring task", "contradiction"
             )
-        if task["is_completed"] or not _is_current(body.occurrence, current.state, facts):
+        completed = set(facts["completed"])
+        if task["is_completed"] or not _is_current(body.occurrence, current.state, completed):
             return task
         today = _days(task, facts, None)[0]
-        completed = set(facts["completed"])
         after = occurrences.skip(current.state, today=today, completed=completed)
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=None)
@@ -131,7 +109,7 @@ def skip(
         moved = Recurring(current.text, after)
         return await _move_on(transaction, task, facts, moved, [])
 
-    reads = [changes.read_call(TYPE, task_id), _facts_call(task_id, None)]
+    reads = [changes.read_call(TYPE, task_id), facts_call(task_id, None)]
     return Procedure(None, task_id, reads, work)
 
 
@@ -160,8 +138,8 @@ def reopen(
         back = changes.setting(TYPE, transaction.user_id, task["id"], whole, None)
         erase = ERASE.of(task_id, None)
         calls: list[Call] = [
-            (_MOVE_UP, {"id": task_id}),
-            (_COMPLETE_AGAIN, {"id": task["id"], "copy_id": task_id}),
+            (MOVE_UP, {"id": task_id}),
+            (COMPLETE_AGAIN, {"id": task["id"], "copy_id": task_id}),
             (back.statement, back.params),
             (erase.statement, erase.params),
             changes.read_call(TYPE, task["id"]),
@@ -170,7 +148,7 @@ def reopen(
         log.info("task.occurrence_reopened", id=str(task["id"]))
         return row
 
-    reads = [changes.read_call(TYPE, task_id), (_SERIES, {"copy_id": task_id})]
+    reads = [changes.read_call(TYPE, task_id), (SERIES, {"copy_id": task_id})]
     return Procedure(None, task_id, reads, work)
 
 
@@ -202,9 +180,9 @@ def past(at: datetime | None) -> datetime | None:
     return at if at is None else min(at, now)
 
 
-def _is_current(sent: date, state: State, facts: Row) -> bool:
+def _is_current(sent: date, state: State, completed: Collection[date]) -> bool:
     """Whether the occurrence is the current one. Raise `PreconditionFailed` if it is still to come."""
-    if sent > state.occurrence and sent not in facts["completed"]:
+    if sent > state.occurrence and sent not in completed:
         raise PreconditionFailed(
             message="The task's current occurrence is earlier than the one that was sent."
         )
@@ -237,182 +215,10 @@ async def _move_on(
     *_, [row] = await transaction.many(
         [
             *calls,
-            (_OPEN_BELOW, opening),
+            (OPEN_BELOW, opening),
             (move.statement, move.params),
             changes.read_call(TYPE, task["id"]),
         ]
     )
     log.info("task.moved_on", id=str(task["id"]))
     return row
-
-
-_FRESH = {
-    "id",
-    "created_at",
-    "updated_at",
-    "revision",
-    "creation_hash",
-    "completed_at",
-    "completed_with",
-    "trashed_at",
-    "trashed_with",
-    "occurrence_of",
-    "occurrence",
-    "reset_at",
-    "reset_with",
-}
-"""Columns that a completed occurrence does not copy from its task, besides the recurrence."""
-
-
-def _copying() -> OwnedStatement:
-    """Insert the completed occurrence, unless the quota is reached."""
-    limit = bindparam("limit", type_=Integer())
-    counter = TYPE.counter
-    owner = next_revision(counter < limit, **{counter.name: counter + 1})
-    new: Mapping[str, Any] = {
-        "id": _COPY_ID,
-        "created_at": owner.c.changed_at,
-        "updated_at": owner.c.changed_at,
-        "revision": owner.c.revision,
-        "completed_at": done_at(owner),
-        "completed_with": _TOGETHER,
-        "occurrence_of": ID,
-    }
-    original = _tasks.alias("original")
-    kept = {
-        column.name: original.c[column.name]
-        for column in _tasks.c
-        if column.name not in _FRESH and not column.name.startswith("recurrence_")
-    }
-    values = {**kept, **new, "user_id": USER_ID, "occurrence": original.c.recurrence_occurrence}
-    source: Select[Any] = select(*values.values()).where(
-        original.c.user_id == USER_ID, original.c.id == ID, owner.c.revision.is_not(None)
-    )
-    return owned_change(insert(_tasks).from_select(list(values), source).returning(_tasks.c.id))
-
-
-def _copying_labels() -> OwnedStatement:
-    copy = _tasks.alias("copy")
-    source = select(USER_ID, copy.c.id, func.unnest(copy.c.label_ids, type_=Uuid())).where(
-        copy.c.user_id == USER_ID, copy.c.id == _COPY_ID
-    )
-    return owned(insert(_task_labels).from_select(["user_id", "task_id", "label_id"], source))
-
-
-def _facts_call(task_id: UUID, completed_at: datetime | None) -> Call:
-    # Earlier ones can't be next. A day more than any time zone is off.
-    since = (completed_at or datetime.now(UTC)).date() - timedelta(days=2)
-    return _FACTS, {"id": task_id, "since": since}
-
-
-def _facts() -> OwnedStatement:
-    """The owner's time zone and revision, the size of a task's tree, its completed occurrences."""
-    tree = tree_of(TYPE.is_named)
-    size = select(func.count()).select_from(tree).scalar_subquery()
-    copy = _tasks.alias("copy")
-    newest = (
-        select(copy.c.occurrence)
-        .where(
-            copy.c.user_id == USER_ID,
-            copy.c.occurrence_of == ID,
-            copy.c.occurrence >= bindparam("since", type_=Date()),
-        )
-        .order_by(copy.c.occurrence)
-        .limit(_MAX_COMPLETED)
-    )
-    completed = func.array(newest.scalar_subquery(), type_=ARRAY(Date()))
-    columns = (_users.c.timezone, _users.c.revision, size.label("size"))
-    return owned(select(*columns, completed.label("completed")).where(_users.c.id == USER_ID))
-
-
-def _series() -> OwnedStatement:
-    """The open recurring task whose newest completed occurrence is `:copy_id`, and its size."""
-    later = _tasks.alias("later")
-    original = _of_copy("occurrence_of")
-    tree = tree_of(_tasks.c.user_id == USER_ID, _tasks.c.id == original)
-    size = select(func.count()).select_from(tree).scalar_subquery()
-    is_newest = ~exists().where(
-        later.c.user_id == USER_ID,
-        later.c.occurrence_of == original,
-        later.c.created_at > _of_copy("created_at"),
-        later.c.trashed_at.is_(None),
-    )
-    return owned(
-        select(*TYPE.shown, size.label("size")).where(
-            _tasks.c.user_id == USER_ID,
-            _tasks.c.id == original,
-            TYPE.is_live,
-            _tasks.c.completed_at.is_(None),
-            _tasks.c.recurrence_rule.is_not(None),
-            is_newest,
-        )
-    )
-
-
-def _of_copy(name: str) -> Any:
-    """A column of the completed occurrence. Not joined, so that it is looked up by its key."""
-    copy = _tasks.alias("copy")
-    found = select(copy.c[name]).where(copy.c.user_id == USER_ID, copy.c.id == _COPY_ID)
-    return found.scalar_subquery()
-
-
-def _opening_below() -> OwnedStatement:
-    """Open the completed subtasks, and remember when they were completed.
-
-    Completed occurrences of recurring subtasks stay as they are, with all that is below them.
-    """
-    tree = tree_of(TYPE.is_named, below=lambda child: child.c.occurrence_of.is_(None))
-    targets = select(tree.c.id).where(
-        tree.c.level > 1, tree.c.trashed_at.is_(None), tree.c.completed_at.is_not(None)
-    )
-    return changing_all(
-        TYPE,
-        targets,
-        lambda _: {
-            "completed_at": null(),
-            "completed_with": null(),
-            "reset_at": _tasks.c.completed_at,
-            "reset_with": _TOGETHER,
-        },
-    )
-
-
-def _completing_again() -> OwnedStatement:
-    """Complete the subtasks that were completed before the copy was made, if they are open."""
-    tree, below = tree_of(TYPE.is_named), _tasks.alias("below")
-    targets = (
-        select(tree.c.id)
-        .join(below, (below.c.user_id == USER_ID) & (below.c.id == tree.c.id))
-        .where(
-            tree.c.trashed_at.is_(None),
-            tree.c.completed_at.is_(None),
-            below.c.reset_with == _of_copy("completed_with"),
-        )
-    )
-    return changing_all(
-        TYPE,
-        targets,
-        lambda owner: {
-            "completed_at": _tasks.c.reset_at,
-            "completed_with": owner.c.revision,
-            "reset_at": null(),
-            "reset_with": null(),
-        },
-    )
-
-
-def _moving_up() -> OwnedStatement:
-    """Move what is directly below a task to where that task is, the trash included."""
-    named = _tasks.alias("named")
-    above = select(named.c.parent_id).where(named.c.user_id == USER_ID, named.c.id == ID)
-    targets = select(_tasks.c.id).where(_tasks.c.user_id == USER_ID, _tasks.c.parent_id == ID)
-    return changing_all(TYPE, targets, lambda _: {"parent_id": above.scalar_subquery()})
-
-
-_COPY = _copying()
-_COPY_LABELS = _copying_labels()
-_FACTS = _facts()
-_SERIES = _series()
-_OPEN_BELOW = _opening_below()
-_MOVE_UP = _moving_up()
-_COMPLETE_AGAIN = _completing_again()

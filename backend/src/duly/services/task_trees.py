@@ -61,7 +61,7 @@ def tree_of(
 
 
 def _next_level(tree: CTE, task: Any, *conditions: ColumnElement[bool]) -> Select[Any]:
-    """What a recursion adds: the tasks that meet `conditions`, looked up for each of `tree`.
+    """The recursive part of a tree: it looks up the tasks that meet `conditions` for each of `tree`.
 
     OFFSET keeps PostgreSQL from joining: where it takes all users to have a task or two, it reads
     all tasks of the user at each level.
@@ -189,7 +189,7 @@ def _trashing() -> Change:
 
 def _restoring() -> Change:
     tree = tree_of(TYPE.is_named, TYPE.is_trashed, has_version(TYPE))
-    # What the previous release has moved to the trash is there without its subtasks.
+    # The previous release moved tasks to the trash one by one, and did not set `trashed_with`.
     targets = select(tree.c.id).where(
         or_(tree.c.level == 1, tree.c.trashed_with == _of_root(tree, "trashed_with"))
     )
@@ -218,7 +218,7 @@ def _restoring() -> Change:
         return case((has_parent, there), (has_list, _tasks.c[name]), else_=null())
 
     def values(_: CTE) -> dict[str, ColumnElement[Any]]:
-        # What it refers to may be deleted by now, or its parent in another list. Sections are
+        # Its list may have been deleted since, or its parent moved to another one. Sections are
         # deleted and restored with their lists.
         return {
             "trashed_at": null(),

@@ -105,9 +105,9 @@ def _shown_object(name: str, columns: Mapping[str, str]) -> ColumnElement[Any]:
     for number, (key, column_name) in enumerate(columns.items()):
         column = _tasks.c[column_name]
         start = f'{"," if number else "{"}"{key}":'
-        value = literal(start) + cast(column, Text())
-        if not isinstance(column.type, Integer):
-            value = literal(f'{start}"') + cast(column, Text()) + '"'
+        text = cast(column, Text())
+        is_number = isinstance(column.type, Integer)
+        value = literal(start) + text if is_number else literal(f'{start}"') + text + '"'
         parts.append(func.coalesce(value, f"{start}null") if number else value)
     return cast(reduce(add, parts) + "}", JSON()).label(name)
 

@@ -1,4 +1,4 @@
-"""Repairs of tasks that instances of the previous release have changed without knowing all of them."""
+"""Repairs of tasks that the previous release, which does not know all their fields, has changed."""
 
 from duly.database.migrations.online import Driver
 
@@ -17,7 +17,7 @@ _FIND = f"""
     WHERE trashed_at IS NULL AND ({_IS_LIST_TRASHED} OR {_IS_PARENT_TRASHED})
     OR label_ids <> '{{}}' AND label_ids <> {_LABELS}
 """.encode()  # noqa: S608  # constants
-_LOCK = b"UPDATE users SET revision = revision + 1 WHERE id = %s RETURNING revision"
+_NEXT_REVISION = b"UPDATE users SET revision = revision + 1 WHERE id = %s RETURNING revision"
 _REPAIR = f"""
     UPDATE tasks SET revision = %s, updated_at = clock_timestamp(), label_ids = {_LABELS},
     list_id = CASE WHEN trashed_at IS NOT NULL OR NOT {_IS_LIST_TRASHED} THEN list_id END,
@@ -35,5 +35,5 @@ def repair_tasks(driver: Driver) -> None:
     for user_id, task_id in driver.execute(_FIND).fetchall():
         with driver.transaction():
             # The owner's row first, in a statement of its own, as all writers do.
-            for (revision,) in driver.execute(_LOCK, [user_id]).fetchall():
+            for (revision,) in driver.execute(_NEXT_REVISION, [user_id]).fetchall():
                 driver.execute(_REPAIR, [revision, user_id, task_id])
