@@ -47,7 +47,13 @@ class _Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[bytes, Mapping[str, Any]]] = []
 
-    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def fetch(
+        self,
+        sql: bytes,
+        params: Mapping[str, Any],
+        *,
+        is_sent_on: bool = False,  # noqa: ARG002  # as the pool's
+    ) -> list[dict[str, Any]]:
         self.calls.append((sql, params))
         return []
 

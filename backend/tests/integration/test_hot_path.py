@@ -86,15 +86,15 @@ async def test_ordinary_request_is_one_statement_in_one_exchange(
     statements, exchanges = 0, 0
     fetch, exchange = Pool.fetch, Connection._exchange
 
-    async def counted_fetch(pool: Pool, *arguments: Any) -> Any:
+    async def counted_fetch(pool: Pool, *arguments: Any, **options: Any) -> Any:
         nonlocal statements
         statements += 1
-        return await fetch(pool, *arguments)
+        return await fetch(pool, *arguments, **options)
 
-    async def counted_exchange(connection: Connection) -> Any:
+    async def counted_exchange(connection: Connection, *arguments: Any) -> Any:
         nonlocal exchanges
         exchanges += 1
-        return await exchange(connection)
+        return await exchange(connection, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(revocations, "MAX_AGE", 3600.0)  # read once a second, for all requests

@@ -12,8 +12,9 @@ import psycopg
 import pytest
 
 from duly.core.config import Settings
-from duly.database.pool import Pool, Row
+from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
+from duly.database.values import Row
 from duly.runtime import revocations
 from duly.runtime.revocations import Revocations
 from duly.services.sessions import REVOCATION_LIFETIME

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import Account, error_code
+from tests.support.rich_tasks import create, create_task
 
 Task = dict[str, Any]
 
@@ -289,3 +290,29 @@ async def test_a_page_is_found_by_cursor_or_by_offset_but_not_by_both(alice: Acc
 
     assert response.status_code == 400
     assert response.json()["error"]["details"]["fields"][0]["path"] == "query.offset"
+
+
+async def test_a_list_writes_a_task_as_its_own_response_does(alice: Account) -> None:
+    section = await create(
+        alice, "sections", name="Doing", list_id=(await create(alice, "lists", name="Work"))["id"]
+    )
+    label = await create(alice, "labels", name="errand")
+    parent = await create_task(alice, section_id=section["id"])
+    task = await create_task(
+        alice,
+        'Tea "Earl Grey" \\ ☕',
+        description="one\ttwo",
+        parent_id=parent["id"],
+        label_ids=[label["id"]],
+        start={"date": "2026-11-30"},
+        due={"date": "2026-12-01", "time": "09:00", "timezone": "Europe/Rome"},
+        recurrence={"rule": "FREQ=WEEKLY;COUNT=3"},
+        metadata={"large": 1e300, "nested": {"list": [1.0, None, "é"]}},
+    )
+
+    one = await alice.get(f"/tasks/{task['id']}")
+    page = await alice.get("/tasks", params={"limit": 1, "sort": "due"})
+
+    assert page.content.startswith(b'{"items":[' + one.content + b'],"next_cursor"')
+    rest = await read_list(alice, sort="due", cursor=page.json()["next_cursor"])
+    assert ids(rest["items"]) == [parent["id"]]

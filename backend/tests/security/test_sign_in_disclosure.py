@@ -14,7 +14,8 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
-from duly.database.pool import Pool, Row
+from duly.database.pool import Pool
+from duly.database.values import Row
 from duly.main import create_app
 from duly.services import operators
 from tests.support.accounts import API, Account, error_code, register
@@ -37,9 +38,11 @@ class CountingPool(Pool):
 
     work = Work()
 
-    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
+    async def fetch(
+        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+    ) -> list[Row]:
         self.work.statements.append(sql)
-        return await super().fetch(sql, params)
+        return await super().fetch(sql, params, is_sent_on=is_sent_on)
 
 
 @pytest.fixture

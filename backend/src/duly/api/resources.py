@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import Response
 
 from duly.api.responses import Encoded
-from duly.database.pool import Row
 from duly.database.scope import UserScope
+from duly.database.values import Row
 from duly.records import changes, commands
 from duly.records.commands import Operation
 from duly.records.types import ResourceType

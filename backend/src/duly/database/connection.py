@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.adapt import Transformer
+from psycopg.abc import Transformer
 from psycopg.errors import (
     DuplicatePreparedStatement,
     FeatureNotSupported,
@@ -28,8 +28,8 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from duly.database.queries import Query, query_of
+from duly.database.values import Row, converter_of, rows_of
 
-Row = dict[str, Any]
 Call = tuple[bytes, Mapping[str, Any]]
 """A statement, with parameters written `%(name)s`, and their values."""
 
@@ -66,7 +66,8 @@ class Connection:
         self._pgconn = driver.pgconn
         self._socket = driver.pgconn.socket
         self._loop = asyncio.get_running_loop()
-        self._converter = Transformer(driver)
+        self._converter = converter_of(driver)
+        self._sending_converter = converter_of(driver, is_sent_on=True)
         self._results: list[PGresult] = []
         self._waiter: asyncio.Future[None] | None = None
         self._is_pipeline = False
@@ -120,22 +121,26 @@ class Connection:
         self._pgconn.send_query(sql)
         await self._exchange()
 
-    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
-        """Run one statement and return its rows."""
+    async def fetch(
+        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+    ) -> list[Row]:
+        """Run one statement and return its rows. `is_sent_on` is as in `converter_of`."""
+        converter = self._sending_converter if is_sent_on else self._converter
         query = query_of(sql)
         values = self._dump(query, params)
         try:
             if query.name not in self._prepared:
                 if self._is_preparing and self._is_frequent(query):
-                    return (await self._fetch_together([(query, values)]))[0]
+                    return (await self._fetch_together([(query, values)], converter))[0]
                 self._pgconn.send_query_params(query.text, values)
             else:
                 self._prepared.move_to_end(query.name)
                 self._pgconn.send_query_prepared(query.name, values)
-            return (await self._exchange())[0]
+            return (await self._exchange(converter))[0]
         except _UNPREPARED as error:
             await self._stop_preparing(error)
-        return await self.fetch(sql, params)  # an error of this kind comes before a statement runs
+        # An error of this kind comes before a statement runs.
+        return await self.fetch(sql, params, is_sent_on=is_sent_on)
 
     async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together; return the rows of each."""
@@ -190,7 +195,7 @@ class Connection:
         return uses > _USES_BEFORE_PREPARING
 
     async def _fetch_together(
-        self, calls: Sequence[tuple[Query, Sequence[Any]]]
+        self, calls: Sequence[tuple[Query, Sequence[Any]]], converter: Transformer | None = None
     ) -> list[list[Row]]:
         try:
             changed, is_wanted = self._send_together(calls)
@@ -198,7 +203,7 @@ class Connection:
             self.finish()  # half of it may have been sent
             raise
         try:
-            rows = await self._exchange()
+            rows = await self._exchange(converter)
         except psycopg.Error:
             # The server skipped everything after the error, so it may or may not know these names.
             for name in changed:
@@ -260,7 +265,7 @@ class Connection:
             raise psycopg.OperationalError("a prepared statement was lost") from error
         await self.execute(b"DEALLOCATE ALL")
 
-    async def _exchange(self) -> list[list[Row]]:
+    async def _exchange(self, converter: Transformer | None = None) -> list[list[Row]]:
         """Wait for all results of what was sent, and return the rows of each.
 
         An error may follow rows: a statement is committed after it has returned them.
@@ -273,7 +278,9 @@ class Connection:
         except psycopg.Error as error:
             self._fail(error)
         await waiter
-        rows = [self._rows(result) for result in self._results if result.status != _SYNC]
+        converter = converter or self._converter
+        results = [result for result in self._results if result.status != _SYNC]
+        rows = [self._rows(result, converter) for result in results]
         if not rows:
             raise psycopg.OperationalError("the server has sent no result")
         return rows
@@ -335,16 +342,10 @@ class Connection:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
 
-    def _rows(self, result: PGresult) -> list[Row]:
+    def _rows(self, result: PGresult, converter: Transformer) -> list[Row]:
         status = result.status
         if status == _TUPLES:
-            names = [(result.fname(number) or b"").decode() for number in range(result.nfields)]
-            self._converter.set_pgresult(result)
-            rows: list[Row] = self._converter.load_rows(
-                0, result.ntuples, lambda values: dict(zip(names, values, strict=True))
-            )
-            self._converter.set_pgresult(None)
-            return rows
+            return rows_of(result, converter)
         if status in _WITHOUT_ROWS:
             return []
         if status in _COPY:

@@ -11,12 +11,9 @@ from collections import OrderedDict
 from itertools import chain, repeat
 from typing import Any, Literal
 
-import orjson
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.adapt import Loader
 from psycopg.pq import TransactionStatus
-from psycopg.types.json import set_json_dumps
 
 from duly.database.connection import Connection
 from duly.database.failures import NoConnection, summary
@@ -69,20 +66,6 @@ async def _is_direct(driver: AsyncConnection[Any]) -> bool:
     """
     row = await (await driver.execute(_BACKEND_PID)).fetchone()
     return row is not None and row[0] == driver.info.backend_pid
-
-
-class _JsonLoader(Loader):
-    """Reads JSON without a call of Python: each row of a list of tasks has some.
-
-    Like the JSON of requests: PostgreSQL writes large numbers as digits, which are floats again.
-    """
-
-    load = staticmethod(orjson.loads)  # type: ignore[assignment]  # it takes text, too
-
-
-for _name in ("json", "jsonb"):
-    psycopg.adapters.register_loader(_name, _JsonLoader)
-set_json_dumps(orjson.dumps)
 
 
 class Connections:

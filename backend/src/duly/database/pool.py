@@ -13,9 +13,10 @@ from anyio import CancelScope
 from duly.core import time_budget
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
-from duly.database.connection import Call, Connection, Row
+from duly.database.connection import Call, Connection
 from duly.database.connections import Connections, Prepared
 from duly.database.failures import is_unavailable, summary
+from duly.database.values import Row
 
 __all__ = ["Pool", "Row", "Transaction"]
 
@@ -62,12 +63,17 @@ class Pool:
             stopper.cancel()
         await asyncio.gather(*self._stoppers, return_exceptions=True)
 
-    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
-        """Run one statement and return its rows; none for a statement that returns none."""
+    async def fetch(
+        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+    ) -> list[Row]:
+        """Run one statement and return its rows; none for a statement that returns none.
+
+        `is_sent_on` is as in `values.converter_of`.
+        """
         use = self._use()
         await use.begin()
         try:
-            rows = await use.connection.fetch(sql, params)
+            rows = await use.connection.fetch(sql, params, is_sent_on=is_sent_on)
         except BaseException as error:
             use.end(error)
             raise
@@ -113,10 +119,12 @@ class Transaction:
         self._depth = depth
         self.changed: set[UUID] = set()
 
-    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]:
-        """Run one statement in the transaction and return its rows."""
+    async def fetch(
+        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+    ) -> list[Row]:
+        """Run one statement in the transaction and return its rows, as the pool's method does."""
         self._use.check()
-        return await self._use.connection.fetch(sql, params)
+        return await self._use.connection.fetch(sql, params, is_sent_on=is_sent_on)
 
     async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together; return the rows of each."""

@@ -5,8 +5,9 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from duly.database.pool import Row, Transaction
+from duly.database.pool import Transaction
 from duly.database.statements import CrossUserStatement, OwnedStatement, Statement
+from duly.database.values import Row
 
 # Pages are read through an index; without statistics, PostgreSQL would sort for each of them.
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL enable_sort = off"
@@ -37,7 +38,9 @@ class FoundPage(NamedTuple):
 class _Runner(Protocol):
     """Runs statements: the pool, or an open transaction."""
 
-    async def fetch(self, sql: bytes, params: Mapping[str, Any]) -> list[Row]: ...
+    async def fetch(
+        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+    ) -> list[Row]: ...
 
     async def fetch_many(
         self, calls: Sequence[tuple[bytes, Mapping[str, Any]]]
@@ -86,8 +89,13 @@ class UserScope:
         return results
 
     async def find_page(self, statement: OwnedStatement, /, **params: Any) -> FoundPage | None:
-        """Run a statement each of whose rows repeats the same facts. None if it returns no row."""
-        rows = await self.all(statement, **params)
+        """Run a statement each of whose rows repeats the same facts. None if it returns no row.
+
+        The rows are for a response: their UUIDs are text, and JSON that was composed is not parsed.
+        """
+        rows = await _run(
+            self._runner, statement, OwnedStatement, self.user_id, params, is_sent_on=True
+        )
         if not rows:
             return None
         facts = split(rows[0]).facts
@@ -177,9 +185,11 @@ async def _run(
     kind: type[Statement],
     user_id: UUID | None,
     params: Mapping[str, Any],
+    *,
+    is_sent_on: bool = False,
 ) -> list[Row]:
     complete = _complete(statement, kind, user_id, params)
-    rows = await runner.fetch(statement.sql, complete)
+    rows = await runner.fetch(statement.sql, complete, is_sent_on=is_sent_on)
     _note_change(runner, statement, user_id, rows)
     return rows
 

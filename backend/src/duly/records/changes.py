@@ -26,9 +26,9 @@ from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
 
 from duly.core.errors import NameTaken, NotFound, PreconditionFailed, ValidationFailed
-from duly.database.pool import Row
 from duly.database.scope import Call, Found, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.database.values import Row
 from duly.models import Tombstone
 from duly.records import commands
 from duly.records.commands import Command, Operation, Procedure, Raced, lookup

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, select
 
 from duly.core.errors import DulyError, TooManyChanges, Unauthenticated
 from duly.core.logging import log
-from duly.database.pool import Row
 from duly.database.scope import Call, Found, UserScope, split
 from duly.database.statements import OwnedStatement, owned
+from duly.database.values import Row
 from duly.models import User
 from duly.records.revisions import IS_ACTIVE, LOCK, MAX_CHANGES, check_count
 from duly.records.types import ResourceType

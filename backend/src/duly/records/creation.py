@@ -24,9 +24,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from duly.core.errors import IdTaken, NameTaken, QuotaExceeded
-from duly.database.pool import Row
 from duly.database.scope import Found, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.database.values import Row
 from duly.records import commands
 from duly.records.commands import Command, Operation, Procedure, Raced, lookup
 from duly.records.order import Spot, appended, key_at

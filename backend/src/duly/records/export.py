@@ -5,9 +5,9 @@ from functools import cache
 
 from sqlalchemy import Boolean, Uuid, bindparam, select
 
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.records.types import ResourceType
 
 _PAGE = 50

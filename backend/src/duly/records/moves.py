@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlalchemy import Text, bindparam
 
-from duly.database.pool import Row
 from duly.database.scope import UserScope
+from duly.database.values import Row
 from duly.records import changes, commands
 from duly.records.changes import Change, Versions
 from duly.records.commands import Procedure

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy import update as sql_update
 
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.database.values import Row
 from duly.records.revisions import next_revisions
 from duly.records.types import ID, ResourceType, listed
 from duly.schemas.order import Anchored

@@ -30,9 +30,9 @@ from sqlalchemy import (
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import InvalidToken, Keyring
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.models import User
 from duly.records.types import ResourceType, listed
 from duly.schemas.page import ListQuery

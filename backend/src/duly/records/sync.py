@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
+    cast,
     exists,
     func,
     literal,
@@ -22,9 +23,10 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import JSON_TEXT
 from duly.models import Installation, Tombstone, User
 from duly.records.types import ResourceType
 from duly.utils.tables import table_of
@@ -55,8 +57,12 @@ def _of_type(kind: ResourceType) -> Select[Any]:
 def _data_of(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
     pairs: list[Any] = []
     for column in columns:
-        is_time = isinstance(column.type, DateTime)
-        pairs += [literal(column.name, Text()), _time_of(column) if is_time else column]
+        value = column
+        if isinstance(column.type, DateTime):
+            value = _time_of(column)
+        elif isinstance(column.type, JSON_TEXT):
+            value = cast(column, JSON())
+        pairs += [literal(column.name, Text()), value]
     return func.jsonb_build_object(*pairs, type_=JSONB())
 
 

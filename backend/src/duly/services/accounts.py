@@ -7,9 +7,9 @@ from sqlalchemy import Text, Uuid, bindparam, insert, select
 from sqlalchemy.dialects import postgresql
 
 from duly.core.errors import EmailTaken, ValidationFailed
-from duly.database.pool import Row
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, across_users, owned
+from duly.database.values import Row
 from duly.models import User, UserEmail
 from duly.runtime.context import Client, Context
 from duly.services.profiles import PROFILE

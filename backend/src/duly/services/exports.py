@@ -19,9 +19,9 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import log
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
+from duly.database.values import Row
 from duly.models import ExportLease
 from duly.records.export import read_all
 from duly.runtime.context import Caller, Context

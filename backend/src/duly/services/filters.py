@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from duly.core.config import Settings
-from duly.database.pool import Row
 from duly.database.scope import UserScope
+from duly.database.values import Row
 from duly.models import Filter, User
 from duly.records import changes, creation, moves
 from duly.records.changes import Versions

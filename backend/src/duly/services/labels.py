@@ -5,9 +5,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from duly.core.config import Settings
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
+from duly.database.values import Row
 from duly.models import Label, TaskLabel, User
 from duly.records import changes, creation, moves
 from duly.records.cascades import changing_all, erasing_all

@@ -17,9 +17,9 @@ from sqlalchemy import (
 from duly.core.config import Settings
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.tokens import Keyring
-from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.models import List, User
 from duly.records import changes, creation, moves, pages
 from duly.records.cascades import changing_all, changing_tree, erasing_all

@@ -22,9 +22,9 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, across_users, owned, owned_change
+from duly.database.values import Row
 from duly.models import Installation, RevokedSession, Session, User
 from duly.runtime.context import Context
 from duly.schemas.auth import Registration

@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from duly.core.config import Settings
 from duly.core.errors import Unauthenticated, ValidationFailed
-from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, owned
+from duly.database.values import Row
 from duly.models import Label, List, Section, User
 from duly.quick_add import (
     Context,

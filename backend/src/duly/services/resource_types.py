@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from duly.core.config import Settings
-from duly.database.pool import Row
 from duly.database.scope import UserScope
+from duly.database.values import Row
 from duly.records.changes import Versions
 from duly.records.commands import Operation
 from duly.records.creation import Created

@@ -7,9 +7,9 @@ from sqlalchemy import func, null, select
 
 from duly.core.config import Settings
 from duly.core.tokens import Keyring
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
+from duly.database.values import Row
 from duly.models import Section, User
 from duly.records import changes, creation, moves, pages
 from duly.records.cascades import changing_all, erasing_all

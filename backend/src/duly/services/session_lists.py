@@ -9,8 +9,8 @@ from sqlalchemy import DateTime, Integer, Uuid, bindparam, func, select, true, t
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import InvalidToken, Keyring
-from duly.database.pool import Row
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.models import Session, User
 from duly.runtime.context import Caller
 from duly.schemas.auth import SessionQuery

@@ -27,9 +27,9 @@ from duly.core.config import MAX_ACCESS_TOKEN_MINUTES
 from duly.core.errors import NotFound, Unauthenticated
 from duly.core.logging import log
 from duly.core.tokens import RefreshToken
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.models import RevokedSession, Session, User
 from duly.models.users import MAX_KNOWN_ADDRESSES
 from duly.runtime.context import Caller, Client, Context

@@ -8,8 +8,8 @@ from uuid import UUID
 from duly.core.config import Settings
 from duly.core.errors import PreconditionFailed, ValidationFailed
 from duly.core.logging import log
-from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
+from duly.database.values import Row
 from duly.records import changes, commands
 from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure

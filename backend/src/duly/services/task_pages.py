@@ -23,9 +23,9 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import Keyring
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.filter_language import Expression, FilterError, is_relative, parse
 from duly.models import List, TaskLabel, User
 from duly.records import pages
@@ -37,6 +37,7 @@ from duly.services import filter_conditions
 from duly.services.filter_conditions import conditions
 from duly.services.task_filters import BoundFilter, bound_filter
 from duly.services.task_type import TYPE
+from duly.utils.encoding import decode, encode
 from duly.utils.search import search_query
 from duly.utils.tables import table_of
 
@@ -52,10 +53,10 @@ _END_OF_DAY = "24:00"
 
 
 def _due_of(task: Row, is_descending: bool) -> list[Any]:
-    if task["due"] is None:
+    due = decode(encode(task["due"]))  # it may be JSON that was not parsed
+    if due is None:
         return [None]
-    all_day = "" if is_descending else _END_OF_DAY
-    return [task["due"]["date"], task["due"]["time"] or all_day]
+    return [due["date"], due["time"] or ("" if is_descending else _END_OF_DAY)]
 
 
 def _due_keys(all_day: str) -> tuple[ColumnElement[Any], ...]:

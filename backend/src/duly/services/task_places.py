@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, func, select
 
 from duly.core.errors import ValidationFailed
-from duly.database.pool import Row
 from duly.database.scope import Call
 from duly.database.statements import USER_ID, owned
+from duly.database.values import Row
 from duly.models import Label, List, Section, User
 from duly.records.revisions import check_count
 from duly.records.types import ID

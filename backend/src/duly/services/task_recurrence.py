@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from duly.core.errors import ValidationFailed
-from duly.database.pool import Row
+from duly.database.values import Row
 from duly.recurrence.occurrences import Anchor, begin
 from duly.recurrence.occurrences import Recurrence as State
 from duly.recurrence.rules import InvalidRule, Rule, parse_rule

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 
 from duly.core.errors import ValidationFailed
-from duly.database.pool import Row
 from duly.database.statements import USER_ID, OwnedStatement
+from duly.database.values import Row
 from duly.models import List
 from duly.records.cascades import changing_tree, erasing_all
 from duly.records.changes import Change, has_version, lookup_of

@@ -21,8 +21,8 @@ from sqlalchemy import (
     literal,
     null,
 )
-from sqlalchemy.dialects.postgresql import JSON
 
+from duly.database.values import JSON_TEXT
 from duly.models import Task, User
 from duly.records.types import (
     Field,
@@ -109,7 +109,7 @@ def _shown_object(name: str, columns: Mapping[str, str]) -> ColumnElement[Any]:
         is_number = isinstance(column.type, Integer)
         value = literal(start) + text if is_number else literal(f'{start}"') + text + '"'
         parts.append(func.coalesce(value, f"{start}null") if number else value)
-    return cast(reduce(add, parts) + "}", JSON()).label(name)
+    return cast(reduce(add, parts) + "}", JSON_TEXT()).label(name)
 
 
 def _shown_moment(name: str) -> ColumnElement[Any]:

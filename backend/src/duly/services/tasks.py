@@ -10,9 +10,9 @@ from sqlalchemy.dialects import postgresql
 from duly.core.config import Settings
 from duly.core.errors import ValidationFailed
 from duly.core.logging import log
-from duly.database.pool import Row
 from duly.database.scope import Call, UserScope
 from duly.database.statements import USER_ID, owned
+from duly.database.values import Row
 from duly.models import TaskLabel
 from duly.records import changes, commands, creation
 from duly.records.cascades import changing_all

@@ -6,9 +6,9 @@ from sqlalchemy import Text, bindparam, delete, select, update
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.logging import log
-from duly.database.pool import Row
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
+from duly.database.values import Row
 from duly.models import ExportLease, IdempotencyKey, User, UserEmail
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
