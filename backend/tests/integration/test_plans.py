@@ -11,11 +11,11 @@ import pytest
 
 from duly.database.connections import plan_settings
 from duly.database.queries import query_of
-from duly.database.statements import OwnedStatement
+from duly.database.statements import CrossUserStatement, Statement
 from duly.records import changes, creation, export, sync
 from duly.records.pages import Resumption
 from duly.schemas.tasks import TaskSort
-from duly.services import task_occurrences, task_places, task_trees, tasks
+from duly.services import lists, sections, task_occurrences, task_places, task_trees, tasks
 from duly.services.profiles import PROFILE
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.task_pages import Shape, list_statement
@@ -76,7 +76,7 @@ def state(request: pytest.FixtureRequest, dsn: str) -> Iterator[tuple[Any, UUID]
 
 
 def plan_of(
-    connection: psycopg.Connection[Any], statement: OwnedStatement, values: Mapping[str, Any]
+    connection: psycopg.Connection[Any], statement: Statement, values: Mapping[str, Any]
 ) -> list[Plan]:
     """All nodes of the plan of a statement."""
     given = {**VALUES, **statement.constants, **values}
@@ -239,11 +239,23 @@ BY_KEY = {
     "series of an occurrence": task_occurrences.SERIES,
     "complete subtasks again": task_occurrences.COMPLETE_AGAIN,
     "move subtasks up": task_occurrences.MOVE_UP,
+    "count what is in a list": lists._COUNTS,
+    "move what is in a list": lists._MOVE_TASKS,
+    "trash a list": lists._TRASH[0],
+    "erase a list": lists._ERASE[0],
+    "restore a list": lists._RESTORE[0],
+    "count what is in a section": sections._COUNT,
+    "take tasks out of a section": sections._CLEAR,
+    "foreign key of lists": CrossUserStatement(
+        b"SELECT 1 FROM ONLY tasks x WHERE %(user_id)s OPERATOR(pg_catalog.=) user_id "
+        b"AND %(id)s OPERATOR(pg_catalog.=) list_id FOR KEY SHARE OF x",
+        {},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", BY_KEY)
-def test_no_tree_is_found_by_reading_all_tasks_of_its_user(
+def test_no_tree_or_list_is_found_by_reading_all_tasks_of_its_user(
     state: tuple[Any, UUID], name: str
 ) -> None:
     connection, user_id = state
@@ -257,7 +269,9 @@ def test_no_tree_is_found_by_reading_all_tasks_of_its_user(
     ]
     assert conditions
     for condition in conditions:
-        assert re.search(r"\((id|parent_id|occurrence_of) = ", condition), conditions
+        assert re.search(r"\((id|list_id|section_id|parent_id|occurrence_of) = ", condition), (
+            conditions
+        )
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])

@@ -137,7 +137,7 @@ class Task(Ordered, table=True):
                 name,
                 postgresql_where=text(f"{name} IS NOT NULL"),
             )
-            for name in ("section_id", "parent_id", "occurrence_of")
+            for name in ("list_id", "section_id", "parent_id", "occurrence_of")
         ),
         # Tasks with a date or a priority, in the orders of these.
         Index(
