@@ -25,7 +25,7 @@ from duly.database.scope import UserScope
 from duly.database.statements import Statement
 from duly.records import changes
 from duly.records.commands import Command
-from duly.records.pages import Resumption
+from duly.records.page_statements import Resumption
 from duly.schemas.tasks import TaskCreate
 from duly.services import sync, task_trees, tasks
 from duly.services.task_pages import Shape, list_statement

@@ -22,7 +22,7 @@ from duly.models import metadata
 from duly.models.base import owner_column
 from duly.records import creation
 from duly.records.creation import PLAIN
-from duly.records.pages import Resumption
+from duly.records.page_statements import Resumption
 from duly.records.types import ResourceType
 from duly.schemas.tasks import TaskSort
 from duly.services import filters, sections, task_pages, tasks

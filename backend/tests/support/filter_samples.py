@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from duly.database.scope import UserScope
 from duly.database.statements import OwnedStatement
 from duly.filter_language import Expression
-from duly.records import pages
+from duly.records.page_statements import Resumption, page_statement
 from duly.records.types import listed
 from duly.services.filter_conditions import Shape, conditions
 from duly.services.task_filters import bound_filter
@@ -108,13 +108,13 @@ def statement_of(
     """The statement of a list with a filter, as the service writes it."""
     assert shape is not None
     parts = conditions(shape, is_counted=is_counted, has_nulls=SORTS[sort].has_nulls)
-    return pages.page_statement(
+    return page_statement(
         TYPE,
         SORTS[sort],
         [listed(TYPE.is_live), *parts.filters],
         is_descending=True,
         search=parts.search,
-        resumption=pages.Resumption.START,
+        resumption=Resumption.START,
         is_counted=is_counted,
     )
 

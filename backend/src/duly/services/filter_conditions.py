@@ -96,7 +96,7 @@ class Conditions:
     """The condition of a filter, in two parts that must both hold.
 
     PostgreSQL evaluates `filters` in the order of the list, until a page is full. With a `search`,
-    it finds all matches first, and then sorts them; see `records.pages.page_statement`.
+    it finds all matches first, and then sorts them; see `records.page_statements`.
     """
 
     filters: tuple[Condition, ...]

@@ -29,7 +29,7 @@ from duly.database.values import Row
 from duly.filter_language import Expression, FilterError, is_relative, parse
 from duly.models import List, TaskLabel, User
 from duly.records import pages
-from duly.records.pages import Sort, by_column
+from duly.records.page_statements import Resumption, Sort, by_column, page_statement
 from duly.records.types import listed, mostly
 from duly.recurrence.zones import local_date
 from duly.schemas.tasks import TaskQuery, TaskSort
@@ -86,7 +86,7 @@ class Shape(NamedTuple):
     is_trashed: bool = False
     is_searched: bool = False
     is_counted: bool = False
-    resumption: pages.Resumption = pages.Resumption.START
+    resumption: Resumption = Resumption.START
     leaves_out_archived: bool = True
     list_id: str = ""
     section_id: str = ""
@@ -208,7 +208,7 @@ def list_statement(shape: Shape) -> OwnedStatement:
     if shape.is_searched:
         query = cast(bindparam("words", type_=Text()), TSQUERY)
         searches.append(_WORDS.bool_op("@@")(query))
-    return pages.page_statement(
+    return page_statement(
         TYPE,
         sort,
         filters,
