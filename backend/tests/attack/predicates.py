@@ -391,8 +391,8 @@ def each_statement(change: Callable[[bytes], bytes]) -> Iterator[None]:
     """Let each statement run as `change` returns it."""
     fetch, fetch_many = Connection.fetch, Connection.fetch_many
 
-    async def fetch_changed(connection: Connection, sql: bytes, params: Any) -> Any:
-        return await fetch(connection, change(sql), params)
+    async def fetch_changed(connection: Connection, sql: bytes, params: Any, **how: Any) -> Any:
+        return await fetch(connection, change(sql), params, **how)
 
     async def fetch_many_changed(connection: Connection, calls: Any) -> Any:
         return await fetch_many(connection, [(change(sql), params) for sql, params in calls])

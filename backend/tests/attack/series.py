@@ -198,7 +198,9 @@ class Series:
         value = self._loot(place, self.attacker.shapes.type_at(draft, place))
         self.places[_kind(place)] = self.places.get(_kind(place), 0) + 1
         draft.put(place, value)
-        self.attacker.sent |= {str(value), *words_in(str(value).encode())}
+        # Quick add creates a label that is called what follows the sign.
+        text = str(value).encode()
+        self.attacker.sent |= {str(value), *words_in(text), *words_in(text.replace(b" @", b" "))}
         self.attack_run.attempts += 1
         answer = await self._both(draft, f"{place} = {value!r}")
         if answer.is_success:

@@ -126,4 +126,4 @@ async def found(scope: UserScope, expression: Expression, sample: Sample) -> set
     statement = statement_of(bound.shape)
     page = await scope.find_page(statement, limit=LIMIT, offset=0, **bound.params)
     assert page is not None
-    return {row["id"] for row in page.resources}
+    return {UUID(row["id"]) for row in page.resources}

@@ -29,9 +29,9 @@ async def recording(
             if b"user_id" in sql:
                 sent.append(sql)
 
-        async def noted_fetch(sql: bytes, params: Any) -> Any:
+        async def noted_fetch(sql: bytes, params: Any, **how: Any) -> Any:
             note(sql)
-            return await fetch(sql, params)
+            return await fetch(sql, params, **how)
 
         async def noted_fetch_many(calls: Any) -> Any:
             for sql, _ in calls:
