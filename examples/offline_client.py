@@ -81,6 +81,9 @@ class Store:
 
     def put(self, kind: str, data: dict) -> None:
         """Store a resource. A batch returns only the texts that it set: keep the others."""
+        if data.get("trashed_at"):  # created before, and deleted elsewhere since
+            self.remove(kind, data["id"])
+            return
         old = self.execute("SELECT data FROM copy WHERE type = ? AND id = ?", [kind, data["id"]])
         data = {**json.loads((old.fetchone() or ["{}"])[0]), **data}
         row = [kind, data["id"], json.dumps(data)]

@@ -11,6 +11,7 @@ from tests.support.accounts import API, Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.factories import TaskFactory
 from tests.support.instances import sweep_all
+from tests.support.rich_tasks import create
 
 
 @pytest.fixture
@@ -119,17 +120,61 @@ async def test_id_of_another_users_task_is_free_and_reveals_nothing(
     assert (await alice.get(f"/tasks/{body['id']}")).json() == hers.json()
 
 
-@pytest.mark.parametrize("title", [None, "another"])
-async def test_an_id_in_the_trash_is_taken(
-    alice: Account, body: dict[str, Any], title: str | None
-) -> None:
+async def test_an_id_in_the_trash_is_taken(alice: Account, body: dict[str, Any]) -> None:
     await alice.post("/tasks", body)
     await alice.delete(f"/tasks/{body['id']}")
 
-    refused = await alice.post("/tasks", {**body, "title": title or body["title"]})
+    refused = await alice.post("/tasks", {**body, "title": "another"})
 
     assert (refused.status_code, error_code(refused)) == (409, "ID_TAKEN")
     assert (await alice.get("/tasks")).json()["items"] == []
+
+
+@pytest.mark.parametrize("plural", ["tasks", "lists"])
+async def test_the_same_create_of_what_is_in_the_trash_says_so(
+    alice: Account, plural: str
+) -> None:
+    body = {"id": str(uuid4()), "title" if plural == "tasks" else "name": "Work"}
+    await alice.post(f"/{plural}", body)
+    await alice.delete(f"/{plural}/{body['id']}")
+
+    again = await alice.post(f"/{plural}", body)
+
+    assert again.status_code == 200
+    assert again.json()["trashed_at"] is not None
+    assert (await alice.get(f"/{plural}")).json()["items"] == []
+
+
+@pytest.mark.parametrize("reference", ["section_id", "label_ids"])
+async def test_the_same_create_of_a_trashed_task_says_so_even_if_its_references_are_gone(
+    alice: Account, reference: str
+) -> None:
+    whole = await create(alice, "lists", name="Work")
+    section = await create(alice, "sections", name="Doing", list_id=whole["id"])
+    label = await create(alice, "labels", name="errand")
+    sent = {"section_id": section["id"], "label_ids": [label["id"]]}[reference]
+    body = {"id": str(uuid4()), "title": "Tea", reference: sent}
+    await alice.post("/tasks", body)
+    for path in (f"tasks/{body['id']}", f"lists/{whole['id']}", f"labels/{label['id']}"):
+        await alice.delete(f"/{path}")
+
+    again = await alice.post("/tasks", body)
+
+    assert again.status_code == 200
+    assert again.json()["trashed_at"] is not None
+
+
+async def test_the_same_create_of_a_section_in_the_trash_names_its_list(alice: Account) -> None:
+    whole = await create(alice, "lists", name="Work")
+    body = {"id": str(uuid4()), "name": "Doing", "list_id": whole["id"]}
+    await alice.post("/sections", body)
+    await alice.delete(f"/lists/{whole['id']}")
+
+    refused = await alice.post("/sections", body)
+
+    assert refused.status_code == 400
+    [field] = refused.json()["error"]["details"]["fields"]
+    assert (field["path"], field["type"]) == ("body.list_id", "unknown_reference")
 
 
 @pytest.mark.parametrize("is_trashed", [False, True])

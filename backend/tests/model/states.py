@@ -174,8 +174,10 @@ class UserState:
         fields = _stored(kind, body)
         found = self.resources[kind.name].get(client_id) if client_id else None
         if found is not None:
-            if found.is_trashed or found.creation != fields:
+            if found.creation != fields:
                 raise Refused(*TAKEN)
+            if found.is_trashed and not kind.has_trash:
+                self._check_references(kind, fields)
             return found, False
         self._check_references(kind, fields)
         self._check_name(kind, fields, None)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 from dataclasses import dataclass
@@ -290,6 +291,23 @@ def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(
     for device in devices:
         device.run("sync")
         assert set(device.tasks) == {"stays", "new in it"}
+
+
+def test_task_whose_creation_got_no_response_and_that_was_deleted_elsewhere_is_gone(
+    devices: tuple[Device, Device], tmp_path: Path
+) -> None:
+    phone, laptop = devices
+    phone.run("add", "lost one")
+    # As if the phone never learned that the server has it.
+    unaware = Device(Path(shutil.copy(phone.file, tmp_path / "unaware")))
+    phone.run("sync")
+    laptop.run("sync")
+    laptop.run("rm", laptop.id_of("lost one"))
+    laptop.run("sync")
+
+    unaware.run("sync")
+
+    assert unaware.tasks == laptop.tasks == {}
 
 
 def test_list_deleted_elsewhere_takes_its_tasks_with_it(

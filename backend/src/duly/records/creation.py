@@ -15,7 +15,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Text,
-    and_,
     bindparam,
     exists,
     false,
@@ -105,9 +104,7 @@ async def find_same(
 
 @cache
 def _same(kind: ResourceType) -> OwnedStatement:
-    return owned(
-        select(*kind.shown).where(kind.is_named, kind.is_live, kind.table.c.creation_hash == _HASH)
-    )
+    return owned(select(*kind.shown).where(kind.is_named, kind.table.c.creation_hash == _HASH))
 
 
 def _command(  # noqa: PLR0917  # all that a create consists of
@@ -137,6 +134,9 @@ def _command(  # noqa: PLR0917  # all that a create consists of
         if found.resource is not None:
             if not found.facts["is_same"]:
                 raise IdTaken(kind.name)
+            if not (kind.has_trash or found.facts["is_live"]):
+                # A section says nowhere that it went to the trash with its list.
+                shape.explain(found.facts)
             return found.resource, False
         if found.facts["count"] >= limit:
             raise QuotaExceeded(kind.plural, limit)
@@ -200,10 +200,10 @@ def _insert(
 
 @cache
 def _lookup(kind: ResourceType, shape: Shape) -> OwnedStatement:
-    is_same = and_(kind.is_live, kind.table.c.creation_hash == _HASH)
     is_name_taken = _is_name_taken(kind) if kind.has_unique_name else false()
     facts: dict[str, ColumnElement[Any]] = {
-        "is_same": is_same,
+        "is_same": kind.table.c.creation_hash == _HASH,
+        "is_live": kind.is_live,
         "count": kind.counter,
         "is_name_taken": is_name_taken,
     }
