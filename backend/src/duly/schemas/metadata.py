@@ -1,6 +1,7 @@
 """The client's own data, kept with a resource."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,12 +12,15 @@ from duly.utils.encoding import encode
 MAX_BYTES = 4096
 MAX_DEPTH = 32
 
+# NUL, and halves of surrogate pairs.
+_NOT_STORABLE = re.compile(r"[\0\ud800-\udfff]")
+
 
 def check_metadata(value: dict[str, Any]) -> dict[str, Any]:
     """Return metadata that can be stored. Raise `ValueError` for any other."""
     _check_parts(value)
     if len(encode(value)) > MAX_BYTES:
-        raise ValueError(f"Must be at most {MAX_BYTES} bytes long as JSON")
+        raise _too_long()
     return value
 
 
@@ -39,10 +43,16 @@ def merged(current: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
     return result
 
 
+def _too_long() -> ValueError:
+    return ValueError(f"Must be at most {MAX_BYTES:,} bytes long as JSON")
+
+
 def _check_parts(value: dict[str, Any]) -> None:
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
-        if any(not _is_storable(part) for part in level):
+        if len(level) > MAX_BYTES:  # each takes a byte; to check them all takes milliseconds
+            raise _too_long()
+        if not all(map(_is_storable, level)):
             raise ValueError("Must not contain NUL characters or numbers beyond double precision")
         level = [part for parent in level for part in _parts_of(parent)]
         if not level:
@@ -58,9 +68,7 @@ def _parts_of(value: Any) -> list[Any]:
 
 def _is_storable(value: Any) -> bool:
     if isinstance(value, str):
-        return "\0" not in value and not any(
-            "\ud800" <= character <= "\udfff" for character in value
-        )
+        return _NOT_STORABLE.search(value) is None
     return not isinstance(value, float) or math.isfinite(value)
 
 

@@ -1,8 +1,6 @@
 """JSON as it is sent and read: RFC 8259, times in RFC 3339 and UTC."""
 
-import json
 import re
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -25,8 +23,11 @@ class TooManyMembers(ValueError):
 MAX_VALUES = 20_000
 """Arrays, objects, and their members or elements after the first, that a text may have together."""
 
-# Atomic, so that nothing is read twice.
-_STRING_OR_VALUE = re.compile(rb'"(?>[^"\\]+|\\.)*+"|[\[{,]', re.DOTALL)
+# A string without backtracking, and as many commas and brackets outside of strings as are too many.
+_STRING = rb'"(?>[^"\\]+|\\.)*+"'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_NEXT_VALUE = rb'[^"\[{,]*+(?:' + _STRING + rb'[^"\[{,]*+)*+[\[{,]'
+_TOO_MANY_VALUES = re.compile(rb"(?:%b){%d}+" % (_NEXT_VALUE, MAX_VALUES + 1), re.DOTALL)
 
 
 class TooManyValues(ValueError):
@@ -51,29 +52,16 @@ def decode(text: bytes) -> Any:
     Raises `RepeatedMember`, `TooManyMembers`, `TooManyValues`, and `ValueError` for anything else
     that is not RFC 8259 JSON in UTF-8.
     """
-    _check_values(text)
-    value = orjson.loads(text)
-    # Each member has a colon; colons in strings may be many, so then the members are counted.
-    if text.count(b":") > MAX_MEMBERS and _count_members(value) > MAX_MEMBERS:
-        raise TooManyMembers
-    # orjson keeps the last of two members. The standard library is slower and not strict, but
-    # reports each of them.
-    try:
-        _MEMBERS.decode(text.decode())
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return value
-
-
-def _check_values(text: bytes) -> None:
-    """Raise `TooManyValues`. Only commas and brackets outside of strings count."""
-    if sum(map(text.count, (b",", b"[", b"{"))) <= MAX_VALUES:
-        return
-    # Each value has two strings at most, so it ends early.
-    tokens = islice(_STRING_OR_VALUE.finditer(text), 3 * MAX_VALUES)
-    count = sum(token[0][:1] != b'"' for token in tokens)
-    if count > MAX_VALUES:
+    if sum(map(text.count, (b",", b"[", b"{"))) > MAX_VALUES and _TOO_MANY_VALUES.match(text):
         raise TooManyValues
+    value = orjson.loads(text)
+    members = _count_members(value)
+    if members > MAX_MEMBERS:
+        raise TooManyMembers
+    # orjson keeps the last of two members of one name. Each in the text has a colon, strings aside.
+    if text.count(b":") != members and _STRINGS.sub(b"", text).count(b":") != members:
+        raise RepeatedMember
+    return value
 
 
 def _count_members(value: Any) -> int:
@@ -86,17 +74,3 @@ def _count_members(value: Any) -> int:
         elif isinstance(part, list):
             left.extend(part)
     return count
-
-
-def _check_members(pairs: list[tuple[str, Any]]) -> None:
-    if len(pairs) > 1 and len({name for name, _ in pairs}) != len(pairs):
-        raise RepeatedMember
-
-
-def _no_number(_: str) -> None:
-    """Skip numbers: int() refuses one of thousands of digits."""
-
-
-_MEMBERS = json.JSONDecoder(
-    object_pairs_hook=_check_members, parse_int=_no_number, parse_float=_no_number
-)
