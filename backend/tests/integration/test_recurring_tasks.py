@@ -194,6 +194,35 @@ async def test_task_itself_is_completed_at_the_end_of_its_rule(alice: Account) -
     assert len(await completed(alice)) == 2
 
 
+@pytest.mark.parametrize("verb", ["complete", "skip"])
+async def test_later_occurrence_of_a_task_whose_rule_has_ended_is_refused(
+    alice: Account, verb: str
+) -> None:
+    ended = await complete(alice, await new_task(alice, recurrence={"rule": "FREQ=DAILY;COUNT=1"}))
+
+    refused = await alice.post(f"/tasks/{ended['id']}/{verb}", {"occurrence": in_days(9)})
+
+    assert refused.status_code == 412
+    assert await read(alice, ended) == ended
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-02T23:59:59Z"])
+@pytest.mark.parametrize("anchor", ["due", "completion"])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_occurrence_may_be_completed_as_long_ago_as_dates_go(
+    alice: Account, at: str, anchor: str, zone: str
+) -> None:
+    await alice.patch("/users/me", {"timezone": zone})
+    task = await new_task(alice, recurrence={"rule": "FREQ=DAILY", "anchor": anchor})
+    sent = {"occurrence": in_days(0), "completed_at": at}
+
+    moved = await alice.post(f"/tasks/{task['id']}/complete", sent)
+
+    assert moved.status_code == 200, moved.text
+    [copy] = await completed(alice)
+    assert copy["completed_at"] == at
+
+
 async def test_skipping_moves_the_task_on_without_a_copy(alice: Account) -> None:
     task = await new_task(alice, recurrence={"rule": "FREQ=DAILY;COUNT=3"})
     sent = {"occurrence": in_days(0)}

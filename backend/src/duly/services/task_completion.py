@@ -58,11 +58,12 @@ def complete(
     async def work(transaction: UserScope, reads: list[list[Row]], __: int) -> Row:
         task, facts = changes.checked(TYPE, reads[0], versions), reads[1][0]
         current = recurring(task)
+        completed = set(facts["completed"])
+        is_current = current is None or _is_current(sent, current.state, completed)
         if current is None or task["is_completed"]:
             whole = COMPLETE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
-        completed = set(facts["completed"])
-        if not _is_current(sent, current.state, completed):
+        if not is_current:
             return task
         today, completed_on = _days(task, facts, at)
         after = occurrences.complete(
@@ -99,7 +100,7 @@ def skip(
                 "body.occurrence", "Can only be sent for a recurring task", "contradiction"
             )
         completed = set(facts["completed"])
-        if task["is_completed"] or not _is_current(body.occurrence, current.state, completed):
+        if not _is_current(body.occurrence, current.state, completed) or task["is_completed"]:
             return task
         today = _days(task, facts, None)[0]
         after = occurrences.skip(current.state, today=today, completed=completed)

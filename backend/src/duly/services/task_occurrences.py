@@ -3,7 +3,7 @@
 `services.task_completion` runs them.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +97,8 @@ def _copying_labels() -> OwnedStatement:
 def facts_call(task_id: UUID, completed_at: datetime | None) -> Call:
     """The statement that reads what completing or skipping depends on, and its parameters."""
     # Earlier ones can't be next. A day more than any time zone is off.
-    since = (completed_at or datetime.now(UTC)).date() - timedelta(days=2)
+    day = (completed_at or datetime.now(UTC)).date()
+    since = day - min(timedelta(days=2), day - date.min)
     return FACTS, {"id": task_id, "since": since}
 
 
