@@ -116,6 +116,18 @@ async def test_create_without_optional_fields_sets_their_defaults(
 
 
 @EACH_TYPE
+async def test_resource_that_is_sent_back_whole_is_told_its_read_only_fields(
+    alice: Account, kind: ResourceType
+) -> None:
+    resource = await create_one(alice, kind)
+
+    refused = await alice.put(path_of(kind, resource["id"]), resource)
+
+    messages = {field["message"] for field in refused.json()["error"]["details"]["fields"]}
+    assert (refused.status_code, messages) == (400, {"Read-only field"})
+
+
+@EACH_TYPE
 async def test_create_repeated_under_a_client_id_returns_the_resource(
     alice: Account, kind: ResourceType, dsn: str
 ) -> None:
@@ -343,6 +355,6 @@ async def test_create_under_the_id_of_a_trashed_resource_is_id_taken(
     await alice.post(f"/{kind.plural}", body)
     await alice.delete(path_of(kind, body["id"]))
 
-    taken = await alice.post(f"/{kind.plural}", body)
+    taken = await alice.post(f"/{kind.plural}", {**whole_body(kind, "two"), "id": body["id"]})
 
     assert (taken.status_code, error_code(taken)) == (409, "ID_TAKEN")

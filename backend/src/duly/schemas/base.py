@@ -133,9 +133,12 @@ class Text:
         if len(text) <= 4 * self.maximum:
             text = nfc(text).strip()
         if not self.minimum <= len(text) <= self.maximum:
-            raise ValueError(
-                f"Must be {self.minimum} to {self.maximum} characters long after trimming"
+            limit = (
+                f"{self.minimum} to {self.maximum:,}"
+                if self.minimum
+                else f"at most {self.maximum:,}"
             )
+            raise ValueError(f"Must be {limit} characters long after trimming")
         if self.minimum and not is_visible(text):
             raise ValueError("Must contain a visible character")
         return text

@@ -46,13 +46,20 @@ _WITH_LIMITS = {
 }
 
 
+READ_ONLY = {
+    *("id", "user_id", "list_id", "created_at", "updated_at", "version"),  # list_id: of a section
+    *("position", "completed_at", "trashed_at", "occurrence_of", "occurrence", "remaining"),
+}
+"""Fields of responses that a body cannot set, or not everywhere."""
+
+
 def message_of(error: Mapping[str, Any]) -> str:
     """Return the message for an error of Pydantic. It never repeats input."""
     kind = error["type"]
     if kind in {"value_error", "filter", "contradiction"}:  # Duly's own validators raise these
         return str(error["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        return "Unknown field" if error["loc"][:1] == ("body",) else "Unknown parameter"
+        return _unknown(*error["loc"])
     if kind == "string_pattern_mismatch":
         return patterns.MESSAGES.get(error["ctx"]["pattern"], _UNKNOWN)
     limits = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
@@ -65,6 +72,14 @@ def message_of(error: Mapping[str, Any]) -> str:
     return _SIMPLE.get(kind, _UNKNOWN)
 
 
+def _unknown(where: str, *path: str | int) -> str:
+    if where != "body":
+        return "Unknown parameter"
+    return "Read-only field" if path[-1] in READ_ONLY else "Unknown field"
+
+
 def _plain(value: object) -> str:
-    """Return a limit as text: `'a', 'b' or 'c'` becomes `a, b, c`."""
+    """Return a limit as text: `'a', 'b' or 'c'` becomes `a, b, c`, and 10080 becomes 10,080."""
+    if type(value) is int:
+        return f"{value:,}"
     return str(value).replace("' or '", "', '").replace("'", "")
