@@ -20,8 +20,8 @@ _LINKS = {
 _TEXTS = {
     "docs": "Interactive documentation",
     "openapi": "OpenAPI schema",
-    "health": "Health: is the database there?",
-    "live": "Health: is the server there?",
+    "health": "Readiness, with the database",
+    "live": "Liveness",
 }
 _STYLE = (
     "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem;"

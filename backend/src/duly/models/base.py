@@ -62,7 +62,7 @@ class Resource(Owned):
     """A row of a resource type.
 
     `revision` is the number that the last change took from its user's `revision`. `creation_hash`
-    tells a repeated create under the client's own id from another one.
+    distinguishes a repeated create under the client's own id from a different one.
     """
 
     created_at: datetime = timestamp_field()

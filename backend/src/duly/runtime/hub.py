@@ -142,7 +142,7 @@ class Hub:
             raise
 
     async def _listen(self, database: AcrossUsers) -> None:
-        """Hear what other workers announce, as long as there are streams here."""
+        """Receive the notifications of other workers while streams are open here."""
         await self._has_streams.wait()
         try:
             async with await AsyncConnection.connect(
@@ -152,7 +152,7 @@ class Hub:
                     await connection.execute(f"LISTEN {_CHANNEL}".encode())
                 while self._has_streams.is_set():
                     if not await self._hear(connection, database):
-                        # A pooler keeps the server's connection: let it not listen on for nobody.
+                        # A pooler keeps the server's connection, which would go on listening.
                         async with asyncio.timeout(_CONNECT_TIMEOUT):
                             await connection.execute(b"UNLISTEN *")
                         break

@@ -16,9 +16,9 @@ class Flights(Generic[Result]):
     async def share(
         self, key: Hashable, work: Callable[[], Awaitable[Result]], patience: float
     ) -> tuple[Result, bool]:
-        """The result of `work`, and whether another one had begun it: then it is that one's.
+        """Return the result of `work`, and whether it is that of a caller who started earlier.
 
-        Where that one fails, the next one tries. Raises `TimeoutError` when waiting for others
+        If that caller fails, the next one tries. Raises `TimeoutError` if waiting for others
         takes longer than `patience`, in seconds.
         """
         async with asyncio.timeout(patience):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 MAX_LENGTH = 64
-"""Longer keys are replaced by spreading their neighbors anew."""
+"""A longer key is replaced, together with those of its neighbors."""
 
 APPENDED_HEAD = "g"
 APPENDED_DIGITS = 7
