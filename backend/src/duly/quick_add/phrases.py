@@ -140,9 +140,12 @@ class Phrases:
                 )
 
     def _is_date(self, match: Match) -> bool:
-        last = match.after - 1
-        if last > 0 and match.groups.get("relative") in self._language.capitalized_nouns:
-            return self._line.words[last].text[0].islower()
+        last, language = match.after - 1, self._language
+        if last > 0 and match.groups.get("relative") in language.capitalized_nouns:
+            # After another day, "morgen" is the morning.
+            before = self._line.keys[last - 1]
+            is_day = before in language.weekdays or before in language.relative_days
+            return self._line.words[last].text[0].islower() and not is_day
         return is_certain(self._language, self._line, match)
 
     def _has_date(self, rule: str) -> bool:
@@ -158,12 +161,20 @@ class Phrases:
                 return False
         if "unit" in groups or "of_month" in groups:
             return True
+        if "monthdays" in groups and self._is_before_weekday(match):
+            return False
         if "month" in groups:
             return is_certain(language, self._line, match)
         has_noun = groups.get("weekdays", "").split(" ")[-1] in language.nouns
         if has_noun or "monthdays" in groups:
             return ends_phrase(language, self._line, match)
         return True
+
+    def _is_before_weekday(self, match: Match) -> bool:
+        if match.is_closed or self._line.is_taken(match.after):
+            return False
+        key, language = self._line.keys[match.after], self._language
+        return key in language.weekdays or key in language.short_weekdays
 
     def _day_part(self, token: Token) -> Iterator[Token]:
         index = token.after

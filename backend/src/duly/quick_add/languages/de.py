@@ -129,8 +129,8 @@ GERMAN = Language(
         "(?:bis )?<next> woche (?:am )?<weekday>",
         "<on>?<weekday> <next> woche",
         "(?:bis )?<next> (?P<unit>woche)",
-        "<on>?<next> <weekday>",
-        "(?P<on>(?:am |bis )?diesen )<weekday>",
+        "<on>?(?P<next>nächste[nr]?) <weekday>",
+        "(?P<on>(?:am |bis )?(?:diese[nr]?|kommende[nr]?) )<weekday>",
         "<on>?(?:<any_weekday>,? (?:den |dem )?)?<iso>",
         r"<on>?(?:<any_weekday>,? (?:den |dem )?)?<day>\.<month_number>\.(?:<year>|<short_year>)?",
         r"<on>?(?:<any_weekday>,? (?:den |dem )?)?<day><suffix>? <month>\.?(?: <year>)?",
@@ -140,6 +140,7 @@ GERMAN = Language(
         "<at>?(?P<hour>1[0-2]|0?[1-9])(?:[:.]<minute>)? uhr (?:<am>|<pm>)",
         "<at>?<hour>[:.]<minute> uhr",
         "<at>?<hour>:<minute>",
+        r"<at>?<hour> uhr <minute>(?! ?(?:m|min|minuten?|h|std|stunden?)\b)",
         "<at>?<hour> uhr",
     ),
     durations=(
@@ -159,7 +160,10 @@ GERMAN = Language(
         "<every><interval> <unit>",
         "<each>(?:<nth> )?(?P<unit>tag|woche|monat|jahr)",
         "<every><ordinal> <weekday><of_month>",
-        "<every>(?P<ordinal>ersten|letzten) <weekday>",
+        r"<every>(?P<ordinal>ersten|letzten|1\.) <weekday>",
+        "(?:am )?<ordinal> <weekday>(?P<of_month> jedes monats)",
+        "(?:am )?<last_day>(?P<of_month> jedes monats)",
+        "(?:am )?<monthdays>(?P<of_month> jedes monats)",
         "<every><workdays>",
         "<every><weekdays>",
         "<every><day><suffix> <month>",
@@ -170,12 +174,10 @@ GERMAN = Language(
     starting=("(?:ab(?: dem)?|beginnend(?: am| mit| ab)?)",),
     not_after=words(
         "ab am an außer bei das dem den der des die diese diesem dieser ein eine einem einen einer "
-        "eines für gestern gute guten heute ihr ihre ihren jede jeden jeder jedes kapitel letzte "
+        "eines für gestern gute guten ihr ihre ihren jede jeden jeder jedes kapitel letzte "
         "letzten letzter mein meine meinen nach nr nr. punkt seit sein seine seinen statt unser "
         "unsere unseren vergangenen version vom von vor vorigen während wegen zum zur zwischen "
-        "über "
-        # After these, "morgen" is the morning.
-        "montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag"
+        "über"
     ),
     ranges=words("- \u2013 \u2014 bis"),
     connecting=words(
