@@ -255,10 +255,17 @@ async def test_sync_and_export_have_the_tasks_of_archived_lists(
     assert len(export["tasks"]) == 6
 
 
-async def test_trash_shows_the_tasks_of_archived_lists(alice: Account, filed: Filed) -> None:
+async def test_trash_shows_the_tasks_of_archived_lists_if_asked(
+    alice: Account, filed: Filed
+) -> None:
+    assert await titles(alice, "is_trashed=true") == ["gone"]
+
     await alice.patch(f"/lists/{filed.ids['home']}", {"is_archived": True})
 
-    assert await titles(alice, "is_trashed=true") == ["gone"]
+    assert await titles(alice, "is_trashed=true") == []
+    assert await titles(alice, "is_trashed=true&include_archived=false") == []
+    assert await titles(alice, "is_trashed=true&include_archived=true") == ["gone"]
+    assert await titles(alice, f"is_trashed=true&list_id={filed.ids['home']}") == ["gone"]
 
 
 async def test_unchanged_list_is_not_modified(alice: Account, filed: Filed) -> None:

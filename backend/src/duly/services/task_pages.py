@@ -117,7 +117,7 @@ async def read_page(
         is_searched=query.q is not None,
         is_counted=query.include_total,
         resumption=mark.resumption,
-        leaves_out_archived=not (names_list or query.include_archived or query.is_trashed),
+        leaves_out_archived=not (names_list or query.include_archived),
         list_id=_form(query.list_id),
         section_id=_form(query.section_id),
         parent_id=_form(query.parent_id),
