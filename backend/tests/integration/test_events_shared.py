@@ -36,9 +36,9 @@ class Queries:
         pool = app.state.context.pool
         fetch = pool.fetch
 
-        async def counted(sql: bytes, params: Any) -> Any:
+        async def counted(sql: bytes, params: Any, **how: Any) -> Any:
             self.count += sql == sync._PAGE.sql
-            return await fetch(sql, params)
+            return await fetch(sql, params, **how)
 
         monkeypatch.setattr(pool, "fetch", counted)
 

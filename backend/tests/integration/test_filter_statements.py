@@ -234,4 +234,5 @@ async def test_filter_by_list_reads_the_index_of_lists(
     assert bound.shape is not None
     shape = ("all", (*bound.shape[1], ("list",)))
     named = BoundFilter(shape, {**bound.params, "filter_1": UUID(int=1)})
-    assert indexes_of(heavy, named) == {"ix_tasks_live_user_id_list_id_position_id"}
+    [index] = indexes_of(heavy, named)
+    assert index in {"ix_tasks_live_user_id_list_id_position_id", "ix_tasks_user_id_list_id"}
