@@ -2,8 +2,8 @@
 
 The previous release, from the history of the repository, serves clients with two workers. Meanwhile
 `duly migrate` brings its database to the newest schema, killed three times; for a while both releases
-serve it; then `duly migrate --to` takes it back. Ends with status 1 if a response is a 5xx or takes longer than the
-database timeout, or if an acknowledged write is missing afterwards.
+serve it; then `duly migrate --to` takes it back. Ends with status 1 if a response is a 5xx or takes
+longer than the database timeout, or if an acknowledged write is missing afterwards.
 """
 
 import argparse

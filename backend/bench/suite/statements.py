@@ -52,7 +52,7 @@ class _Recorder:
         sql: bytes,
         params: Mapping[str, Any],
         *,
-        is_sent_on: bool = False,  # noqa: ARG002  # as the pool's
+        is_for_response: bool = False,  # noqa: ARG002  # as the pool's
     ) -> list[dict[str, Any]]:
         self.calls.append((sql, params))
         return []

@@ -58,7 +58,7 @@ class Attacker:
         return replace(self, here=here, there=there, sent={*self.sent}, taken={*self.taken})
 
     async def refill(self, victim: Victim, rng: random.Random) -> None:
-        """Replace all resources by new ones, most of which have the ids of the victim's."""
+        """Replace all resources with new ones. Most have the same ids as the victim's."""
         ids = {
             name: [*(some[number] for number in DOUBLES), *(new_uuid(rng) for _ in _OTHERS)]
             for name, some in victim.numbered.items()

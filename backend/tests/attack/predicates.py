@@ -167,8 +167,7 @@ def _listed_tasks() -> Iterator[Call]:
             is_searched=is_searched,
             is_counted=is_counted,
             resumption=mark,
-            leaves_out_archived=not {"list_id"} & reference.keys()
-            and reference.get("section_id") != "id",
+            leaves_out_archived="list_id" not in reference and reference.get("section_id") != "id",
             **reference,
         )
     for is_counted, mark in itertools.product((True, False), _MARKS):

@@ -131,7 +131,7 @@ async def test_an_id_in_the_trash_is_taken(alice: Account, body: dict[str, Any])
 
 
 @pytest.mark.parametrize("plural", ["tasks", "lists"])
-async def test_the_same_create_of_what_is_in_the_trash_says_so(
+async def test_repeated_create_of_a_trashed_resource_returns_it(
     alice: Account, plural: str
 ) -> None:
     body = {"id": str(uuid4()), "title" if plural == "tasks" else "name": "Work"}
@@ -146,7 +146,7 @@ async def test_the_same_create_of_what_is_in_the_trash_says_so(
 
 
 @pytest.mark.parametrize("reference", ["section_id", "label_ids"])
-async def test_the_same_create_of_a_trashed_task_says_so_even_if_its_references_are_gone(
+async def test_repeated_create_of_a_trashed_task_returns_it_without_its_references(
     alice: Account, reference: str
 ) -> None:
     whole = await create(alice, "lists", name="Work")
@@ -164,7 +164,7 @@ async def test_the_same_create_of_a_trashed_task_says_so_even_if_its_references_
     assert again.json()["trashed_at"] is not None
 
 
-async def test_the_same_create_of_a_section_in_the_trash_names_its_list(alice: Account) -> None:
+async def test_repeated_create_of_a_trashed_section_reports_its_list(alice: Account) -> None:
     whole = await create(alice, "lists", name="Work")
     body = {"id": str(uuid4()), "name": "Doing", "list_id": whole["id"]}
     await alice.post("/sections", body)

@@ -116,7 +116,7 @@ async def test_create_without_optional_fields_sets_their_defaults(
 
 
 @EACH_TYPE
-async def test_resource_that_is_sent_back_whole_is_told_its_read_only_fields(
+async def test_put_of_a_whole_response_reports_its_read_only_fields(
     alice: Account, kind: ResourceType
 ) -> None:
     resource = await create_one(alice, kind)

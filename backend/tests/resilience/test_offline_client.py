@@ -47,6 +47,14 @@ class Device:
         line = next(line for line in self.run("list").splitlines() if line.endswith(title))
         return line.split()[0]
 
+    @property
+    def token(self) -> str:
+        """Up to where it has synced."""
+        with sqlite3.connect(self.file) as connection:
+            [(token,)] = connection.execute("SELECT value FROM meta WHERE name = 'token'")
+        connection.close()
+        return str(token)
+
     def execute(self, sql: str) -> None:
         with sqlite3.connect(self.file) as connection:
             connection.execute(sql)
@@ -293,8 +301,9 @@ def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(
         assert set(device.tasks) == {"stays", "new in it"}
 
 
-def test_task_whose_creation_got_no_response_and_that_was_deleted_elsewhere_is_gone(
-    devices: tuple[Device, Device], tmp_path: Path
+@pytest.mark.parametrize("has_synced", [False, True], ids=["before", "after the deletion"])
+def test_task_that_was_created_without_a_response_and_deleted_elsewhere_is_gone(
+    devices: tuple[Device, Device], tmp_path: Path, *, has_synced: bool
 ) -> None:
     phone, laptop = devices
     phone.run("add", "lost one")
@@ -304,6 +313,9 @@ def test_task_whose_creation_got_no_response_and_that_was_deleted_elsewhere_is_g
     laptop.run("sync")
     laptop.run("rm", laptop.id_of("lost one"))
     laptop.run("sync")
+    if has_synced:
+        # The next pull does not report the deletion again.
+        unaware.execute(f"INSERT OR REPLACE INTO meta VALUES ('token', '{laptop.token}')")
 
     unaware.run("sync")
 

@@ -39,10 +39,10 @@ class CountingPool(Pool):
     work = Work()
 
     async def fetch(
-        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+        self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
     ) -> list[Row]:
         self.work.statements.append(sql)
-        return await super().fetch(sql, params, is_sent_on=is_sent_on)
+        return await super().fetch(sql, params, is_for_response=is_for_response)
 
 
 @pytest.fixture

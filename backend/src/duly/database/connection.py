@@ -67,7 +67,7 @@ class Connection:
         self._socket = driver.pgconn.socket
         self._loop = asyncio.get_running_loop()
         self._converter = converter_of(driver)
-        self._sending_converter = converter_of(driver, is_sent_on=True)
+        self._response_converter = converter_of(driver, is_for_response=True)
         self._results: list[PGresult] = []
         self._waiter: asyncio.Future[None] | None = None
         self._is_pipeline = False
@@ -119,13 +119,13 @@ class Connection:
     async def execute(self, sql: bytes) -> None:
         """Run a command without parameters, such as BEGIN, or several separated by semicolons."""
         self._pgconn.send_query(sql)
-        await self._exchange()
+        await self._exchange(self._converter)
 
     async def fetch(
-        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+        self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
     ) -> list[Row]:
-        """Run one statement and return its rows. `is_sent_on` is as in `converter_of`."""
-        converter = self._sending_converter if is_sent_on else self._converter
+        """Run one statement and return its rows. `is_for_response` is as in `converter_of`."""
+        converter = self._response_converter if is_for_response else self._converter
         query = query_of(sql)
         values = self._dump(query, params)
         try:
@@ -140,16 +140,16 @@ class Connection:
         except _UNPREPARED as error:
             await self._stop_preparing(error)
         # An error of this kind comes before a statement runs.
-        return await self.fetch(sql, params, is_sent_on=is_sent_on)
+        return await self.fetch(sql, params, is_for_response=is_for_response)
 
     async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together; return the rows of each."""
         bound = [(query := query_of(sql), self._dump(query, params)) for sql, params in calls]
         try:
-            return await self._fetch_together(bound)
+            return await self._fetch_together(bound, self._converter)
         except _UNPREPARED as error:
             await self._stop_preparing(error)
-        return await self._fetch_together(bound)
+        return await self._fetch_together(bound, self._converter)
 
     def ended(self) -> asyncio.Future[None]:
         """Return a future that is done once what was sent has ended."""
@@ -195,7 +195,7 @@ class Connection:
         return uses > _USES_BEFORE_PREPARING
 
     async def _fetch_together(
-        self, calls: Sequence[tuple[Query, Sequence[Any]]], converter: Transformer | None = None
+        self, calls: Sequence[tuple[Query, Sequence[Any]]], converter: Transformer
     ) -> list[list[Row]]:
         try:
             changed, is_wanted = self._send_together(calls)
@@ -265,7 +265,7 @@ class Connection:
             raise psycopg.OperationalError("a prepared statement was lost") from error
         await self.execute(b"DEALLOCATE ALL")
 
-    async def _exchange(self, converter: Transformer | None = None) -> list[list[Row]]:
+    async def _exchange(self, converter: Transformer) -> list[list[Row]]:
         """Wait for all results of what was sent, and return the rows of each.
 
         An error may follow rows: a statement is committed after it has returned them.
@@ -278,7 +278,6 @@ class Connection:
         except psycopg.Error as error:
             self._fail(error)
         await waiter
-        converter = converter or self._converter
         results = [result for result in self._results if result.status != _SYNC]
         rows = [self._rows(result, converter) for result in results]
         if not rows:

@@ -18,7 +18,7 @@ from duly.database.connections import Connections, Prepared
 from duly.database.failures import is_unavailable, summary
 from duly.database.values import Row
 
-__all__ = ["Pool", "Row", "Transaction"]
+__all__ = ["Pool", "Transaction"]
 
 _GRACE = 0.5
 """Seconds between the cancellation of a statement and the end of its connection."""
@@ -64,16 +64,16 @@ class Pool:
         await asyncio.gather(*self._stoppers, return_exceptions=True)
 
     async def fetch(
-        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+        self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
     ) -> list[Row]:
         """Run one statement and return its rows; none for a statement that returns none.
 
-        `is_sent_on` is as in `values.converter_of`.
+        `is_for_response` is as in `values.converter_of`.
         """
         use = self._use()
         await use.begin()
         try:
-            rows = await use.connection.fetch(sql, params, is_sent_on=is_sent_on)
+            rows = await use.connection.fetch(sql, params, is_for_response=is_for_response)
         except BaseException as error:
             use.end(error)
             raise
@@ -120,11 +120,11 @@ class Transaction:
         self.changed: set[UUID] = set()
 
     async def fetch(
-        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+        self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
     ) -> list[Row]:
         """Run one statement in the transaction and return its rows, as the pool's method does."""
         self._use.check()
-        return await self._use.connection.fetch(sql, params, is_sent_on=is_sent_on)
+        return await self._use.connection.fetch(sql, params, is_for_response=is_for_response)
 
     async def fetch_many(self, calls: Sequence[Call]) -> list[list[Row]]:
         """Run statements in order, sent together; return the rows of each."""

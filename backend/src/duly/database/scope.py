@@ -39,7 +39,7 @@ class _Runner(Protocol):
     """Runs statements: the pool, or an open transaction."""
 
     async def fetch(
-        self, sql: bytes, params: Mapping[str, Any], *, is_sent_on: bool = False
+        self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
     ) -> list[Row]: ...
 
     async def fetch_many(
@@ -94,7 +94,7 @@ class UserScope:
         The rows are for a response: their UUIDs are text, and JSON that was composed is not parsed.
         """
         rows = await _run(
-            self._runner, statement, OwnedStatement, self.user_id, params, is_sent_on=True
+            self._runner, statement, OwnedStatement, self.user_id, params, is_for_response=True
         )
         if not rows:
             return None
@@ -186,10 +186,10 @@ async def _run(
     user_id: UUID | None,
     params: Mapping[str, Any],
     *,
-    is_sent_on: bool = False,
+    is_for_response: bool = False,
 ) -> list[Row]:
     complete = _complete(statement, kind, user_id, params)
-    rows = await runner.fetch(statement.sql, complete, is_sent_on=is_sent_on)
+    rows = await runner.fetch(statement.sql, complete, is_for_response=is_for_response)
     _note_change(runner, statement, user_id, rows)
     return rows
 

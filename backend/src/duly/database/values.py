@@ -1,4 +1,7 @@
-"""How values of PostgreSQL become values of Python, and how those that are only sent on do not."""
+"""Values of PostgreSQL: as values of Python, or unparsed if a row only goes into a response.
+
+See docs/decisions/0024-unparsed-rows.md.
+"""
 
 from typing import Any, NamedTuple
 
@@ -18,8 +21,7 @@ JSON_TEXT = VARCHAR
 """The type of a text that a statement has composed as JSON.
 
 No column has this type, so it tells the loader what to do. A cast to `json` would do the same, but
-PostgreSQL parses such a text to check it: 60 of them, as in a list of 20 tasks, take a tenth of the
-whole statement. A cast to `varchar` does nothing.
+PostgreSQL parses such a text to check it. A cast to `varchar` does nothing.
 """
 
 
@@ -32,7 +34,7 @@ class _JsonLoader(Loader):
     load = staticmethod(orjson.loads)  # type: ignore[assignment]  # it takes text, too
 
 
-class _SentJsonLoader(Loader):
+class _UnparsedJsonLoader(Loader):
     """Passes JSON on as it is."""
 
     def load(self, data: Buffer) -> Any:
@@ -41,13 +43,13 @@ class _SentJsonLoader(Loader):
 
 set_json_dumps(orjson.dumps)
 
-_READ = AdaptersMap(psycopg.adapters)
+_PARSED = AdaptersMap(psycopg.adapters)
 for _name in ("json", "jsonb", "varchar"):
-    _READ.register_loader(_name, _JsonLoader)
+    _PARSED.register_loader(_name, _JsonLoader)
 # Not for `jsonb`, whose numbers PostgreSQL writes in another form than responses have.
-_SENT = AdaptersMap(_READ)
-_SENT.register_loader("uuid", TextLoader)
-_SENT.register_loader("varchar", _SentJsonLoader)
+_FOR_RESPONSES = AdaptersMap(_PARSED)
+_FOR_RESPONSES.register_loader("uuid", TextLoader)
+_FOR_RESPONSES.register_loader("varchar", _UnparsedJsonLoader)
 
 
 class _Context(NamedTuple):
@@ -55,12 +57,14 @@ class _Context(NamedTuple):
     adapters: AdaptersMap
 
 
-def converter_of(driver: AsyncConnection[Any], *, is_sent_on: bool = False) -> abc.Transformer:
+def converter_of(
+    driver: AsyncConnection[Any], *, is_for_response: bool = False
+) -> abc.Transformer:
     """Return what converts the parameters and rows of a connection.
 
-    If rows are only sent on, UUIDs stay text, and composed JSON is not parsed.
+    If rows only go into a response, UUIDs stay text, and composed JSON is not parsed.
     """
-    return Transformer(_Context(driver, _SENT if is_sent_on else _READ))
+    return Transformer(_Context(driver, _FOR_RESPONSES if is_for_response else _PARSED))
 
 
 def rows_of(result: PGresult, converter: abc.Transformer) -> list[Row]:

@@ -42,9 +42,9 @@ class LabelName:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The settings and names that decide what a text means. `now` is the user's local time, without a zone.
+    """The settings and names that decide what a text means.
 
-    If several lists or sections have the same name, the first one is used.
+    `now` is the user's local time, without a zone. If several lists or sections have the same name, the first one is used.
     """
 
     language: LanguageCode

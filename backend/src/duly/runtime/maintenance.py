@@ -83,7 +83,8 @@ _SWEEPS = {
 async def keep_house(pool: Pool) -> None:
     """Sweep once in a while, until cancelled.
 
-    A worker that has served no request since the last sweep leaves the database alone: on Neon, it sleeps.
+    A worker that has served no request since the last sweep leaves the database alone, since on
+    Neon it may sleep.
     """
     used = pool.used
     while True:

@@ -46,7 +46,7 @@ _WITH_LIMITS = {
 }
 
 
-READ_ONLY = {
+_READ_ONLY = {
     *("id", "user_id", "list_id", "created_at", "updated_at", "version"),  # list_id: of a section
     *("position", "completed_at", "trashed_at", "occurrence_of", "occurrence", "remaining"),
 }
@@ -75,7 +75,7 @@ def message_of(error: Mapping[str, Any]) -> str:
 def _unknown(where: str, *path: str | int) -> str:
     if where != "body":
         return "Unknown parameter"
-    return "Read-only field" if path[-1] in READ_ONLY else "Unknown field"
+    return "Read-only field" if path[-1] in _READ_ONLY else "Unknown field"
 
 
 def _plain(value: object) -> str:

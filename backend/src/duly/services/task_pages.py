@@ -53,7 +53,7 @@ _END_OF_DAY = "24:00"
 
 
 def _due_of(task: Row, is_descending: bool) -> list[Any]:
-    due = decode(encode(task["due"]))  # it may be JSON that was not parsed
+    due = decode(encode(task["due"]))  # pages do not parse it
     if due is None:
         return [None]
     return [due["date"], due["time"] or ("" if is_descending else _END_OF_DAY)]
