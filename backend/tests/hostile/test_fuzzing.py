@@ -12,6 +12,8 @@ from tests.support.operations import operations_of
 from tests.support.servers import serving
 
 _FEW = 4
+# Fixed, so that this test gives the same result each time; `make fuzz` uses new seeds.
+_SEED = 0
 # One that creates a resource and one that reads it, so that there is a state to explore.
 _ALWAYS = ("create_task", "get_task")
 
@@ -22,11 +24,10 @@ def test_responses_to_generated_requests_match_the_schema(
     if not PROGRAM.exists():
         pytest.skip("Schemathesis is not installed: run `make test`")
     names = sorted(operation.id for operation in operations_of(create_app(settings)))
-    seed = random.randrange(2**32)
-    operations = {*_ALWAYS, *random.Random(seed).sample(names, _FEW)}
+    operations = {*_ALWAYS, *random.Random(_SEED).sample(names, _FEW)}
 
     with serving(dsn, workers=1, **UNLIMITED) as server:
-        done = fuzz(server.url, tmp_path, examples=3, seed=seed, operations=sorted(operations))
+        done = fuzz(server.url, tmp_path, examples=3, seed=_SEED, operations=sorted(operations))
 
     assert done.has_passed, done.output
     assert done.cases > 100, done.output

@@ -87,7 +87,7 @@ async def test_patch_that_leaves_a_date_incomplete_is_rejected(
 
     response = await alice.patch(f"/tasks/{task['id']}", {name: change})
 
-    assert errors_of(response) == [(f"body.{name}", "value_error")]
+    assert errors_of(response) == [(f"body.{name}", "contradiction")]
     assert await read(alice, task) == task
 
 

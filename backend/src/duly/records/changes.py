@@ -6,6 +6,7 @@ from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import PydanticCustomError
 from sqlalchemy import (
     ARRAY,
     CTE,
@@ -195,7 +196,8 @@ def merged(kind: ResourceType, current: Row, sent: Mapping[str, Any]) -> dict[st
         try:
             whole[name] = value if merge is None else merge(current[name], value)
         except ValueError as error:
-            raise ValidationFailed.of(f"body.{name}", str(error), "value_error") from None
+            type_ = error.type if isinstance(error, PydanticCustomError) else "value_error"
+            raise ValidationFailed.of(f"body.{name}", str(error), type_) from None
     return whole
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from duly.recurrence.zones import is_timezone
 from duly.schemas import patterns
@@ -111,7 +112,7 @@ class MomentPatch(PatchBody):
 
 
 def merge_moment(current: dict[str, Any] | None, patch: MomentPatch | None) -> Moment | None:
-    """Return a day or a time after a patch; null clears it. Raise `ValueError`.
+    """Return a day or a time after a patch; null clears it. Raise `PydanticCustomError`.
 
     Clearing the time clears the zone, too.
     """
@@ -122,7 +123,7 @@ def merge_moment(current: dict[str, Any] | None, patch: MomentPatch | None) -> M
         sent = {"timezone": None, **sent}  # all day has no zone
     sent = {**(current or {}), **sent}
     if "date" not in sent:
-        raise ValueError("Must have a date")
+        raise PydanticCustomError("contradiction", "Must have a date")
     if sent.get("timezone") is not None and sent.get("time") is None:
-        raise ValueError("Must have a time if it has a timezone")
+        raise PydanticCustomError("contradiction", "Must have a time if it has a timezone")
     return Moment.model_validate(sent)
