@@ -205,6 +205,9 @@ def _all_patterns() -> Iterator[re.Pattern[str]]:
     for language in LANGUAGES.values():
         yield from language.patterns.all
         yield from language.patterns.day_parts
+        yield from language.patterns.ordinals
+        yield from language.patterns.not_before
+        yield from language.patterns.limits
 
 
 def test_patterns_match_a_bounded_number_of_characters() -> None:
@@ -237,6 +240,11 @@ HOSTILE = [
     "\u0301",
     "jeden 1. und 2. und ",
     "am freitag, den 1.1. ",
+    "am freitag, den 1. ",
+    "17 uhr 30 ",
+    "every day and every ",
+    "the first and third of every ",
+    "at 8:30 in the evening ",
 ]
 
 

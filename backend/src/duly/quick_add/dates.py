@@ -13,6 +13,8 @@ _YEARS = 9
 
 def date_of(language: Language, groups: Mapping[str, str], today: date) -> date | None:
     """Return the date of a phrase, or None if it does not exist or is in the past."""
+    if "monthdays" in groups:
+        return None
     try:
         found = _date_of(language, groups, today)
     except (ValueError, OverflowError):

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from duly.quick_add.dates import month_of, number_of, weekday_of
-from duly.quick_add.languages.language import Language
+from duly.quick_add.languages.language import Language, any_of
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_MAX_WEEK = 5
 _NUMBER = re.compile("[0-9]+")
 
 
@@ -48,16 +47,21 @@ def _interval(language: Language, groups: Mapping[str, str]) -> int | None:
 
 
 def _weekdays(language: Language, groups: Mapping[str, str]) -> str:
-    names = re.findall(r"\w+", groups["weekdays"])
+    # "Montags" is every Monday.
+    names = re.findall(r"(\w+?)s?\b", groups["weekdays"])
     known = {*language.weekdays, *language.short_weekdays}
     numbers = {weekday_of(language, name) for name in names if name in known}
     return f"BYDAY={','.join(_WEEKDAYS[number] for number in sorted(numbers))}"
 
 
-def _weekday_of_month(language: Language, groups: Mapping[str, str]) -> str | None:
-    week = _ordinal(language, groups["ordinal"])
+def _ordinals(language: Language, groups: Mapping[str, str]) -> str:
+    words = re.findall(any_of(language.ordinals), groups["ordinals"])
+    # -1, the last one, comes last.
+    numbers = sorted({language.ordinals[word] for word in words}, key=lambda n: (n < 0, n))
+    if "weekday" not in groups:
+        return f"BYMONTHDAY={','.join(map(str, numbers))}"
     weekday = _WEEKDAYS[weekday_of(language, groups["weekday"])]
-    return f"BYDAY={week}{weekday}" if week <= _MAX_WEEK else None
+    return f"BYDAY={','.join(f'{number}{weekday}' for number in numbers)}"
 
 
 def _days_of_month(_: Language, groups: Mapping[str, str]) -> str | None:
@@ -81,7 +85,7 @@ _DAYS: Mapping[str, tuple[str, Callable[[Language, Mapping[str, str]], str | Non
     "last_day": ("MONTHLY", lambda *_: "BYMONTHDAY=-1"),
     "workdays": ("WEEKLY", lambda *_: f"BYDAY={','.join(_WEEKDAYS[:5])}"),
     "weekdays": ("WEEKLY", _weekdays),
-    "ordinal": ("MONTHLY", _weekday_of_month),
+    "ordinals": ("MONTHLY", _ordinals),
     "monthdays": ("MONTHLY", _days_of_month),
     "month": ("YEARLY", _day_of_year),
     "month_number": ("YEARLY", _day_of_year),

@@ -37,10 +37,10 @@ def schedule_of(line: Line, phrases: Phrases, now: datetime) -> Schedule:
     end = None if token is None else line.take_last(phrases.ends(token.after))
     start = None if token is None else line.take_last(phrases.starts())
     day = start or line.take_last(phrases.dates())
-    hour = line.take_last(phrases.times(*filter(None, (token, day))))
+    hours = line.take_all(phrases.times(*filter(None, (token, day))))
     duration = line.take_last(phrases.durations())
 
-    at = None if hour is None else time.fromisoformat(str(hour.value))
+    at = time.fromisoformat(str(hours[0].value)) if hours else None
     first = _next_day(now, at) if day is None else date.fromisoformat(str(day.value))
     is_fixed = day is not None and day is not start
     repetition = None
@@ -48,9 +48,9 @@ def schedule_of(line: Line, phrases: Phrases, now: datetime) -> Schedule:
         repetition = _repetition(token, end, anchors[token], first, is_fixed=is_fixed)
     if repetition is not None and not is_fixed:
         first = repetition.first
-    tokens = [found for found in (day, hour, duration) if found is not None]
+    tokens = [found for found in (day, *hours, duration) if found is not None]
     return Schedule(
-        due=Due(first, at) if day or hour or repetition else None,
+        due=Due(first, at) if day or hours or repetition else None,
         duration_minutes=None if duration is None else int(duration.value),
         recurrence=None if repetition is None else repetition.recurrence,
         tokens=(*tokens, *(repetition.tokens if repetition else ())),

@@ -16,16 +16,25 @@ def time_of(groups: Mapping[str, str]) -> time:
     if "noon" in groups:
         return time(_NOON)
     hour = int(groups["hour"])
-    if "am" in groups or "pm" in groups:
-        hour = hour % _NOON + (_NOON if "pm" in groups else 0)
+    if "pm" in groups and 0 < hour < _NOON:
+        hour += _NOON
+    elif "am" in groups and hour == _NOON:
+        hour = 0
     return time(hour, int(groups.get("minute", 0)))
 
 
 def time_in_part(groups: Mapping[str, str], part: time) -> time:
-    """Return the time of a phrase that follows a part of the day: 8:00 in the evening is 20:00."""
+    """Return the time of a phrase in a part of the day: 8:00 in the evening is 20:00."""
     found = time_of(groups)
-    is_later = part.hour >= _NOON > found.hour and "am" not in groups
-    return found.replace(hour=found.hour + _NOON) if is_later else found
+    if part.hour < _NOON or not is_ambiguous(groups):
+        return found
+    later = found.replace(hour=found.hour + _NOON)
+    return min(found, later, key=lambda each: abs(each.hour - part.hour))
+
+
+def is_ambiguous(groups: Mapping[str, str]) -> bool:
+    """Return whether a phrase could name a time after noon as well as the one before."""
+    return groups.keys().isdisjoint({"noon", "am", "pm"}) and 0 < int(groups["hour"]) < _NOON
 
 
 def minutes_of(groups: Mapping[str, str]) -> int | None:

@@ -4,6 +4,14 @@ from datetime import time
 
 from duly.quick_add.languages.language import Language, words
 
+# "jedes zweiten Monats", "alle 3 Monate".
+_EACH_MONTH = (
+    "(?P<of_month> (?:eines )?jede[ns] (?:<nth> )?monat(?:s|es)?"
+    "| im monat| alle <interval> monate)"
+)
+
+_PREPOSITIONS = "(?:ab|am|bis|gegen|nach|um|vor|zum)"
+
 GERMAN = Language(
     relative_days={"heute": 0, "morgen": 1, "übermorgen": 2},
     weekdays={
@@ -111,20 +119,21 @@ GERMAN = Language(
         "pm": "nachmittags|abends",
         "next": "(?:nächste[nr]?|kommende[nr]?)",
         "suffix": r"\.",
-        "every": "(?:jede[nsr]?|alle)(?P<after>!)? ",
-        "each": "jede[nsr]?(?P<after>!)? ",
-        "nth": r"(?:[1-9][0-9]{0,2}\.|(?:zweite|dritte|vierte|fünfte)[ns]?)",
+        "every": "(?:(?:an |in )?jede[mnrs]?|alle)(?P<after>!)? ",
+        "each": "(?:an |in )?jede[mnrs]?(?P<after>!)? ",
+        "nth": r"(?:[0-9]{1,3}\.|(?:zweite|dritte|vierte|fünfte)[ns]?)",
         "of_month": " (?:im|des|jeden) monat(?:s|es)?",
         "last_day": "letzten tag",
         "month_number": "0?[1-9]|1[0-2]",
         "short_year": "[0-9]{2}",
         "workdays": "werktag|arbeitstag|wochentag",
-        "weekdays": "(?:WEEKDAY)(?:(?:, ?| und | & | )(?:WEEKDAY)){0,6}",
+        "weekdays": "(?:WEEKDAY)s?(?:(?:, ?| und | & | )(?:jeden )?(?:WEEKDAY)s?){0,6}",
+        "ordinals": "(?:ORDINAL)(?:(?:, ?| und | & )(?:ORDINAL)){0,4}",
         "monthdays": r"[1-3]?[0-9]\.(?:(?:, ?| und | & )[1-3]?[0-9]\.){0,9}",
     },
     dates=(
         "(?:bis )?<relative>",
-        "in <n> <unit>",
+        "(?:bis )?in <n> <unit>",
         "in eine[rm] (?P<unit>woche|monat|jahr)",
         "(?:bis )?<next> woche (?:am )?<weekday>",
         "<on>?<weekday> <next> woche",
@@ -134,13 +143,15 @@ GERMAN = Language(
         "<on>?(?:<any_weekday>,? (?:den |dem )?)?<iso>",
         r"<on>?(?:<any_weekday>,? (?:den |dem )?)?<day>\.<month_number>\.(?:<year>|<short_year>)?",
         r"<on>?(?:<any_weekday>,? (?:den |dem )?)?<day><suffix>? <month>\.?(?: <year>)?",
+        "<on>?<weekday>,? de[mnr] <monthdays>",
+        "<on>?<weekday>,? (?P<trailing><monthdays>)",
         "<on>?<weekday>",
     ),
     times=(
-        "<at>?(?P<hour>1[0-2]|0?[1-9])(?:[:.]<minute>)? uhr (?:<am>|<pm>)",
+        "<at>?<hour>(?: uhr|(?:[:.]| uhr )<minute>(?: uhr)?) (?:<am>|<pm>)",
         "<at>?<hour>[:.]<minute> uhr",
         "<at>?<hour>:<minute>",
-        r"<at>?<hour> uhr <minute>(?! ?(?:m|min|minuten?|h|std|stunden?)\b)",
+        "<at>?<hour> uhr (?P<trailing><minute>)",
         "<at>?<hour> uhr",
     ),
     durations=(
@@ -151,21 +162,23 @@ GERMAN = Language(
     ),
     recurrences=(
         "<every><last_day><of_month>",
-        "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am <last_day>",
-        "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am <ordinal> <weekday>",
-        "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am <monthdays>",
+        "<every>(?:<interval> |<nth> )?(?P<unit>monate?) (?:am )?<last_day>",
+        "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am <ordinals> <weekday>",
+        "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am (?P<trailing><monthdays>|<ordinals>)",
         "<every>(?:<interval> |<nth> )?(?P<unit>wochen?) (?:am )?<weekdays>",
         "<every>(?:<interval> )?(?P<unit>jahre?) am <day><suffix> <month>",
         r"<every>(?:<interval> )?(?P<unit>jahre?) am <day>\.<month_number>\.",
         "<every><interval> <unit>",
-        "<each>(?:<nth> )?(?P<unit>tag|woche|monat|jahr)",
-        "<every><ordinal> <weekday><of_month>",
-        r"<every>(?P<ordinal>ersten|letzten|1\.) <weekday>",
-        "(?:am )?<ordinal> <weekday>(?P<of_month> jedes monats)",
-        "(?:am )?<last_day>(?P<of_month> jedes monats)",
-        "(?:am )?<monthdays>(?P<of_month> jedes monats)",
+        "<each>(?:<nth> )?(?P<unit>tag|woche|monat|jahr)(?:es)?",
+        "<every><ordinals> <weekday><of_month>",
+        r"<every>(?P<ordinals>ersten|letzten|1\.) <weekday>",
+        f"<on>?<ordinals> <weekday>{_EACH_MONTH}",
+        f"<on>?<last_day>{_EACH_MONTH}",
+        f"<on>?<monthdays>{_EACH_MONTH}",
+        f"<on><ordinals>{_EACH_MONTH}",
         "<every><workdays>",
         "<every><weekdays>",
+        r"(?=(?:mittwoch|sonnabend|\w{3,7}tag)s\b)<weekdays>",
         "<every><day><suffix> <month>",
         r"<every><day>\.<month_number>\.",
         "<every><monthdays><of_month>?",
@@ -173,12 +186,36 @@ GERMAN = Language(
     until=("bis(?: zum)?",),
     starting=("(?:ab(?: dem)?|beginnend(?: am| mit| ab)?)",),
     not_after=words(
-        "ab am an außer bei das dem den der des die diese diesem dieser ein eine einem einen einer "
-        "eines für gestern gute guten ihr ihre ihren jede jeden jeder jedes kapitel letzte "
-        "letzten letzter mein meine meinen nach nr nr. punkt seit sein seine seinen statt unser "
-        "unsere unseren vergangenen version vom von vor vorigen während wegen zum zur zwischen "
-        "über"
+        "ab achten am an andere anderen anderer außer bei beide bis darauffolgenden das dem den der "
+        "des die diese diesem dieser ein eine einem einen einer eines ende erste erster fast "
+        "folgenden für gestern gute guten ihr ihre ihren jede jedem jeden jeder jedes kapitel kein "
+        "keinen letzte letzten letzter mein meine meinen mitte nach neunten nicht nr nr. punkt "
+        "sechsten sein seine seinen seit siebten statt unser unsere unseren vergangenen version vom "
+        "von vor vorigen vorletzten wegen welchen welcher während zehnten zu zum zur zwischen über "
+        "übernächste übernächsten übernächster"
     ),
+    not_before=(
+        "des",
+        "nachts?",
+        "pro",
+        "(?:im|während) (?:<month>|monat|frühling|frühjahr|sommer|herbst|winter)",
+        "min|minuten|stunden|gmt|utc",
+        "und <n> <unit>",
+        "oder (?:so|zwei|drei)",
+        r"(?:und|oder|&|bis|[-\u2013\u2014]) (?:am )?(?:de[mnr] )?[0-9]{1,2}\.(?! <month>)",
+    ),
+    limits=(
+        "ausser|ausgenommen|aber|bis auf",
+        "(?:und|oder|&) (?:am |an |bis )?(?:jede[mnrs]? |den )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
+        rf"(?:{_PREPOSITIONS} )?(?:de[mnr] |zum )?(?:[0-9]{{1,2}}\.|<ordinal> <weekday>)(?! <month>)",
+        f"{_PREPOSITIONS} (?:de[mnr] |zum )?<ordinal>(?! <month>)",
+        "[-\u2013\u2014] (?:<weekday>|<month>)",
+        "(?:ab|bis|bis ende) (?:<month>|frühling|frühjahr|sommer|herbst|winter)",
+        "für (?:die |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit>",
+        "(?:diese|nächste)[nrs]? (?:woche|monat|jahr)",
+    ),
+    late=words("mittag mittags nachmittag nachmittags abend abends nacht nachts"),
+    conjunctions=words("und oder &"),
     ranges=words("- \u2013 \u2014 bis"),
     connecting=words(
         "ab als am an auf aus bei beim bis da damit dann denn durch für gegen im in ins mit nach oder "

@@ -4,6 +4,13 @@ from datetime import time
 
 from duly.quick_add.languages.language import Language, words
 
+_MONTHS = "(?:each |<every>)(?:<interval> |<nth> |<other> )?months?"
+# "of every 3 months"; the second one also without "of".
+_OF_MONTHS = f"(?P<of_month> of {_MONTHS})"
+_EACH_MONTH = f"(?P<of_month> (?:of )?{_MONTHS})"
+
+_PREPOSITIONS = "(?:about|after|around|before|between|by|from|on|till|until)"
+
 ENGLISH = Language(
     relative_days={
         "today": 0,
@@ -106,13 +113,14 @@ ENGLISH = Language(
         "am": r"a\.?m\.?",
         "pm": r"p\.?m\.?",
         "noon": "noon",
-        "every": "every(?P<after>!)? ",
-        "nth": "[1-9][0-9]{0,2}(?:st|nd|rd|th)|second|third|fourth|fifth",
+        "every": "(?:(?:by|on) )?every(?P<after>!)? ",
+        "nth": "[0-9]{1,3}(?:st|nd|rd|th)|second|third|fourth|fifth",
         "other": "other",
         "of_month": " (?:of|in) (?:the|each|every) month| of month",
         "last_day": "last day",
         "workdays": "weekday|workday|working day",
-        "weekdays": "(?:WEEKDAY)(?:(?:, and |, ?| and | & | )(?:WEEKDAY)){0,6}",
+        "weekdays": "(?:WEEKDAY)s?(?:(?:, and |, ?| and | & | )(?:every )?(?:WEEKDAY)s?){0,6}",
+        "ordinals": "(?:ORDINAL)(?:(?:, and |, ?| and | & )(?:the )?(?:ORDINAL)){0,4}",
         "monthdays": (
             "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and |, ?| and | & )[1-3]?[0-9](?:st|nd|rd|th)){0,9}"
         ),
@@ -125,10 +133,12 @@ ENGLISH = Language(
         "<on>?<weekday> <next> week",
         "(?:by )?<next> (?P<unit>week)",
         "<on>?<next> <weekday>",
-        "(?P<on>(?:on |by )?this )<weekday>",
+        "(?P<on>(?:on |by )?(?:this |(?:this )?coming ))<weekday>",
         "<on>?(?:<any_weekday>,? )?<iso>",
         "<on>?(?:<any_weekday>,? )?(?:the )?<day><suffix>? (?:of )?<month>(?:,? <year>)?",
         "<on>?(?:<any_weekday>,? )?<month> <day><suffix>?(?:,? <year>)?",
+        "<on>?<weekday>,? the <monthdays>",
+        "<on>?<weekday>,? (?P<trailing><monthdays>)",
         "<on>?<weekday>",
     ),
     times=(
@@ -144,33 +154,66 @@ ENGLISH = Language(
     ),
     recurrences=(
         "<every><last_day><of_month>",
-        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>months?) on the <last_day>",
-        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>months?) on the <ordinal> <weekday>",
-        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>months?) on (?:the )?<monthdays>",
-        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>weeks?) (?:on )?<weekdays>",
+        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>months?) (?:on )?(?:the )?<last_day>",
+        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>months?) on the <ordinals> <weekday>",
+        (
+            "<every>(?:<interval> |<nth> |<other> )?(?P<unit>months?) <on>(?:the )?"
+            "(?P<trailing><monthdays>|<ordinals>)"
+        ),
+        "<every>(?:<interval> |<nth> |<other> )?(?P<unit>weeks?) <on>?<weekdays>",
         "<every>(?:<interval> )?(?P<unit>years?) on (?:the )?<day><suffix>? (?:of )?<month>",
         "<every>(?:<interval> )?(?P<unit>years?) on <month> <day><suffix>?",
         "<every>(?:<interval> |<nth> |<other> )?<unit>",
-        "<every><ordinal> <weekday><of_month>",
-        "<every>(?P<ordinal>first|last|[1-5](?:st|nd|rd|th)) <weekday>",
-        "(?:on )?(?:the )?<ordinal> <weekday>(?P<of_month> of (?:each|every) month)",
-        "(?:on )?(?:the )?<last_day>(?P<of_month> of (?:each|every) month)",
-        "(?:on )?(?:the )?<monthdays>(?P<of_month> of (?:each|every) month)",
+        "<every><ordinals> <weekday><of_month>",
+        "<every>(?P<ordinals>first|last|[1-5](?:st|nd|rd|th)) <weekday>",
+        f"<on>?(?:the )?<ordinals> <weekday>{_EACH_MONTH}",
+        f"<on>?(?:the )?<last_day>{_EACH_MONTH}",
+        f"<on>?(?:the )?<monthdays>{_EACH_MONTH}",
+        f"<on>?(?:the )?<ordinals>{_OF_MONTHS}",
         "<every><workdays>",
         "<every><other> <weekdays>",
         "<every><weekdays>",
+        r"on (?=\w{3,6}days\b)<weekdays>",
         "<every>(?:the )?<day><suffix>? (?:of )?<month>",
         "<every><month> <day><suffix>?",
         "<every><monthdays><of_month>?",
     ),
-    until=("(?:until|till)",),
+    until=("(?:until|till|ending(?: on)?)",),
     starting=("(?:starting(?: on| from)?|beginning(?: on)?|from)",),
     not_after=words(
-        "a about after an ash before between black cyber during each easter every except for from good "
-        "her his its last like my of our palm past per since than that the their these those till to "
-        "until whit without your"
+        "a about after almost an another any ash before between black both cyber during each easter eighth "
+        "eleventh every except following for from good her his its last like my ninth nearly no not of other "
+        "our palm past per previous prior seventh since sixth some tenth than that the their these "
+        "those till to twelfth until which whit without your"
     ),
-    ranges=words("- \u2013 \u2014 to until till through"),
+    not_before=(
+        "of",
+        "night",
+        "week|fortnight",
+        "after next",
+        "(?:during|in) (?:<month>|spring|summer|autumn|fall|winter)",
+        "hours|mins?|minutes|bst|ces?t|gmt|utc|[cemp][ds]t",
+        "and (?:a half|<n> <unit>)",
+        "or (?:so|two|three)",
+        "(?:and|or|&|to|through|thru|[-\u2013\u2014]) (?:the )?[0-9]{1,2}(?:st|nd|rd|th)(?! (?:of )?<month>)",
+        "per <unit>",
+    ),
+    limits=(
+        "except|excluding|unless|but",
+        "(?:and|or|&) (?:on |by |every )?(?:the )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
+        "(?:to|through|thru|[-\u2013\u2014]) (?:<weekday>|<month>)",
+        (
+            f"(?:{_PREPOSITIONS} )?(?:the )?(?:[0-9]{{1,2}}(?:st|nd|rd|th)|<ordinal> <weekday>)"
+            "(?! (?:of )?<month>)"
+        ),
+        f"(?:{_PREPOSITIONS} )?the <ordinal>(?! (?:of )?<month>)",
+        "(?:beginning|from|starting|till|until) <month>(?! [0-9]{1,2}(?:st|nd|rd|th)?\\b)",
+        "for (?:an? |the )?(?:next |first )?(?:<n> )?<unit>",
+        "(?:this|next) (?:week|month|year)",
+    ),
+    late=words("afternoon evening night tonight"),
+    conjunctions=words("and or &"),
+    ranges=words("- \u2013 \u2014 to until till through thru"),
     connecting=words(
         "about after and as at because before between but by during except for from if in into near of "
         "on or over per re since so than that then to under until till via when where while with without "

@@ -16,11 +16,13 @@ from the vocabulary below. Its groups alone decide its meaning:
 | `hours`, `minutes` | a duration |
 | `interval`, `nth` or `other` with `unit` | every so many units; `other` is every second one |
 | `weekdays`, `workdays` | those weekdays, or Monday to Friday |
-| `ordinal`, `weekday` | such a weekday of each month |
-| `monthdays`, `last_day` | those days of each month, or its last one |
+| `ordinals` with `weekday` | such weekdays of each month |
+| `ordinals`, `monthdays`, `last_day` | those days of each month, or its last one |
+| `weekday` with `monthdays` | not a date: the phrase stays text |
 
 `on` marks a preposition. With `any_weekday`, a date repeats its weekday. A `suffix` marks a day as
 an ordinal, `of_month` one as a day of the month. `after` means: counted from the completion.
+`trailing` marks numbers that belong to the phrase only at its end: not in "17 Uhr 20 Eier".
 
 Phrases are matched in order, case-folded and with one space between words; the first match
 decides. Each must bound its length, so that a text costs linear time.
@@ -90,13 +92,30 @@ class Language:
     """Words before the date from which a recurrence begins."""
 
     not_after: frozenset[str]
-    """Words after which a date or a time does not say when the task is due."""
+    """Words after which a date, a time or a recurrence does not say when the task is due."""
+
+    not_before: Phrases
+    """Phrases that change the meaning of what is before them, which therefore stays text."""
+
+    limits: Phrases
+    """Phrases that change the meaning of a recurrence before them."""
+
+    late: frozenset[str]
+    """Parts of the day after noon. Next to one that is not recognized, 8:00 is ambiguous."""
+
+    conjunctions: frozenset[str]
+    """Words between the members of a list."""
 
     ranges: frozenset[str]
     """Words between two dates or times that make them a range."""
 
     connecting: frozenset[str]
     """Words that end a phrase, such as prepositions and conjunctions."""
+
+    @cached_property
+    def linking(self) -> frozenset[str]:
+        """The words of lists and of ranges."""
+        return self.conjunctions | self.ranges
 
     @cached_property
     def patterns(self) -> "LanguagePatterns":
@@ -109,6 +128,9 @@ class Language:
             recurrences=self._compiled(self.recurrences),
             until=self._compiled(self.until),
             starting=self._compiled(self.starting),
+            ordinals=self._compiled(("<nth>", "<ordinal>")),
+            not_before=self._compiled(self.not_before),
+            limits=self._compiled(self.limits),
         )
 
     def _compiled(self, phrases: Phrases) -> Patterns:
@@ -133,13 +155,14 @@ class Language:
             "minutes": "[0-9]{1,5}",
             **self.vocabulary,
         }
-        # Within the lists of weekdays and of days, the vocabulary names their members.
+        # Within lists, the vocabulary names their members.
         vocabulary["weekdays"] = vocabulary["weekdays"].replace("WEEKDAY", weekday)
+        vocabulary["ordinals"] = vocabulary["ordinals"].replace("ORDINAL", vocabulary["ordinal"])
 
         def group(found: re.Match[str]) -> str:
             return f"(?P<{found[1]}>{vocabulary[found[1]]})"
 
-        return tuple(re.compile(_GROUP.sub(group, phrase) + _END) for phrase in phrases)
+        return tuple(re.compile(f"(?:{_GROUP.sub(group, phrase)}){_END}") for phrase in phrases)
 
 
 @dataclass(frozen=True)
@@ -153,6 +176,9 @@ class LanguagePatterns:
     recurrences: Patterns
     until: Patterns
     starting: Patterns
+    ordinals: Patterns
+    not_before: Patterns
+    limits: Patterns
 
     @cached_property
     def all(self) -> Patterns:

@@ -1,0 +1,151 @@
+"""Matches of phrases in a text, and the words around them that change their meaning."""
+
+from collections.abc import Iterator
+
+from duly.quick_add.dates import ends_phrase
+from duly.quick_add.languages.language import Language, Patterns
+from duly.quick_add.line import Line, Match
+
+
+class Matcher:
+    """Finds the phrases of one text, and remembers which of them stay text."""
+
+    def __init__(self, language: Language, line: Line) -> None:
+        self._language = language
+        self._line = line
+        # Words of phrases that stay text, and so does a date or a time directly after them.
+        self._passed: set[int] = set()
+        # The end of the last date or time, after which "and" can begin another one.
+        self._last_end = 0
+
+    def all(self, patterns: Patterns) -> Iterator[Match]:
+        """Yield each match."""
+        index = 0
+        while index < len(self._line.words):
+            match = self.at(index, patterns)
+            if match is not None:
+                yield match
+            index = index + 1 if match is None else match.after
+
+    def unbroken(self, patterns: Patterns) -> Iterator[Match]:
+        """Yield the matches that are not part of a range and whose meaning no word before changes."""
+        index = self._last_end = 0
+        while index < len(self._line.words):
+            match = self.at(index, patterns)
+            if match is None:
+                index += 1
+                continue
+            index = self._end_of_range(match, patterns)
+            if index > match.after or self._is_after_other_word(match):
+                self._passed.update(range(match.first, index))
+            else:
+                self._last_end = match.after
+                yield match
+
+    def at(self, index: int, patterns: Patterns) -> Match | None:
+        """Return the first match. Its trailing numbers, if any, are at the end of the phrase."""
+        return next(
+            (
+                match
+                for match in self._line.matches(patterns, index)
+                if "trailing" not in match.groups or ends_phrase(self._language, self._line, match)
+            ),
+            None,
+        )
+
+    def next(self, match: Match, patterns: Patterns) -> Match | None:
+        """Return the match directly after another one."""
+        return None if match.is_closed else self._line.match(patterns, match.after)
+
+    def keep(self, *matches: Match | None) -> None:
+        """Remember that phrases stay text."""
+        for match in filter(None, matches):
+            self._passed.update(range(match.first, match.after))
+
+    def is_part(self, match: Match) -> bool:
+        """Return whether a recurrence is part of a longer phrase, such as a list or a range."""
+        return (
+            self._is_after_other_word(match)
+            or self._continues_list(match.first)
+            or self._begins_list(match)
+        )
+
+    def is_before_weekday(self, match: Match) -> bool:
+        """Return whether a weekday follows."""
+        return not match.is_closed and self._is_weekday(match.after)
+
+    def _is_after_other_word(self, match: Match) -> bool:
+        index, language = match.first, self._language
+        if index == 0:
+            return False
+        # With punctuation after it, a key is not such a word.
+        key = self._line.keys[index - 1]
+        return (
+            index - 1 in self._passed
+            or key in language.not_after
+            or self._is_ordinal(index - 1)
+            or (key in language.linking and self._is_linked(index - 2, index))
+            or (self._line.keys[index] in language.ranges and self._is_number(index - 1))
+        )
+
+    def _is_linked(self, first: int, last: int) -> bool:
+        """Return whether a list or a range begins with a phrase that stays text or a number."""
+        if first in self._passed:
+            return True
+        if first + 1 == self._last_end:
+            return False
+        is_range = self._line.keys[first + 1] in self._language.ranges
+        is_number = self._is_number(first) and (is_range or self._line.keys[last][0].isdecimal())
+        return is_number or self._is_ordinal(first)
+
+    def _end_of_range(self, match: Match, patterns: Patterns) -> int:
+        """Return the end of a range or a list that a match begins, or that of the match."""
+        index = match.after
+        if not self._is_before(match, self._language.linking):
+            return index
+        is_range = self._is_before(match, self._language.ranges)
+        last = self.at(index + 1, patterns)
+        if last is not None and is_range:
+            return last.after
+        if last is None and self._is_number(index - 1) and self._is_number(index + 1):
+            return index + 2
+        return index + 1 if not is_range and index + 1 in self._passed else index
+
+    def _begins_list(self, match: Match) -> bool:
+        """Return whether a date follows "and", or another weekday a word such as "to"."""
+        patterns = self._language.patterns
+        if self._is_before(match, self._language.conjunctions):
+            return self.at(match.after + 1, patterns.dates) is not None
+        if "weekdays" not in match.groups or not self._is_before(match, self._language.ranges):
+            return False
+        # "Every Monday until Friday" is a range too; "until 1 Dec" is an end.
+        last = self.at(match.after + 1, (*patterns.recurrences, *patterns.dates))
+        return last is not None and not last.groups.keys().isdisjoint({"weekday", "weekdays"})
+
+    def _continues_list(self, index: int) -> bool:
+        """Return whether a weekday belongs to what follows, as in "Monday and every 15th"."""
+        if index > 0 and self._line.keys[index - 1] in self._language.conjunctions:
+            return self._is_weekday(index - 2)
+        return self._is_weekday(index - 1) and self._is_ordinal(index - 2)
+
+    def _is_before(self, match: Match, keys: frozenset[str]) -> bool:
+        index = match.after
+        if match.is_closed or self._line.is_taken(index):
+            return False
+        return self._line.keys[index] in keys
+
+    def _is_ordinal(self, index: int) -> bool:
+        match = self._line.match(self._language.patterns.ordinals, index) if index >= 0 else None
+        return match is not None and not match.is_closed
+
+    def _is_number(self, index: int) -> bool:
+        if not 0 <= index < len(self._line.keys):
+            return False
+        key = self._line.keys[index].rstrip(".")
+        return key[:1].isdecimal() and (key[-1:].isdecimal() or self._is_ordinal(index))
+
+    def _is_weekday(self, index: int) -> bool:
+        if index < 0 or self._line.is_taken(index):
+            return False
+        key, language = self._line.keys[index], self._language
+        return key in language.weekdays or key in language.short_weekdays
