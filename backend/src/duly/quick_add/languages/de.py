@@ -207,6 +207,7 @@ GERMAN = Language(
     limits=(
         "ausser|ausgenommen|aber|bis auf",
         "(?:und|oder|&) (?:am |an |bis )?(?:jede[mnrs]? |den )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
+        "(?:und|oder|&) (?:<unit>|feiertags?|werktags?|wochenende?)",
         rf"(?:{_PREPOSITIONS} )?(?:de[mnr] |zum )?(?:[0-9]{{1,2}}\.|<ordinal> <weekday>)(?! <month>)",
         f"{_PREPOSITIONS} (?:de[mnr] |zum )?<ordinal>(?! <month>)",
         "[-\u2013\u2014] (?:<weekday>|<month>)",

@@ -201,6 +201,7 @@ ENGLISH = Language(
     limits=(
         "except|excluding|unless|but",
         "(?:and|or|&) (?:on |by |every )?(?:the )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
+        "(?:and|or|&) (?:<unit>|holidays?|weekdays?|weekends?)",
         "(?:to|through|thru|[-\u2013\u2014]) (?:<weekday>|<month>)",
         (
             f"(?:{_PREPOSITIONS} )?(?:the )?(?:[0-9]{{1,2}}(?:st|nd|rd|th)|<ordinal> <weekday>)"
