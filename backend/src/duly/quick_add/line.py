@@ -110,8 +110,9 @@ class Line:
         joined, starts = self._joined
         if index >= len(self.keys) or self.keys[index] == _TAKEN:
             return
+        first = starts[index]
         for pattern in patterns:
-            found = pattern.match(joined, starts[index])
+            found = pattern.match(joined, first)
             if found is not None:
                 last = bisect_right(starts, found.end() - 1) - 1
                 rest = starts[last + 1] - 1 - found.end()

@@ -44,14 +44,10 @@ class Matcher:
 
     def at(self, index: int, patterns: Patterns) -> Match | None:
         """Return the first match. Its trailing numbers, if any, are at the end of the phrase."""
-        return next(
-            (
-                match
-                for match in self._line.matches(patterns, index)
-                if "trailing" not in match.groups or ends_phrase(self._language, self._line, match)
-            ),
-            None,
-        )
+        for match in self._line.matches(patterns, index):
+            if "trailing" not in match.groups or ends_phrase(self._language, self._line, match):
+                return match
+        return None
 
     def next(self, match: Match, patterns: Patterns) -> Match | None:
         """Return the match directly after another one."""
