@@ -54,6 +54,29 @@ async def test_the_same_create_may_be_written_differently(alice: Account) -> Non
     assert again.json() == first.json()
 
 
+@pytest.mark.parametrize("plural", ["tasks", "lists"])
+async def test_order_of_members_does_not_make_another_create(alice: Account, plural: str) -> None:
+    name = "title" if plural == "tasks" else "name"
+    body = {name: "Milk", "metadata": {"b": {"d": 1, "c": [{"f": 1, "e": 2}]}, "a": 2}}
+    reordered = {"metadata": {"a": 2, "b": {"c": [{"e": 2, "f": 1}], "d": 1}}, name: "Milk"}
+    same_id = {"id": str(uuid4())}
+    first = await alice.post(f"/{plural}", {**body, **same_id})
+
+    again = await alice.post(f"/{plural}", {**same_id, **reordered})
+
+    assert again.status_code == 200
+    assert again.json() == first.json()
+
+
+async def test_order_of_elements_makes_another_create(alice: Account) -> None:
+    body = {"id": str(uuid4()), "title": "Milk", "metadata": {"a": [1, 2]}}
+    await alice.post("/tasks", body)
+
+    refused = await alice.post("/tasks", {**body, "metadata": {"a": [2, 1]}})
+
+    assert error_code(refused) == "ID_TAKEN"
+
+
 @pytest.mark.parametrize("change", ["PUT", "PATCH", "complete", "batch"])
 async def test_it_is_found_even_after_it_was_changed(
     alice: Account, body: dict[str, Any], change: str

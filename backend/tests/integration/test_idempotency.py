@@ -110,6 +110,16 @@ async def test_another_body_under_the_same_key_is_refused(
     assert await titles(here) == ["a"]
 
 
+async def test_order_of_members_does_not_make_another_body(alice: Account) -> None:
+    same = key()
+    first = await alice.post("/tasks", {"title": "t", "metadata": {"b": {"d": 1, "c": 2}}}, **same)
+
+    again = await alice.post("/tasks", {"metadata": {"b": {"c": 2, "d": 1}}, "title": "t"}, **same)
+
+    assert seen(again) == seen(first)
+    assert await titles(alice) == ["t"]
+
+
 async def test_in_a_change_null_and_absent_are_different_bodies(alice: Account) -> None:
     task = await alice.create_task(description="kept")
     bodies = []

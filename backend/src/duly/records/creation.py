@@ -33,7 +33,7 @@ from duly.records.revisions import IS_FRESH, next_revision
 from duly.records.types import ID, ResourceType
 from duly.schemas.base import RequestBody
 from duly.schemas.order import Creation
-from duly.utils.encoding import encode
+from duly.utils.encoding import encode_sorted
 from duly.utils.identifiers import new_id
 
 Created = tuple[Row, bool]
@@ -222,4 +222,5 @@ def _is_name_taken(kind: ResourceType) -> ColumnElement[bool]:
 def _hash_of(body: RequestBody) -> bytes:
     """The digest that distinguishes a repeated create from another one with the same id."""
     # Without defaults: a field that is added one day must not make this another create.
-    return sha256(encode(body.model_dump(exclude={"id"}, exclude_defaults=True))).digest()
+    fields = body.model_dump(exclude={"id"}, exclude_defaults=True)
+    return sha256(encode_sorted(fields)).digest()

@@ -34,7 +34,7 @@ from duly.core.errors import (
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.models import IdempotencyKey, User
-from duly.utils.encoding import encode
+from duly.utils.encoding import encode, encode_sorted
 from duly.utils.flights import Flights
 from duly.utils.tables import table_of
 
@@ -157,7 +157,7 @@ async def once(
     `QuotaExceeded` if the user's keys store too much, and `Unauthenticated` if the account is
     deleted.
     """
-    encoded = encode(body)
+    encoded = encode_sorted(body)
     this = _Request(_id_of(route, key), sha256(encoded).digest(), len(encoded), again)
     began = time.monotonic()
 

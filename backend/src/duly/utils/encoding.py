@@ -46,6 +46,11 @@ def encode(value: Any) -> bytes:
     return orjson.dumps(value, option=_OPTIONS)
 
 
+def encode_sorted(value: Any) -> bytes:
+    """Encode with the members of every object sorted by name, so that their order does not count."""
+    return orjson.dumps(value, option=_OPTIONS | orjson.OPT_SORT_KEYS)
+
+
 def decode(text: bytes) -> Any:
     """Parse JSON strictly.
 
