@@ -187,6 +187,43 @@ async def test_repeated_create_of_a_trashed_task_returns_it_without_its_referenc
     assert again.json()["trashed_at"] is not None
 
 
+@pytest.mark.parametrize("reference", ["list_id", "section_id", "parent_id", "label_ids"])
+async def test_another_create_under_a_taken_id_is_refused_whatever_it_refers_to(
+    alice: Account, body: dict[str, Any], reference: str
+) -> None:
+    await alice.post("/tasks", body)
+    gone = str(uuid4())
+
+    refused = await alice.post(
+        "/tasks", {**body, reference: [gone] if reference == "label_ids" else gone}
+    )
+
+    assert (refused.status_code, error_code(refused)) == (409, "ID_TAKEN")
+
+
+async def test_another_create_under_a_taken_id_is_refused_wherever_it_would_be(
+    alice: Account, body: dict[str, Any]
+) -> None:
+    await alice.post("/tasks", body)
+
+    refused = await alice.post("/tasks", {**body, "parent_id": body["id"]})
+
+    assert (refused.status_code, error_code(refused)) == (409, "ID_TAKEN")
+
+
+async def test_another_section_under_a_taken_id_is_refused_whatever_its_list_is(
+    alice: Account,
+) -> None:
+    whole = await create(alice, "lists", name="Work")
+    section = await create(alice, "sections", name="Doing", list_id=whole["id"])
+
+    refused = await alice.post(
+        "/sections", {"id": section["id"], "name": "Done", "list_id": str(uuid4())}
+    )
+
+    assert (refused.status_code, error_code(refused)) == (409, "ID_TAKEN")
+
+
 async def test_repeated_create_of_a_trashed_section_reports_its_list(alice: Account) -> None:
     whole = await create(alice, "lists", name="Work")
     body = {"id": str(uuid4()), "name": "Doing", "list_id": whole["id"]}

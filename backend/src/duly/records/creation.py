@@ -93,18 +93,28 @@ def create(
     return Procedure(None, resource_id, [], work)
 
 
-async def find_same(
+async def find_created(
     scope: UserScope, kind: ResourceType, resource_id: UUID | None, sent: RequestBody
 ) -> Row | None:
-    """Return the resource that an earlier, equal create under this id has created, or None."""
+    """Return the resource that an earlier, equal create under this id has created, or None.
+
+    Raise `IdTaken` if another create has created it.
+    """
     if resource_id is None:
         return None
-    return await scope.one(_same(kind), id=resource_id, creation_hash=_hash_of(sent))
+    found = await scope.find(_created(kind), id=resource_id, creation_hash=_hash_of(sent))
+    if found is not None and not found.facts["is_same"]:
+        raise IdTaken(kind.name)
+    return found and found.resource
 
 
 @cache
-def _same(kind: ResourceType) -> OwnedStatement:
-    return owned(select(*kind.shown).where(kind.is_named, kind.table.c.creation_hash == _HASH))
+def _created(kind: ResourceType) -> OwnedStatement:
+    return owned(select(*kind.shown, _is_same(kind).label("_is_same")).where(kind.is_named))
+
+
+def _is_same(kind: ResourceType) -> ColumnElement[bool]:
+    return kind.table.c.creation_hash == _HASH
 
 
 def _command(  # noqa: PLR0917  # all that a create consists of
@@ -202,7 +212,7 @@ def _insert(
 def _lookup(kind: ResourceType, shape: Shape) -> OwnedStatement:
     is_name_taken = _is_name_taken(kind) if kind.has_unique_name else false()
     facts: dict[str, ColumnElement[Any]] = {
-        "is_same": kind.table.c.creation_hash == _HASH,
+        "is_same": _is_same(kind),
         "is_live": kind.is_live,
         "count": kind.counter,
         "is_name_taken": is_name_taken,

@@ -82,7 +82,7 @@ def add(scope: UserScope, sent: QuickAdd, settings: Settings) -> Procedure[Added
 
     async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Added:
         draft = _draft_of(sent.text, reads)
-        done = await creation.find_same(transaction, tasks.TYPE, sent.id, sent)
+        done = await creation.find_created(transaction, tasks.TYPE, sent.id, sent)
         if done is not None:
             return Added(done, False, draft.spans)
         body = _body_of(draft, task_id)

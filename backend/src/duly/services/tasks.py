@@ -112,8 +112,8 @@ def create(
             place = resolve(Place(), place_sent, facts)
             check_labels("label_ids", body.label_ids, facts)
         except ValidationFailed:
-            # The same create may have succeeded before, and what it refers to been deleted since.
-            done = await creation.find_same(transaction, TYPE, body.id, sent or body)
+            # The id may be taken: by the same create, if what it refers to has been deleted since.
+            done = await creation.find_created(transaction, TYPE, body.id, sent or body)
             if done is None:
                 raise
             return done, False
