@@ -206,6 +206,21 @@ async def test_later_occurrence_of_a_task_whose_rule_has_ended_is_refused(
     assert await read(alice, ended) == ended
 
 
+@pytest.mark.parametrize("verb", ["complete", "skip"])
+async def test_task_whose_rule_has_ended_still_needs_its_occurrence(
+    alice: Account, verb: str
+) -> None:
+    ended = await complete(alice, await new_task(alice, recurrence={"rule": "FREQ=DAILY;COUNT=1"}))
+
+    without = await alice.post(f"/tasks/{ended['id']}/{verb}", {})
+    current = await alice.post(f"/tasks/{ended['id']}/{verb}", {"occurrence": in_days(0)})
+
+    assert without.status_code == 400
+    [field] = without.json()["error"]["details"]["fields"]
+    assert (field["path"], field["type"]) == ("body.occurrence", "missing")
+    assert (current.status_code, current.json()) == (200, ended)
+
+
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-02T23:59:59Z"])
 @pytest.mark.parametrize("anchor", ["due", "completion"])
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])

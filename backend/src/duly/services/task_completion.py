@@ -60,11 +60,11 @@ def complete(
         current = recurring(task)
         completed = set(facts["completed"])
         is_current = current is None or _is_current(sent, current.state, completed)
-        if current is None or task["is_completed"]:
+        if task["is_completed"] or not is_current:
+            return task
+        if current is None:
             whole = COMPLETE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
-        if not is_current:
-            return task
         today, completed_on = _days(task, facts, at)
         after = occurrences.complete(
             current.state, today=today, completed_on=completed_on, completed=completed

@@ -136,7 +136,7 @@ def _completing(is_simple: ColumnElement[bool]) -> Change:
         lambda owner: {"completed_at": done_at(owner), "completed_with": owner.c.revision},
         condition,
         explain=_require_occurrence,
-        is_recurring=and_(TYPE.is_live, _IS_OPEN, ~is_simple),
+        is_recurring=~is_simple,
     )
 
 
