@@ -122,6 +122,38 @@ async def test_cursor_of_another_sort_or_filter_is_rejected(
         assert errors_of(response) == [("query.cursor", "invalid_cursor")]
 
 
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize("filter_", ["open", "!(due < today)"])
+async def test_cursor_of_a_filter_is_rejected_once_the_time_zone_has_changed(
+    alice: Account, filter_: str
+) -> None:
+    query = {"filter": filter_, "limit": 1}
+    cursor = body_of(await alice.get("/tasks", params=query))["next_cursor"]
+    await alice.patch("/users/me", {"timezone": "Asia/Tokyo"})
+
+    response = await alice.get("/tasks", params={**query, "cursor": cursor})
+
+    [field] = response.json()["error"]["details"]["fields"]
+    assert field == {
+        "path": "query.cursor",
+        "message": "Invalid cursor for this list. "
+        "Your time zone has changed: start again from the first page",
+        "type": "invalid_cursor",
+    }
+
+
+@pytest.mark.usefixtures("many")
+async def test_cursor_without_a_filter_outlives_a_change_of_the_time_zone(
+    alice: Account,
+) -> None:
+    cursor = body_of(await alice.get("/tasks?sort=due&limit=1"))["next_cursor"]
+    await alice.patch("/users/me", {"timezone": "Asia/Tokyo"})
+
+    response = await alice.get(f"/tasks?sort=due&limit=1&cursor={cursor}")
+
+    assert response.status_code == 200
+
+
 class Filed:
     """Two lists, a section, labels, and a task in each kind of place."""
 

@@ -105,7 +105,7 @@ def open_cursor(
     except (InvalidToken, ValueError):
         shape_then = []
     if shape_then != shape:
-        raise invalid_cursor(query)
+        raise invalid_cursor(_same_list(query))
     params: dict[str, Any] = {"after_id": UUID(resource_id)}
     if values[0] is None:
         return Mark(Resumption.AFTER_NULL, params, basis)
@@ -115,15 +115,16 @@ def open_cursor(
     return Mark(Resumption.AFTER_KEY, params, basis)
 
 
-def invalid_cursor(query: ListQuery) -> ValidationFailed:
-    """The error for a cursor of another list."""
+def invalid_cursor(advice: str) -> ValidationFailed:
+    """The error for a cursor that does not fit the list."""
+    message = f"Invalid cursor for this list. {advice}"
+    return ValidationFailed.of("query.cursor", message, "invalid_cursor")
+
+
+def _same_list(query: ListQuery) -> str:
     *names, last = (name for name in type(query).model_fields if name not in _OF_ONE_PAGE)
     same = f"{', '.join(names)} and {last}" if names else last
-    return ValidationFailed.of(
-        "query.cursor",
-        f"Invalid cursor for this list. Pass next_cursor unchanged, with the same {same}",
-        "invalid_cursor",
-    )
+    return f"Pass next_cursor unchanged, with the same {same}"
 
 
 _START = Mark(Resumption.START, MappingProxyType({}))

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, Uuid, bindparam, func, select, true, tuple_
 
-from duly.core.errors import Unauthenticated, ValidationFailed
+from duly.core.errors import Unauthenticated
 from duly.core.tokens import InvalidToken, Keyring
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.database.values import Row
 from duly.models import Session, User
+from duly.records import pages
 from duly.runtime.context import Caller
 from duly.schemas.auth import SessionQuery
 from duly.utils.tables import table_of
@@ -98,9 +99,5 @@ def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID
     except InvalidToken:
         shape = []
     if shape != _SHAPE:
-        raise ValidationFailed.of(
-            "query.cursor",
-            "Invalid cursor for this list. Pass next_cursor unchanged",
-            "invalid_cursor",
-        )
+        raise pages.invalid_cursor("Pass next_cursor unchanged")
     return datetime.fromisoformat(created_at).replace(tzinfo=UTC), UUID(session_id)

@@ -160,7 +160,9 @@ async def _bind(
     basis = _basis(expression, user["timezone"])
     if mark.basis is not None:
         if mark.basis[0] != user["timezone"]:
-            raise pages.invalid_cursor(query)
+            raise pages.invalid_cursor(
+                "Your time zone has changed: start again from the first page"
+            )
         basis = mark.basis
     today = date.fromisoformat(basis[1]) if basis[1] else _today(user["timezone"])
     try:
