@@ -23,6 +23,7 @@ TEXTS = [
     f"\u202e{MARK}\u2066\u200b\u200d\ufeff",
     "\u200b\u200c\u200d\u2060\ufeff",
     "\u3000\u00a0\u2028\u2029",
+    f"{MARK}\u2028X-Injected: 1\u2029",
     f"{MARK}שלום עולم\u0301\u0327",
     f"{MARK}\U0001f469\u200d\U0001f4bb\U0010ffff\ufffe",
     # Each of these becomes three characters in NFC, and eighteen in NFKC.
@@ -116,7 +117,7 @@ VALUES = [
     b'{"a":' * 500 + b"1" + b"}" * 500,
     b"[" + b"0," * 5_000 + b"0]",
     *(json.dumps(text).encode() for text in TEXTS),
-    *(json.dumps(text, ensure_ascii=False).encode() for text in TEXTS[4:12]),
+    *(json.dumps(text, ensure_ascii=False).encode() for text in TEXTS[4:13]),
 ]
 
 # Names of fields and of query parameters that nothing has.

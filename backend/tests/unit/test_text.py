@@ -33,9 +33,9 @@ def clean_paragraphs(value: object) -> str:
 
 
 # All characters, but those that are refused.
-allowed = st.characters(exclude_categories=["Cc", "Cs"])
+allowed = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
 texts = st.text(allowed, max_size=30)
-spaces = st.text(st.sampled_from(" \u00a0\u1680\u2003\u2028\u202f\u3000"), max_size=30)
+spaces = st.text(st.sampled_from(" \u00a0\u1680\u2003\u202f\u3000"), max_size=30)
 refused = st.characters(categories=["Cc", "Cs"])
 
 
@@ -128,6 +128,14 @@ def test_every_control_character_is_rejected() -> None:
                 clean_paragraphs(f"a{char}b")
 
 
+@pytest.mark.parametrize("char", ["\u2028", "\u2029"], ids=ascii)
+def test_line_and_paragraph_separators_are_treated_as_line_breaks(char: str) -> None:
+    with pytest.raises(ValidationError, match="line breaks"):
+        clean(f"a{char}b")
+    assert clean(f"{char} a\n{char}") == "a"
+    assert clean_paragraphs(f"a{char}b") == f"a{char}b"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -197,6 +205,17 @@ def test_pattern_in_openapi_agrees_with_the_check(text: str) -> None:
     # Beyond U+FFFF the pattern is more lenient: not every dialect can write those characters.
     if ord(text) < 0x10000 or is_visible(text):
         assert (re.search(pattern, text) is not None) == is_visible(text)
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u2029b", "a\nb", "\u2028a\n", "a\x85"], ids=ascii)
+def test_pattern_in_openapi_agrees_on_line_breaks(text: str) -> None:
+    pattern = Line.model_json_schema()["properties"]["value"]["pattern"]
+    try:
+        clean(text)
+    except ValidationError:
+        assert re.search(pattern, text) is None
+    else:
+        assert re.search(pattern, text) is not None
 
 
 @pytest.mark.parametrize("value", [None, 1, 1.5, True, ["text"], {"text": 1}], ids=repr)

@@ -61,8 +61,8 @@ class ResponseBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-# Unicode's categories Cc and Cs; the second without tab and line breaks.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Unicode's categories Cc, Cs, Zl and Zp; the second without tab and line breaks.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Characters that are invisible: white space and control characters, Unicode's
@@ -83,10 +83,11 @@ _HAS_VISIBLE = re.compile(f"[^{_INVISIBLE}{_INVISIBLE_BEYOND}]")
 
 # The same for OpenAPI, in the syntax that all languages read: no control characters except white
 # space at the ends, and at least one visible character on a single line.
-_PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
+_ENDS = r"[\t\n\r \u2028\u2029]*"
+_PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*"
 _VISIBLE = rf"[^{_INVISIBLE}]"
-_LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}{_VISIBLE}{_PRINTABLE}[\t\n\r ]*$"
-_OPTIONAL_LINE_PATTERN = rf"^[\t\n\r ]*{_PRINTABLE}[\t\n\r ]*$"
+_LINE_PATTERN = rf"^{_ENDS}{_PRINTABLE}{_VISIBLE}{_PRINTABLE}{_ENDS}$"
+_OPTIONAL_LINE_PATTERN = rf"^{_ENDS}{_PRINTABLE}{_ENDS}$"
 _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 
 
@@ -94,9 +95,9 @@ _LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
 class Text:
     """Marks a `str` as text with a minimum and maximum length, counted after cleaning.
 
-    It is trimmed and normalized to NFC. Control characters, NUL and lone surrogates are rejected,
-    except line breaks and tabs in text of several lines. Text that must not be empty needs
-    a visible character.
+    It is trimmed and normalized to NFC. Control characters, NUL, lone surrogates, and Unicode's line
+    and paragraph separators are rejected, except line breaks, tabs and separators in text of several
+    lines. Text that must not be empty needs a visible character.
     """
 
     minimum: int
@@ -125,9 +126,11 @@ class Text:
 
     def clean(self, value: str) -> str:
         """Return the text as it is stored. Raise `ValueError` if it is invalid."""
-        text = value.strip(" \t\r\n")
-        if (_CONTROL_BUT_LINES if self.has_lines else _CONTROL).search(text):
+        text = value.strip(" \t\r\n\u2028\u2029")
+        if self.has_lines and _CONTROL_BUT_LINES.search(text):
             raise ValueError("Must not contain control characters")
+        if not self.has_lines and _CONTROL.search(text):
+            raise ValueError("Must not contain line breaks or control characters")
         text = text.strip()
         # NFC makes a text shorter, but never shorter than a quarter.
         if len(text) <= 4 * self.maximum:
