@@ -21,6 +21,9 @@ from tests.support.accounts import Account, error_code
 MAX_ATTACKS = 3000
 """On the operations of a batch, drawn at random."""
 
+ID = "01936d5e-8f1c-7000-8000-000000000001"
+TASK, LABEL = f"/tasks/{ID}", f"/labels/{ID}"
+
 # The error types that the corpus must provoke.
 TYPES = {
     "bool_type",
@@ -43,6 +46,10 @@ TYPES = {
     "uuid_type",
     "value_error",
 }
+
+
+def operation(op: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"op": op, "type": "task", "id": ID, "data": data}
 
 
 def errors_of(adapter: TypeAdapter[Any], value: Any, place: str) -> Iterator[dict[str, Any]]:
@@ -138,6 +145,43 @@ async def test_every_message_is_plain(app: FastAPI, run_seed: int) -> None:
             "/labels",
             {"name": "n", "color": "red"},
             "body.color: Must be a color like #1a2b3c",
+        ),
+        ("PATCH", TASK, {"completed_at": None}, "body.completed_at: Read-only field"),
+        (
+            "POST",
+            f"{TASK}/skip",
+            {"occurrence": "2026-12-01", "completed_at": None},
+            "body.completed_at: Unknown field",
+        ),
+        ("POST", f"{TASK}/move", {"position": "a"}, "body.position: Unknown field"),
+        ("PATCH", LABEL, {"trashed_at": None}, "body.trashed_at: Unknown field"),
+        ("PATCH", "/users/me", {"created_at": None}, "body.created_at: Read-only field"),
+        (
+            "PUT",
+            TASK,
+            {"title": "t", "recurrence": {"rule": "FREQ=DAILY", "remaining": 1, "version": 1}},
+            "body.recurrence.remaining: Read-only field; body.recurrence.version: Unknown field",
+        ),
+        (
+            "POST",
+            "/batch",
+            {"operations": [operation("update", {"version": 1, "rule": 1})]},
+            (
+                "body.operations.0.data.version: Read-only field; "
+                "body.operations.0.data.rule: Unknown field"
+            ),
+        ),
+        (
+            "POST",
+            "/batch",
+            {"operations": [operation("skip", {"occurrence": "2026-12-01", "version": 1})]},
+            "body.operations.0.data.version: Unknown field",
+        ),
+        (
+            "POST",
+            "/batch",
+            {"operations": [{**operation("update", {"title": "t"}), "version": 1}]},
+            "body.operations.0.version: Unknown field",
         ),
         ("POST", "/batch", {"operations": []}, "body.operations: Must not be empty"),
         ("POST", "/batch", {"operations": {}}, "body.operations: Must be an array"),

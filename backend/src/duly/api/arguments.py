@@ -2,7 +2,7 @@
 
 FastAPI reads a signature into a `Dependant`, from which it also writes the OpenAPI schema. To
 evaluate that for each request, as FastAPI does, takes most of a request's time, so here it becomes
-one function when the application starts. The validators are FastAPI's, so errors are the same.
+one function when the application starts. The validators are FastAPI's, except those of bodies.
 """
 
 import inspect
@@ -15,6 +15,7 @@ from fastapi.security.base import SecurityBase
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from duly.api.bodies import BodyValidator
 from duly.api.requests import ABSENT, Request
 
 Errors = list[dict[str, Any]]
@@ -34,8 +35,15 @@ class _Field(Protocol):
     @property
     def default(self) -> Any: ...
 
-    def validate(
-        self, value: Any, values: dict[str, Any] = ..., *, loc: tuple[int | str, ...] = ...
+    @property
+    def validate(self) -> "_Validate": ...
+
+
+class _Validate(Protocol):
+    """Returns the valid value and no errors, or else errors."""
+
+    def __call__(
+        self, value: Any, *, loc: tuple[str, ...]
     ) -> tuple[Any, list[dict[str, Any]]]: ...
 
 
@@ -111,7 +119,8 @@ def _header(field: _Field) -> _Reader:
 def _body(field: _Field) -> _Reader:
     if not _is_model(field) and isinstance(field.field_info, Form):
         raise TypeError(f"the form {field.name} must be a model")
-    return _value(field, ("body",), lambda request: request.content)
+    validator = BodyValidator(field.field_info.annotation)
+    return _value(field, ("body",), lambda request: request.content, validator.validate)
 
 
 def _is_model(field: _Field) -> bool:
@@ -120,9 +129,13 @@ def _is_model(field: _Field) -> bool:
 
 
 def _value(
-    field: _Field, location: tuple[str, ...], value_of: Callable[[Request], Any]
+    field: _Field,
+    location: tuple[str, ...],
+    value_of: Callable[[Request], Any],
+    validate: _Validate | None = None,
 ) -> _Reader:
-    is_required, default, validate = field.field_info.is_required(), field.default, field.validate
+    is_required, default = field.field_info.is_required(), field.default
+    validate = validate or field.validate
 
     def read(request: Request, errors: Errors) -> Any:
         value = value_of(request)

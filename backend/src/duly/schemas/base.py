@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from pydantic import (
@@ -29,6 +29,9 @@ class RequestBody(BaseModel):
     """A body that a client sends."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    shown_as: ClassVar[type[BaseModel] | None] = None
+    """The schema in which responses show what this body sets: its further fields are read-only."""
 
     @classmethod
     def __get_pydantic_json_schema__(

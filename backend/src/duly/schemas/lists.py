@@ -38,6 +38,8 @@ class ListPage(Page[ListRead]):
 class ListReplace(RequestBody):
     """A whole list. Absent fields are set to their defaults."""
 
+    shown_as = ListRead
+
     name: Name
     color: Color | None = None
     is_archived: StrictBool = False
@@ -50,6 +52,8 @@ class ListCreate(ListReplace, Creation):
 
 class ListPatch(PatchBody):
     """Changes to a list, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
+
+    shown_as = ListRead
 
     name: Name = Field(default_factory=str)
     color: Color | None = Field(default_factory=lambda: None)

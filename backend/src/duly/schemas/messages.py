@@ -46,20 +46,13 @@ _WITH_LIMITS = {
 }
 
 
-_READ_ONLY = {
-    *("id", "user_id", "list_id", "created_at", "updated_at", "version"),  # list_id: of a section
-    *("position", "completed_at", "trashed_at", "occurrence_of", "occurrence", "remaining"),
-}
-"""Fields of responses that a body cannot set, or not everywhere."""
-
-
 def message_of(error: Mapping[str, Any]) -> str:
     """Return the message for an error of Pydantic. It never repeats input."""
     kind = error["type"]
     if kind in {"value_error", "filter", "contradiction"}:  # Duly's own validators raise these
         return str(error["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        return _unknown(*error["loc"])
+        return _unknown(error)
     if kind == "string_pattern_mismatch":
         return patterns.MESSAGES.get(error["ctx"]["pattern"], _UNKNOWN)
     limits = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
@@ -72,10 +65,10 @@ def message_of(error: Mapping[str, Any]) -> str:
     return _SIMPLE.get(kind, _UNKNOWN)
 
 
-def _unknown(where: str, *path: str | int) -> str:
-    if where != "body":
+def _unknown(error: Mapping[str, Any]) -> str:
+    if error["loc"][0] != "body":
         return "Unknown parameter"
-    return "Read-only field" if path[-1] in _READ_ONLY else "Unknown field"
+    return "Read-only field" if error.get("is_read_only") else "Unknown field"
 
 
 def _plain(value: object) -> str:

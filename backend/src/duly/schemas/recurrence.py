@@ -47,6 +47,8 @@ class RecurrenceRead(ResponseBody):
 class Recurrence(RequestBody):
     """How a task recurs."""
 
+    shown_as = RecurrenceRead
+
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
     rule: RuleText
@@ -59,6 +61,8 @@ class RecurrencePatch(PatchBody):
 
     A new `rule` or `from` restarts the recurrence: the occurrence becomes the due date.
     """
+
+    shown_as = RecurrenceRead
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 

@@ -30,6 +30,8 @@ class SectionPage(Page[SectionRead]):
 class SectionReplace(RequestBody):
     """A whole section. Absent fields are set to their defaults."""
 
+    shown_as = SectionRead
+
     name: Name
 
 
@@ -42,6 +44,8 @@ class SectionCreate(SectionReplace, Creation):
 
 class SectionPatch(PatchBody):
     """Changes to a section, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
+
+    shown_as = SectionRead
 
     name: Name = Field(default_factory=str)
 

@@ -102,6 +102,8 @@ class TaskPage(Page[TaskRead]):
 class _TaskFields(RequestBody):
     """The fields that create and replace set in the same way."""
 
+    shown_as = TaskRead
+
     title: Annotated[Title, Field(examples=["Buy milk"])]
     description: Annotated[Description | None, Field(examples=["Two litres"])] = None
     is_completed: StrictBool = False
@@ -150,6 +152,8 @@ class TaskCreate(_TaskFields, Creation):
 
 class TaskPatch(PatchBody):
     """Changes to a task, as a JSON merge patch (RFC 7396): null clears a field."""
+
+    shown_as = TaskRead
 
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])
     description: Description | None = Field(default_factory=lambda: None)

@@ -1,0 +1,80 @@
+"""Bodies, validated: an unknown field of an invalid one may be read-only."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from typing_extensions import TypeAliasType
+
+from duly.api.failures import MAX_FIELDS
+from duly.schemas.base import RequestBody
+
+_Models = tuple[type[BaseModel], ...]
+"""The schemas that an object may have: several, if it is an operation of a batch."""
+
+
+class BodyValidator:
+    """Validates bodies of one type."""
+
+    def __init__(self, annotation: Any) -> None:
+        self._adapter = TypeAdapter[Any](annotation)
+        self._models = tuple(_models_in(annotation))
+
+    def validate(self, value: Any, *, loc: tuple[str, ...]) -> tuple[Any, list[dict[str, Any]]]:
+        """Return the body and no errors, or None and errors as Pydantic describes them.
+
+        An unknown field that responses have also gets `is_read_only`.
+        """
+        try:
+            return self._adapter.validate_python(value, from_attributes=True), []
+        except ValidationError as error:
+            errors: list[Any] = error.errors(include_url=False, include_input=False)[:MAX_FIELDS]
+            return None, [self._described(item, loc) for item in errors]
+
+    def _described(self, item: dict[str, Any], loc: tuple[str, ...]) -> dict[str, Any]:
+        described = {**item, "loc": (*loc, *item["loc"])}
+        if item["type"] == "extra_forbidden":
+            described["is_read_only"] = _is_read_only(self._models, item["loc"])
+        return described
+
+
+def _is_read_only(models: _Models, path: Sequence[str | int]) -> bool:
+    """Whether an unknown field is one of the responses that represent the same object."""
+    *above, name = path
+    for part in above:
+        if isinstance(part, str):
+            fields = _fields_of(models)
+            models = fields[part] if part in fields else _tagged(models, part)
+    shown = [model.shown_as for model in models if issubclass(model, RequestBody)]
+    return any(name in _fields_of((model,)) for model in shown if model is not None)
+
+
+@cache
+def _tagged(models: _Models, tag: str) -> _Models:
+    """The operations of a batch that have this `type` or `op`."""
+    return tuple(
+        model
+        for model in models
+        if any(tag in get_args(field.annotation) for field in model.model_fields.values())
+    )
+
+
+@cache
+def _fields_of(models: _Models) -> dict[str, _Models]:
+    """The names of fields as clients send them, each with the schemas that its objects may have."""
+    fields: dict[str, _Models] = {}
+    for model in models:
+        for name, field in model.model_fields.items():
+            sent = field.alias or name
+            fields[sent] = (*fields.get(sent, ()), *_models_in(field.annotation))
+    return fields
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, TypeAliasType):
+        annotation = annotation.__value__
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
