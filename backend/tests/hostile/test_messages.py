@@ -183,6 +183,12 @@ async def test_every_message_is_plain(app: FastAPI, run_seed: int) -> None:
             {"operations": [{**operation("update", {"title": "t"}), "version": 1}]},
             "body.operations.0.version: Unknown field",
         ),
+        (
+            "POST",
+            "/batch",
+            {"operations": [operation("move", {}), *[operation("update", {"title": 1})] * 2]},
+            "body.operations.1.data.title: Must be a string",
+        ),
         ("POST", "/batch", {"operations": []}, "body.operations: Must not be empty"),
         ("POST", "/batch", {"operations": {}}, "body.operations: Must be an array"),
         (

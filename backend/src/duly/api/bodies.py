@@ -1,7 +1,8 @@
-"""Bodies, validated: an unknown field of an invalid one may be read-only."""
+"""Bodies, validated: of an invalid one, a few errors, and whether a field is read-only."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -9,6 +10,9 @@ from typing_extensions import TypeAliasType
 
 from duly.api.failures import MAX_FIELDS
 from duly.schemas.base import RequestBody
+
+_MANY_ERRORS = 1_000
+"""Describing more than these takes longer than validating a shortened body."""
 
 _Models = tuple[type[BaseModel], ...]
 """The schemas that an object may have: several, if it is an operation of a batch."""
@@ -29,14 +33,40 @@ class BodyValidator:
         try:
             return self._adapter.validate_python(value, from_attributes=True), []
         except ValidationError as error:
-            errors: list[Any] = error.errors(include_url=False, include_input=False)[:MAX_FIELDS]
-            return None, [self._described(item, loc) for item in errors]
+            return None, [self._described(item, loc) for item in self._first_errors(error, value)]
+
+    def _first_errors(self, error: ValidationError, value: Any) -> list[Any]:
+        if error.error_count() > _MANY_ERRORS:
+            try:
+                self._adapter.validate_python(
+                    _shortened(value, self._models), from_attributes=True
+                )
+            except ValidationError as shorter:
+                error = shorter
+        return error.errors(include_url=False, include_input=False)[:MAX_FIELDS]
 
     def _described(self, item: dict[str, Any], loc: tuple[str, ...]) -> dict[str, Any]:
         described = {**item, "loc": (*loc, *item["loc"])}
         if item["type"] == "extra_forbidden":
             described["is_read_only"] = _is_read_only(self._models, item["loc"])
         return described
+
+
+def _shortened(value: Any, models: _Models) -> Any:
+    """Return a body without most of the unknown fields of each object."""
+    if not models:
+        return value
+    if isinstance(value, list):
+        return [_shortened(item, models) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fields = _fields_of(models)
+    unknown = set(islice((name for name in value if name not in fields), MAX_FIELDS))
+    return {
+        name: _shortened(item, fields.get(name, ()))
+        for name, item in value.items()
+        if name in fields or name in unknown
+    }
 
 
 def _is_read_only(models: _Models, path: Sequence[str | int]) -> bool:

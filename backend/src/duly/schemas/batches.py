@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool
+from pydantic import FailFast, Field, StrictBool
 
 from duly.schemas.base import RequestBody, ResponseBody
 from duly.schemas.resource_types import Operation, Result
@@ -13,7 +13,10 @@ MAX_OPERATIONS = 100
 class Batch(RequestBody):
     """Operations, applied in order. With `atomic`, either all are applied or none."""
 
-    operations: Annotated[list[Operation], Field(min_length=1, max_length=MAX_OPERATIONS)]
+    # Errors of all operations can be thousands; those of the first invalid one are reported.
+    operations: Annotated[
+        list[Operation], FailFast(), Field(min_length=1, max_length=MAX_OPERATIONS)
+    ]
     atomic: StrictBool = False
 
 
