@@ -1,7 +1,6 @@
 """Bodies with thousands of errors: the first ones are reported, at little cost."""
 
-import time
-from collections.abc import Callable
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -57,22 +56,15 @@ def test_body_of_an_unexpected_type_is_one_error() -> None:
         assert len(errors) == 1
 
 
-def test_thousands_of_errors_cost_little_more_than_their_validation() -> None:
+def test_only_few_of_thousands_of_errors_are_described() -> None:
     model, body = HOSTILE["one object"]
-    validator, adapter = BodyValidator(model), TypeAdapter[Any](model)
+    validator = BodyValidator(model)
 
-    def validate() -> None:
-        with pytest.raises(ValidationError):
-            adapter.validate_python(body)
+    tracemalloc.start()
+    try:
+        validator.validate(body, loc=("body",))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
-    # To describe all errors would take five times as long as to validate the body.
-    assert shortest(lambda: validator.validate(body, loc=("body",))) < 3 * shortest(validate)
-
-
-def shortest(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(20):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)
+    assert most < 200_000  # the descriptions of all errors have two million bytes

@@ -127,6 +127,8 @@ class Phrases:
         """Whether a time is one, before or after noon. `is_certain`: which of them is known."""
         if self._matcher.next(match, self._patterns.not_before) is not None:
             return False
+        if "unclear" in match.groups and not ends_phrase(self._language, self._line, match):
+            return False
         if is_certain or not is_ambiguous(match.groups):
             return True
         keys, first, after = self._line.keys, match.first, match.after

@@ -151,7 +151,7 @@ GERMAN = Language(
         "<at>?<hour>(?: uhr|(?:[:.]| uhr )<minute>(?: uhr)?) (?:<am>|<pm>)",
         "<at>?<hour>[:.]<minute> uhr",
         "<at>?<hour>:<minute>",
-        "<at>?<hour> uhr (?P<trailing><minute>)",
+        r"<at>?<hour> uhr (?P<unclear><minute>)(?! ?(?:m|min|minuten?|h|std|stunden?)\b)",
         "<at>?<hour> uhr",
     ),
     durations=(

@@ -22,7 +22,9 @@ from the vocabulary below. Its groups alone decide its meaning:
 
 `on` marks a preposition. With `any_weekday`, a date repeats its weekday. A `suffix` marks a day as
 an ordinal, `of_month` one as a day of the month. `after` means: counted from the completion.
-`trailing` marks numbers that belong to the phrase only at its end: not in "17 Uhr 20 Eier".
+`trailing` marks numbers that belong to the phrase only at its end: not in "Montag 15. Geburtstag".
+`unclear` marks those that may or may not belong to it before another word, as in "17 Uhr 20 Eier":
+then the phrase stays text.
 
 Phrases are matched in order, case-folded and with one space between words; the first match
 decides. Each must bound its length, so that a text costs linear time.
