@@ -193,7 +193,7 @@ BUILDERS: Mapping[str, list[Call]] = {
         ((kind, fields), {}) for kind in RESOURCE_TYPES for fields in _fields_of(kind)
     ],
     "records.changes.erasing": [((filters.TYPE,), {})],
-    "records.creation._same": [((tasks.TYPE,), {})],
+    "records.creation._created": [((tasks.TYPE,), {})],
     "records.creation._insert": [
         ((kind, shape, is_under_client_id, is_placed), {})
         for kind in RESOURCE_TYPES
