@@ -80,7 +80,9 @@ async def test_current_if_match_allows_the_change(
 
 
 @each(WRITES)
-@pytest.mark.parametrize("if_match", ['"1"', '"99"', 'W/"{}"', '"0{}"', '"abc"', '"*"'], ids=repr)
+@pytest.mark.parametrize(
+    "if_match", ['"1"', '"99"', 'W/"{}"', '"0{}"', "", '"abc"', '"*"'], ids=repr
+)
 async def test_mismatched_if_match_changes_nothing(
     alice: Account, dsn: str, name: str, if_match: str
 ) -> None:
@@ -95,9 +97,7 @@ async def test_mismatched_if_match_changes_nothing(
 
 @each(WRITES)
 @pytest.mark.parametrize(
-    "if_match",
-    ["", " \t", " , ,", "{}", '"{}', '{}"', '"1" "{}"', '*, "{}"', 'w/"{}"', "'{}'"],
-    ids=repr,
+    "if_match", ["{}", '"{}', '{}"', '"1" "{}"', '*, "{}"', 'w/"{}"', "'{}'"], ids=repr
 )
 async def test_malformed_if_match_is_rejected(
     alice: Account, dsn: str, name: str, if_match: str

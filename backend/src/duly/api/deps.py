@@ -16,7 +16,8 @@ from duly.records.changes import Versions
 from duly.runtime import context as runtime
 from duly.schemas import patterns
 from duly.utils.addresses import client_address, is_trusted, source_address
-from duly.utils.etags import IF_MATCH, IF_NONE_MATCH, is_well_formed, versions
+from duly.utils.etags import PATTERN as TAGS
+from duly.utils.etags import is_well_formed, versions
 
 
 def get_context(request: Request) -> runtime.Context:
@@ -72,26 +73,22 @@ def check_path_user(
         raise Forbidden
 
 
-def _matching(grammar: str) -> AfterValidator:
-    def check(header: str) -> str:
-        if not is_well_formed(header, grammar):
-            raise ValueError('Must be * or entity tags in double quotes, such as "2"')
-        return header
-
-    return AfterValidator(check)
+def _check_tags(header: str) -> str:
+    if not is_well_formed(header):
+        raise ValueError('Must be * or entity tags in double quotes, such as "2"')
+    return header
 
 
 # The pattern is declared for clients; the validator checks it, with a message of its own.
-_IfMatch = Annotated[str, _matching(IF_MATCH), Field(json_schema_extra={"pattern": IF_MATCH})]
-_IfNoneMatch = Annotated[
-    str, _matching(IF_NONE_MATCH), Field(json_schema_extra={"pattern": IF_NONE_MATCH})
+_EntityTags = Annotated[
+    str, AfterValidator(_check_tags), Field(json_schema_extra={"pattern": TAGS})
 ]
 
 
 def get_versions(
     context: Context,
     if_match: Annotated[
-        _IfMatch | None,
+        _EntityTags | None,
         Header(
             alias="If-Match",
             description="Change the resource only if this is its current version.",
@@ -112,7 +109,7 @@ def get_versions(
 
 IfMatch = Annotated[Versions, Depends(get_versions)]
 IfNoneMatch = Annotated[
-    _IfNoneMatch | None,
+    _EntityTags | None,
     Header(
         alias="If-None-Match",
         description="Return 304 without a body if this is still the current version.",

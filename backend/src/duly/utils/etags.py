@@ -5,20 +5,19 @@ from collections.abc import Iterator, Sequence
 
 _TAG = r'(?:W/)?"[!#-~\x80-\xff]*"'
 
-_LIST = rf"{_TAG}[ \t]*(?:,[ \t]*(?:{_TAG}[ \t]*)?)*"
+PATTERN = rf"^[ \t]*(?:\*[ \t]*|(?:(?:{_TAG}[ \t]*)?,[ \t]*)*(?:{_TAG}[ \t]*)?)$"
+"""The grammar of `If-Match` and `If-None-Match`: `*`, or a list of tags with optional gaps.
 
-# Adjacent parts never match the same character, so a long header is read in linear time.
-IF_MATCH = rf"^[ \t]*(?:\*[ \t]*|(?:,[ \t]*)*{_LIST})$"
-"""The grammar of `If-Match`: `*`, or a list of tags with optional gaps."""
-IF_NONE_MATCH = rf"^[ \t]*(?:\*[ \t]*|(?:,[ \t]*)*(?:{_LIST})?)$"
-"""The grammar of `If-None-Match`: the same, or an empty list, which names no version."""
+Adjacent parts never match the same character, so a long header is read in linear time.
+"""
 
+_HEADER = re.compile(PATTERN)
 _TAGS = re.compile(r'(W/)?"([^"]*)"')
 
 
-def is_well_formed(header: str, grammar: str) -> bool:
-    """Return whether a header matches `IF_MATCH` or `IF_NONE_MATCH`."""
-    return re.fullmatch(grammar, header) is not None
+def is_well_formed(header: str) -> bool:
+    """Return whether `If-Match` or `If-None-Match` may have this value."""
+    return _HEADER.fullmatch(header) is not None
 
 
 def etag(value: object) -> str:
