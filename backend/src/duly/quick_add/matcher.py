@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from duly.quick_add.dates import ends_phrase
 from duly.quick_add.languages.language import Language, Patterns
-from duly.quick_add.line import Line, Match
+from duly.quick_add.line import CLOSING, Line, Match
 
 
 class Matcher:
@@ -108,8 +108,19 @@ class Matcher:
         return index + 1 if not is_range and index + 1 in self._passed else index
 
     def _begins_list(self, match: Match) -> bool:
-        """Return whether a date follows "and", or another weekday a word such as "to"."""
+        """Return whether a date follows "and", or another weekday a word such as "to".
+
+        After a day of the year, a comma is enough: "every 1 Jan, 1 Jul".
+        """
         patterns = self._language.patterns
+        if self._line.words[match.after - 1].text.endswith(","):
+            days = {"month", "month_number"}
+            last = self.at(match.after, patterns.dates)
+            return last is not None and not (
+                days.isdisjoint(match.groups) or days.isdisjoint(last.groups)
+            )
+        if self._is_before(match, self._language.linking) and self._is_plural(match.after + 1):
+            return True
         if self._is_before(match, self._language.conjunctions):
             return self.at(match.after + 1, patterns.dates) is not None
         if "weekdays" not in match.groups or not self._is_before(match, self._language.ranges):
@@ -145,3 +156,10 @@ class Matcher:
             return False
         key, language = self._line.keys[index], self._language
         return key in language.weekdays or key in language.short_weekdays
+
+    def _is_plural(self, index: int) -> bool:
+        """Whether a word is several weekdays, such as "Fridays"."""
+        if self._line.is_taken(index):
+            return False
+        key = self._line.keys[index].rstrip(CLOSING)
+        return key.endswith("s") and key.removesuffix("s") in self._language.weekdays

@@ -216,7 +216,7 @@ GERMAN = Language(
         "(?:diese|nächste)[nrs]? (?:woche|monat|jahr)",
     ),
     late=words("mittag mittags nachmittag nachmittags abend abends nacht nachts"),
-    conjunctions=words("und oder &"),
+    conjunctions=words("und oder plus sowie & + /"),
     ranges=words("- \u2013 \u2014 bis"),
     connecting=words(
         "ab als am an auf aus bei beim bis da damit dann denn durch für gegen im in ins mit nach oder "

@@ -213,7 +213,7 @@ ENGLISH = Language(
         "(?:this|next) (?:week|month|year)",
     ),
     late=words("afternoon evening night tonight"),
-    conjunctions=words("and or &"),
+    conjunctions=words("and or plus & + /"),
     ranges=words("- \u2013 \u2014 to until till through thru"),
     connecting=words(
         "about after and as at because before between but by during except for from if in into near of "
