@@ -1,8 +1,7 @@
 """The time of the costliest filters over 100,000 tasks of one user: `make bench-filters`.
 
 Each filter is a page of a list, planned and run as the service does it. Times are those of the CPU,
-which other programs hardly affect. Where a filter finds no task, all terms
-are evaluated for all tasks.
+which other programs hardly affect. If a filter finds no task, all terms are evaluated for all tasks.
 """
 
 import argparse

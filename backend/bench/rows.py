@@ -1,4 +1,4 @@
-"""What rows of a list cost from the driver to JSON: parsed, and unparsed for a response.
+"""The cost of the rows of a list, from the driver to JSON: parsed, and unparsed for a response.
 
     .venv/bin/python bench/rows.py
 

@@ -12,7 +12,7 @@ from tests.support.operations import operations_of
 from tests.support.servers import serving
 
 _FEW = 4
-# Fixed, so that this test gives the same result each time; `make fuzz` uses new seeds.
+# Fixed, so that this test has the same result each time. `make fuzz` uses new seeds.
 _SEED = 0
 # One that creates a resource and one that reads it, so that there is a state to explore.
 _ALWAYS = ("create_task", "get_task")

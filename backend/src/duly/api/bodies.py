@@ -76,7 +76,7 @@ def _is_read_only(models: _Models, path: Sequence[str | int]) -> bool:
         if isinstance(part, str):
             fields = _fields_of(models)
             models = fields[part] if part in fields else _tagged(models, part)
-    shown = [model.shown_as for model in models if issubclass(model, RequestBody)]
+    shown = [model.response_schema for model in models if issubclass(model, RequestBody)]
     return any(name in _fields_of((model,)) for model in shown if model is not None)
 
 

@@ -44,7 +44,8 @@ class LabelName:
 class Context:
     """The settings and names that decide what a text means.
 
-    `now` is the user's local time, without a zone. If several lists or sections have the same name, the first one is used.
+    `now` is the user's local time, without a zone. If several lists or sections have the same name,
+    the first one is used.
     """
 
     language: LanguageCode

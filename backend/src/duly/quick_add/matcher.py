@@ -6,6 +6,10 @@ from duly.quick_add.dates import ends_phrase
 from duly.quick_add.languages.language import Language, Patterns
 from duly.quick_add.line import CLOSING, Line, Match
 
+# Groups that name a weekday, or the month of a date.
+_WEEKDAYS = {"weekday", "weekdays"}
+_MONTHS = {"month", "month_number"}
+
 
 class Matcher:
     """Finds the phrases of one text, and remembers which of them stay text."""
@@ -14,15 +18,15 @@ class Matcher:
         self._language = language
         self._line = line
         # Words of phrases that stay text, and so does a date or a time directly after them.
-        self._passed: set[int] = set()
+        self._left: set[int] = set()
         # The end of the last date or time, after which "and" can begin another one.
         self._last_end = 0
 
-    def all(self, patterns: Patterns) -> Iterator[Match]:
+    def matches(self, patterns: Patterns) -> Iterator[Match]:
         """Yield each match."""
         index = 0
         while index < len(self._line.words):
-            match = self.at(index, patterns)
+            match = self.match_at(index, patterns)
             if match is not None:
                 yield match
             index = index + 1 if match is None else match.after
@@ -31,32 +35,32 @@ class Matcher:
         """Yield the matches that are not part of a range and whose meaning no word before changes."""
         index = self._last_end = 0
         while index < len(self._line.words):
-            match = self.at(index, patterns)
+            match = self.match_at(index, patterns)
             if match is None:
                 index += 1
                 continue
             index = self._end_of_range(match, patterns)
             if index > match.after or self._is_after_other_word(match):
-                self._passed.update(range(match.first, index))
+                self._left.update(range(match.first, index))
             else:
                 self._last_end = match.after
                 yield match
 
-    def at(self, index: int, patterns: Patterns) -> Match | None:
+    def match_at(self, index: int, patterns: Patterns) -> Match | None:
         """Return the first match. Its trailing numbers, if any, are at the end of the phrase."""
         for match in self._line.matches(patterns, index):
             if "trailing" not in match.groups or ends_phrase(self._language, self._line, match):
                 return match
         return None
 
-    def next(self, match: Match, patterns: Patterns) -> Match | None:
+    def match_after(self, match: Match, patterns: Patterns) -> Match | None:
         """Return the match directly after another one."""
         return None if match.is_closed else self._line.match(patterns, match.after)
 
-    def keep(self, *matches: Match | None) -> None:
+    def leave(self, *matches: Match | None) -> None:
         """Remember that phrases stay text."""
         for match in filter(None, matches):
-            self._passed.update(range(match.first, match.after))
+            self._left.update(range(match.first, match.after))
 
     def is_part(self, match: Match) -> bool:
         """Return whether a recurrence is part of a longer phrase, such as a list or a range."""
@@ -77,7 +81,7 @@ class Matcher:
         # With punctuation after it, a key is not such a word.
         key = self._line.keys[index - 1]
         return (
-            index - 1 in self._passed
+            index - 1 in self._left
             or key in language.not_after
             or self._is_ordinal(index - 1)
             or (key in language.linking and self._is_linked(index - 2, index))
@@ -86,7 +90,7 @@ class Matcher:
 
     def _is_linked(self, first: int, last: int) -> bool:
         """Return whether a list or a range begins with a phrase that stays text or a number."""
-        if first in self._passed:
+        if first in self._left:
             return True
         if first + 1 == self._last_end:
             return False
@@ -100,34 +104,34 @@ class Matcher:
         if not self._is_before(match, self._language.linking):
             return index
         is_range = self._is_before(match, self._language.ranges)
-        last = self.at(index + 1, patterns)
+        last = self.match_at(index + 1, patterns)
         if last is not None and is_range:
             return last.after
         if last is None and self._is_number(index - 1) and self._is_number(index + 1):
             return index + 2
-        return index + 1 if not is_range and index + 1 in self._passed else index
+        return index + 1 if not is_range and index + 1 in self._left else index
 
     def _begins_list(self, match: Match) -> bool:
-        """Return whether a date follows "and", or another weekday a word such as "to".
-
-        After a day of the year, a comma is enough: "every 1 Jan, 1 Jul".
-        """
-        patterns = self._language.patterns
-        if self._line.words[match.after - 1].text.endswith(","):
-            days = {"month", "month_number"}
-            last = self.at(match.after, patterns.dates)
-            return last is not None and not (
-                days.isdisjoint(match.groups) or days.isdisjoint(last.groups)
-            )
-        if self._is_before(match, self._language.linking) and self._is_plural(match.after + 1):
+        """Return whether a date follows "and", or another weekday a word such as "to"."""
+        after, patterns = match.after + 1, self._language.patterns
+        if self._is_before(match, self._language.linking) and self._is_plural(after):
             return True
         if self._is_before(match, self._language.conjunctions):
-            return self.at(match.after + 1, patterns.dates) is not None
-        if "weekdays" not in match.groups or not self._is_before(match, self._language.ranges):
+            return self.match_at(after, patterns.dates) is not None
+        if "weekdays" in match.groups and self._is_before(match, self._language.ranges):
+            # "Every Monday until Friday" is a range too; "until 1 Dec" is an end.
+            last = self.match_at(after, (*patterns.recurrences, *patterns.dates))
+            return last is not None and not last.groups.keys().isdisjoint(_WEEKDAYS)
+        return self._begins_list_of_dates(match)
+
+    def _begins_list_of_dates(self, match: Match) -> bool:
+        """Return whether a comma joins two days of the year, as in "every 1 Jan, 1 Jul"."""
+        if not self._line.words[match.after - 1].text.endswith(","):
             return False
-        # "Every Monday until Friday" is a range too; "until 1 Dec" is an end.
-        last = self.at(match.after + 1, (*patterns.recurrences, *patterns.dates))
-        return last is not None and not last.groups.keys().isdisjoint({"weekday", "weekdays"})
+        last = self.match_at(match.after, self._language.patterns.dates)
+        return last is not None and not any(
+            _MONTHS.isdisjoint(each.groups) for each in (match, last)
+        )
 
     def _continues_list(self, index: int) -> bool:
         """Return whether a weekday belongs to what follows, as in "Monday and every 15th"."""

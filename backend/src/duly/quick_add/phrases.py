@@ -31,11 +31,11 @@ class Phrases:
     def recurrences(self) -> Iterator[tuple[Token, Anchor]]:
         """Yield each recurrence with its rule, and what the rule is counted from."""
         changes = (*self._patterns.not_before, *self._patterns.limits)
-        for match in self._matcher.all(self._patterns.recurrences):
-            change = self._matcher.next(match, changes)
+        for match in self._matcher.matches(self._patterns.recurrences):
+            change = self._matcher.match_after(match, changes)
             rule = rule_of(self._language, match.groups) if self._is_recurrence(match) else None
             if change is not None or rule is None or not self._has_date(rule):
-                self._matcher.keep(match, change)
+                self._matcher.leave(match, change)
             else:
                 anchor: Anchor = "completion" if "after" in match.groups else "due"
                 yield _token(SpanKind.RECURRENCE, match, rule), anchor
@@ -55,10 +55,10 @@ class Phrases:
         for match in self._matcher.unbroken(self._patterns.dates):
             if self._is_morning(match):
                 continue
-            change = self._matcher.next(match, self._patterns.not_before)
+            change = self._matcher.match_after(match, self._patterns.not_before)
             found = date_of(self._language, match.groups, self._today)
             if change is not None or found is None or not self._is_date(match):
-                self._matcher.keep(match, change)
+                self._matcher.leave(match, change)
             else:
                 yield _token(SpanKind.DATE, match, found.isoformat())
 
@@ -87,8 +87,8 @@ class Phrases:
 
     def durations(self) -> Iterator[Token]:
         """Yield each duration in minutes."""
-        for match in self._matcher.all(self._patterns.durations):
-            change = self._matcher.next(match, self._patterns.not_before)
+        for match in self._matcher.matches(self._patterns.durations):
+            change = self._matcher.match_after(match, self._patterns.not_before)
             minutes = minutes_of(match.groups)
             if change is not None or minutes is None:
                 continue
@@ -96,11 +96,11 @@ class Phrases:
                 yield _token(SpanKind.DURATION, match, minutes)
 
     def _led(self, patterns: Patterns, kind: SpanKind) -> Iterator[Token]:
-        for lead in self._matcher.all(patterns):
-            match = self._matcher.at(lead.after, self._patterns.dates)
+        for lead in self._matcher.matches(patterns):
+            match = self._matcher.match_at(lead.after, self._patterns.dates)
             if match is None or lead.is_closed:
                 continue
-            change = self._matcher.next(match, self._patterns.not_before)
+            change = self._matcher.match_after(match, self._patterns.not_before)
             found = date_of(self._language, match.groups, self._today)
             if change is not None or found is None:
                 continue
@@ -125,7 +125,7 @@ class Phrases:
 
     def _is_time(self, match: Match, *, is_certain: bool) -> bool:
         """Whether a time is one, before or after noon. `is_certain`: which of them is known."""
-        if self._matcher.next(match, self._patterns.not_before) is not None:
+        if self._matcher.match_after(match, self._patterns.not_before) is not None:
             return False
         if "unclear" in match.groups and not ends_phrase(self._language, self._line, match):
             return False

@@ -103,9 +103,11 @@ async def find_created(
     if resource_id is None:
         return None
     found = await scope.find(_created(kind), id=resource_id, creation_hash=_hash_of(sent))
-    if found is not None and not found.facts["is_same"]:
+    if found is None:
+        return None
+    if not found.facts["is_same"]:
         raise IdTaken(kind.name)
-    return found and found.resource
+    return found.resource
 
 
 @cache

@@ -30,8 +30,8 @@ class RequestBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    shown_as: ClassVar[type[BaseModel] | None] = None
-    """The schema in which responses show what this body sets: its further fields are read-only."""
+    response_schema: ClassVar[type[BaseModel] | None] = None
+    """The schema of the resource in responses. Fields that it has and this body lacks are read-only."""
 
     @classmethod
     def __get_pydantic_json_schema__(

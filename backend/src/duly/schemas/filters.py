@@ -31,7 +31,7 @@ class FilterPage(Page[FilterRead]):
 class FilterReplace(RequestBody):
     """A whole filter. Absent fields are set to their defaults."""
 
-    shown_as = FilterRead
+    response_schema = FilterRead
 
     name: Name
     query: FilterText
@@ -45,7 +45,7 @@ class FilterCreate(FilterReplace, Creation):
 class FilterPatch(PatchBody):
     """Changes to a filter, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
 
-    shown_as = FilterRead
+    response_schema = FilterRead
 
     name: Name = Field(default_factory=str)
     query: FilterText = Field(default_factory=str)

@@ -29,7 +29,7 @@ class LabelPage(Page[LabelRead]):
 class LabelReplace(RequestBody):
     """A whole label. Absent fields are set to their defaults."""
 
-    shown_as = LabelRead
+    response_schema = LabelRead
 
     name: Name
     color: Color | None = None
@@ -42,7 +42,7 @@ class LabelCreate(LabelReplace, Creation):
 class LabelPatch(PatchBody):
     """Changes to a label, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
 
-    shown_as = LabelRead
+    response_schema = LabelRead
 
     name: Name = Field(default_factory=str)
     color: Color | None = Field(default_factory=lambda: None)

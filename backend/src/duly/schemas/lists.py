@@ -38,7 +38,7 @@ class ListPage(Page[ListRead]):
 class ListReplace(RequestBody):
     """A whole list. Absent fields are set to their defaults."""
 
-    shown_as = ListRead
+    response_schema = ListRead
 
     name: Name
     color: Color | None = None
@@ -53,7 +53,7 @@ class ListCreate(ListReplace, Creation):
 class ListPatch(PatchBody):
     """Changes to a list, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
 
-    shown_as = ListRead
+    response_schema = ListRead
 
     name: Name = Field(default_factory=str)
     color: Color | None = Field(default_factory=lambda: None)

@@ -47,7 +47,7 @@ class RecurrenceRead(ResponseBody):
 class Recurrence(RequestBody):
     """How a task recurs."""
 
-    shown_as = RecurrenceRead
+    response_schema = RecurrenceRead
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 
@@ -62,7 +62,7 @@ class RecurrencePatch(PatchBody):
     A new `rule` or `from` restarts the recurrence: the occurrence becomes the due date.
     """
 
-    shown_as = RecurrenceRead
+    response_schema = RecurrenceRead
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
 

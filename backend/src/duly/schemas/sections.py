@@ -30,7 +30,7 @@ class SectionPage(Page[SectionRead]):
 class SectionReplace(RequestBody):
     """A whole section. Absent fields are set to their defaults."""
 
-    shown_as = SectionRead
+    response_schema = SectionRead
 
     name: Name
 
@@ -45,7 +45,7 @@ class SectionCreate(SectionReplace, Creation):
 class SectionPatch(PatchBody):
     """Changes to a section, as a JSON merge patch (RFC 7396): absent fields stay, null clears."""
 
-    shown_as = SectionRead
+    response_schema = SectionRead
 
     name: Name = Field(default_factory=str)
 

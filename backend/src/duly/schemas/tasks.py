@@ -102,7 +102,7 @@ class TaskPage(Page[TaskRead]):
 class _TaskFields(RequestBody):
     """The fields that create and replace set in the same way."""
 
-    shown_as = TaskRead
+    response_schema = TaskRead
 
     title: Annotated[Title, Field(examples=["Buy milk"])]
     description: Annotated[Description | None, Field(examples=["Two litres"])] = None
@@ -153,7 +153,7 @@ class TaskCreate(_TaskFields, Creation):
 class TaskPatch(PatchBody):
     """Changes to a task, as a JSON merge patch (RFC 7396): null clears a field."""
 
-    shown_as = TaskRead
+    response_schema = TaskRead
 
     title: Title = Field(default_factory=str, examples=["Buy oat milk"])
     description: Description | None = Field(default_factory=lambda: None)

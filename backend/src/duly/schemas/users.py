@@ -46,7 +46,7 @@ class UserChange(Upsert[Literal["user"], UserRead]):
 class UserPatch(RequestBody):
     """Changes to an account. A new email requires `current_password`."""
 
-    shown_as = UserRead
+    response_schema = UserRead
 
     # A factory sets a default that the schema does not show: missing differs from the default.
     name: Name | None = Field(default_factory=lambda: None, examples=["Ada"])
