@@ -1,15 +1,23 @@
 """A connection that is lost at any step is 503 for the client, and replaced."""
 
 import asyncio
+import fcntl
+import socket
+import sys
+import tempfile
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+import uvloop
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from duly.core.errors import ServiceUnavailable
 from duly.database.failures import is_unavailable
@@ -20,6 +28,10 @@ from tests.support.databases import fresh_database
 from tests.support.direct_sql import execute
 from tests.support.pooler import Pooler, pooler
 from tests.support.servers import serving
+
+_STATUS = b"application_name\0test\0"
+_MESSAGE = b"S" + (len(_STATUS) + 4).to_bytes(4, "big") + _STATUS
+"""A parameter's status, as PostgreSQL may send it at any time."""
 
 PID = b"SELECT pg_backend_pid() AS pid"
 INSERT = b"INSERT INTO slow VALUES (1) RETURNING pg_backend_pid() AS pid"
@@ -152,6 +164,81 @@ async def test_connection_lost_during_a_step_is_unavailable(
             await running
         await assert_it_recovers(pool)
     assert await execute(own_dsn, "SELECT count(*) FROM slow") == [(0,)]
+
+
+class Relay:
+    """A relay for one connection to a database, on a socket in `directory`."""
+
+    def __init__(self, dsn: str, directory: Path) -> None:
+        place = conninfo_to_dict(dsn)
+        self._target = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
+        self.dsn = make_conninfo(dsn, host=str(directory), port=5432)
+        self._listener, self._server = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(directory / ".s.PGSQL.5432"))
+        self._listener.listen()
+        self._listener.setblocking(False)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def accept(self) -> None:
+        """Relay the next connection."""
+        loop = asyncio.get_running_loop()
+        self._client, _ = await loop.sock_accept(self._listener)
+        self._server.setblocking(False)
+        await loop.sock_connect(self._server, self._target)
+        ways = [(self._client, self._server), (self._server, self._client)]
+        self._tasks = [asyncio.create_task(_copy(*way)) for way in ways]
+
+    async def hold(self) -> None:
+        """Stop relaying."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def reset(self) -> None:
+        """Send a message and close at once, with what the client has sent unread: a reset."""
+        async with asyncio.timeout(10):
+            while not _unread(self._client):  # noqa: ASYNC110  # the kernel knows
+                await asyncio.sleep(0.01)
+        self._client.send(_MESSAGE)
+        self._client.close()
+
+    def close(self) -> None:
+        """Close what is left."""
+        self._listener.close()
+        self._server.close()
+
+
+async def _copy(source: socket.socket, target: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(source, 65_536):
+        await loop.sock_sendall(target, data)
+
+
+def _unread(connection: socket.socket) -> int:
+    """How many bytes have arrived that nobody has read."""
+    found = fcntl.ioctl(connection.fileno(), termios.FIONREAD, bytes(4))
+    return int.from_bytes(found, sys.byteorder)
+
+
+async def lose(relay: Relay) -> None:
+    accepting = asyncio.create_task(relay.accept())
+    async with opened(relay.dsn) as pool:
+        await pool.fetch(PID, {})
+        await accepting
+        await relay.hold()
+        running = asyncio.create_task(pool.fetch(PID, {}))
+        await relay.reset()
+        async with asyncio.timeout(10):  # less than the pool waits for a statement
+            with pytest.raises(ServiceUnavailable):
+                await running
+
+
+def test_connection_that_is_reset_after_a_message_is_unavailable(own_dsn: str) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="duly-", dir="/tmp") as name,  # a short path
+        closing(Relay(own_dsn, Path(name))) as relay,
+    ):
+        uvloop.run(lose(relay))  # as the server does
 
 
 @pytest.mark.parametrize("route", ["direct", "pooled"])

@@ -7,7 +7,6 @@ See docs/decisions/0017-thin-connections.md for what that saves.
 
 import asyncio
 import os
-import select
 import socket
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from psycopg.errors import (
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+from duly.database.inputs import Input
 from duly.database.queries import Query, query_of
 from duly.database.values import Row, converter_of, rows_of
 
@@ -77,9 +77,8 @@ class Connection:
         self._prepared: OrderedDict[bytes, int] = OrderedDict()
         self._is_watched = True
         self._has_unexpected_input = False
-        self._input = select.poll()
-        self._input.register(self._socket, select.POLLIN)
-        self._loop.add_reader(self._socket, self._read)
+        self._input = Input(self._socket)
+        self._loop.add_reader(self._input.fileno, self._read)
 
     @property
     def is_closed(self) -> bool:
@@ -114,7 +113,7 @@ class Connection:
         Neon compute that went to sleep). Seeing that before the statement is sent costs no round
         trip and leaves no doubt about whether the statement ran.
         """
-        return self._has_unexpected_input or bool(self._input.poll(0))
+        return self._has_unexpected_input or not self._is_watched or self._input.is_ready()
 
     async def execute(self, sql: bytes) -> None:
         """Run a command without parameters, such as BEGIN, or several separated by semicolons."""
@@ -338,8 +337,9 @@ class Connection:
     def _unwatch(self) -> None:
         if self._is_watched:
             self._is_watched = False
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._input.fileno)
             self._loop.remove_writer(self._socket)
+            self._input.close()
 
     def _rows(self, result: PGresult, converter: Transformer) -> list[Row]:
         status = result.status
