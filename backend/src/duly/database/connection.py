@@ -113,7 +113,7 @@ class Connection:
         Neon compute that went to sleep). Seeing that before the statement is sent costs no round
         trip and leaves no doubt about whether the statement ran.
         """
-        return self._has_unexpected_input or not self._is_watched or self._input.is_ready()
+        return self._has_unexpected_input or not self._is_watched or bool(self._input.poll(0))
 
     async def execute(self, sql: bytes) -> None:
         """Run a command without parameters, such as BEGIN, or several separated by semicolons."""

@@ -21,10 +21,8 @@ class Input:
             self._poll = select.poll()
             self._poll.register(socket, select.POLLIN)
             self.fileno = socket
-
-    def is_ready(self) -> bool:
-        """Return whether there is something to read."""
-        return bool(self._poll.poll(0))
+        self.poll = self._poll.poll
+        """Wait so many milliseconds, and return what has arrived: nothing, or one event."""
 
     def close(self) -> None:
         """Forget the socket, which stays open."""

@@ -90,7 +90,7 @@ class _Keeper:
         self._started = time.monotonic()
         if not self.stopping.is_set():
             log.warning("database.restarted", seconds=round(self._started - began, 3))
-            self._report_space()
+        self._report_space()
 
     def _report_space(self, reason: str | None = None) -> None:
         """Log once that space has run out, and once that there is some again."""
