@@ -13,7 +13,7 @@ _YEARS = 9
 
 def date_of(language: Language, groups: Mapping[str, str], today: date) -> date | None:
     """Return the date of a phrase, or None if it does not exist or is in the past."""
-    if "monthdays" in groups:
+    if "monthdays" in groups or {"weekday", "unit"} <= groups.keys():
         return None
     try:
         found = _date_of(language, groups, today)

@@ -11,7 +11,7 @@ def escapes(text: str, language: Language, read: Line) -> list[Span]:
 
     Others are part of their word, as in a path. `read` is the text with its tokens taken.
     """
-    line = Line(text, is_unescaped=True)
+    line = Line(text, language.first_parts, is_unescaped=True)
     escaped = [
         index
         for index, word in enumerate(line.words)

@@ -25,7 +25,7 @@ _MAX_KEY = 480
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Characters between white space: `text[start:end]`."""
+    """Characters between white space, or a part of them: `text[start:end]`."""
 
     start: int
     end: int
@@ -60,6 +60,17 @@ class Token:
     value: str | int
 
 
+def _words(text: str, first_parts: re.Pattern[str] | None) -> Iterator[Word]:
+    for found in _WORD.finditer(text):
+        start, end = found.span()
+        if first_parts is not None:
+            first = first_parts.match(text, start + (text[start] == ESCAPE), end)
+            if first is not None:
+                yield Word(start, first.end(), text[start : first.end()])
+                start = first.end()
+        yield Word(start, end, text[start:end])
+
+
 def _key_of_word(text: str, is_unescaped: bool) -> str:
     if is_unescaped and text[0] == ESCAPE:
         text = text[1:] or ESCAPE
@@ -69,11 +80,14 @@ def _key_of_word(text: str, is_unescaped: bool) -> str:
 class Line:
     """The words of a text. Each has a key; patterns match the keys, with a space between them.
 
-    Words of tokens are taken: no pattern matches into them.
+    Words of tokens are taken: no pattern matches into them. A compound is two words if
+    `first_parts` matches the first of them.
     """
 
-    def __init__(self, text: str, *, is_unescaped: bool = False) -> None:
-        self.words = [Word(*found.span(), found[0]) for found in _WORD.finditer(text)]
+    def __init__(
+        self, text: str, first_parts: re.Pattern[str] | None, *, is_unescaped: bool = False
+    ) -> None:
+        self.words = list(_words(text, first_parts))
         self.keys = [_key_of_word(word.text, is_unescaped) for word in self.words]
 
     def take_last(self, tokens: Iterable[Token]) -> Token | None:

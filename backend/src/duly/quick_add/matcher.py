@@ -19,8 +19,6 @@ class Matcher:
         self._line = line
         # Words of phrases that stay text, and so does a date or a time directly after them.
         self._left: set[int] = set()
-        # The end of the last date or time, after which "and" can begin another one.
-        self._last_end = 0
 
     def matches(self, patterns: Patterns) -> Iterator[Match]:
         """Yield each match."""
@@ -32,18 +30,17 @@ class Matcher:
             index = index + 1 if match is None else match.after
 
     def unbroken(self, patterns: Patterns) -> Iterator[Match]:
-        """Yield the matches that are not part of a range and whose meaning no word before changes."""
-        index = self._last_end = 0
+        """Yield the matches that are not part of a list or range, and not changed by a word before."""
+        index = 0
         while index < len(self._line.words):
             match = self.match_at(index, patterns)
             if match is None:
                 index += 1
                 continue
             index = self._end_of_range(match, patterns)
-            if index > match.after or self._is_after_other_word(match):
+            if index > match.after or self.is_after_other_word(match):
                 self._left.update(range(match.first, index))
             else:
-                self._last_end = match.after
                 yield match
 
     def match_at(self, index: int, patterns: Patterns) -> Match | None:
@@ -62,22 +59,31 @@ class Matcher:
         for match in filter(None, matches):
             self._left.update(range(match.first, match.after))
 
+    def leave_all(self) -> None:
+        """Remember that no word is part of a date or a time."""
+        self._left.update(range(len(self._line.words)))
+
     def is_part(self, match: Match) -> bool:
         """Return whether a recurrence is part of a longer phrase, such as a list or a range."""
         return (
-            self._is_after_other_word(match)
+            self.is_after_other_word(match)
             or self._continues_list(match.first)
             or self._begins_list(match)
         )
+
+    def is_after_conjunction(self, index: int) -> bool:
+        """Return whether the word before is a conjunction."""
+        return index > 0 and self._line.keys[index - 1] in self._language.conjunctions
 
     def is_before_weekday(self, match: Match) -> bool:
         """Return whether a weekday follows."""
         return not match.is_closed and self._is_weekday(match.after)
 
-    def _is_after_other_word(self, match: Match) -> bool:
+    def is_after_other_word(self, match: Match) -> bool:
+        """Return whether a word before a match changes its meaning."""
         index, language = match.first, self._language
         if index == 0:
-            return False
+            return index in self._left
         # With punctuation after it, a key is not such a word.
         key = self._line.keys[index - 1]
         return (
@@ -92,8 +98,6 @@ class Matcher:
         """Return whether a list or a range begins with a phrase that stays text or a number."""
         if first in self._left:
             return True
-        if first + 1 == self._last_end:
-            return False
         is_range = self._line.keys[first + 1] in self._language.ranges
         is_number = self._is_number(first) and (is_range or self._line.keys[last][0].isdecimal())
         return is_number or self._is_ordinal(first)
@@ -101,14 +105,17 @@ class Matcher:
     def _end_of_range(self, match: Match, patterns: Patterns) -> int:
         """Return the end of a range or a list that a match begins, or that of the match."""
         index = match.after
+        if self._is_before_comma(match):
+            last = self.match_at(index, patterns)
+            return last.after if last is not None and _are_alike(match, last) else index
         if not self._is_before(match, self._language.linking):
             return index
-        is_range = self._is_before(match, self._language.ranges)
         last = self.match_at(index + 1, patterns)
-        if last is not None and is_range:
+        if last is not None:
             return last.after
-        if last is None and self._is_number(index - 1) and self._is_number(index + 1):
+        if self._is_number(index - 1) and self._is_number(index + 1):
             return index + 2
+        is_range = self._is_before(match, self._language.ranges)
         return index + 1 if not is_range and index + 1 in self._left else index
 
     def _begins_list(self, match: Match) -> bool:
@@ -126,7 +133,7 @@ class Matcher:
 
     def _begins_list_of_dates(self, match: Match) -> bool:
         """Return whether a comma joins two days of the year, as in "every 1 Jan, 1 Jul"."""
-        if not self._line.words[match.after - 1].text.endswith(","):
+        if not self._is_before_comma(match):
             return False
         last = self.match_at(match.after, self._language.patterns.dates)
         return last is not None and not any(
@@ -135,9 +142,12 @@ class Matcher:
 
     def _continues_list(self, index: int) -> bool:
         """Return whether a weekday belongs to what follows, as in "Monday and every 15th"."""
-        if index > 0 and self._line.keys[index - 1] in self._language.conjunctions:
+        if self.is_after_conjunction(index):
             return self._is_weekday(index - 2)
         return self._is_weekday(index - 1) and self._is_ordinal(index - 2)
+
+    def _is_before_comma(self, match: Match) -> bool:
+        return self._line.words[match.after - 1].text.endswith(",")
 
     def _is_before(self, match: Match, keys: frozenset[str]) -> bool:
         index = match.after
@@ -167,3 +177,11 @@ class Matcher:
             return False
         key = self._line.keys[index].rstrip(CLOSING)
         return key.endswith("s") and key.removesuffix("s") in self._language.weekdays
+
+
+def _are_alike(first: Match, second: Match) -> bool:
+    """Whether two dates are both weekdays, or both days of the year."""
+    for names in (_WEEKDAYS, _MONTHS):
+        if not any(names.isdisjoint(match.groups) for match in (first, second)):
+            return True
+    return False

@@ -22,7 +22,7 @@ def parse(text: str, context: Context) -> Draft:
     text. docs/quick-add.md describes the grammar.
     """
     language = LANGUAGES[context.language]
-    line = Line(text)
+    line = Line(text, language.first_parts)
     in_list = line.take_last(signs.lists(line, context))
     list_id = _id(in_list)
     section = line.take_last(signs.sections(line, context, list_id))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, time
 
+from duly.quick_add.clarity import is_clear
 from duly.quick_add.dates import date_of, ends_phrase, is_certain
 from duly.quick_add.drafts import Anchor, SpanKind
 from duly.quick_add.languages.language import Language, Patterns
@@ -13,9 +14,13 @@ from duly.quick_add.recurrences import rule_of
 from duly.quick_add.times import is_ambiguous, minutes_of, time_in_part, time_of
 from duly.recurrence.dates import first_date
 from duly.recurrence.rules import parse_rule
+from duly.utils.name_keys import name_key
 
 # As many words after a time can name its part of the day: "in the evening".
 _NEAR = 3
+
+# The words of a time such as "at 8".
+_BARE = 2
 
 
 class Phrases:
@@ -28,17 +33,20 @@ class Phrases:
         self._patterns = language.patterns
         self._matcher = Matcher(language, line)
 
-    def recurrences(self) -> Iterator[tuple[Token, Anchor]]:
-        """Yield each recurrence with its rule, and what the rule is counted from."""
-        changes = (*self._patterns.not_before, *self._patterns.limits)
-        for match in self._matcher.matches(self._patterns.recurrences):
-            change = self._matcher.match_after(match, changes)
-            rule = rule_of(self._language, match.groups) if self._is_recurrence(match) else None
-            if change is not None or rule is None or not self._has_date(rule):
-                self._matcher.leave(match, change)
-            else:
-                anchor: Anchor = "completion" if "after" in match.groups else "due"
-                yield _token(SpanKind.RECURRENCE, match, rule), anchor
+    def recurrence(self) -> tuple[Token, Anchor] | None:
+        """Return the recurrence with its rule, and what the rule is counted from.
+
+        If the text has several, or if it is not clear, they stay text, with all dates and times.
+        """
+        found = list(self._recurrences())
+        if not found:
+            return None
+        match, rule = found[0]
+        if len(found) > 1 or not is_clear(self._language, self._line, self._matcher, match, rule):
+            self._matcher.leave_all()
+            return None
+        anchor: Anchor = "completion" if "after" in match.groups else "due"
+        return _token(SpanKind.RECURRENCE, match, rule), anchor
 
     def ends(self, first: int) -> Iterator[Token]:
         """Yield each last date of a recurrence, with its preposition, from a word on."""
@@ -50,24 +58,23 @@ class Phrases:
         """Yield each first date of a recurrence, with its preposition."""
         return self._led(self._patterns.starting, SpanKind.DATE)
 
-    def dates(self) -> Iterator[Token]:
-        """Yield each date, as `YYYY-MM-DD`."""
-        for match in self._matcher.unbroken(self._patterns.dates):
-            if self._is_morning(match):
-                continue
-            change = self._matcher.match_after(match, self._patterns.not_before)
-            found = date_of(self._language, match.groups, self._today)
-            if change is not None or found is None or not self._is_date(match):
-                self._matcher.leave(match, change)
-            else:
-                yield _token(SpanKind.DATE, match, found.isoformat())
+    def dates(self) -> list[Token]:
+        """Return each date, as `YYYY-MM-DD`.
+
+        If one follows a conjunction, as in "Monday at 9:00 and Friday", all stay text.
+        """
+        found = list(self._dates())
+        if any(self._matcher.is_after_conjunction(token.first) for token in found[1:]):
+            self._matcher.leave_all()
+            return []
+        return found
 
     def times(self, *after: Token) -> list[Token]:
-        """Return the last time, as `HH:MM`, and a part of the day directly after a given token.
+        """Return the last time, as `HH:MM`, and the parts of the day directly after given tokens.
 
-        If there are both, they are one token if the time directly follows, and else two.
+        The last part and a time that directly follows are one token. All have the same value.
         """
-        parts = [part for part in map(self._day_part, after) if part is not None]
+        parts = [(token, part) for token in after if (part := self._day_part(token)) is not None]
         times = [
             match
             for match in self._matcher.unbroken(self._patterns.times)
@@ -75,15 +82,17 @@ class Phrases:
         ]
         if not parts:
             return [_time_token(match, time_of(match.groups)) for match in times[-1:]]
-        part = max(parts, key=lambda match: match.first)
+        token, part = max(parts, key=lambda pair: pair[1].first)
         found = self._language.day_parts[part.groups["day_part"]]
-        if not times:
-            return [_time_token(part, found)]
-        last = times[-1]
-        found = time_in_part(last.groups, found)
-        if last.first == part.after and not part.is_closed:
-            return [_time_token(replace(last, first=part.first, start=part.start), found)]
-        return [_time_token(part, found), _time_token(last, found)]
+        words = [match for _, match in parts]
+        last = times[-1] if times else self._bare_time(token, part)
+        if last is not None:
+            found = time_in_part(last.groups, found)
+            if last.first == part.after and not part.is_closed:
+                words.remove(part)
+                last = replace(last, first=part.first, start=part.start)
+            words.append(last)
+        return [_time_token(match, found) for match in words]
 
     def durations(self) -> Iterator[Token]:
         """Yield each duration in minutes."""
@@ -94,6 +103,27 @@ class Phrases:
                 continue
             if ends_phrase(self._language, self._line, match):
                 yield _token(SpanKind.DURATION, match, minutes)
+
+    def _recurrences(self) -> Iterator[tuple[Match, str]]:
+        changes = (*self._patterns.not_before, *self._patterns.limits)
+        for match in self._matcher.matches(self._patterns.recurrences):
+            change = self._matcher.match_after(match, changes)
+            rule = rule_of(self._language, match.groups) if self._is_recurrence(match) else None
+            if change is not None or rule is None or not self._has_date(rule):
+                self._matcher.leave(match, change)
+            else:
+                yield match, rule
+
+    def _dates(self) -> Iterator[Token]:
+        for match in self._matcher.unbroken(self._patterns.dates):
+            if self._is_morning(match):
+                continue
+            change = self._matcher.match_after(match, self._patterns.not_before)
+            found = date_of(self._language, match.groups, self._today)
+            if change is not None or found is None or not self._is_date(match):
+                self._matcher.leave(match, change)
+            else:
+                yield _token(SpanKind.DATE, match, found.isoformat())
 
     def _led(self, patterns: Patterns, kind: SpanKind) -> Iterator[Token]:
         for lead in self._matcher.matches(patterns):
@@ -114,7 +144,8 @@ class Phrases:
         last, language = match.after - 1, self._language
         if last == 0 or match.groups.get("relative") not in language.capitalized_nouns:
             return False
-        before = self._line.keys[last - 1]
+        # The day before may be part of a token.
+        before = name_key(self._line.words[last - 1].text)
         return before in language.weekdays or before in language.relative_days
 
     def _is_date(self, match: Match) -> bool:
@@ -125,7 +156,8 @@ class Phrases:
 
     def _is_time(self, match: Match, *, is_certain: bool) -> bool:
         """Whether a time is one, before or after noon. `is_certain`: which of them is known."""
-        if self._matcher.match_after(match, self._patterns.not_before) is not None:
+        changes = (*self._patterns.not_before, *self._patterns.zones)
+        if self._matcher.match_after(match, changes) is not None:
             return False
         if "unclear" in match.groups and not ends_phrase(self._language, self._line, match):
             return False
@@ -133,7 +165,16 @@ class Phrases:
             return True
         keys, first, after = self._line.keys, match.first, match.after
         near = (*keys[max(first - 1, 0) : first], *keys[after : after + _NEAR])
-        return self._language.late.isdisjoint(key.rstrip(CLOSING) for key in near)
+        late = tuple(self._language.late)
+        return not any(key.rstrip(CLOSING).endswith(late) for key in near)
+
+    def _bare_time(self, token: Token, part: Match) -> Match | None:
+        """Return a time such as "at 8" directly after a part of the day, or before its date."""
+        match = self._matcher.match_after(part, self._patterns.bare_times)
+        if match is not None and ends_phrase(self._language, self._line, match):
+            return match
+        match = self._line.match(self._patterns.bare_times, max(token.first - _BARE, 0))
+        return match if match is not None and match.after == token.first else None
 
     def _has_date(self, rule: str) -> bool:
         # From which date the interval is counted is not known yet.

@@ -32,8 +32,8 @@ class _Repetition:
 
 def schedule_of(line: Line, phrases: Phrases, now: datetime) -> Schedule:
     """Read the schedule of a text at a local time."""
-    anchors = dict(phrases.recurrences())
-    token = line.take_last(anchors)
+    found = phrases.recurrence()
+    token = None if found is None else line.take_last(found[:1])
     end = None if token is None else line.take_last(phrases.ends(token.after))
     start = None if token is None else line.take_last(phrases.starts())
     day = start or line.take_last(phrases.dates())
@@ -44,11 +44,11 @@ def schedule_of(line: Line, phrases: Phrases, now: datetime) -> Schedule:
     first = _next_day(now, at) if day is None else date.fromisoformat(str(day.value))
     is_fixed = day is not None and day is not start
     repetition = None
-    if token is not None:
-        repetition = _repetition(token, end, anchors[token], first, is_fixed=is_fixed)
+    if found is not None:
+        repetition = _repetition(*found, end, first, is_fixed=is_fixed)
     if repetition is not None and not is_fixed:
         first = repetition.first
-    tokens = [found for found in (day, *hours, duration) if found is not None]
+    tokens = [each for each in (day, *hours, duration) if each is not None]
     return Schedule(
         due=Due(first, at) if day or hours or repetition else None,
         duration_minutes=None if duration is None else int(duration.value),
@@ -64,7 +64,7 @@ def _next_day(now: datetime, at: time | None) -> date:
 
 
 def _repetition(
-    token: Token, end: Token | None, anchor: Anchor, start: date, *, is_fixed: bool
+    token: Token, anchor: Anchor, end: Token | None, start: date, *, is_fixed: bool
 ) -> _Repetition | None:
     """Return the repetition from a date on, or None if the rule has no date.
 

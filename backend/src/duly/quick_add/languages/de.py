@@ -112,6 +112,7 @@ GERMAN = Language(
         "nachmittag": time(15),
         "abend": time(19),
     },
+    has_compounds=True,
     vocabulary={
         "on": "(?:am|bis(?: zum)?) ",
         "at": "(?:um|gegen|bis) ",
@@ -127,12 +128,14 @@ GERMAN = Language(
         "month_number": "0?[1-9]|1[0-2]",
         "short_year": "[0-9]{2}",
         "workdays": "werktag|arbeitstag|wochentag",
-        "weekdays": "(?:WEEKDAY)s?(?:(?:, ?| und | & | )(?:jeden )?(?:WEEKDAY)s?){0,6}",
+        "weekdays": "(?:WEEKDAY)s?(?:(?:, ?| und | & | )(?:jeden )?(?!so weiter)(?:WEEKDAY)s?){0,6}",
         "ordinals": "(?:ORDINAL)(?:(?:, ?| und | & )(?:ORDINAL)){0,4}",
         "monthdays": r"[1-3]?[0-9]\.(?:(?:, ?| und | & )[1-3]?[0-9]\.){0,9}",
     },
     dates=(
         "(?:bis )?<relative>",
+        "<on>?<weekday> in (?:<n>|eine[rm]) <unit>",
+        "(?:bis )?in (?:<n>|eine[rm]) <unit>,? (?:am )?<weekday>",
         "(?:bis )?in <n> <unit>",
         "in eine[rm] (?P<unit>woche|monat|jahr)",
         "(?:bis )?<next> woche (?:am )?<weekday>",
@@ -149,6 +152,7 @@ GERMAN = Language(
     ),
     times=(
         "<at>?<hour>(?: uhr|(?:[:.]| uhr )<minute>(?: uhr)?) (?:<am>|<pm>)",
+        "<at>?(?P<noon>12)(?:[:.]00)?(?: uhr)? mittags",
         "<at>?<hour>[:.]<minute> uhr",
         "<at>?<hour>:<minute>",
         r"<at>?<hour> uhr (?P<unclear><minute>)(?! ?(?:m|min|minuten?|h|std|stunden?)\b)",
@@ -166,6 +170,10 @@ GERMAN = Language(
         "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am <ordinals> <weekday>",
         "<every>(?:<interval> |<nth> )?(?P<unit>monate?) am (?P<trailing><monthdays>|<ordinals>)",
         "<every>(?:<interval> |<nth> )?(?P<unit>wochen?) (?:am )?<weekdays>",
+        (
+            r"(?=(?:mittwoch|sonnabend|\w{3,7}tag)s\b)<weekdays> "
+            "<every>(?:<interval> |<nth> )?(?P<unit>wochen?)"
+        ),
         "<every>(?:<interval> )?(?P<unit>jahre?) am <day><suffix> <month>",
         r"<every>(?:<interval> )?(?P<unit>jahre?) am <day>\.<month_number>\.",
         "<every><interval> <unit>",
@@ -189,7 +197,7 @@ GERMAN = Language(
         "ab achten am an andere anderen anderer außer bei beide bis darauffolgenden das dem den der "
         "des die diese diesem dieser ein eine einem einen einer eines ende erste erster fast "
         "folgenden für gestern gute guten ihr ihre ihren jede jedem jeden jeder jedes kapitel kein "
-        "keinen letzte letzten letzter mein meine meinen mitte nach neunten nicht nr nr. punkt "
+        "keinen letzte letzten letzter mein meine meinen mitte nach neunten nicht nie niemals nr nr. punkt "
         "sechsten sein seine seinen seit siebten statt unser unsere unseren vergangenen version vom "
         "von vor vorigen vorletzten wegen welchen welcher während zehnten zu zum zur zwischen über "
         "übernächste übernächsten übernächster"
@@ -199,22 +207,33 @@ GERMAN = Language(
         "nachts?",
         "pro",
         "(?:im|während) (?:<month>|monat|frühling|frühjahr|sommer|herbst|winter)",
-        "min|minuten|stunden|gmt|utc",
+        "min|minuten|stunden",
         "und <n> <unit>",
         "oder (?:so|zwei|drei)",
         r"(?:und|oder|&|bis|[-\u2013\u2014]) (?:am )?(?:de[mnr] )?[0-9]{1,2}\.(?! <month>)",
     ),
     limits=(
-        "ausser|ausgenommen|aber|bis auf",
+        "aber|und so",
         "(?:und|oder|&) (?:am |an |bis )?(?:jede[mnrs]? |den )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
         "(?:und|oder|&) (?:<unit>|feiertags?|werktags?|wochenende?)",
-        rf"(?:{_PREPOSITIONS} )?(?:de[mnr] |zum )?(?:[0-9]{{1,2}}\.|<ordinal> <weekday>)(?! <month>)",
+        rf"(?:{_PREPOSITIONS} )?(?:de[mnr] |zum )?(?:[0-9]{{1,2}}\.(?:[-\u2013][0-9]{{1,2}}\.)?|<ordinal> <weekday>)(?! <month>)",
         f"{_PREPOSITIONS} (?:de[mnr] |zum )?<ordinal>(?! <month>)",
         "[-\u2013\u2014] (?:<weekday>|<month>)",
         "(?:ab|bis|bis ende) (?:<month>|frühling|frühjahr|sommer|herbst|winter)",
         "für (?:die |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit>",
         "(?:diese|nächste)[nrs]? (?:woche|monat|jahr)",
+        "<month>",
     ),
+    exceptions=(
+        "ausser|ausgenommen|mit ausnahme|aber nicht|nur nicht|bis auf|es sei denn",
+        "in (?:un)?geraden (?:kalenderwochen|wochen|kw)",
+    ),
+    zones=(
+        "(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|mes?z|oes?z|wes?z|ces?t|[cemp][ds]t",
+        "(?:deutscher|lokaler|mittel|ost|west)?europäischer zeit|(?:deutscher|lokaler|meiner|deiner) zeit",
+        "ortszeit",
+    ),
+    bare_times=("um <hour>",),
     late=words("mittag mittags nachmittag nachmittags abend abends nacht nachts"),
     conjunctions=words("und oder plus sowie & + /"),
     ranges=words("- \u2013 \u2014 bis"),

@@ -105,6 +105,7 @@ ENGLISH = Language(
         "afternoon": time(15),
         "evening": time(19),
     },
+    has_compounds=False,
     vocabulary={
         "on": "(?:on|by) ",
         "at": "(?:at|around|by) ",
@@ -127,6 +128,8 @@ ENGLISH = Language(
     },
     dates=(
         "(?:by )?<relative>",
+        "<on>?<weekday> in (?:<n>|an?) <unit>",
+        "in (?:<n>|an?) <unit>,? (?:on )?<weekday>",
         "in <n> <unit>",
         "in an? (?P<unit>week|month|year)",
         "(?:by )?<next> week (?:on )?<weekday>",
@@ -135,6 +138,10 @@ ENGLISH = Language(
         "<on>?<next> <weekday>",
         "(?P<on>(?:on |by )?(?:this |(?:this )?coming ))<weekday>",
         "<on>?(?:<any_weekday>,? )?<iso>",
+        (
+            "<on>?<month> [0-9]{1,2}(?:st|nd|rd|th)?(?:(?:, and |, ?| and | & )"
+            "(?P<trailing>(?P<monthdays>[0-9]{1,2}(?:st|nd|rd|th)?))){1,9}"
+        ),
         "<on>?(?:<any_weekday>,? )?(?:the )?<day><suffix>? (?:of )?<month>(?:,? <year>)?",
         "<on>?(?:<any_weekday>,? )?<month> <day><suffix>?(?:,? <year>)?",
         "<on>?<weekday>,? the <monthdays>",
@@ -163,6 +170,7 @@ ENGLISH = Language(
         "<every>(?:<interval> |<nth> |<other> )?(?P<unit>weeks?) <on>?<weekdays>",
         "<every>(?:<interval> )?(?P<unit>years?) on (?:the )?<day><suffix>? (?:of )?<month>",
         "<every>(?:<interval> )?(?P<unit>years?) on <month> <day><suffix>?",
+        r"(?:on )?(?=\w{3,6}days\b)<weekdays> <every>(?:<interval> |<nth> |<other> )?(?P<unit>weeks?)",
         "<every>(?:<interval> |<nth> |<other> )?<unit>",
         "<every><ordinals> <weekday><of_month>",
         "<every>(?P<ordinals>first|last|[1-5](?:st|nd|rd|th)) <weekday>",
@@ -183,7 +191,7 @@ ENGLISH = Language(
     not_after=words(
         "a about after almost an another any ash before between black both cyber during each easter eighth "
         "eleventh every except following for from good her his its last like my ninth nearly no not of other "
-        "our palm past per previous prior seventh since sixth some tenth than that the their these "
+        "our palm past per previous prior seventh since sixth some tenth than that the never their these "
         "those till to twelfth until which whit without your"
     ),
     not_before=(
@@ -192,19 +200,19 @@ ENGLISH = Language(
         "week|fortnight",
         "after next",
         "(?:during|in) (?:<month>|spring|summer|autumn|fall|winter)",
-        "hours|mins?|minutes|bst|ces?t|gmt|utc|[cemp][ds]t",
+        "hours|mins?|minutes",
         "and (?:a half|<n> <unit>)",
         "or (?:so|two|three)",
         "(?:and|or|&|to|through|thru|[-\u2013\u2014]) (?:the )?[0-9]{1,2}(?:st|nd|rd|th)(?! (?:of )?<month>)",
         "per <unit>",
     ),
     limits=(
-        "except|excluding|unless|but",
+        "but",
         "(?:and|or|&) (?:on |by |every )?(?:the )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
         "(?:and|or|&) (?:<unit>|holidays?|weekdays?|weekends?)",
         "(?:to|through|thru|[-\u2013\u2014]) (?:<weekday>|<month>)",
         (
-            f"(?:{_PREPOSITIONS} )?(?:the )?(?:[0-9]{{1,2}}(?:st|nd|rd|th)|<ordinal> <weekday>)"
+            f"(?:{_PREPOSITIONS} )?(?:the )?(?:[0-9]{{1,2}}(?:st|nd|rd|th)(?:[-\u2013][0-9]{{1,2}}(?:st|nd|rd|th))?|<ordinal> <weekday>)"
             "(?! (?:of )?<month>)"
         ),
         f"(?:{_PREPOSITIONS} )?the <ordinal>(?! (?:of )?<month>)",
@@ -212,6 +220,17 @@ ENGLISH = Language(
         "for (?:an? |the )?(?:next |first )?(?:<n> )?<unit>",
         "(?:this|next) (?:week|month|year)",
     ),
+    exceptions=(
+        "except|excluding|unless|but not|apart from|other than",
+        "in (?:even|odd|alternate|alternating) weeks",
+    ),
+    zones=(
+        r"(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|bst|ist|ces?t|ee?t|ees?t|wes?t|msk|jst|sgt|a[ce]s?[dt]t",
+        "[acemp]t|[acemp][ds]t|hkt|nzs?[dt]t",
+        "(?:eastern|central|mountain|pacific|local|your|my|their|his|her|our) time",
+        "eastern|pacific",
+    ),
+    bare_times=("at <hour>",),
     late=words("afternoon evening night tonight"),
     conjunctions=words("and or plus & + /"),
     ranges=words("- \u2013 \u2014 to until till through thru"),

@@ -18,7 +18,7 @@ from the vocabulary below. Its groups alone decide its meaning:
 | `weekdays`, `workdays` | those weekdays, or Monday to Friday |
 | `ordinals` with `weekday` | such weekdays of each month |
 | `ordinals`, `monthdays`, `last_day` | those days of each month, or its last one |
-| `weekday` with `monthdays` | not a date: the phrase stays text |
+| `monthdays` in a date, or `weekday` with `unit` | not a date: the phrase stays text |
 
 `on` marks a preposition. With `any_weekday`, a date repeats its weekday. A `suffix` marks a day as
 an ordinal, `of_month` one as a day of the month. `after` means: counted from the completion.
@@ -41,6 +41,7 @@ from duly.utils.name_keys import name_key
 
 # A phrase ends with a word, or before the punctuation after it.
 _END = rf"(?=[{re.escape(CLOSING)}]{{0,3}}(?: |$))"
+_END_OF_WORD = rf"[{re.escape(CLOSING)}]*(?!\S)"
 _GROUP = re.compile(r"(?<!\?P)<(\w+)>")
 
 Phrases = tuple[str, ...]
@@ -79,6 +80,9 @@ class Language:
     day_parts: Mapping[str, time]
     """They are recognized directly after a date."""
 
+    has_compounds: bool
+    """Whether a weekday and a part of the day can be one word, as in "Montagabend"."""
+
     vocabulary: Mapping[str, str]
     """The expressions of further groups."""
 
@@ -102,6 +106,15 @@ class Language:
     limits: Phrases
     """Phrases that change the meaning of a recurrence before them."""
 
+    exceptions: Phrases
+    """Phrases that change the meaning of a recurrence anywhere in the text."""
+
+    zones: Phrases
+    """Time zones, which leave a time before them in the text."""
+
+    bare_times: Phrases
+    """Times that are recognized only directly after a part of the day, such as "at 8"."""
+
     late: frozenset[str]
     """Parts of the day after noon. Next to one that is not recognized, 8:00 is ambiguous."""
 
@@ -120,6 +133,14 @@ class Language:
         return self.conjunctions | self.ranges
 
     @cached_property
+    def first_parts(self) -> re.Pattern[str] | None:
+        """The first parts of words that are compounds of a weekday and a part of the day."""
+        if not self.has_compounds:
+            return None
+        days, parts = any_of(self.weekdays), any_of(self.day_parts)
+        return re.compile(rf"(?:{days})(?=(?:{parts}){_END_OF_WORD})", re.IGNORECASE)
+
+    @cached_property
     def patterns(self) -> "LanguagePatterns":
         """The phrases, compiled."""
         return LanguagePatterns(
@@ -133,9 +154,12 @@ class Language:
             ordinals=self._compiled(("<nth>", "<ordinal>")),
             not_before=self._compiled(self.not_before),
             limits=self._compiled(self.limits),
+            exceptions=self._compiled([rf"[(\[]?(?:{each})" for each in self.exceptions]),
+            zones=self._compiled(self.zones),
+            bare_times=self._compiled(self.bare_times),
         )
 
-    def _compiled(self, phrases: Phrases) -> Patterns:
+    def _compiled(self, phrases: Iterable[str]) -> Patterns:
         weekday = any_of([*self.weekdays, *self.short_weekdays])
         number = f"[1-9][0-9]{{0,2}}|{any_of(self.numbers)}"
         vocabulary = {
@@ -181,6 +205,9 @@ class LanguagePatterns:
     ordinals: Patterns
     not_before: Patterns
     limits: Patterns
+    exceptions: Patterns
+    zones: Patterns
+    bare_times: Patterns
 
     @cached_property
     def all(self) -> Patterns:

@@ -1,0 +1,67 @@
+"""Whether a text describes one recurrence, or could mean something else."""
+
+from collections.abc import Iterator
+
+from duly.quick_add.dates import is_certain, weekday_of
+from duly.quick_add.languages.language import Language
+from duly.quick_add.line import Line, Match
+from duly.quick_add.matcher import Matcher
+from duly.recurrence.rules import parse_rule
+
+
+def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rule: str) -> bool:
+    """Return whether nothing else in a text contradicts its recurrence.
+
+    An exception does, and so does an end that is not a date, a weekday that the rule lacks, or
+    another date after a conjunction.
+    """
+    patterns = language.patterns
+    if any(True for _ in matcher.matches(patterns.exceptions)):
+        return False
+    ends = list(matcher.matches(patterns.until))
+    if not all(_has_date(language, line, matcher, end) for end in ends):
+        return False
+    led = {
+        index
+        for lead in (*ends, *matcher.matches(patterns.starting))
+        for index in range(lead.first, lead.after + 1)
+    }
+    days = {day.weekday for day in parse_rule(rule).by_day}
+    for other in _other_dates(language, line, matcher, match):
+        if other.first in led:
+            continue
+        if days and _weekday(language, other) not in {None, *days}:
+            return False
+        if other.first > match.after and matcher.is_after_conjunction(other.first):
+            return False
+    return True
+
+
+def _has_date(language: Language, line: Line, matcher: Matcher, end: Match) -> bool:
+    """Return whether a date, a time or a number follows a word such as "until", not a part of a day."""
+    if end.is_closed or line.is_taken(end.after):
+        return False
+    patterns = language.patterns
+    found = matcher.match_at(end.after, (*patterns.dates, *patterns.times))
+    if found is None:
+        return line.keys[end.after][0].isdecimal()
+    return matcher.match_after(found, patterns.day_parts) is None
+
+
+def _other_dates(
+    language: Language, line: Line, matcher: Matcher, recurrence: Match
+) -> Iterator[Match]:
+    for match in matcher.matches(language.patterns.dates):
+        is_part = recurrence.first <= match.first < recurrence.after
+        if (
+            not is_part
+            and is_certain(language, line, match)
+            and not matcher.is_after_other_word(match)
+        ):
+            yield match
+
+
+def _weekday(language: Language, match: Match) -> int | None:
+    """Return the weekday that a date names, unless it also has a day of the month."""
+    word = match.groups.get("weekday")
+    return None if word is None else weekday_of(language, word)
