@@ -11,8 +11,8 @@ _BARE = re.compile(rf'[^{_SPACE}&|!()<>="]*')
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _DIGITS = re.compile(r"[0-9]+")
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-# Unicode's categories Cc and Cs: no name and no text of a task has any, and PostgreSQL takes no NUL.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Unicode's categories Cc and Cs, and line separators, as in names and titles: no name has any.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Cursor:
