@@ -144,6 +144,16 @@ async def test_filter_is_refused_at_the_name_that_matches_too_many_labels(
     assert caught.value.position == 19
 
 
+async def test_labels_that_do_not_exist_count_as_one_each(
+    connection: psycopg.Connection[Any], pool: Pool
+) -> None:
+    scope = UserScope(pool, fill(connection, sample_of(labels=1)))
+    names = ["@missing"] * (MAX_COST // 2)
+    await bind(scope, "|".join(names))
+    with pytest.raises(FilterError):
+        await bind(scope, "|".join([*names, "@missing"]))
+
+
 async def test_filter_may_match_hundreds_of_lists_and_sections(
     connection: psycopg.Connection[Any], pool: Pool
 ) -> None:

@@ -95,7 +95,7 @@ def random_filter(drawn: Random, sample: Sample) -> str:
     """A filter of one to eight terms."""
     while True:
         text = _any(drawn, sample, drawn.choice([1, 1, 2, 2, 3, 4, 6, 8]))
-        with suppress(FilterError):  # one is too deep, or has three searches
+        with suppress(FilterError):  # one is too deep, or has two separate searches
             parse(text)
             return text
 

@@ -69,9 +69,10 @@ def test_document_has_the_limits() -> None:
     )
     assert text in DOCUMENT
     assert f"costs at most {MAX_COST}:" in DOCUMENT
-    assert cost(parse("search: milk | search: bread")) == 32
-    assert "`search: milk | search: bread` costs 32" in DOCUMENT
-    parse("(search: milk & p1) | (search: bread & p2)")
+    assert cost(parse("search: milk | search: bread")) == 37
+    assert "`search: milk | search: bread` costs 37" in DOCUMENT
+    with pytest.raises(FilterError):
+        parse("(search: milk & p1) | (search: bread & p2)")
 
 
 def test_document_counts_the_vectors() -> None:

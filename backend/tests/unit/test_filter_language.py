@@ -104,10 +104,10 @@ def test_length_is_counted_in_code_points() -> None:
         ("p1", 1),
         ("p1 & !(p2 | p3)", 3),
         ("overdue", 1),
-        ("search: a", 31),
-        ("search: a & search: b", 32),
-        ("(search: a | !search: b) & p1", 33),
-        ("search: a & p1 & !search: b", 33),
+        ("search: a", 36),
+        ("search: a & search: b", 37),
+        ("(search: a | !search: b) & p1", 38),
+        ("search: a & p1 & !search: b", 38),
     ],
 )
 def test_searches_that_are_joined_cost_as_much_as_one(text: str, expected: int) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from duly.filter_language.errors import FilterError
 from duly.filter_language.expressions import And, Expression, Not, Or, Search
 
-MAX_COST = 66
-"""A term costs 1, a search 30 more, each label that a name matches 1 more, and each hundred lists or
-sections 1 more.
+MAX_COST = 50
+"""A term costs 1, a search 35 more, each label that a name matches 1 more, but at least 1 for each
+name, and each hundred lists or sections 1 more.
 """
-_SEARCH_COST = 30
+_SEARCH_COST = 35
 
 
 def is_search(expression: Expression) -> bool:
@@ -44,8 +44,8 @@ def too_costly(position: int) -> FilterError:
     """Return the error of a filter that costs too much because of what is at this position."""
     return FilterError(
         f"Expected a filter that costs at most {MAX_COST}: each term costs 1, a search "
-        f"{_SEARCH_COST} more, each label that a name matches 1 more, and each hundred lists or "
-        "sections 1 more",
+        f"{_SEARCH_COST} more, each label that a name matches 1 more, at least 1 for each name, and "
+        "each hundred lists or sections 1 more",
         position,
     )
 

@@ -271,9 +271,12 @@ def _names(expression: Expression) -> Iterator[Named]:
 
 def _check_cost(expression: Expression, ids: Ids) -> None:
     whole = cost(expression)
-    matches = {"list": 0, "section": 0, "label": 0}
+    places = 0
     for term in _names(expression):
-        matches[term.reference] += len(ids.get(term, ()))
-        others = (matches["list"] + matches["section"]) // 100
-        if whole + matches["label"] + others > MAX_COST:
+        count = len(ids.get(term, ()))
+        if term.reference == "label":
+            whole += max(count, 1)
+        else:
+            places += count
+        if whole + places // 100 > MAX_COST:
             raise too_costly(term.position)
