@@ -38,7 +38,11 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with an embedded datab
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
 
-test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests, in parallel, on an embedded PostgreSQL
+test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run the quick tests, in parallel, on an embedded PostgreSQL; 2 minutes
+	@scripts/install-test-tools
+	@cd backend && .venv/bin/python -m pytest --numprocesses=3 -m "not slow and not long"
+
+test-all: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests, as CI does; 7 minutes
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest
 

@@ -29,6 +29,7 @@ from tests.attack.predicate_removal import PATIENT_ROUNDS, ROUNDS, PredicateRemo
 from tests.attack.predicates import mutants, sources
 from tests.attack.series import attempt
 from tests.attack.shapes import Shapes
+from tests.support.databases import do_without_fsync
 
 _SERIES = 50
 _PROCESSES = 2
@@ -133,6 +134,7 @@ def main() -> int:
     data_dir = Path(tempfile.mkdtemp(prefix="duly-attack-"))
     try:
         with embedded.running(data_dir) as dsn:
+            do_without_fsync(dsn)
             return _report(dsn, options)
     finally:
         shutil.rmtree(data_dir, ignore_errors=True)

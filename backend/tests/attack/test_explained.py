@@ -25,6 +25,7 @@ from tests.support.resources import body_for, erase_of, prepare
 from tests.support.rich_tasks import create, create_task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shown_by("test_number_of_too_many_changes_is_that_of_own_tasks"))
 async def test_number_of_too_many_changes_is_that_of_own_tasks(
     alice: Account, bob: Account, dsn: str, name: str
@@ -206,4 +207,4 @@ def test_undetected_removal_is_covered_by_another_predicate(name: str) -> None:
 def names_tried_by(test: Callable[..., Any]) -> list[str]:
     """The mutants that a test runs with, each of which must change what it sees."""
     marks: list[pytest.Mark] = getattr(test, "pytestmark", [])
-    return [name for mark in marks if mark.args[0] == "name" for name in mark.args[1]]
+    return [name for mark in marks if mark.args[:1] == ("name",) for name in mark.args[1]]

@@ -121,7 +121,17 @@ def steps_of(environments: tuple[Environment, Environment], source: Source) -> l
     return [Step(operation, draft) for draft in drafts]
 
 
-@pytest.mark.parametrize("name", SAMPLE)
+QUICK = {
+    "records.changes._read(label)",
+    "records.moves.placing(label is_last=False)",
+    "services.labels._TAKE_OFF",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in SAMPLE],
+)
 async def test_attack_suite_detects_each_removed_owner_predicate(
     removal: PredicateRemoval, name: str
 ) -> None:
@@ -165,6 +175,7 @@ def test_statement_without_its_owner_does_not_compile() -> None:
             source.compile(source.construct)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SAMPLE if name not in WITHOUT_COMPARISON])
 async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_check(
     removal: PredicateRemoval, monkeypatch: pytest.MonkeyPatch, name: str

@@ -43,6 +43,7 @@ def edits(text: str) -> list[str]:
     return [edit for edit in (*changed, *shorter, *longer) if edit != text]
 
 
+@pytest.mark.slow
 async def test_edit_of_one_character_is_rejected(app: FastAPI, alice: Account) -> None:
     keyring: Keyring = app.state.context.keyring
     given = await tokens_of(alice)

@@ -59,6 +59,7 @@ def requested(browser: Chrome) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_docs_sign_in_and_list_tasks_and_ask_no_other_host(dsn: str, browser: Chrome) -> None:
     person, task = RegistrationFactory(), TaskFactory()
     with serving(dsn, workers=1) as server:

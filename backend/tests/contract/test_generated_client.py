@@ -104,6 +104,7 @@ def run(*arguments: str | Path, directory: Path) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_a_generated_client_registers_signs_in_and_creates_a_task(
     url: str, tmp_path: Path
 ) -> None:

@@ -214,6 +214,7 @@ def expected_refusals(operation: Operation) -> set[int]:
     return statuses
 
 
+@pytest.mark.slow
 async def test_the_schema_is_valid(app: FastAPI) -> None:
     validate(app.openapi())
 

@@ -24,6 +24,7 @@ def spectral(file: Path) -> None:
     run("spectral", "lint", file, "--ruleset", ruleset, "--fail-severity=hint", directory=CLIENTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lint", [redocly, spectral])
 def test_linter_finds_nothing(
     lint: Callable[[Path], None], settings: Settings, tmp_path: Path

@@ -152,6 +152,7 @@ def until(condition: Callable[[], Any]) -> Any:
     return result
 
 
+@pytest.mark.slow
 def test_the_documented_reader_follows_changes_through_a_restart_and_a_reset(
     dsn: str, origin: str, dribble: Dribble, tmp_path: Path
 ) -> None:

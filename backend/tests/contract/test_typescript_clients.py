@@ -68,6 +68,7 @@ def project(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_generated_clients_compile_strictly_and_work(project: Path, dsn: str) -> None:
     run("tsc", "--strict", "--project", ".", directory=project)
 

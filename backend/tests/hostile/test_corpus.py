@@ -29,6 +29,7 @@ async def attacked(settings: Settings, dsn: str, address: str) -> AsyncIterator[
         yield attacked
 
 
+@pytest.mark.slow
 async def test_every_operation_can_be_exercised(attacked: AttackedAccount) -> None:
     """What no good request is known for is not attacked either: then this fails, not silently."""
     for operation in attacked.sampler.operations:
@@ -37,6 +38,7 @@ async def test_every_operation_can_be_exercised(attacked: AttackedAccount) -> No
         assert answer.status < 400, (operation.id, answer)
 
 
+@pytest.mark.slow
 async def test_every_input_is_attacked(attacked: AttackedAccount) -> None:
     for operation in attacked.sampler.operations:
         places = {attack.place for attack in attacks_on(attacked.sampler_of(operation), operation)}
@@ -48,6 +50,7 @@ async def test_every_input_is_attacked(attacked: AttackedAccount) -> None:
             assert {f"body.{name}" for name in names} <= places
 
 
+@pytest.mark.slow
 async def test_every_operation_withstands_every_attack(
     attacked: AttackedAccount, run_seed: int, pytestconfig: pytest.Config
 ) -> None:

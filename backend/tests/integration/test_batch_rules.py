@@ -209,6 +209,7 @@ async def everything(account: Account) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25,
     deadline=None,

@@ -303,6 +303,7 @@ def test_migrating_a_database_without_the_right_to_fails_in_one_line(
 # The schema
 
 
+@pytest.mark.slow
 def test_openapi_writes_the_schema_of_the_application(tmp_path: Path) -> None:
     assert duly("openapi", str(tmp_path / "openapi.yaml")).status == 0
 
@@ -310,6 +311,7 @@ def test_openapi_writes_the_schema_of_the_application(tmp_path: Path) -> None:
     assert written == create_app(load_settings(log_format="json")).openapi()
 
 
+@pytest.mark.slow
 def test_openapi_writes_to_standard_output_where_no_file_is_named() -> None:
     assert yaml.load(duly("openapi").stdout, Loader=yaml.CSafeLoader)["info"]["title"] == "Duly"
 
@@ -371,6 +373,7 @@ def test_unreadable_data_directory_is_not_taken_for_a_missing_one(data_dir: Path
     assert "cannot read" in duly("user", "list").line
 
 
+@pytest.mark.slow
 def test_commands_name_the_embedded_database_and_share_it_with_a_server(
     data_dir: Path, email: str
 ) -> None:
@@ -396,12 +399,14 @@ def test_commands_name_the_embedded_database_and_share_it_with_a_server(
 # As a process
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_fails_in_one_line_that_names_it(tmp_path: Path) -> None:
     line = the_line(run("user", "list", data_dir=tmp_path / "data", DULY_PORT="http"))
 
     assert line.startswith("duly: DULY_PORT: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["0", "two", "1.5", ""])
 def test_an_option_with_a_wrong_value_fails_in_one_line_that_names_the_setting(
     tmp_path: Path, value: str

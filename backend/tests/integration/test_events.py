@@ -240,6 +240,7 @@ async def test_a_stream_ends_with_its_session(
     assert not staying.is_over.is_set()
 
 
+@pytest.mark.slow
 async def test_a_stream_ends_when_its_token_expires(app: FastAPI, alice: Account) -> None:
     keyring = app.state.context.keyring
     claims = keyring.read_access(alice.session["access_token"])

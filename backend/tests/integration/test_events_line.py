@@ -22,6 +22,7 @@ def pooled_dsn(dsn: str) -> Iterator[str]:
         yield through
 
 
+@pytest.mark.slow
 async def test_worker_without_streams_does_not_query_the_database(worker: Worker) -> None:
     account = await register(worker.client)
     assert await worker.connections("LISTEN%") == []
@@ -86,6 +87,7 @@ async def test_invalid_notifications_on_the_channel_are_ignored(
         assert await worker.connections("LISTEN%") == line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_direct", [True, False], ids=["direct", "polling"])
 async def test_behind_a_pooler_changes_arrive_all_the_same(
     settings: Settings, pooled_dsn: str, dsn: str, alice: Account, *, is_direct: bool

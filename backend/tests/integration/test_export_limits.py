@@ -40,6 +40,7 @@ async def fill(dsn: str, account: Account, count: int, description: str = "") ->
     )
 
 
+@pytest.mark.slow
 async def test_export_has_a_task_once_that_moves_to_the_trash_and_back_meanwhile(
     pair: tuple[Account, Account], dsn: str
 ) -> None:

@@ -115,6 +115,7 @@ async def compare(
         connection.execute("DELETE FROM users WHERE id = %s", [scope.user_id])
 
 
+@pytest.mark.slow
 async def test_random_filters_find_what_a_plain_evaluation_finds(
     connection: psycopg.Connection[Any], pool: Pool
 ) -> None:

@@ -81,6 +81,7 @@ def is_interrupted(work: Callable[[], object], after: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_migration_that_is_interrupted_after_any_statement_continues(
     dsn: str, old: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +103,7 @@ def test_migration_that_is_interrupted_after_any_statement_continues(
     assert schema_of(old) == before
 
 
+@pytest.mark.slow
 def test_upgrade_that_is_killed_leaves_writes_alone_and_continues(old: str) -> None:
     with connect(old) as connection:
         user_id = insert_user(connection)

@@ -78,6 +78,7 @@ async def test_more_than_ten_thousand_changes_are_rejected(
     assert await execute(dsn, query, alice.id) == [(parent["version"] + LIMIT,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "?permanent=true", "?move_tasks_to=inbox"])
 async def test_list_with_too_many_tasks_is_not_deleted(
     alice: Account, dsn: str, query: str
@@ -93,6 +94,7 @@ async def test_list_with_too_many_tasks_is_not_deleted(
     await check_rows(dsn, alice)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_changes_are_made(alice: Account, dsn: str) -> None:
     work = await create(alice, "lists", name="Work")
     parent = await create_task(alice, list_id=work["id"])
@@ -112,6 +114,7 @@ async def test_ten_thousand_changes_are_made(alice: Account, dsn: str) -> None:
     await check_rows(dsn, alice)
 
 
+@pytest.mark.slow
 async def test_large_trees_are_changed_in_time_if_other_users_have_few_tasks(
     dsn: str, settings: Settings, address: str
 ) -> None:
@@ -149,6 +152,7 @@ async def test_completion_with_too_many_tasks_below_its_copy_is_not_taken_back(
     assert await read(alice, copy) == copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "operation",
     [

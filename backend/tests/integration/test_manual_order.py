@@ -212,6 +212,7 @@ async def test_task_moves_beside_a_sibling_in_its_new_place(alice: Account) -> N
     assert "".join(await titles(alice, query)) == "xayz"
 
 
+@pytest.mark.slow
 async def test_moves_into_one_gap_keep_keys_short(pair: tuple[Account, Account], dsn: str) -> None:
     account, _ = pair
     found = await some(account, "tasks", "abcdefgh")
@@ -285,6 +286,7 @@ async def test_siblings_with_the_same_key_are_told_apart(
     await check_rows(dsn, alice)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plural", ["tasks", "lists"])
 async def test_concurrent_moves_of_two_devices_end_in_one_order(
     pair: tuple[Account, Account],

@@ -122,6 +122,7 @@ def test_an_upgrade_to_the_search_computes_the_words_of_every_task(empty: str) -
     assert found == (250,)
 
 
+@pytest.mark.slow
 def test_a_downgrade_from_the_search_keeps_the_tasks_and_their_former_search(
     empty: str,
 ) -> None:
@@ -175,6 +176,7 @@ def test_counters_of_quotas_begin_with_what_is_there(empty: str) -> None:
     assert counted == [(n, n * bytes_of_a_key) for n in range(3)]
 
 
+@pytest.mark.slow
 def test_concurrent_upgrades_of_an_empty_database_do_not_collide(empty: str) -> None:
     program = "import sys; from duly.database import migrations; migrations.upgrade(sys.argv[1])"
     upgrades = [
@@ -236,6 +238,7 @@ def test_a_migrated_database_is_current(migrated: str) -> None:
     assert migrations.is_current(migrated)
 
 
+@pytest.mark.slow
 def test_a_database_that_was_downgraded_is_not_current(migrated: str) -> None:
     migrations.downgrade(migrated)
 

@@ -26,6 +26,7 @@ from tests.support.previous_release import (
 from tests.support.programs import until
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 2_100])
 def test_tasks_of_the_previous_release_keep_the_order_of_their_creation(
     old: str, number: int
@@ -89,6 +90,7 @@ def test_labels_that_the_previous_release_writes_after_the_migration_are_complet
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_pooled", [False, True], ids=["directly", "through a pooler"])
 def test_second_upgrade_waits_for_the_first_without_blocking_it(old: str, is_pooled: bool) -> None:
     with ExitStack() as stack:

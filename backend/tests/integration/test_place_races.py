@@ -55,6 +55,7 @@ async def check_end(pair: Pair, dsn: str, copies: Sequence[Any]) -> None:
         assert copy.resources == await stored(device)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "?permanent=true", "?move_tasks_to=inbox"])
 async def test_list_is_deleted_while_tasks_come_into_it(
     pair: Pair, dsn: str, run_seed: int, rounds: int, query: str
@@ -169,6 +170,7 @@ async def test_parent_is_deleted_while_tasks_come_below_it(
     await check_end(pair, dsn, copies)
 
 
+@pytest.mark.slow
 async def test_racing_moves_never_make_a_circle(
     pair: Pair, dsn: str, run_seed: int, rounds: int
 ) -> None:

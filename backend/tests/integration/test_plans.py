@@ -112,6 +112,7 @@ OF_NULLS = ("due", "priority", "completed_at")
 """Orders of what not every task has: those without it follow, by id."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sort", "resumption"),
     [*product(TaskSort, (Resumption.START, Resumption.AFTER_KEY))],
@@ -139,6 +140,7 @@ def test_list_is_read_by_the_index_of_its_order(
     assert reads_of(plan, "tasks") == indexes
 
 
+@pytest.mark.slow
 def test_list_of_one_list_is_read_in_its_manual_order(state: tuple[Any, UUID]) -> None:
     connection, user_id = state
     shape = Shape(sort=TaskSort.POSITION, list_id="id", leaves_out_archived=False)

@@ -201,6 +201,7 @@ async def test_a_pool_that_is_closed_is_unavailable(dsn: str) -> None:
         await pid_of(pool)
 
 
+@pytest.mark.slow
 async def test_database_that_is_down_is_not_asked_when_nobody_waits(
     pools: AsyncExitStack, tmp_path: Path
 ) -> None:

@@ -205,6 +205,7 @@ async def test_redis_that_goes_and_comes_back_is_logged_once_each(
             assert (back["event"], back["level"]) == ("throttle.storage_available", "warning")
 
 
+@pytest.mark.slow
 async def test_redis_that_does_not_respond_costs_one_request_at_a_time(
     settings: Settings, alice: Account, address: str
 ) -> None:
@@ -261,6 +262,7 @@ async def test_redis_with_another_password_is_logged_at_the_start(
     assert "xyzzy" not in logs.getvalue()
 
 
+@pytest.mark.slow
 async def test_two_processes_count_together_and_outlive_their_redis(
     dsn: str, redis: Redis
 ) -> None:

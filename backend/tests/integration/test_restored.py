@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from duly.core.config import Settings
@@ -22,6 +23,7 @@ from tests.support.streams import stream_of
 from tests.support.sync_copies import Copy
 
 
+@pytest.mark.slow
 async def test_restored_command_expires_all_sync_tokens(settings: Settings, dsn: str) -> None:
     with migrated_database(dsn) as own:
         async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
@@ -75,6 +77,7 @@ async def test_a_version_from_after_the_backup_is_not_given_to_another(
             assert again.json()["items"] == [theirs.json()]
 
 
+@pytest.mark.slow
 async def test_end_sessions_ends_those_that_a_backup_revives(
     settings: Settings, dsn: str, tmp_path: Path
 ) -> None:

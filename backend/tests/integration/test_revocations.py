@@ -85,6 +85,7 @@ async def workers(dsn: str) -> AsyncIterator[Start]:
         await pool.close()
 
 
+@pytest.mark.slow
 async def test_second_read_after_100_000_revocations_returns_only_what_is_new(
     place: tuple[str, str],
 ) -> None:
@@ -173,6 +174,7 @@ async def test_list_of_another_server_is_read_whole(
         assert await worker.read() == 0
 
 
+@pytest.mark.slow
 async def test_first_read_of_100_000_rows_is_in_pages_between_which_others_run(dsn: str) -> None:
     with migrated_database(dsn) as own:
         await execute(

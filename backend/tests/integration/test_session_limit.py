@@ -92,6 +92,7 @@ async def test_lowered_limit_applies_at_the_next_sign_in(
         assert await refresh(alone) == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["direct", "pooled"])
 async def test_two_hundred_sign_ins_at_once_on_two_instances_leave_no_more_than_the_limit(
     request: pytest.FixtureRequest, settings: Settings, dsn: str, way: str

@@ -37,6 +37,7 @@ async def fill(dsn: str, account: Account, count: int) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "operation",
     [

@@ -93,6 +93,7 @@ async def read(account: Account, limit: int, done: asyncio.Event) -> Copy:
             return copy
 
 
+@pytest.mark.slow
 async def test_copies_of_readers_equal_the_stored_resources(
     clients: list[httpx.AsyncClient],
 ) -> None:
@@ -116,6 +117,7 @@ async def test_copies_of_readers_equal_the_stored_resources(
         assert copy.resources == there
 
 
+@pytest.mark.slow
 async def test_a_reader_never_passes_over_a_write_that_is_not_committed(
     clients: list[httpx.AsyncClient],
 ) -> None:

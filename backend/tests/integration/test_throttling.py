@@ -137,6 +137,7 @@ async def test_a_burst_over_many_accounts_gets_no_more_tries_than_an_address_has
         assert sorted(await statuses(*requests)) == [401] * 5 + [429] * 15
 
 
+@pytest.mark.slow
 async def test_a_hundred_failed_sign_ins_an_hour_are_answered_for_an_address(
     app: FastAPI, alice: Account, elsewhere: str
 ) -> None:

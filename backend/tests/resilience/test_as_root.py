@@ -75,6 +75,7 @@ def test_programs_in_a_private_directory_are_refused_with_two_ways_out(
     assert mode_of(private) == "700"
 
 
+@pytest.mark.slow
 def test_directory_that_the_account_may_pass_by_its_group_is_accepted(private: Path) -> None:
     with embedded.running(private.parent / "first"):
         group = (private.parent / "first" / "postgres").stat().st_gid
@@ -86,6 +87,7 @@ def test_directory_that_the_account_may_pass_by_its_group_is_accepted(private: P
     assert mode_of(private) == "710"
 
 
+@pytest.mark.slow
 def test_new_parents_of_the_data_directory_work_under_a_strict_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
@@ -103,6 +105,7 @@ def ordinary() -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.mark.slow
 def test_data_directory_in_the_working_directory_needs_no_setting(ordinary: Path) -> None:
     with serving(ordinary / "duly_data", DULY_DATA_DIR="duly_data") as server:
         assert server.register("ada@example.com").status_code == 201

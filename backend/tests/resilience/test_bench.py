@@ -23,6 +23,7 @@ STARTS: dict[str, Callable[[Path], AbstractContextManager[System]]] = {
 LACKING = {"duly": set[str](), "plain": {"batch", "sync", "304"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STARTS)
 def test_every_scenario_runs_without_an_error(name: str, tmp_path: Path) -> None:
     with STARTS[name](tmp_path) as system:

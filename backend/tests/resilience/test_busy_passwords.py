@@ -76,6 +76,7 @@ def sign_in(client: httpx.AsyncClient, email: str, password: str) -> asyncio.Tas
     return asyncio.ensure_future(client.post(f"{API}/auth/login", json=body))
 
 
+@pytest.mark.slow
 async def test_requests_are_answered_while_sign_ins_wait(app: FastAPI, alice: Account) -> None:
     with busy(app):
         waiting = [sign_in(alice.client, alice.email, alice.password) for _ in range(20)]
@@ -118,6 +119,7 @@ async def test_the_line_of_sign_ins_has_an_end(
         assert (await sign_in(two, alice.email, alice.password)).status_code == 200
 
 
+@pytest.mark.slow
 async def test_burst_of_one_account_beyond_its_share_gets_429_at_once(
     app: FastAPI, alice: Account
 ) -> None:
@@ -142,6 +144,7 @@ async def test_burst_of_one_account_beyond_its_share_gets_429_at_once(
     assert statuses.count(200) == share + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_neighbour", [True, False])
 async def test_sign_in_beside_a_burst_of_another_account_is_next(
     app: FastAPI, alice: Account, bob: Account, is_neighbour: bool

@@ -113,6 +113,7 @@ async def _ask_slowly(client: httpx.AsyncClient, person: Account, over: asyncio.
 _MANY = httpx.Limits(max_connections=200, max_keepalive_connections=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ["direct", "pooled"])
 async def test_client_that_disconnects_during_a_query_does_not_affect_others(
     own_dsn: str, route: str, hang_ups: int
@@ -131,6 +132,7 @@ async def test_client_that_disconnects_during_a_query_does_not_affect_others(
         await assert_unharmed(own_dsn, crowd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ["direct", "pooled"])
 async def test_cancelled_queries_do_not_affect_other_requests(
     own_dsn: str, route: str, hang_ups: int
@@ -151,6 +153,7 @@ async def test_cancelled_queries_do_not_affect_other_requests(
         await assert_unharmed(own_dsn, crowd)
 
 
+@pytest.mark.slow
 async def test_cancelled_statement_leaves_its_connection_clean(own_dsn: str) -> None:
     """The next request gets its own response, and every database session is idle."""
     pool = Pool(own_dsn, size=1, timeout=0.05)

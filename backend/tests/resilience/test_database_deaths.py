@@ -75,6 +75,7 @@ def logged_until(server: Server, event: str) -> str:
     return "".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGINT])
 def test_postgresql_that_dies_is_started_again_while_duly_runs_on(
     data_dir: Path, signal_number: signal.Signals
@@ -105,6 +106,7 @@ def test_postgresql_that_dies_is_started_again_while_duly_runs_on(
     assert not processes_of(data_dir)
 
 
+@pytest.mark.slow
 def test_backend_that_outlives_its_postmaster_does_not_block_the_restart(data_dir: Path) -> None:
     with serving(data_dir) as server, psycopg.connect(embedded_dsn(data_dir)) as connection:
         backend = psutil.Process(connection.info.backend_pid)
@@ -128,6 +130,7 @@ def test_backend_that_is_killed_is_left_to_postgresql(data_dir: Path) -> None:
     assert not events(stderr, "database.died")
 
 
+@pytest.mark.slow
 def test_postgresql_that_cannot_be_started_again_ends_duly_with_one_line(data_dir: Path) -> None:
     with serving(data_dir, DULY_WORKERS="2") as server:
         workers = server.workers()
@@ -181,6 +184,7 @@ def test_sigterm_while_postgresql_is_being_started_again_ends_duly_in_order(
     assert nothing_is_left(data_dir, workers)
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_duly_and_a_killed_postmaster_do_not_block_the_next_start(
     data_dir: Path,
 ) -> None:

@@ -114,6 +114,7 @@ async def until_it_serves(pool: Pool) -> None:
                 return
 
 
+@pytest.mark.slow
 async def test_statement_at_the_edge_of_its_deadline_does_not_outlive_it(
     own_dsn: str, route: str, pytestconfig: pytest.Config
 ) -> None:
@@ -160,6 +161,7 @@ async def test_statement_at_the_edge_of_its_deadline_does_not_outlive_it(
     await until_none_is_active(own_dsn)
 
 
+@pytest.mark.slow
 async def test_statement_that_arrives_after_its_cancellation_is_cancelled_again(
     own_dsn: str,
 ) -> None:
@@ -283,6 +285,7 @@ def stopped(*processes: psutil.Process) -> Iterator[None]:
             process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.slow
 async def test_server_that_is_stopped_is_unavailable_in_time_and_serves_when_it_goes_on() -> None:
     with TemporaryDirectory(prefix="duly-stopped-") as name:
         Path(name).chmod(0o711)  # noqa: ASYNC240  # the server has an account of its own
@@ -300,6 +303,7 @@ async def test_server_that_is_stopped_is_unavailable_in_time_and_serves_when_it_
                 await until_it_serves(pool)
 
 
+@pytest.mark.slow
 async def test_requests_that_need_the_list_of_ended_sessions_wait_for_it_together(
     settings: Settings, dsn: str, address: str
 ) -> None:
@@ -328,6 +332,7 @@ async def test_requests_that_need_the_list_of_ended_sessions_wait_for_it_togethe
                 await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 async def test_requests_with_locked_rows_and_a_full_pool_all_end_at_the_limit(
     settings: Settings, dsn: str, address: str, alice: Account
 ) -> None:
@@ -376,6 +381,7 @@ async def test_read_of_the_ended_sessions_that_fails_when_nobody_waits_is_no_bug
     assert reported == []
 
 
+@pytest.mark.slow
 async def test_statements_of_a_request_share_its_time(dsn: str) -> None:
     nap = b"SELECT pg_sleep(%(s)s)::text"
     async with opened(dsn, limit=4) as pool:

@@ -42,6 +42,7 @@ def server(directory: Path) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_examples_print_what_is_shown(server: Server, directory: Path, document: str) -> None:
@@ -54,6 +55,7 @@ def test_examples_print_what_is_shown(server: Server, directory: Path, document:
     assert not differences, "\n\n".join(differences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_example_is_run(document: str) -> None:
     blocks = list(blocks_of(document))

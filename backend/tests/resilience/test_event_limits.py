@@ -90,6 +90,7 @@ async def stall(account: Account, _: list[socket.socket]) -> None:
     await asyncio.sleep(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [close, reset, end_sessions, stall])
 async def test_streams_count_until_they_end_in_whatever_way(
     strict: Server, ada: Account, end: Any

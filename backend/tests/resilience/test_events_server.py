@@ -111,6 +111,7 @@ async def test_streams_of_all_workers_end_with_the_session(server: Server, ada: 
             await stream.end()
 
 
+@pytest.mark.slow
 async def test_a_reader_that_stops_reading_costs_no_memory(server: Server, ada: Account) -> None:
     await sync(ada)
     with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as stalled:
@@ -141,6 +142,7 @@ async def test_a_reader_that_stops_reading_costs_no_memory(server: Server, ada: 
         assert after - before < 10_000_000
 
 
+@pytest.mark.slow
 async def test_a_killed_worker_is_replaced_and_sigterm_ends_streams_and_the_server(
     dsn: str,
 ) -> None:
@@ -162,6 +164,7 @@ async def test_a_killed_worker_is_replaced_and_sigterm_ends_streams_and_the_serv
                 assert await stopping == 0
 
 
+@pytest.mark.slow
 async def test_workers_end_with_their_supervisor(dsn: str) -> None:
     with serving(dsn, workers=2) as server:
         workers = server.workers

@@ -142,6 +142,7 @@ def events(server: Server, since: int = 0) -> list[str]:
     return [name for name in names if name.startswith(("export.", "request.f", "database."))]
 
 
+@pytest.mark.slow
 async def test_client_that_hangs_up_ends_its_export(
     server: Server, dora: Account, own_dsn: str
 ) -> None:
@@ -161,6 +162,7 @@ async def test_client_that_hangs_up_ends_its_export(
     assert events(server, logged) == ["export.client_disconnected"] * 3
 
 
+@pytest.mark.slow
 async def test_client_that_hangs_up_while_the_database_is_read_ends_its_export(
     server: Server, dora: Account, own_dsn: str
 ) -> None:
@@ -178,6 +180,7 @@ async def test_client_that_hangs_up_while_the_database_is_read_ends_its_export(
     assert (await dora.get(PATH)).status_code == 200
 
 
+@pytest.mark.slow
 async def test_second_export_of_a_user_is_rate_limited_on_every_worker(
     server: Server, dora: Account, own_dsn: str
 ) -> None:
@@ -212,6 +215,7 @@ async def test_slow_reader_holds_no_transaction_and_gets_all_of_it(
     assert len(json.loads(export.body)["tasks"]) == TASKS
 
 
+@pytest.mark.slow
 async def test_exports_one_after_the_other_are_all_whole(server: Server, dora: Account) -> None:
     for account in (dora, await register(dora.client)):
         for _ in range(4):
@@ -251,6 +255,7 @@ async def until_logged(server: Server, event: str, since: int) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_export_in_a_session_that_ends_while_it_is_read_is_unauthenticated(
     dora: Account, own_dsn: str
 ) -> None:

@@ -54,6 +54,7 @@ def fill(place: Path) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 20, 34])
 def test_start_without_space_reports_the_reason_and_the_directory(
     file_system: Callable[[int], Path], size: int
@@ -67,6 +68,7 @@ def test_start_without_space_reports_the_reason_and_the_directory(
     assert not (data_dir / "postgres").exists()
 
 
+@pytest.mark.slow
 def test_postgresql_that_stopped_on_a_full_disk_comes_back_once_there_is_space(
     file_system: Callable[[int], Path],
 ) -> None:

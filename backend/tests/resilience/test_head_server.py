@@ -3,12 +3,14 @@
 import asyncio
 
 import httpx
+import pytest
 
 from tests.support.accounts import register
 from tests.support.raw_http import connected, head
 from tests.support.servers import serving
 
 
+@pytest.mark.slow
 async def test_head_leaves_the_connection_usable_and_ends_streams(dsn: str) -> None:
     with serving(dsn, workers=1) as server:
         async with httpx.AsyncClient(base_url=server.url) as client:

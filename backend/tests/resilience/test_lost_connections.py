@@ -241,6 +241,7 @@ def test_connection_that_is_reset_after_a_message_is_unavailable(own_dsn: str) -
         uvloop.run(lose(relay))  # as the server does
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ["direct", "pooled"])
 async def test_clients_get_nothing_worse_than_503_while_connections_are_lost(
     dsn: str, route: str

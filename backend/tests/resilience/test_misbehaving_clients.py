@@ -124,6 +124,7 @@ async def are_dropped(server: Server, clients: list[socket.socket], seconds: flo
     return False
 
 
+@pytest.mark.slow
 async def test_stalled_clients_are_dropped_while_others_are_served(
     server: Server, dora: Account, dsn: str
 ) -> None:
@@ -163,6 +164,7 @@ async def test_a_reader_that_is_slow_but_reads_gets_all_of_it(dora: Account, dsn
     assert httpx.Response(200, content=received).json()["tasks"][299]["title"] == "long"
 
 
+@pytest.mark.slow
 async def test_huge_bodies_are_refused_unread(server: Server) -> None:
     async def upload(opening: bytes, piece: bytes) -> list[int]:
         async with connected(server.url) as connection:

@@ -101,6 +101,7 @@ def test_two_devices_go_offline_and_converge(devices: tuple[Device, Device]) -> 
     }
 
 
+@pytest.mark.slow
 def test_list_and_its_order_made_offline_reach_the_other_device(
     devices: tuple[Device, Device],
 ) -> None:
@@ -125,6 +126,7 @@ def test_list_and_its_order_made_offline_reach_the_other_device(
         assert list(device.tasks) == shown
 
 
+@pytest.mark.slow
 def test_repeated_moves_offline_end_in_the_order_that_was_shown(
     devices: tuple[Device, Device],
 ) -> None:
@@ -146,6 +148,7 @@ def test_repeated_moves_offline_end_in_the_order_that_was_shown(
     assert laptop.run("list") == phone.run("list")
 
 
+@pytest.mark.slow
 def test_moves_and_edits_of_two_devices_end_in_one_order(devices: tuple[Device, Device]) -> None:
     phone, laptop = devices
     phone.run("new-list", "Work")
@@ -174,6 +177,7 @@ def test_moves_and_edits_of_two_devices_end_in_one_order(devices: tuple[Device, 
     ]
 
 
+@pytest.mark.slow
 def test_occurrence_completed_by_two_devices_offline_is_completed_once(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -201,6 +205,7 @@ def test_occurrence_completed_by_two_devices_offline_is_completed_once(
         assert client.get(f"/tasks/{task['id']}").json()["due"]["date"] == "2099-01-02"
 
 
+@pytest.mark.slow
 def test_subtasks_are_listed_below_their_task(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -224,6 +229,7 @@ def test_subtasks_are_listed_below_their_task(
     assert list(phone.tasks) == moved
 
 
+@pytest.mark.slow
 def test_completion_that_was_taken_back_elsewhere_is_dropped(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -242,6 +248,7 @@ def test_completion_that_was_taken_back_elsewhere_is_dropped(
     assert phone.tasks == {"t  due 2099-01-01": "open"}
 
 
+@pytest.mark.slow
 def test_time_of_completion_is_kept_unless_the_clock_is_fast(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -263,6 +270,7 @@ def test_time_of_completion_is_kept_unless_the_clock_is_fast(
     assert times["fast"] < "2999"
 
 
+@pytest.mark.slow
 def test_change_that_the_server_rejects_is_reported_and_does_not_block_others(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -284,6 +292,7 @@ def test_change_that_the_server_rejects_is_reported_and_does_not_block_others(
     assert phone.tasks == {"became recurring  due 2099-01-01": "open", "another": "open"}
 
 
+@pytest.mark.slow
 def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -301,6 +310,7 @@ def test_task_of_a_list_that_was_deleted_elsewhere_goes_to_the_inbox(
         assert set(device.tasks) == {"stays", "new in it"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_synced", [False, True], ids=["before", "after the deletion"])
 def test_task_that_was_created_without_a_response_and_deleted_elsewhere_is_gone(
     devices: tuple[Device, Device], tmp_path: Path, *, has_synced: bool
@@ -322,6 +332,7 @@ def test_task_that_was_created_without_a_response_and_deleted_elsewhere_is_gone(
     assert unaware.tasks == laptop.tasks == {}
 
 
+@pytest.mark.slow
 def test_list_deleted_elsewhere_takes_its_tasks_with_it(
     devices: tuple[Device, Device], server: Server
 ) -> None:
@@ -355,6 +366,7 @@ def delete_lists(server: Server, device: Device) -> None:
             assert client.delete(f"/lists/{one['id']}").status_code == 204
 
 
+@pytest.mark.slow
 async def test_a_device_survives_lost_answers_and_lost_tokens(
     devices: tuple[Device, Device], server: Server, dsn: str
 ) -> None:

@@ -47,6 +47,7 @@ def device(tmp_path: Path) -> Device:
 # Two people
 
 
+@pytest.mark.slow
 def test_signing_in_as_another_user_is_refused_and_moves_no_task(
     server: Server, device: Device, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_registering_a_registered_email_says_to_log_in(
 # The ids that it shows and accepts
 
 
+@pytest.mark.slow
 def test_ids_of_tasks_created_in_the_same_minute_are_distinguishable(
     server: Server, device: Device
 ) -> None:
@@ -132,6 +134,7 @@ def test_ids_of_tasks_created_in_the_same_minute_are_distinguishable(
 # The address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reaches_a_server", [True, False])
 def test_an_address_that_did_not_work_is_not_kept(
     server: Server, device: Device, other: str, *, reaches_a_server: bool
@@ -224,6 +227,7 @@ def test_a_server_that_is_not_duly_or_fails_is_one_line(
     assert "othing is lost" in line
 
 
+@pytest.mark.slow
 def test_an_error_response_during_sync_is_one_line_and_loses_nothing(
     server: Server, device: Device, other: str
 ) -> None:
@@ -268,6 +272,7 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path, name: str) -> No
     assert str(file) in the_line(Device(file), "list")
 
 
+@pytest.mark.slow
 def test_wrong_arguments_and_unknown_tasks_are_one_line(device: Device, server: Server) -> None:
     for title in ("", "  ", "two\nlines", "x" * 256, "\udcff"):
         the_line(device, "add", title)

@@ -51,6 +51,7 @@ def refused(given: pytest.MonkeyPatch, **settings: str) -> str:
     return duly("serve").line
 
 
+@pytest.mark.slow
 def test_a_data_directory_in_use(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     with embedded.running(data_dir):
         line = refused(given)
@@ -91,6 +92,7 @@ def test_a_wrong_setting(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
+@pytest.mark.slow
 def test_empty_key_file_is_refused(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     data_dir.mkdir()
     (data_dir / "secret_key").touch(mode=0o600)
@@ -158,6 +160,7 @@ def test_newer_schema_is_refused_with_one_line(
     assert "revision 9999" in line
 
 
+@pytest.mark.slow
 def test_newer_schema_in_the_embedded_database_is_refused_with_one_line(data_dir: Path) -> None:
     with embedded.running(data_dir) as dsn:
         migrations.upgrade(dsn)

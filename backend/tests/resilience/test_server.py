@@ -125,6 +125,7 @@ def test_a_signal_lets_a_request_in_flight_finish_and_leaves_nothing_running(
         assert nothing_is_left_of(server, workers)
 
 
+@pytest.mark.slow
 def test_sigterm_lets_a_sign_in_finish_that_is_being_hashed(data_dir: Path) -> None:
     with (
         serving(data_dir, DULY_BCRYPT_COST="13") as server,  # half a second of hashing
@@ -160,6 +161,7 @@ def refuses_connections(server: Server) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_supervisor_and_the_next_start_recovers(
     data_dir: Path,
 ) -> None:
@@ -180,6 +182,7 @@ def test_workers_end_with_a_killed_supervisor_and_the_next_start_recovers(
     assert not processes_of(data_dir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.05, 0.1, 0.2])
 def test_workers_that_have_only_begun_end_with_their_supervisor(dsn: str, delay: float) -> None:
     given = environment(
@@ -206,6 +209,7 @@ def test_two_workers_serve_one_database_and_end_together(data_dir: Path) -> None
         assert nothing_is_left_of(server, workers)
 
 
+@pytest.mark.slow
 def test_two_instances_on_two_data_directories_do_not_disturb_each_other(
     first: First, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +236,7 @@ def test_long_data_directory_path_puts_the_socket_in_a_directory_removed_on_stop
     assert not socket_directory.exists()
 
 
+@pytest.mark.slow
 def test_start_succeeds_after_an_interrupted_first_start(data_dir: Path) -> None:
     shutil.rmtree(data_dir / "postgres")
     (data_dir / "postgres.new" / "base").mkdir(parents=True)

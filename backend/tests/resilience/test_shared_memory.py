@@ -91,6 +91,7 @@ def modules(dsn: str) -> Any:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RARELY_USED)
 def test_rarely_used_package_is_not_imported_to_serve(modules: Any, name: str) -> None:
     assert name not in {*modules["shared"], *modules["later"]}
@@ -137,6 +138,7 @@ def test_application_is_built_before_workers_that_are_forked(
     assert (granian.loader._app is not None) is is_built
 
 
+@pytest.mark.slow
 def test_server_whose_workers_are_spawned_serves(dsn: str, tmp_path: Path) -> None:
     script = tmp_path / "spawned.py"
     script.write_text(SPAWNED)

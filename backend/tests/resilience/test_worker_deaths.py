@@ -25,6 +25,7 @@ def has_ended(worker: psutil.Process) -> bool:
     return not worker.is_running()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("pause", [0.0, 0.3])
 def test_service_goes_on_after_ten_workers_are_killed_within_seconds(
@@ -75,6 +76,7 @@ def test_sigterm_at_any_moment_of_a_worker_s_start_stops_it_without_a_wait(
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_workers_that_cannot_start_end_the_service_with_one_line(
     tmp_path: Path, workers: str
@@ -94,6 +96,7 @@ def test_workers_that_cannot_start_end_the_service_with_one_line(
     assert not any(worker.is_running() for worker in seen)
 
 
+@pytest.mark.slow
 def test_sighup_replaces_each_worker(dsn: str) -> None:
     with serving(dsn, workers=2) as server:
         before = set(server.workers)

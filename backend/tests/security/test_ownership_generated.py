@@ -148,6 +148,7 @@ class RollBack(Exception):
     """Takes back what a statement has written."""
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150,
     deadline=None,

@@ -61,6 +61,7 @@ async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post(f"{API}/auth/refresh", json={"refresh_token": token})
 
 
+@pytest.mark.slow
 async def test_hundred_refreshes_of_one_token_leave_one_token_family(
     server: Server, dsn: str, rounds: int
 ) -> None:
@@ -137,6 +138,7 @@ async def use(
         await asyncio.sleep(0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_worker_takes_a_token_a_second_after_it_was_ended(
     server: Server, dsn: str, way: str, rounds: int

@@ -121,6 +121,7 @@ CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[
 BUSY = "while True: pass"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_process_tree_is_measured_and_ended(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, BUSY]
@@ -185,6 +186,7 @@ def test_sample_belongs_to_its_innermost_known_part() -> None:
     assert part_of(iter(["/x/asyncio/runners.py"])) == OTHER
 
 
+@pytest.mark.slow
 def test_options_of_make_bench_are_those_of_the_program() -> None:
     output = subprocess.run(
         [sys.executable, "-m", "bench.suite", "--help"],

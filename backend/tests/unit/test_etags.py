@@ -102,6 +102,7 @@ def test_any_list_of_tags_is_read_whole(numbers: list[int], separator: str) -> N
     assert all(is_named(number, header) for number in numbers)
 
 
+@pytest.mark.slow
 @given(st.text())
 @example("*")
 def test_any_text_is_read_without_an_error(header: str) -> None:

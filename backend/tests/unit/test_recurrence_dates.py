@@ -39,6 +39,7 @@ def leap_days_every(interval: int, start: date, weekdays: set[int]) -> list[date
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [1, 2, 7, 27, 189, 365, 773, 994, 999])
 @pytest.mark.parametrize("start", [date(1, 1, 1), date(2026, 11, 26)], ids=str)
 def test_daily_rule_finds_each_leap_day_up_to_9999(interval: int, start: date) -> None:

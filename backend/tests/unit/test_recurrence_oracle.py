@@ -43,6 +43,7 @@ def count(pytestconfig: pytest.Config) -> int:
     return int(pytestconfig.getoption("rules") or SHORT)
 
 
+@pytest.mark.slow
 def test_random_rule_has_the_dates_of_dateutil(rng: random.Random, count: int) -> None:
     for _ in range(count):
         text = random_rule(rng)
@@ -111,6 +112,7 @@ def random_start(rng: random.Random) -> date:
     return date(rng.randint(1600, 2400), 1, 1) + timedelta(rng.randrange(365))
 
 
+@pytest.mark.slow
 def test_hostile_rule_takes_no_more_steps_than_its_bound(
     rng: random.Random, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

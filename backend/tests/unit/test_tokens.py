@@ -62,6 +62,7 @@ def test_refresh_token_holds_its_user_and_session(user_id: UUID, session_id: UUI
     assert (issued.user_id, issued.session_id) == (user_id, session_id)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_refresh_token_with_any_character_edited_is_refused(data: st.DataObject) -> None:
     token = RING.issue_refresh(USER, SESSION).token
@@ -149,6 +150,7 @@ def test_cursor_returns_its_content(user_id: UUID, content: list[Any]) -> None:
     assert RING.read_cursor(user_id, RING.sign_cursor(user_id, content)) == content
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(contents, st.data())
 def test_a_cursor_with_any_character_edited_is_refused(
@@ -212,6 +214,7 @@ def test_access_token_holds_its_user_session_and_expiry(
     assert before + lifetime <= claims.expires_at <= time.time() + lifetime
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.data())
 def test_an_access_token_with_any_character_edited_is_refused(data: st.DataObject) -> None:

@@ -57,6 +57,7 @@ def test_words_of_a_text_have_no_case_and_no_accents(text: str, expected: str) -
     assert words(text) == expected.split()
 
 
+@pytest.mark.slow
 def test_words_of_every_character_are_letters_marks_or_digits() -> None:
     # Nothing that could end a quoted lexeme, whatever a character decomposes to.
     kinds = {
