@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from duly.core.config import Settings, check_secret, environment_name, load_settings
+from duly.core.config import Settings, environment_name, load_settings
 from duly.core.errors import StartupError
+from duly.core.secret_check import check_secret
 from duly.runtime.counters import open_storage
 
 GOOD = "6f1a9c0e7b2d4835a1f0c9e8d7b6a5943021fedcba98765f"

@@ -5,8 +5,9 @@ import os
 import secrets
 from pathlib import Path
 
-from duly.core.config import MIN_SECRET_BYTES, Settings, check_secret
+from duly.core.config import Settings
 from duly.core.errors import StartupError
+from duly.core.secret_check import MIN_SECRET_BYTES, check_secret
 
 
 def signing_secret(settings: Settings) -> str:

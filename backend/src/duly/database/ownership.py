@@ -10,22 +10,17 @@ compile.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
-    Alias,
     Boolean,
-    Column,
     Delete,
     Insert,
     LargeBinary,
     Select,
-    Table,
     Update,
-    Uuid,
-    bindparam,
 )
 from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.dialects.postgresql.psycopg import (
@@ -33,15 +28,24 @@ from sqlalchemy.dialects.postgresql.psycopg import (
     PGDialect_psycopg,
     PGIdentifierPreparer_psycopg,
 )
-from sqlalchemy.sql import elements, operators
-from sqlalchemy.sql.elements import BindParameter, ClauseElement, ColumnElement, Grouping
+from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.selectable import FromClauseAlias, Join, SelectBase
 from sqlmodel import SQLModel
 
-from duly.models.base import owner_column, shared_access
-
-USER_ID: BindParameter[Any] = bindparam("user_id", type_=Uuid())
-"""The owner of every row that a statement touches. Only `UserScope` sets its value."""
+from duly.database.owner_conditions import (
+    Occurrence,
+    UnscopedStatement,
+    column_names,
+    conjuncts,
+    is_user_id,
+    owner_of,
+    plain,
+    require_access,
+    restricts_to_user,
+    tables_in,
+    values_given,
+    where_of,
+)
 
 # The form of an operator. Anything else could be raw SQL.
 _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
@@ -62,12 +66,6 @@ _TYPE = re.compile(
 
 # A quote or a backslash could end a literal in SQL, and psycopg replaces what follows a percent sign.
 _PLAIN_TEXT = re.compile(r"[^'\\%\0]*")
-
-Occurrence = Table | Alias
-
-
-class UnscopedStatement(Exception):
-    """The statement could touch rows of more than one owner, or cannot be shown not to."""
 
 
 def compile_owned(statement: ClauseElement) -> Any:
@@ -113,9 +111,7 @@ class _CheckingCompiler(_Compiler):
     advances_revision = False
 
     def visit_select(self, select_stmt: Select[Any], *args: Any, **kw: Any) -> str:
-        return self._checked(
-            super().visit_select, select_stmt, _where_of(select_stmt), *args, **kw
-        )
+        return self._checked(super().visit_select, select_stmt, where_of(select_stmt), *args, **kw)
 
     def visit_update(self, update_stmt: Update, *args: Any, **kw: Any) -> str:
         values: Any = update_stmt._values
@@ -124,41 +120,37 @@ class _CheckingCompiler(_Compiler):
                 "UPDATE must name the columns it sets: it would set all, including the owner"
             )
         self._reject_new_owner(update_stmt.table, values)
-        columns = _plain(update_stmt.table).c
+        columns = plain(update_stmt.table).c
         self.advances_revision |= any(
             columns[getattr(key, "key", key)].info.get("revision") for key in values
         )
-        return self._checked(
-            super().visit_update, update_stmt, _where_of(update_stmt), *args, **kw
-        )
+        return self._checked(super().visit_update, update_stmt, where_of(update_stmt), *args, **kw)
 
     def visit_delete(self, delete_stmt: Delete, *args: Any, **kw: Any) -> str:
-        return self._checked(
-            super().visit_delete, delete_stmt, _where_of(delete_stmt), *args, **kw
-        )
+        return self._checked(super().visit_delete, delete_stmt, where_of(delete_stmt), *args, **kw)
 
     def visit_insert(self, insert_stmt: Insert, *args: Any, **kw: Any) -> str:
-        owner = _owner_of(insert_stmt.table)
-        if owner is not None and not all(map(_is_user_id, _values_given(insert_stmt, owner))):
+        owner = owner_of(insert_stmt.table)
+        if owner is not None and not all(map(is_user_id, values_given(insert_stmt, owner))):
             raise UnscopedStatement(f"INSERT must set {owner} = :user_id")
         if owner is None:
-            _require_access(insert_stmt.table, "INSERT")
+            require_access(insert_stmt.table, "INSERT")
         return self._checked(super().visit_insert, insert_stmt, [], *args, **kw)
 
     def visit_on_conflict_do_update(self, on_conflict: Any, **kw: Any) -> str:
         statement: Any = self.stack[-1]["selectable"]
-        owner = _owner_of(statement.table)
+        owner = owner_of(statement.table)
         target = on_conflict.inferred_target_elements or ()
         if owner is None:
-            _require_access(statement.table, "UPDATE")
-        elif not any(owner.name in _names(column) for column in target):
+            require_access(statement.table, "UPDATE")
+        elif not any(owner.name in column_names(column) for column in target):
             raise UnscopedStatement(f"ON CONFLICT must name {owner}")
         self._reject_new_owner(statement.table, dict(on_conflict.update_values_to_set))
         return str(super().visit_on_conflict_do_update(on_conflict, **kw))
 
     def visit_table(self, table: Any, *args: Any, **kw: Any) -> str:
-        if kw.get("asfrom") and _owner_of(table) is None:
-            _require_access(table, "UPDATE" if kw.get("iscrud") else "SELECT")
+        if kw.get("asfrom") and owner_of(table) is None:
+            require_access(table, "UPDATE" if kw.get("iscrud") else "SELECT")
             self._levels[-1].reads_shared = True
         elif kw.get("asfrom"):
             alias: Any = kw.get("enclosing_alias")
@@ -175,10 +167,10 @@ class _CheckingCompiler(_Compiler):
         # ON filters both sides of an inner join, the right side of a left join, and neither side of
         # a full join.
         if not join.full:
-            filtered = _tables_in(join.right)
+            filtered = tables_in(join.right)
             if not join.isouter:
-                filtered |= _tables_in(join.left)
-            self._levels[-1].guards.append((filtered, list(_conjuncts(join.onclause))))
+                filtered |= tables_in(join.left)
+            self._levels[-1].guards.append((filtered, list(conjuncts(join.onclause))))
         return str(super().visit_join(join, *args, **kw))
 
     def visit_column(self, column: Any, *args: Any, **kw: Any) -> str:
@@ -212,8 +204,8 @@ class _CheckingCompiler(_Compiler):
     visit_extract = visit_sequence = get_statement_hint_text = _reject_raw_sql
 
     def _reject_new_owner(self, table: Any, values: Mapping[Any, Any]) -> None:
-        owner = _owner_of(table)
-        if owner is not None and any(owner.name in _names(key) for key in values):
+        owner = owner_of(table)
+        if owner is not None and any(owner.name in column_names(key) for key in values):
             raise UnscopedStatement(f"{owner} cannot be changed")
 
     def _checked(
@@ -232,7 +224,7 @@ class _CheckingCompiler(_Compiler):
             for tables, conditions in level.guards:
                 if occurrence in tables:
                     conjuncts += conditions
-            if not any(_restricts_to_user(conjunct, occurrence) for conjunct in conjuncts):
+            if not any(restricts_to_user(conjunct, occurrence) for conjunct in conjuncts):
                 raise UnscopedStatement(f"{occurrence.name} must be restricted to :user_id")
         return str(sql)
 
@@ -277,98 +269,3 @@ class _OwnedDialect(Dialect):
 
 
 _OWNED_DIALECT = _OwnedDialect()
-
-
-def _owner_of(table: Any) -> Column[Any] | None:
-    """The owner column of a table of the models, or None. Raises `UnscopedStatement` for others."""
-    if SQLModel.metadata.tables.get(getattr(table, "key", "")) is not _plain(table):
-        raise UnscopedStatement(f"{table} is not a table of the models")
-    return owner_column(_plain(table))
-
-
-def _require_access(table: Any, access: str) -> None:
-    """Reject a table without an owner, unless its model allows this access to owned statements."""
-    if shared_access(_plain(table)) != access:
-        raise UnscopedStatement(f"{table} has no owner, and its model does not allow {access}")
-
-
-def _plain(table: Any) -> Any:
-    return table._deannotate()
-
-
-def _where_of(statement: Any) -> list[ColumnElement[Any]]:
-    return [
-        conjunct for condition in statement._where_criteria for conjunct in _conjuncts(condition)
-    ]
-
-
-def _conjuncts(condition: Any) -> Iterator[ColumnElement[Any]]:
-    """The conditions that must all hold for `condition` to hold."""
-    if isinstance(condition, Grouping):
-        yield from _conjuncts(condition.element)
-    elif (
-        isinstance(condition, elements.BooleanClauseList) and condition.operator is operators.and_
-    ):
-        for clause in condition.clauses:
-            yield from _conjuncts(clause)
-    elif condition is not None:
-        yield condition
-
-
-def _restricts_to_user(condition: ColumnElement[Any], occurrence: Occurrence) -> bool:
-    if not (
-        isinstance(condition, elements.BinaryExpression) and condition.operator is operators.eq
-    ):
-        return False
-    left, right = condition.left, condition.right
-    return (_is_owner(left, occurrence) and _is_user_id(right)) or (
-        _is_owner(right, occurrence) and _is_user_id(left)
-    )
-
-
-def _is_owner(column: Any, occurrence: Occurrence) -> bool:
-    if not isinstance(column, elements.ColumnClause) or column.table is None:
-        return False
-    table = _plain(column.table)
-    if table is not _plain(occurrence):
-        return False
-    source = table if isinstance(table, Table) else table.element
-    owner = _owner_of(source)
-    return owner is not None and column.name == owner.name
-
-
-def _is_user_id(value: Any) -> bool:
-    if isinstance(value, (elements.Label, Grouping)):
-        value = value.element
-    return (
-        isinstance(value, BindParameter)
-        and value.key == USER_ID.key
-        and not value.type._has_bind_expression
-    )
-
-
-def _names(key: Any) -> tuple[str, ...]:
-    """The names of the column that a key of VALUES or SET, or a conflict target, refers to."""
-    if isinstance(key, str):
-        return (key,)
-    if isinstance(key, elements.ColumnClause):
-        return (key.key, key.name)
-    raise UnscopedStatement(f"{key} is neither a column nor the name of a column")
-
-
-def _values_given(insert: Insert, owner: Column[Any]) -> Iterator[Any]:
-    """The owner values of the rows that `insert` creates, or None for a row without one."""
-    if isinstance(insert.select, Select):
-        names, columns = insert._select_names or (), insert.select.selected_columns
-        pairs: Any = zip(names, columns, strict=False)
-        yield from [column for name, column in pairs if name == owner.name] or [None]
-        return
-    for row in [row for group in insert._multi_values for row in group] or [insert._values or {}]:
-        pairs = row.items() if isinstance(row, Mapping) else ()
-        yield from [value for key, value in pairs if owner.name in _names(key)] or [None]
-
-
-def _tables_in(clause: Any) -> frozenset[Any]:
-    if isinstance(clause, Join):
-        return _tables_in(clause.left) | _tables_in(clause.right)
-    return frozenset([clause])

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.sql.elements import ClauseElement
 
-from duly.database.ownership import USER_ID, Dialect, UnscopedStatement, compile_owned
+from duly.database.owner_conditions import USER_ID, UnscopedStatement
+from duly.database.ownership import Dialect, compile_owned
 
 __all__ = [
     "USER_ID",
