@@ -22,6 +22,7 @@ UNITS = (
     "monday to ",
     "jeden 1. und 2. und ",
     "am freitag, den 1.1. ",
+    "montagabend und ",
     "a",
     "\u0301",
 )

@@ -240,6 +240,7 @@ HOSTILE = [
     "\u0301",
     "jeden 1. und 2. und ",
     "am freitag, den 1.1. ",
+    "montagabend und ",
     "am freitag, den 1. ",
     "17 uhr 30 ",
     "every day and every ",
