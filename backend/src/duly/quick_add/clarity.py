@@ -19,7 +19,7 @@ def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rul
     if any(True for _ in matcher.matches(patterns.exceptions)):
         return False
     ends = list(matcher.matches(patterns.until))
-    if not all(_has_date(language, line, matcher, end) for end in ends):
+    if not all(_is_end(language, line, matcher, match, end) for end in ends):
         return False
     led = {
         index
@@ -37,15 +37,23 @@ def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rul
     return True
 
 
-def _has_date(language: Language, line: Line, matcher: Matcher, end: Match) -> bool:
-    """Return whether a date, a time or a number follows a word such as "until", not a part of a day."""
+def _is_end(
+    language: Language, line: Line, matcher: Matcher, recurrence: Match, end: Match
+) -> bool:
+    """Return whether a word such as "until" begins an end of the recurrence, or none at all.
+
+    An end is a date after the recurrence. Before it, or with a part of the day, it is another date.
+    """
     if end.is_closed or line.is_taken(end.after):
         return False
     patterns = language.patterns
-    found = matcher.match_at(end.after, (*patterns.dates, *patterns.times))
+    if matcher.match_at(end.after, patterns.times) is not None:
+        return True
+    found = matcher.match_at(end.after, patterns.dates)
     if found is None:
         return line.keys[end.after][0].isdecimal()
-    return matcher.match_after(found, patterns.day_parts) is None
+    is_after = end.first >= recurrence.after
+    return is_after and matcher.match_after(found, patterns.day_parts) is None
 
 
 def _other_dates(

@@ -19,6 +19,9 @@ from duly.utils.name_keys import name_key
 # As many words after a time can name its part of the day: "in the evening".
 _NEAR = 3
 
+# What may be around the name of a day.
+_AROUND = f"{CLOSING}([\"'\u201c\u201d\u201e"
+
 # The words of a time such as "at 8".
 _BARE = 2
 
@@ -32,6 +35,8 @@ class Phrases:
         self._today = today
         self._patterns = language.patterns
         self._matcher = Matcher(language, line)
+        # Where the part of the day begins that belongs to "every morning".
+        self._part_of_each_day = -1
 
     def recurrence(self) -> tuple[Token, Anchor] | None:
         """Return the recurrence with its rule, and what the rule is counted from.
@@ -45,6 +50,8 @@ class Phrases:
         if len(found) > 1 or not is_clear(self._language, self._line, self._matcher, match, rule):
             self._matcher.leave_all()
             return None
+        if "each_day" in match.groups:
+            self._part_of_each_day = match.after
         anchor: Anchor = "completion" if "after" in match.groups else "due"
         return _token(SpanKind.RECURRENCE, match, rule), anchor
 
@@ -140,8 +147,10 @@ class Phrases:
                 )
 
     def _is_morning(self, match: Match) -> bool:
-        """Whether "morgen" is the morning, as it is after another day."""
+        """Whether "morgen" is the morning, as it is after another day or after "jeden"."""
         last, language = match.after - 1, self._language
+        if match.first == self._part_of_each_day:
+            return True
         if last == 0 or match.groups.get("relative") not in language.capitalized_nouns:
             return False
         # The day before may be part of a token.
@@ -159,6 +168,8 @@ class Phrases:
         changes = (*self._patterns.not_before, *self._patterns.zones)
         if self._matcher.match_after(match, changes) is not None:
             return False
+        if self._is_after_day(match) and not is_certain:
+            return False
         if "unclear" in match.groups and not ends_phrase(self._language, self._line, match):
             return False
         if is_certain or not is_ambiguous(match.groups):
@@ -167,6 +178,16 @@ class Phrases:
         near = (*keys[max(first - 1, 0) : first], *keys[after : after + _NEAR])
         late = tuple(self._language.late)
         return not any(key.rstrip(CLOSING).endswith(late) for key in near)
+
+    def _is_after_day(self, match: Match) -> bool:
+        """Whether a day that is not recognized is directly before, as in "(Saturday 8pm)"."""
+        index, language = match.first - 1, self._language
+        if index < 0 or self._line.is_taken(index):
+            return False
+        word = self._line.keys[index].strip(_AROUND).replace("\u2019", "'").removesuffix("'s")
+        return (
+            word in language.weekdays or word in language.relative_days or word in language.undated
+        )
 
     def _bare_time(self, token: Token, part: Match) -> Match | None:
         """Return a time such as "at 8" directly after a part of the day, or before its date."""

@@ -24,6 +24,7 @@ def rule_of(language: Language, groups: Mapping[str, str]) -> str | None:
     )
     if interval is None or days is None:
         return None
+    frequency = language.cadences.get(groups.get("cadence", ""), frequency)
     parts = [
         f"FREQ={language.units.get(groups.get('unit', ''), frequency)}",
         f"INTERVAL={interval}" if interval > 1 else "",
@@ -83,6 +84,8 @@ def _ordinal(language: Language, word: str) -> int:
 # By the group that names the days: the frequency that they imply, and their part of the rule.
 _DAYS: Mapping[str, tuple[str, Callable[[Language, Mapping[str, str]], str | None]]] = {
     "last_day": ("MONTHLY", lambda *_: "BYMONTHDAY=-1"),
+    "each_day": ("DAILY", lambda *_: ""),
+    "weekend": ("WEEKLY", lambda *_: f"BYDAY={','.join(_WEEKDAYS[5:])}"),
     "workdays": ("WEEKLY", lambda *_: f"BYDAY={','.join(_WEEKDAYS[:5])}"),
     "weekdays": ("WEEKLY", _weekdays),
     "ordinals": ("MONTHLY", _ordinals),

@@ -72,6 +72,12 @@ GERMAN = Language(
         "jahre": "YEARLY",
         "jahren": "YEARLY",
     },
+    cadences={
+        "täglich": "DAILY",
+        "wöchentlich": "WEEKLY",
+        "monatlich": "MONTHLY",
+        "jährlich": "YEARLY",
+    },
     numbers={
         "zwei": 2,
         "drei": 3,
@@ -111,11 +117,16 @@ GERMAN = Language(
         "mittag": time(12),
         "nachmittag": time(15),
         "abend": time(19),
+        "morgens": time(9),
+        "vormittags": time(9),
+        "mittags": time(12),
+        "nachmittags": time(15),
+        "abends": time(19),
     },
     has_compounds=True,
     vocabulary={
-        "on": "(?:am|bis(?: zum)?) ",
-        "at": "(?:um|gegen|bis) ",
+        "on": "(?:am|bis(?: zum| spätestens)?|spätestens(?: am)?) ",
+        "at": "(?:um|gegen|bis|@) ",
         "am": "morgens|vormittags|früh",
         "pm": "nachmittags|abends",
         "next": "(?:nächste[nr]?|kommende[nr]?)",
@@ -185,6 +196,13 @@ GERMAN = Language(
         f"<on>?<monthdays>{_EACH_MONTH}",
         f"<on><ordinals>{_EACH_MONTH}",
         "<every><workdays>",
+        "(?P<workdays>werktags|wochentags)",
+        "<every>(?P<weekend>wochenende)",
+        "(?P<trailing><cadence>)",
+        (
+            "(?P<each_day>jeden(?P<after>!)?)"
+            r"(?= (?:morgen|vormittag|mittag|nachmittag|abend)\b(?! (?:und|oder|&) ))"
+        ),
         "<every><weekdays>",
         r"(?=(?:mittwoch|sonnabend|\w{3,7}tag)s\b)<weekdays>",
         "<every><day><suffix> <month>",
@@ -197,8 +215,8 @@ GERMAN = Language(
         "ab achten am an andere anderen anderer außer bei beide bis darauffolgenden das dem den der "
         "des die diese diesem dieser ein eine einem einen einer eines ende erste erster fast "
         "folgenden für gestern gute guten ihr ihre ihren jede jedem jeden jeder jedes kapitel kein "
-        "keinen letzte letzten letzter mein meine meinen mitte nach neunten nicht nie niemals nr nr. punkt "
-        "sechsten sein seine seinen seit siebten statt unser unsere unseren vergangenen version vom "
+        "keinen letzte letzten letzter mein meine meinen mitte nach neunten nicht nie niemals nr nr. punkt zweimal dreimal mal 2x 3x 4x "
+        "sechsten seite sein seine seinen seit siebten statt unser unsere unseren vergangenen version vom "
         "von vor vorigen vorletzten wegen welchen welcher während zehnten zu zum zur zwischen über "
         "übernächste übernächsten übernächster"
     ),
@@ -227,6 +245,10 @@ GERMAN = Language(
     exceptions=(
         "ausser|ausgenommen|mit ausnahme|aber nicht|nur nicht|bis auf|es sei denn",
         "in (?:un)?geraden (?:kalenderwochen|wochen|kw)",
+    ),
+    undated=words(
+        "heiligabend neujahr ostern pfingsten silvester weihnachten wochenende wochenenden "
+        "morgens vormittags mittags nachmittags abends"
     ),
     zones=(
         "(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|mes?z|oes?z|wes?z|ces?t|[cemp][ds]t",

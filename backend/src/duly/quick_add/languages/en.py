@@ -74,6 +74,13 @@ ENGLISH = Language(
         "year": "YEARLY",
         "years": "YEARLY",
     },
+    cadences={
+        "daily": "DAILY",
+        "weekly": "WEEKLY",
+        "monthly": "MONTHLY",
+        "yearly": "YEARLY",
+        "annually": "YEARLY",
+    },
     numbers={
         "one": 1,
         "two": 2,
@@ -108,7 +115,7 @@ ENGLISH = Language(
     has_compounds=False,
     vocabulary={
         "on": "(?:on|by) ",
-        "at": "(?:at|around|by) ",
+        "at": "(?:at|around|by|@) ",
         "next": "next",
         "suffix": "st|nd|rd|th",
         "am": r"a\.?m\.?",
@@ -179,6 +186,14 @@ ENGLISH = Language(
         f"<on>?(?:the )?<monthdays>{_EACH_MONTH}",
         f"<on>?(?:the )?<ordinals>{_OF_MONTHS}",
         "<every><workdays>",
+        "(?P<trailing>(?:on )?(?P<workdays>weekdays))",
+        "<every>(?P<weekend>weekend)",
+        "(?P<trailing>(?:on )?(?P<weekend>weekends))",
+        "(?P<trailing><cadence>)",
+        (
+            "(?P<each_day>every(?P<after>!)?)"
+            r"(?= (?:morning|noon|afternoon|evening)\b(?! (?:and|or|&) ))"
+        ),
         "<every><other> <weekdays>",
         "<every><weekdays>",
         r"on (?=\w{3,6}days\b)<weekdays>",
@@ -189,10 +204,10 @@ ENGLISH = Language(
     until=("(?:until|till|ending(?: on)?)",),
     starting=("(?:starting(?: on| from)?|beginning(?: on)?|from)",),
     not_after=words(
-        "a about after almost an another any ash before between black both cyber during each easter eighth "
-        "eleventh every except following for from good her his its last like my ninth nearly no not of other "
-        "our palm past per previous prior seventh since sixth some tenth than that the never their these "
-        "those till to twelfth until which whit without your"
+        "a about after almost an another any ash before between biweekly black both cyber during each easter eighth "
+        "eleventh every except following for fortnightly from good her his its last like my ninth nearly no not of other "
+        "our palm past per previous prior quarterly seventh since sixth some tenth than that the never their these times thrice twice "
+        "those till to twelfth until which whit without your 2x 3x 4x"
     ),
     not_before=(
         "of",
@@ -224,6 +239,7 @@ ENGLISH = Language(
         "except|excluding|unless|but not|apart from|other than",
         "in (?:even|odd|alternate|alternating) weeks",
     ),
+    undated=words("christmas easter eve halloween thanksgiving weekend weekends weekdays"),
     zones=(
         r"(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|bst|ist|ces?t|ee?t|ees?t|wes?t|msk|jst|sgt|a[ce]s?[dt]t",
         "[acemp]t|[acemp][ds]t|hkt|nzs?[dt]t",

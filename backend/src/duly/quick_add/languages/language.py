@@ -15,7 +15,9 @@ from the vocabulary below. Its groups alone decide its meaning:
 | `noon` | 12:00 |
 | `hours`, `minutes` | a duration |
 | `interval`, `nth` or `other` with `unit` | every so many units; `other` is every second one |
-| `weekdays`, `workdays` | those weekdays, or Monday to Friday |
+| `weekdays`, `workdays`, `weekend` | those weekdays, Monday to Friday, or the other two |
+| `cadence` | a word such as "daily" |
+| `each_day` | every day, before a part of the day |
 | `ordinals` with `weekday` | such weekdays of each month |
 | `ordinals`, `monthdays`, `last_day` | those days of each month, or its last one |
 | `monthdays` in a date, or `weekday` with `unit` | not a date: the phrase stays text |
@@ -73,6 +75,9 @@ class Language:
     units: Mapping[str, str]
     """The values are those of FREQ."""
 
+    cadences: Mapping[str, str]
+    """The values are those of FREQ."""
+
     numbers: Mapping[str, int]
     ordinals: Mapping[str, int]
     """The last one is -1."""
@@ -109,6 +114,9 @@ class Language:
     exceptions: Phrases
     """Phrases that change the meaning of a recurrence anywhere in the text."""
 
+    undated: frozenset[str]
+    """Words for days that are not recognized, which leave a time after them in the text."""
+
     zones: Phrases
     """Time zones, which leave a time before them in the text."""
 
@@ -137,7 +145,9 @@ class Language:
         """The first parts of words that are compounds of a weekday and a part of the day."""
         if not self.has_compounds:
             return None
-        days, parts = any_of(self.weekdays), any_of(self.day_parts)
+        # Not before "abends": "dienstagabends" is every Tuesday.
+        parts = any_of(part for part in self.day_parts if not part.endswith("s"))
+        days = any_of(self.weekdays)
         return re.compile(rf"(?:{days})(?=(?:{parts}){_END_OF_WORD})", re.IGNORECASE)
 
     @cached_property
@@ -169,6 +179,7 @@ class Language:
             "month": any_of(self.months),
             "day_part": any_of(self.day_parts),
             "unit": any_of(self.units),
+            "cadence": any_of(self.cadences),
             "n": number,
             "interval": number,
             "ordinal": any_of(self.ordinals),
