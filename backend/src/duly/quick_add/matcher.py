@@ -63,13 +63,9 @@ class Matcher:
         """Remember that no word is part of a date or a time."""
         self._left.update(range(len(self._line.words)))
 
-    def is_part(self, match: Match) -> bool:
-        """Return whether a recurrence is part of a longer phrase, such as a list or a range."""
-        return (
-            self.is_after_other_word(match)
-            or self._continues_list(match.first)
-            or self._begins_list(match)
-        )
+    def is_in_list(self, match: Match) -> bool:
+        """Return whether a recurrence is part of a list or a range."""
+        return self._continues_list(match.first) or self._begins_list(match)
 
     def is_after_conjunction(self, index: int) -> bool:
         """Return whether the word before is a conjunction."""

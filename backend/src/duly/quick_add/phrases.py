@@ -47,7 +47,7 @@ class Phrases:
         if not found:
             return None
         match, rule = found[0]
-        if len(found) > 1 or not is_clear(self._language, self._line, self._matcher, match, rule):
+        if len(found) > 1 or rule is None or not self._is_clear(match, rule):
             self._matcher.leave_all()
             return None
         if "each_day" in match.groups:
@@ -111,15 +111,20 @@ class Phrases:
             if ends_phrase(self._language, self._line, match):
                 yield _token(SpanKind.DURATION, match, minutes)
 
-    def _recurrences(self) -> Iterator[tuple[Match, str]]:
+    def _recurrences(self) -> Iterator[tuple[Match, str | None]]:
+        """Yield each recurrence with its rule, or None if words around it change the rule."""
         changes = (*self._patterns.not_before, *self._patterns.limits)
         for match in self._matcher.matches(self._patterns.recurrences):
-            change = self._matcher.match_after(match, changes)
             rule = rule_of(self._language, match.groups) if self._is_recurrence(match) else None
-            if change is not None or rule is None or not self._has_date(rule):
-                self._matcher.leave(match, change)
+            if rule is None or not self._has_date(rule):
+                self._matcher.leave(match)
+            elif self._matcher.is_in_list(match) or self._matcher.match_after(match, changes):
+                yield match, None
             else:
                 yield match, rule
+
+    def _is_clear(self, match: Match, rule: str) -> bool:
+        return is_clear(self._language, self._line, self._matcher, match, rule)
 
     def _dates(self) -> Iterator[Token]:
         for match in self._matcher.unbroken(self._patterns.dates):
@@ -203,7 +208,7 @@ class Phrases:
 
     def _is_recurrence(self, match: Match) -> bool:
         groups, language = match.groups, self._language
-        if self._matcher.is_part(match):
+        if self._matcher.is_after_other_word(match):
             return False
         if "unit" in groups or "of_month" in groups:
             return True
