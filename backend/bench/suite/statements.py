@@ -23,8 +23,7 @@ from duly.core.errors import DulyError
 from duly.core.tokens import Keyring
 from duly.database.scope import UserScope
 from duly.records import changes, commands
-from duly.schemas.task_queries import TaskQuery
-from duly.schemas.tasks import TaskCreate
+from duly.schemas.tasks import TaskCreate, TaskQuery
 from duly.services import task_pages, tasks
 
 _USERS = 20

@@ -24,7 +24,7 @@ from duly.records import creation
 from duly.records.creation import PLAIN
 from duly.records.page_statements import Resumption
 from duly.records.types import ResourceType
-from duly.schemas.task_queries import TaskSort
+from duly.schemas.tasks import TaskSort
 from duly.services import filters, sections, task_pages, tasks
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.resources import sorts_of

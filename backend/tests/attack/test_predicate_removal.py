@@ -15,7 +15,7 @@ from duly.core.config import Settings
 from duly.database import ownership
 from duly.database.statements import USER_ID, UnscopedStatement
 from duly.records.types import ResourceType
-from duly.schemas.task_queries import TaskSort
+from duly.schemas.tasks import TaskSort
 from duly.services import task_pages
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.attack.environments import Environment, both_environments

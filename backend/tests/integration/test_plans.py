@@ -14,7 +14,7 @@ from duly.database.queries import query_of
 from duly.database.statements import CrossUserStatement, Statement
 from duly.records import changes, creation, export, sync
 from duly.records.page_statements import Resumption
-from duly.schemas.task_queries import TaskSort
+from duly.schemas.tasks import TaskSort
 from duly.services import lists, sections, task_occurrences, task_places, task_trees, tasks
 from duly.services.profiles import PROFILE
 from duly.services.resource_types import RESOURCE_TYPES

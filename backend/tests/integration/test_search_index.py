@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from duly.schemas.task_queries import TaskSort
+from duly.schemas.tasks import TaskSort
 from duly.services.task_pages import Shape, list_statement
 from duly.utils.identifiers import new_id
 from duly.utils.search import description_vector, search_query, title_vector

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from duly.schemas.base import Text, is_visible
-from duly.schemas.task_queries import TaskQuery
+from duly.schemas.tasks import TaskQuery
 
 # However busy the machine is.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,13 +15,13 @@ from duly.records import commands
 from duly.schemas.base import QueryBool
 from duly.schemas.operations import DeleteOptions
 from duly.schemas.quick_add import QuickAdd
-from duly.schemas.task_queries import TaskQuery
 from duly.schemas.tasks import (
     Completion,
     Skip,
     TaskCreate,
     TaskMove,
     TaskPatch,
+    TaskQuery,
     TaskReplace,
 )
 from duly.services import quick_add, task_completion, task_pages, tasks

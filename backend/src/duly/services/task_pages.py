@@ -32,7 +32,7 @@ from duly.records import pages
 from duly.records.page_statements import Resumption, Sort, by_column, page_statement
 from duly.records.types import listed, mostly
 from duly.recurrence.zones import local_date
-from duly.schemas.task_queries import TaskQuery, TaskSort
+from duly.schemas.tasks import TaskQuery, TaskSort
 from duly.services import filter_conditions
 from duly.services.filter_conditions import conditions
 from duly.services.task_filters import BoundFilter, bound_filter
