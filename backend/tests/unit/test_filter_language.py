@@ -104,13 +104,16 @@ def test_length_is_counted_in_code_points() -> None:
         ("p1", 1),
         ("p1 & !(p2 | p3)", 3),
         ("overdue", 1),
+        ("@a | @b* | no label | @*", 6),
         ("search: a", 36),
         ("search: a & search: b", 37),
         ("(search: a | !search: b) & p1", 38),
         ("search: a & p1 & !search: b", 38),
     ],
 )
-def test_searches_that_are_joined_cost_as_much_as_one(text: str, expected: int) -> None:
+def test_joined_searches_cost_as_much_as_one_and_names_of_labels_twice_as_much(
+    text: str, expected: int
+) -> None:
     assert cost(parse(text)) == expected
     assert expected <= MAX_COST
 

@@ -7,7 +7,7 @@ first reads an index, and then all tasks that it finds. `make bench-filters` mea
 from collections.abc import Iterator
 
 from duly.filter_language.errors import FilterError
-from duly.filter_language.expressions import And, Expression, Not, Or, Search
+from duly.filter_language.expressions import And, Expression, Named, Not, Or, Search
 
 MAX_COST = 50
 """A term costs 1, a search 35 more, each label that a name matches 1 more, but at least 1 for each
@@ -30,14 +30,14 @@ def is_search(expression: Expression) -> bool:
 
 
 def cost(expression: Expression) -> int:
-    """Return the cost of a filter, without what its names match."""
+    """Return the cost of a filter whose names match nothing, or one label each."""
     return _terms(expression) + _SEARCH_COST * len(list(_searches(expression)))
 
 
 def check_cost(expression: Expression) -> None:
-    """Raise `FilterError`, at its last search, if a filter costs too much whatever it matches."""
+    """Raise `FilterError`, at its last search or label, if a filter costs too much in any case."""
     if cost(expression) > MAX_COST:
-        raise too_costly(max(_searches(expression)))
+        raise too_costly(max(*_searches(expression), *_labels(expression), -1))
 
 
 def too_costly(position: int) -> FilterError:
@@ -56,8 +56,22 @@ def _terms(expression: Expression) -> int:
             return sum(map(_terms, items))
         case Not(item):
             return _terms(item)
+        case Named("label", name) if name:
+            return 2
         case _:
             return 1
+
+
+def _labels(expression: Expression) -> Iterator[int]:
+    """Yield where each name of a label begins."""
+    match expression:
+        case And(items) | Or(items):
+            for item in items:
+                yield from _labels(item)
+        case Not(item):
+            yield from _labels(item)
+        case Named("label", position=position):
+            yield position
 
 
 def _searches(expression: Expression) -> Iterator[int]:

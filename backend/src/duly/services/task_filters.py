@@ -275,7 +275,7 @@ def _check_cost(expression: Expression, ids: Ids) -> None:
     for term in _names(expression):
         count = len(ids.get(term, ()))
         if term.reference == "label":
-            whole += max(count, 1)
+            whole += max(count - 1, 0)
         else:
             places += count
         if whole + places // 100 > MAX_COST:
