@@ -27,15 +27,16 @@ async def environments(
 async def test_attempts_of_an_attacker_never_reach_a_victim(
     environments: tuple[Environment, Environment], part: int, attempts: int
 ) -> None:
-    attack_run = AttackRun(environments, seed=part)
+    seed = attempts * _PARTS + part
+    attack_run = AttackRun(environments, seed=seed)
     await attack_run.settle(2)
-    rng = random.Random(part)
+    rng = random.Random(seed)
     attacker = await attack_run.attacker(rng)
     operations = Shapes(environments[0].app, rng).operations[part::_PARTS]
 
     for operation in operations:
         attacker = await attempt(
-            attack_run, operation, attacker, attempts, f"{part} {operation.id}"
+            attack_run, operation, attacker, attempts, f"{seed} {operation.id}"
         )
     await attack_run.finish()
 
