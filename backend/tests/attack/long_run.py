@@ -33,6 +33,8 @@ from tests.support.databases import do_without_fsync
 
 _SERIES = 50
 _PROCESSES = 2
+_MUTATING_PROCESSES = 4
+"""More than cores, since they wait for the database."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ async def _mutate(share: Share) -> Found:
         except Difference as difference:
             return Found(differences=(str(difference),))
         for mutant in [m for source in sources() for m in mutants(source)][
-            share.number :: _PROCESSES
+            share.number :: _MUTATING_PROCESSES
         ]:
             count += 1
             rounds = ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
@@ -143,9 +145,10 @@ def main() -> int:
 def _report(dsn: str, options: Any) -> int:
     def shares(*, predicates: bool) -> list[Share]:
         users, attempts = -(-options.users // _PROCESSES), -(-options.attempts // _PROCESSES)
+        processes = _MUTATING_PROCESSES if predicates else _PROCESSES
         return [
             Share(dsn, number, users, attempts, options.seed + number, predicates)
-            for number in range(_PROCESSES)
+            for number in range(processes)
         ]
 
     started = time.monotonic()
