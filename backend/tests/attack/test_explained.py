@@ -52,6 +52,7 @@ async def test_number_of_too_many_changes_is_that_of_own_tasks(
         assert await reported() > 10_001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", shown_by("test_task_of_another_user_is_not_used_as_an_anchor"))
 async def test_task_of_another_user_is_not_used_as_an_anchor(
     alice: Account, bob: Account, name: str

@@ -122,7 +122,6 @@ def steps_of(environments: tuple[Environment, Environment], source: Source) -> l
 
 
 QUICK = {
-    "records.changes._read(label)",
     "records.moves.placing(label is_last=False)",
     "services.labels._TAKE_OFF",
 }

@@ -59,6 +59,7 @@ WRITES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "suffix", "body"), WRITES)
 async def test_more_than_ten_thousand_changes_are_rejected(
     alice: Account, dsn: str, *, method: str, suffix: str, body: dict[str, object] | None

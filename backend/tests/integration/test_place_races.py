@@ -139,6 +139,7 @@ async def test_label_is_deleted_while_tasks_get_it(
     await check_end(pair, dsn, copies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["", "?permanent=true"])
 async def test_parent_is_deleted_while_tasks_come_below_it(
     pair: Pair, dsn: str, run_seed: int, rounds: int, query: str

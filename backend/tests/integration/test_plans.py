@@ -53,7 +53,10 @@ def fill(connection: psycopg.Connection[Any], users: int, each: int) -> UUID:
     return ids[0]
 
 
-@pytest.fixture(scope="module", params=STATES)
+@pytest.fixture(
+    scope="module",
+    params=[STATES[0], *(pytest.param(state, marks=pytest.mark.slow) for state in STATES[1:])],
+)
 def state(request: pytest.FixtureRequest, dsn: str) -> Iterator[tuple[Any, UUID]]:
     """A database in one state of its statistics, and a user with many tasks."""
     with (
@@ -112,7 +115,6 @@ OF_NULLS = ("due", "priority", "completed_at")
 """Orders of what not every task has: those without it follow, by id."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sort", "resumption"),
     [*product(TaskSort, (Resumption.START, Resumption.AFTER_KEY))],
@@ -140,7 +142,6 @@ def test_list_is_read_by_the_index_of_its_order(
     assert reads_of(plan, "tasks") == indexes
 
 
-@pytest.mark.slow
 def test_list_of_one_list_is_read_in_its_manual_order(state: tuple[Any, UUID]) -> None:
     connection, user_id = state
     shape = Shape(sort=TaskSort.POSITION, list_id="id", leaves_out_archived=False)

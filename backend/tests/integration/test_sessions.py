@@ -234,6 +234,7 @@ async def test_enabling_an_account_does_not_bring_sessions_back(
     assert await is_ended(alice)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["logout", "end one", "end all", "password", "disable", "delete"])
 async def test_session_ended_on_one_instance_ends_on_another_within_a_second(
     app: FastAPI, settings: Settings, alice: Account, address: str, way: str

@@ -245,6 +245,7 @@ async def test_stopped_backend_is_replaced(own_dsn: str) -> None:
         assert await pool.fetch(UPDATE, {"id": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["BEGIN", "statement", "COMMIT", "ROLLBACK"])
 async def test_transaction_on_a_stopped_backend_is_cancelled(own_dsn: str, step: str) -> None:
     async with opened(own_dsn, size=1, limit=0.5) as pool:

@@ -226,6 +226,7 @@ async def test_exports_one_after_the_other_are_all_whole(server: Server, dora: A
                 assert answer.json()["user"]["id"] == account.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["signed out", "account deleted"])
 async def test_export_breaks_off_when_its_session_ends(
     server: Server, dora: Account, how: str

@@ -114,6 +114,7 @@ async def assert_it_recovers(pool: Pool) -> None:
                 return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["statement", "BEGIN", "first", "second", "COMMIT"])
 async def test_connection_lost_before_a_step_is_unavailable(loss: Loss, step: str) -> None:
     async with opened(loss.dsn) as pool:
@@ -144,6 +145,7 @@ async def test_connection_lost_before_a_step_is_unavailable(loss: Loss, step: st
         await assert_it_recovers(pool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["statement", "in a transaction", "COMMIT"])
 async def test_connection_lost_during_a_step_is_unavailable(
     own_dsn: str, loss: Loss, step: str

@@ -219,6 +219,7 @@ def other() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*Other.BODIES, "cut", "noise"])
 def test_a_server_that_is_not_duly_or_fails_is_one_line(
     device: Device, other: str, kind: str

@@ -97,6 +97,7 @@ def test_rarely_used_package_is_not_imported_to_serve(modules: Any, name: str) -
     assert name not in {*modules["shared"], *modules["later"]}
 
 
+@pytest.mark.slow
 def test_nothing_is_left_to_import_after_the_fork(modules: Any) -> None:
     assert modules["later"] == []
 

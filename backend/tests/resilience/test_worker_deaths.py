@@ -59,6 +59,7 @@ def test_all_workers_killed_at_once_are_replaced(dsn: str) -> None:
         assert server.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pause", [0.0, 0.1, 0.2, 0.3, 0.4])
 def test_sigterm_at_any_moment_of_a_worker_s_start_stops_it_without_a_wait(
     dsn: str, pause: float
