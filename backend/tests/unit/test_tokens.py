@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duly.core import tokens
+from duly.core.config import MAX_ACCESS_TOKEN_MINUTES
 from duly.core.tokens import CLOCK_LEEWAY, InvalidToken, Keyring
 
 KEY, FORMER, FOREIGN = (letter * 8 + "0123456789abcdef" * 2 for letter in "kfx")
@@ -202,7 +203,7 @@ def test_refresh_token_and_cursor_are_not_interchangeable() -> None:
 # Access tokens
 
 
-@given(uuids, uuids, st.integers(1, 3600))
+@given(uuids, uuids, st.integers(60, MAX_ACCESS_TOKEN_MINUTES * 60))
 def test_access_token_holds_its_user_session_and_expiry(
     user_id: UUID, session_id: UUID, lifetime: int
 ) -> None:
