@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import fields
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -203,17 +204,15 @@ def test_names_match_whatever_their_case_and_normalization() -> None:
 
 def _all_patterns() -> Iterator[re.Pattern[str]]:
     for language in LANGUAGES.values():
-        yield from language.patterns.all
-        yield from language.patterns.day_parts
-        yield from language.patterns.ordinals
-        yield from language.patterns.not_before
-        yield from language.patterns.limits
+        for field in fields(language.patterns):
+            yield from getattr(language.patterns, field.name)
 
 
 def test_patterns_match_a_bounded_number_of_characters() -> None:
     # Repetitions without a bound would make the cost of a text quadratic.
     for pattern in _all_patterns():
-        assert not re.search(r"(?<!\\)[*+]", pattern.pattern), pattern.pattern
+        outside_classes = re.sub(r"\[[^]]+\]", "", pattern.pattern)
+        assert not re.search(r"(?<!\\)[*+]", outside_classes), pattern.pattern
         assert "," + "}" not in pattern.pattern, pattern.pattern
 
 

@@ -12,11 +12,13 @@ from duly.recurrence.rules import parse_rule
 def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rule: str) -> bool:
     """Return whether nothing else in a text contradicts its recurrence.
 
-    An exception does, and so does an end that is not a date, a weekday that the rule lacks, or
-    another date after a conjunction.
+    An exception does, and so does a period, an end that is not a date, a weekday that the rule
+    lacks, or another date after a conjunction.
     """
     patterns = language.patterns
     if any(True for _ in matcher.matches(patterns.exceptions)):
+        return False
+    if any(period.first >= match.after for period in matcher.matches(patterns.periods)):
         return False
     ends = list(matcher.matches(patterns.until))
     if not all(_is_end(language, line, matcher, match, end) for end in ends):

@@ -12,14 +12,17 @@ _YEARS = 9
 
 
 def date_of(language: Language, groups: Mapping[str, str], today: date) -> date | None:
-    """Return the date of a phrase, or None if it does not exist or is in the past."""
+    """Return the date of a phrase, or None if it does not exist, is past or has another weekday."""
     if "monthdays" in groups or {"weekday", "unit"} <= groups.keys():
         return None
     try:
         found = _date_of(language, groups, today)
     except (ValueError, OverflowError):
         return None
-    return found if found is not None and found >= today else None
+    if found is None or found < today:
+        return None
+    named = groups.get("any_weekday")
+    return found if named is None or weekday_of(language, named) == found.weekday() else None
 
 
 def is_certain(language: Language, line: Line, match: Match, *, is_leading: bool = False) -> bool:

@@ -126,7 +126,7 @@ GERMAN = Language(
     has_compounds=True,
     vocabulary={
         "on": "(?:am|bis(?: zum| spätestens)?|spätestens(?: am)?) ",
-        "at": "(?:um|gegen|bis|@) ",
+        "at": r"(?:um|gegen|bis|@|(?:um )?(?:ca\.?|circa|etwa)) ",
         "am": "morgens|vormittags|früh",
         "pm": "nachmittags|abends",
         "next": "(?:nächste[nr]?|kommende[nr]?)",
@@ -238,13 +238,16 @@ GERMAN = Language(
         f"{_PREPOSITIONS} (?:de[mnr] |zum )?<ordinal>(?! <month>)",
         "[-\u2013\u2014] (?:<weekday>|<month>)",
         "(?:ab|bis|bis ende) (?:<month>|frühling|frühjahr|sommer|herbst|winter)",
-        "für (?:die |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit>",
         "(?:diese|nächste)[nrs]? (?:woche|monat|jahr)",
         "<month>",
     ),
     exceptions=(
         "ausser|ausgenommen|mit ausnahme|aber nicht|nur nicht|bis auf|es sei denn",
         "in (?:un)?geraden (?:kalenderwochen|wochen|kw)",
+    ),
+    periods=(
+        "(?:für|über|während|innerhalb) (?:die |der |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit>",
+        "(?:die |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit> lang",
     ),
     undated=words(
         "heiligabend neujahr ostern pfingsten silvester weihnachten wochenende wochenenden "

@@ -232,13 +232,13 @@ ENGLISH = Language(
         ),
         f"(?:{_PREPOSITIONS} )?the <ordinal>(?! (?:of )?<month>)",
         "(?:beginning|from|starting|till|until) <month>(?! [0-9]{1,2}(?:st|nd|rd|th)?\\b)",
-        "for (?:an? |the )?(?:next |first )?(?:<n> )?<unit>",
         "(?:this|next) (?:week|month|year)",
     ),
     exceptions=(
         "except|excluding|unless|but not|apart from|other than",
         "in (?:even|odd|alternate|alternating) weeks",
     ),
+    periods=("(?:for|over|during|within) (?:an? |the )?(?:next |first )?(?:<n> )?<unit>",),
     undated=words("christmas easter eve halloween thanksgiving weekend weekends weekdays"),
     zones=(
         r"(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|bst|ist|ces?t|ee?t|ees?t|wes?t|msk|jst|sgt|a[ce]s?[dt]t",

@@ -114,6 +114,9 @@ class Language:
     exceptions: Phrases
     """Phrases that change the meaning of a recurrence anywhere in the text."""
 
+    periods: Phrases
+    """Phrases that say how long a recurrence before them lasts."""
+
     undated: frozenset[str]
     """Words for days that are not recognized, which leave a time after them in the text."""
 
@@ -164,7 +167,8 @@ class Language:
             ordinals=self._compiled(("<nth>", "<ordinal>")),
             not_before=self._compiled(self.not_before),
             limits=self._compiled(self.limits),
-            exceptions=self._compiled([rf"[(\[]?(?:{each})" for each in self.exceptions]),
+            exceptions=self._compiled(_bracketed(self.exceptions)),
+            periods=self._compiled(_bracketed(self.periods)),
             zones=self._compiled(self.zones),
             bare_times=self._compiled(self.bare_times),
         )
@@ -217,6 +221,7 @@ class LanguagePatterns:
     not_before: Patterns
     limits: Patterns
     exceptions: Patterns
+    periods: Patterns
     zones: Patterns
     bare_times: Patterns
 
@@ -231,6 +236,11 @@ class LanguagePatterns:
             *self.until,
             *self.starting,
         )
+
+
+def _bracketed(phrases: Phrases) -> Phrases:
+    """Return phrases that a bracket may open."""
+    return tuple(rf"[(\[]?(?:{phrase})" for phrase in phrases)
 
 
 def words(text: str) -> frozenset[str]:
