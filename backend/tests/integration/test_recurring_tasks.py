@@ -292,6 +292,28 @@ async def test_new_rule_makes_the_due_date_the_occurrence(alice: Account) -> Non
     }
 
 
+async def test_another_end_keeps_the_calendar_of_a_postponed_task(alice: Account) -> None:
+    task = await new_task(
+        alice,
+        due={"date": in_days(7)},
+        recurrence={"rule": "FREQ=WEEKLY;INTERVAL=2;COUNT=3", "from": in_days(-7)},
+    )
+    path = f"/tasks/{task['id']}"
+    await alice.patch(path, {"due": {"date": in_days(9)}})
+
+    rule = "FREQ=WEEKLY;INTERVAL=2;COUNT=9"
+    changed = (await alice.patch(path, {"recurrence": {"rule": rule}})).json()
+
+    assert changed["recurrence"] == {
+        "rule": rule,
+        "anchor": "due",
+        "from": in_days(-7),
+        "occurrence": in_days(7),
+        "remaining": 9,
+    }
+    assert (await complete(alice, changed))["due"]["date"] == in_days(21)
+
+
 async def test_put_of_what_was_read_keeps_the_occurrence(alice: Account) -> None:
     task = await new_task(alice, recurrence={"rule": "FREQ=DAILY;COUNT=5"})
     moved = await complete(alice, task)

@@ -93,6 +93,25 @@ def test_setting_a_rule(case: Case) -> None:
         assert {"from": state.counted_from.isoformat(), **(shown(state) or {})} == case["then"]
 
 
+@each("change")
+def test_setting_a_rule_anew(case: Case) -> None:
+    state, to = state_of(case["state"]), case["to"]
+
+    try:
+        changed = occurrences.change(
+            state,
+            parse_rule(to["rule"]),
+            to["anchor"],
+            state.due,
+            counted_from=day_of(to["from"]),
+            start=state.start,
+        )
+    except InvalidRule:
+        assert case["then"] is None
+    else:
+        assert {"from": changed.counted_from.isoformat(), **(shown(changed) or {})} == case["then"]
+
+
 @each("move")
 def test_completing_and_skipping(case: Case) -> None:
     state, today = state_of(case["state"]), date.fromisoformat(case["today"])

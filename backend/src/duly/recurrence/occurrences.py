@@ -49,9 +49,40 @@ def begin(
     Raise `InvalidRule` if the rule has no date from then on.
     """
     counted_from = counted_from or due
+    _check_date(rule, counted_from)
+    return Recurrence(rule, anchor, counted_from, due, rule.count, due, start)
+
+
+def change(
+    recurrence: Recurrence,
+    rule: Rule,
+    anchor: Anchor,
+    due: date,
+    *,
+    counted_from: date | None = None,
+    start: date | None = None,
+) -> Recurrence:
+    """Return the state after the rule, its anchor or its `from` is set anew.
+
+    The recurrence begins again, unless `from` and the rule are those that are set, or the rule has
+    another end only. A new COUNT then counts from now on. Raise `InvalidRule` as `begin` does.
+    """
+    is_from_kept = counted_from in {None, recurrence.counted_from}
+    if not (is_from_kept and _without_end(rule) == _without_end(recurrence.rule)):
+        return begin(rule, anchor, due, counted_from=counted_from, start=start)
+    _check_date(rule, recurrence.counted_from)
+    is_new_count = rule.count != recurrence.rule.count
+    remaining = rule.count if is_new_count else recurrence.remaining
+    return replace(recurrence, rule=rule, anchor=anchor, remaining=remaining, due=due, start=start)
+
+
+def _without_end(rule: Rule) -> Rule:
+    return replace(rule, count=None, until=None)
+
+
+def _check_date(rule: Rule, counted_from: date) -> None:
     if first_date(rule, counted_from) is None:
         raise InvalidRule("Must have a date on or after recurrence.from, by default the due date")
-    return Recurrence(rule, anchor, counted_from, due, rule.count, due, start)
 
 
 def complete(

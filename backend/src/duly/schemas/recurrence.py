@@ -28,7 +28,7 @@ Anchor = Annotated[
     Field(description="Whether the next date follows the due date, or the day of completion."),
 ]
 Occurrence = Annotated[LocalDate, Field(description="The rule's date that is due now.")]
-_FROM = "The date that INTERVAL and implied days count from; by default, the due date."
+_FROM = "The date that INTERVAL and implied days count from; by default, the due date at the time when a new rule is set."
 
 
 class RecurrenceRead(ResponseBody):
@@ -59,7 +59,8 @@ class Recurrence(RequestBody):
 class RecurrencePatch(PatchBody):
     """Changes to a recurrence, as a JSON merge patch: absent fields stay.
 
-    A new `rule` or `from` restarts the recurrence: the occurrence becomes the due date.
+    A new `rule` or `from` restarts the recurrence: the occurrence becomes the due date, and so does
+    `from` if it is absent. A `rule` with another COUNT or UNTIL alone does not.
     """
 
     response_schema = RecurrenceRead

@@ -1,17 +1,22 @@
 """Setting, changing and reading the recurrence of a task."""
 
-from dataclasses import replace
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from duly.core.errors import ValidationFailed
 from duly.database.values import Row
-from duly.recurrence.occurrences import Anchor, begin
+from duly.recurrence.occurrences import Anchor, begin, change
 from duly.recurrence.occurrences import Recurrence as State
-from duly.recurrence.rules import InvalidRule, Rule, parse_rule
+from duly.recurrence.rules import InvalidRule, parse_rule
 from duly.schemas.recurrence import Recurrence, RecurrencePatch
 from duly.schemas.times import Moment
 from duly.services.task_type import Recurring
+
+
+class _Dates(TypedDict):
+    due: date
+    counted_from: date | None
+    start: date | None
 
 
 class _Setting(NamedTuple):
@@ -24,36 +29,30 @@ class _Setting(NamedTuple):
 
 def begun(sent: Recurrence, due: Moment | None, start: Moment | None) -> Recurring:
     """Return a recurrence that is set. Raise `ValidationFailed`."""
-    return _begun(_Setting(sent.rule, sent.anchor, sent.from_), due, start)
+    return _set(None, _Setting(sent.rule, sent.anchor, sent.from_), due, start)
 
 
-def _begun(sent: _Setting, due: Moment | None, start: Moment | None) -> Recurring:
+def _set(
+    current: Recurring | None, sent: _Setting, due: Moment | None, start: Moment | None
+) -> Recurring:
     if due is None:
         raise ValidationFailed.of(
             "body.recurrence", "Must not be set without a due date", "contradiction"
         )
+    dates: _Dates = {
+        "due": due.date,
+        "counted_from": sent.counted_from,
+        "start": None if start is None else start.date,
+    }
     try:
-        state = begin(
-            _parsed(sent.rule),
-            sent.anchor,
-            due.date,
-            counted_from=sent.counted_from,
-            start=None if start is None else start.date,
-        )
+        rule = parse_rule(sent.rule)
+        if current is None:
+            state = begin(rule, sent.anchor, **dates)
+        else:
+            state = change(current.state, rule, sent.anchor, **dates)
     except InvalidRule as error:
-        raise _invalid_rule(error) from None
+        raise ValidationFailed.of("body.recurrence.rule", str(error), "value_error") from None
     return Recurring(sent.rule, state)
-
-
-def _parsed(rule: str) -> Rule:
-    try:
-        return parse_rule(rule)
-    except InvalidRule as error:
-        raise _invalid_rule(error) from None
-
-
-def _invalid_rule(error: InvalidRule) -> ValidationFailed:
-    return ValidationFailed.of("body.recurrence.rule", str(error), "value_error")
 
 
 def recurring(task: Row) -> Recurring | None:
@@ -77,11 +76,7 @@ def recurring(task: Row) -> Recurring | None:
 def changed(
     task: Row, sent: Recurrence | RecurrencePatch | None, due: Moment | None, start: Moment | None
 ) -> Recurring | None:
-    """Return the recurrence after a change. Raise `ValidationFailed`.
-
-    A new rule or `from` restarts the recurrence: the occurrence becomes the due date. Sending the
-    current ones again does not.
-    """
+    """Return the recurrence after a change. Raise `ValidationFailed`."""
     if sent is None:
         return None
     current = recurring(task)
@@ -89,14 +84,7 @@ def changed(
         setting = _patched(current, sent)
     else:
         setting = _Setting(sent.rule, sent.anchor, sent.from_)
-    if current is None or due is None or not _is_same(setting, current.state):
-        return _begun(setting, due, start)
-    return Recurring(setting.rule, replace(current.state, anchor=setting.anchor))
-
-
-def _is_same(sent: _Setting, state: State) -> bool:
-    """Whether what is sent has the rule and the `from` that are there."""
-    return _parsed(sent.rule) == state.rule and sent.counted_from in {None, state.counted_from}
+    return _set(current, setting, due, start)
 
 
 def _patched(current: Recurring | None, sent: RecurrencePatch) -> _Setting:
