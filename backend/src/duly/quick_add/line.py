@@ -1,7 +1,7 @@
 """A text as words, on which patterns are matched."""
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,7 @@ _TAKEN = "\0"
 _TOO_LONG = "\1"
 
 _WORD = re.compile(r"\S+")
+_BRACKETS = re.compile(r"(?<!\S)[(\[][^()\[\]]*[)\]]")
 # No name and no phrase has longer words.
 _MAX_KEY = 480
 
@@ -87,8 +88,20 @@ class Line:
     def __init__(
         self, text: str, first_parts: re.Pattern[str] | None, *, is_unescaped: bool = False
     ) -> None:
+        self._text = text
         self.words = list(_words(text, first_parts))
         self.keys = [_key_of_word(word.text, is_unescaped) for word in self.words]
+
+    @cached_property
+    def bracketed(self) -> frozenset[int]:
+        """The words in brackets, except for the first ones, which begin with the bracket."""
+        starts = [word.start for word in self.words]
+        found = (bracket.span() for bracket in _BRACKETS.finditer(self._text))
+        return frozenset(
+            index
+            for start, end in found
+            for index in range(bisect_right(starts, start), bisect_left(starts, end))
+        )
 
     def take_last(self, tokens: Iterable[Token]) -> Token | None:
         """Take the words of tokens of one kind, and return the last of them."""

@@ -63,6 +63,10 @@ class Matcher:
         """Remember that no word is part of a date or a time."""
         self._left.update(range(len(self._line.words)))
 
+    def is_left(self, index: int) -> bool:
+        """Return whether a word is part of a phrase that stays text."""
+        return index in self._left
+
     def is_in_list(self, match: Match) -> bool:
         """Return whether a recurrence is part of a list or a range."""
         return self._continues_list(match.first) or self._begins_list(match)
@@ -76,8 +80,10 @@ class Matcher:
         return not match.is_closed and self._is_weekday(match.after)
 
     def is_after_other_word(self, match: Match) -> bool:
-        """Return whether a word before a match changes its meaning."""
+        """Return whether a word before a match changes its meaning, or an open bracket."""
         index, language = match.first, self._language
+        if index in self._line.bracketed:
+            return True
         if index == 0:
             return index in self._left
         # With punctuation after it, a key is not such a word.

@@ -22,6 +22,9 @@ _NEAR = 3
 # What may be around the name of a day.
 _AROUND = f"{CLOSING}([\"'\u201c\u201d\u201e"
 
+# As many words can name a day that is not recognized: "on the 5th".
+_LONGEST_DAY = 3
+
 # The words of a time such as "at 8".
 _BARE = 2
 
@@ -106,7 +109,7 @@ class Phrases:
         for match in self._matcher.matches(self._patterns.durations):
             change = self._matcher.match_after(match, self._patterns.not_before)
             minutes = minutes_of(match.groups)
-            if change is not None or minutes is None:
+            if change is not None or minutes is None or match.first in self._line.bracketed:
                 continue
             if ends_phrase(self._language, self._line, match):
                 yield _token(SpanKind.DURATION, match, minutes)
@@ -173,7 +176,7 @@ class Phrases:
         changes = (*self._patterns.not_before, *self._patterns.zones)
         if self._matcher.match_after(match, changes) is not None:
             return False
-        if self._is_after_day(match) and not is_certain:
+        if not is_certain and self._is_beside_day(match):
             return False
         if "unclear" in match.groups and not ends_phrase(self._language, self._line, match):
             return False
@@ -184,15 +187,26 @@ class Phrases:
         late = tuple(self._language.late)
         return not any(key.rstrip(CLOSING).endswith(late) for key in near)
 
-    def _is_after_day(self, match: Match) -> bool:
-        """Whether a day that is not recognized is directly before, as in "(Saturday 8pm)"."""
+    def _is_beside_day(self, match: Match) -> bool:
+        """Return whether a day that is not recognized is directly before or after a time."""
+        if self._matcher.is_left(match.after):
+            return True
+        patterns = self._patterns.undated
+        if self._line.match(patterns, match.after) is not None:
+            return True
+        before = range(max(match.first - _LONGEST_DAY, 0), match.first)
+        days = (self._line.match(patterns, index) for index in before)
+        return any(day is not None and day.after == match.first for day in days) or (
+            self._is_after_bracketed_day(match)
+        )
+
+    def _is_after_bracketed_day(self, match: Match) -> bool:
+        """Return whether a weekday, for example, is directly before, as in "(Saturday 8pm)"."""
         index, language = match.first - 1, self._language
         if index < 0 or self._line.is_taken(index):
             return False
         word = self._line.keys[index].strip(_AROUND).replace("\u2019", "'").removesuffix("'s")
-        return (
-            word in language.weekdays or word in language.relative_days or word in language.undated
-        )
+        return word in language.weekdays or word in language.relative_days
 
     def _bare_time(self, token: Token, part: Match) -> Match | None:
         """Return a time such as "at 8" directly after a part of the day, or before its date."""

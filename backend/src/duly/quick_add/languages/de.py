@@ -243,20 +243,29 @@ GERMAN = Language(
     ),
     exceptions=(
         "ausser|ausgenommen|mit ausnahme|aber nicht|nur nicht|bis auf|es sei denn",
+        r"[(\[]nicht",
         "in (?:un)?geraden (?:kalenderwochen|wochen|kw)",
     ),
     periods=(
         "(?:für|über|während|innerhalb) (?:die |der |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit>",
         "(?:die |eine[nr]? |ein )?(?:nächsten |ersten )?(?:<n> )?<unit> lang",
     ),
-    undated=words(
-        "heiligabend neujahr ostern pfingsten silvester weihnachten wochenende wochenenden "
-        "morgens vormittags mittags nachmittags abends"
+    undated=(
+        (
+            "(?:(?:am|an|bis|in der|zu|zum|über|übers) )?(?:(?:diese|jede|nächste)[mnrs]? )?"
+            "(?:heiligabend|neujahr|ostern|pfingsten|silvester|weihnachten|wochenenden?|nacht|"
+            "monat|quartal|jahr)"
+        ),
+        "morgens|vormittags|mittags|nachmittags|abends",
+        r"(?:am|jeden) [0-9]{1,2}\.",
+        "(?:am )?[0-9]{1,2}[./-][0-9]{1,2}(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
+        "(?:am |jeden )?<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}",
     ),
     zones=(
         "(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|mes?z|oes?z|wes?z|ces?t|[cemp][ds]t",
         "(?:deutscher|lokaler|mittel|ost|west)?europäischer zeit|(?:deutscher|lokaler|meiner|deiner) zeit",
         "ortszeit",
+        r"[a-z_]{2,20}/[a-z_]{2,20}(?:/[a-z_]{2,20})?",
     ),
     bare_times=("um <hour>",),
     late=words("mittag mittags nachmittag nachmittags abend abends nacht nachts"),

@@ -236,15 +236,27 @@ ENGLISH = Language(
     ),
     exceptions=(
         "except|excluding|unless|but not|apart from|other than",
+        r"[(\[]not",
         "in (?:even|odd|alternate|alternating) weeks",
     ),
     periods=("(?:for|over|during|within) (?:an? |the )?(?:next |first )?(?:<n> )?<unit>",),
-    undated=words("christmas easter eve halloween thanksgiving weekend weekends weekdays"),
+    undated=(
+        (
+            "(?:(?:at|by|on|over) )?(?:(?:each|every|next|the|this) )?"
+            "(?:christmas(?: day)?|easter|(?:christmas |new year's )?eve|halloween|thanksgiving|"
+            "weekends?|weekdays|nights?|month|quarter|year)"
+        ),
+        "(?:by|on) the <nth>",
+        "(?:on )?[0-9]{1,2}[./-][0-9]{1,2}(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
+        "(?:on |every )?<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}",
+        "<weekday>s",
+    ),
     zones=(
         r"(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|bst|ist|ces?t|ee?t|ees?t|wes?t|msk|jst|sgt|a[ce]s?[dt]t",
         "[acemp]t|[acemp][ds]t|hkt|nzs?[dt]t",
-        "(?:eastern|central|mountain|pacific|local|your|my|their|his|her|our) time",
+        r"\w{2,20} time",
         "eastern|pacific",
+        r"[a-z_]{2,20}/[a-z_]{2,20}(?:/[a-z_]{2,20})?",
     ),
     bare_times=("at <hour>",),
     late=words("afternoon evening night tonight"),

@@ -44,6 +44,7 @@ from duly.utils.name_keys import name_key
 # A phrase ends with a word, or before the punctuation after it.
 _END = rf"(?=[{re.escape(CLOSING)}]{{0,3}}(?: |$))"
 _END_OF_WORD = rf"[{re.escape(CLOSING)}]*(?!\S)"
+_BRACKET = r"[(\[]"
 _GROUP = re.compile(r"(?<!\?P)<(\w+)>")
 
 Phrases = tuple[str, ...]
@@ -117,8 +118,8 @@ class Language:
     periods: Phrases
     """Phrases that say how long a recurrence before them lasts."""
 
-    undated: frozenset[str]
-    """Words for days that are not recognized, which leave a time after them in the text."""
+    undated: Phrases
+    """Days that are not recognized, which leave a time before or after them in the text."""
 
     zones: Phrases
     """Time zones, which leave a time before them in the text."""
@@ -167,8 +168,14 @@ class Language:
             ordinals=self._compiled(("<nth>", "<ordinal>")),
             not_before=self._compiled(self.not_before),
             limits=self._compiled(self.limits),
-            exceptions=self._compiled(_bracketed(self.exceptions)),
-            periods=self._compiled(_bracketed(self.periods)),
+            exceptions=self._compiled(
+                [
+                    *(f"{_BRACKET}?(?:{phrase})" for phrase in self.exceptions),
+                    *(f"{_BRACKET}(?:{phrase})" for phrase in (*self.until, *self.starting)),
+                ]
+            ),
+            periods=self._compiled(f"{_BRACKET}?(?:{phrase})" for phrase in self.periods),
+            undated=self._compiled(self.undated),
             zones=self._compiled(self.zones),
             bare_times=self._compiled(self.bare_times),
         )
@@ -203,7 +210,10 @@ class Language:
         def group(found: re.Match[str]) -> str:
             return f"(?P<{found[1]}>{vocabulary[found[1]]})"
 
-        return tuple(re.compile(f"(?:{_GROUP.sub(group, phrase)}){_END}") for phrase in phrases)
+        return tuple(
+            re.compile(f"(?:{_GROUP.sub(group, phrase.replace('WEEKDAY', weekday))}){_END}")
+            for phrase in phrases
+        )
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,7 @@ class LanguagePatterns:
     limits: Patterns
     exceptions: Patterns
     periods: Patterns
+    undated: Patterns
     zones: Patterns
     bare_times: Patterns
 
@@ -236,11 +247,6 @@ class LanguagePatterns:
             *self.until,
             *self.starting,
         )
-
-
-def _bracketed(phrases: Phrases) -> Phrases:
-    """Return phrases that a bracket may open."""
-    return tuple(rf"[(\[]?(?:{phrase})" for phrase in phrases)
 
 
 def words(text: str) -> frozenset[str]:
