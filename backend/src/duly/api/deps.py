@@ -12,7 +12,7 @@ from duly.api.requests import Request
 from duly.core.errors import Forbidden, PreconditionRequired
 from duly.core.logging import log
 from duly.database.scope import UserScope
-from duly.records.changes import Versions
+from duly.records.versions import Versions
 from duly.runtime import context as runtime
 from duly.schemas import patterns
 from duly.utils.addresses import client_address, is_trusted, source_address

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from duly.api.responses import Encoded
+from duly.api.responses import Encoded, not_modified
 from duly.database.scope import UserScope
 from duly.database.values import Row
 from duly.records import changes, commands
@@ -32,7 +32,7 @@ async def get_one(
     """Return a resource, or 304 if the client has its current version."""
     resource = await changes.read(scope, kind, resource_id)
     if if_none_match is not None and is_named(resource["version"], if_none_match):
-        return _not_modified(resource["version"])
+        return not_modified(resource["version"])
     return _one(resource)
 
 
@@ -45,14 +45,10 @@ async def get_page(
     if if_none_match is not None:
         tag = await read_tag()
         if is_named(tag, if_none_match):
-            return _not_modified(tag)
+            return not_modified(tag)
     page, tag = await read_page()
     return Encoded(page, headers={"ETag": etag(tag)})
 
 
 def _one(resource: Row) -> Response:
     return Encoded(resource, headers={"ETag": etag(resource["version"])})
-
-
-def _not_modified(tag: Any) -> Response:
-    return Response(status_code=304, headers={"ETag": etag(tag)})

@@ -8,6 +8,7 @@ from fastapi import Response
 from duly.core.errors import DulyError
 from duly.schemas.errors import ErrorEnvelope
 from duly.utils.encoding import encode
+from duly.utils.etags import etag
 
 
 class Encoded(Response):
@@ -19,6 +20,11 @@ class Encoded(Response):
         self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(encode(content), status_code, headers)
+
+
+def not_modified(tag: object) -> Response:
+    """Return a 304 (RFC 9110, 15.4.5)."""
+    return Response(status_code=304, headers={"ETag": etag(tag)})
 
 
 def error_response(error: DulyError) -> Encoded:

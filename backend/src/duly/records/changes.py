@@ -8,25 +8,21 @@ from uuid import UUID
 
 from pydantic_core import PydanticCustomError
 from sqlalchemy import (
-    ARRAY,
     CTE,
-    BigInteger,
     ColumnElement,
     Text,
     and_,
-    any_,
     bindparam,
     delete,
     exists,
     literal,
-    or_,
     select,
     true,
 )
 from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
 
-from duly.core.errors import NameTaken, NotFound, PreconditionFailed, ValidationFailed
+from duly.core.errors import NameTaken, NotFound, ValidationFailed
 from duly.database.scope import Call, Found, UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.database.values import Row
@@ -35,12 +31,8 @@ from duly.records import commands
 from duly.records.commands import Command, Operation, Procedure, Raced, lookup
 from duly.records.revisions import next_revision_of
 from duly.records.types import ID, ResourceType, Values
+from duly.records.versions import Versions, check_version, has_version
 from duly.utils.tables import table_of
-
-Versions = Sequence[int] | None
-"""The versions that `If-Match` names; None if any version will do."""
-
-_VERSIONS = bindparam("versions", type_=ARRAY(BigInteger()))
 
 _tombstones = table_of(Tombstone)
 
@@ -80,7 +72,7 @@ class Change:
             if row is not None:
                 return row
             resource = _existing(found, finds_trashed=self.finds_trashed)
-            _check_version(self.kind, resource, versions)
+            check_version(self.kind, resource, versions)
             assert found is not None
             self.explain(found.facts)
             if found.facts["can_change"]:
@@ -184,7 +176,7 @@ def checked(kind: ResourceType, rows: Sequence[Row], versions: Versions) -> Row:
     """Return the resource that was read. Raise `NotFound` or `PreconditionFailed`."""
     if not rows:
         raise NotFound
-    _check_version(kind, rows[0], versions)
+    check_version(kind, rows[0], versions)
     return rows[0]
 
 
@@ -244,7 +236,7 @@ def erasing(kind: ResourceType) -> Change:
 def _unchanged(kind: ResourceType, resource_id: UUID, versions: Versions) -> Command[Row]:
     def finish(row: Row | None, found: Found | None) -> Row:
         resource = row or _existing(found, finds_trashed=False)
-        _check_version(kind, resource, versions)
+        check_version(kind, resource, versions)
         return resource
 
     read, explained = _read(kind), lookup_of(kind, true())
@@ -298,20 +290,9 @@ def lookup_of(
     return lookup(kind, is_live=kind.is_live, can_change=condition, **facts)
 
 
-def has_version(kind: ResourceType) -> ColumnElement[bool]:
-    """The resource has one of the versions that `If-Match` names, if it names any."""
-    # Checked in the statement that writes, so a stale write changes nothing.
-    return or_(_VERSIONS.is_(None), kind.table.c.revision == any_(_VERSIONS))
-
-
 def _existing(found: Found | None, *, finds_trashed: bool) -> Row:
     if found is None or found.resource is None:
         raise NotFound
     if not (found.facts["is_live"] or finds_trashed):
         raise NotFound
     return found.resource
-
-
-def _check_version(kind: ResourceType, resource: Row, versions: Versions) -> None:
-    if versions is not None and resource["version"] not in versions:
-        raise PreconditionFailed(kind.name)

@@ -8,10 +8,11 @@ from sqlalchemy import Text, bindparam
 from duly.database.scope import UserScope
 from duly.database.values import Row
 from duly.records import changes, commands
-from duly.records.changes import Change, Versions
+from duly.records.changes import Change
 from duly.records.commands import Procedure
 from duly.records.order import Spot, appended, key_at
 from duly.records.types import ResourceType
+from duly.records.versions import Versions
 from duly.schemas.order import Move
 
 _POSITION = bindparam("position", type_=Text())

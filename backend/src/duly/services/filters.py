@@ -7,10 +7,10 @@ from duly.database.scope import UserScope
 from duly.database.values import Row
 from duly.models import Filter, User
 from duly.records import changes, creation, moves
-from duly.records.changes import Versions
 from duly.records.commands import Operation
 from duly.records.creation import Created
 from duly.records.types import ResourceType, stored_as_sent
+from duly.records.versions import Versions
 from duly.schemas.filters import FilterCreate, FilterPatch, FilterReplace
 from duly.schemas.order import Move
 from duly.utils.tables import table_of

@@ -11,11 +11,11 @@ from duly.database.values import Row
 from duly.models import Label, TaskLabel, User
 from duly.records import changes, creation, moves
 from duly.records.cascades import changing_all, erasing_all
-from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
 from duly.records.creation import Created
 from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, name_with_key, stored_as_sent
+from duly.records.versions import Versions
 from duly.schemas.labels import LabelCreate, LabelPatch, LabelReplace
 from duly.schemas.order import Move
 from duly.services.task_type import TYPE as TASK

@@ -23,11 +23,11 @@ from duly.database.values import Row
 from duly.models import List, User
 from duly.records import changes, creation, moves, pages
 from duly.records.cascades import changing_all, changing_tree, erasing_all
-from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
 from duly.records.creation import Created
 from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, json_object, name_with_key, stored_as_sent
+from duly.records.versions import Versions
 from duly.schemas.lists import ListCreate, ListDeleteOptions, ListPatch, ListQuery, ListReplace
 from duly.schemas.order import Move
 from duly.services import sections

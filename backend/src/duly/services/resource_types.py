@@ -11,10 +11,10 @@ from uuid import UUID
 from duly.core.config import Settings
 from duly.database.scope import UserScope
 from duly.database.values import Row
-from duly.records.changes import Versions
 from duly.records.commands import Operation
 from duly.records.creation import Created
 from duly.records.types import ResourceType
+from duly.records.versions import Versions
 from duly.services import filters, labels, lists, sections, task_completion, tasks
 
 Action = Callable[[UserScope, UUID, Any, Versions, Settings], Operation[Row]]

@@ -13,11 +13,11 @@ from duly.database.values import Row
 from duly.models import Section, User
 from duly.records import changes, creation, moves, pages
 from duly.records.cascades import changing_all, erasing_all
-from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
 from duly.records.creation import Created, Shape
 from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, name_with_key, stored_as_sent
+from duly.records.versions import Versions
 from duly.schemas.order import Move
 from duly.schemas.sections import SectionCreate, SectionPatch, SectionQuery, SectionReplace
 from duly.services.task_places import is_list_live, unknown_reference

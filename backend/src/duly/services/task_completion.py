@@ -11,9 +11,9 @@ from duly.core.logging import log
 from duly.database.scope import Call, UserScope
 from duly.database.values import Row
 from duly.records import changes, commands
-from duly.records.changes import Versions
 from duly.records.commands import Operation, Procedure
 from duly.records.revisions import check_count
+from duly.records.versions import Versions
 from duly.recurrence import occurrences
 from duly.recurrence.occurrences import Recurrence as State
 from duly.recurrence.zones import local_date

@@ -27,9 +27,10 @@ from duly.database.statements import USER_ID, OwnedStatement
 from duly.database.values import Row
 from duly.models import List
 from duly.records.cascades import changing_tree, erasing_all
-from duly.records.changes import Change, has_version, lookup_of
+from duly.records.changes import Change, lookup_of
 from duly.records.revisions import check_count
 from duly.records.types import ID, Values
+from duly.records.versions import has_version
 from duly.services.task_type import TYPE, done_at
 from duly.utils.tables import table_of
 

@@ -16,12 +16,12 @@ from duly.database.values import Row
 from duly.models import TaskLabel
 from duly.records import changes, commands, creation
 from duly.records.cascades import changing_all
-from duly.records.changes import Versions
 from duly.records.commands import Command, Operation, Procedure
 from duly.records.creation import PLAIN, Created, Shape
 from duly.records.moves import place_at
 from duly.records.order import Spot, appended
 from duly.records.revisions import check_count
+from duly.records.versions import Versions
 from duly.schemas.base import RequestBody
 from duly.schemas.operations import DeleteOptions
 from duly.schemas.tasks import MAX_LABELS, TaskCreate, TaskMove, TaskPatch, TaskReplace
