@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -32,10 +33,11 @@ async def ada(server: Server) -> AsyncIterator[Account]:
         yield await register(client)
 
 
-def send_and_die(
+@contextmanager
+def unanswered(
     server: Server, account: Account, path: str, body: Any, headers: dict[str, str]
-) -> None:
-    """Send a request, and break the connection off before there can be an answer."""
+) -> Iterator[None]:
+    """Send a request, and reset its connection at the end of the block, without a response."""
     content = json.dumps(body).encode()
     lines = {
         "Host": "duly.test",
@@ -47,9 +49,10 @@ def send_and_die(
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     place = urlsplit(server.url)
     with socket.create_connection((str(place.hostname), place.port or 0)) as connection:
-        # Without lingering: what has not been read yet is answered with a reset.
+        # Without lingering, closing resets the connection.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.sendall(f"POST {API}{path} HTTP/1.1\r\n{head}\r\n".encode() + content)
+        yield
 
 
 async def count(dsn: str, account: Account) -> int:
@@ -58,39 +61,82 @@ async def count(dsn: str, account: Account) -> int:
     return int(number)
 
 
+async def has_task(dsn: str, account: Account) -> None:
+    """Return once the account has a task."""
+    async with asyncio.timeout(8):
+        while True:
+            if await count(dsn, account):
+                return
+            await asyncio.sleep(0.01)
+
+
+def creation(path: str, title: str) -> dict[str, Any]:
+    task = {"title": title}
+    if path == "/batch":
+        return {"operations": [{"op": "create", "type": "task", "data": task}]}
+    return task
+
+
 @pytest.mark.parametrize("path", ["/tasks", "/batch"])
-async def test_client_that_dies_before_the_response_and_retries_creates_one_task(
+async def test_client_that_dies_after_sending_and_retries_creates_one_task(
     server: Server, ada: Account, dsn: str, path: str
 ) -> None:
     for number in range(1, 7):
-        headers = {"Idempotency-Key": uuid4().hex}
-        task = {"title": f"{number}"}
-        body = (
-            {"operations": [{"op": "create", "type": "task", "data": task}]}
-            if "batch" in path
-            else task
-        )
-        await asyncio.to_thread(send_and_die, server, ada, path, body, headers)
+        headers, body = {"Idempotency-Key": uuid4().hex}, creation(path, f"{number}")
+        with unanswered(server, ada, path, body, headers):
+            pass
 
         answers = [await ada.post(path, body, headers=headers) for _ in "12"]
 
-        assert {answer.status_code for answer in answers} == {200 if "batch" in path else 201}
+        assert {answer.status_code for answer in answers} == {200 if path == "/batch" else 201}
         assert answers[0].content == answers[1].content
         assert await count(dsn, ada) == number
 
 
-async def test_so_it_is_with_an_id_of_the_clients_own(
+async def test_client_that_dies_after_sending_and_retries_with_its_own_id_creates_one_task(
     server: Server, ada: Account, dsn: str
 ) -> None:
     for number in range(1, 7):
         body = {"title": f"{number}", "id": str(uuid4())}
-        await asyncio.to_thread(send_and_die, server, ada, "/tasks", body, {})
+        with unanswered(server, ada, "/tasks", body, {}):
+            pass
 
         answer = await ada.post("/tasks", body)
 
         assert answer.status_code in {200, 201}
         assert answer.json()["id"] == body["id"]
         assert await count(dsn, ada) == number
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/batch"])
+async def test_request_whose_client_dies_during_execution_takes_effect_once(
+    server: Server, ada: Account, dsn: str, path: str
+) -> None:
+    headers, body = {"Idempotency-Key": uuid4().hex}, creation(path, "task")
+    async with holding_account(dsn, ada.id) as connection:
+        with unanswered(server, ada, path, body, headers):
+            await somebody_waits_for(connection)
+    await has_task(dsn, ada)
+
+    answer = await ada.post(path, body, headers=headers)
+
+    assert answer.headers["Idempotency-Replayed"] == "true"
+    assert await count(dsn, ada) == 1
+
+
+async def test_request_with_an_id_whose_client_dies_during_execution_takes_effect_once(
+    server: Server, ada: Account, dsn: str
+) -> None:
+    body = {"title": "task", "id": str(uuid4())}
+    async with holding_account(dsn, ada.id) as connection:
+        with unanswered(server, ada, "/tasks", body, {}):
+            await somebody_waits_for(connection)
+    await has_task(dsn, ada)
+
+    answer = await ada.post("/tasks", body)
+
+    assert answer.status_code == 200
+    assert await count(dsn, ada) == 1
 
 
 async def test_a_worker_that_dies_at_work_leaves_the_key_unused(
