@@ -218,7 +218,7 @@ def push(store: Store, server: Server) -> None:
             for change, result in reversed(list(zip(changes, results, strict=True))):
                 settle(store, change, result)
             store.execute("DELETE FROM sending")
-        for error in [result["error"] for result in results if result["status"] == 403]:
+        if error := next((one["error"] for one in results if one["status"] == 403), None):
             sys.exit(f"{error['message']} Nothing is lost.")  # over quota: it stays in the outbox
         if any(result["status"] == 412 for result in results):
             return  # fetch the new versions first
@@ -314,6 +314,8 @@ def log_in(store: Store, url: str, email: str, register: bool) -> None:
 
 def find(store: Store, text: str, *kinds: str) -> tuple[str, dict]:
     """Return the type and the resource whose id begins or ends with a text, or a list's name."""
+    if not text:
+        sys.exit("An id or a name must not be empty.")
     found = [
         (kind, {**one, "id": each})
         for kind in kinds
@@ -367,7 +369,9 @@ def run(given: argparse.Namespace) -> None:
     elif given.command == "new-list":
         store.note("create", "list", str(uuid.uuid4()), {"name": given.title})
     elif given.command == "add":
-        place = {"list_id": find(store, given.to, "list")[1]["id"]} if given.to else {}
+        place = {}
+        if given.to is not None:
+            place = {"list_id": find(store, given.to, "list")[1]["id"]}
         store.note("create", "task", str(uuid.uuid4()), {"title": given.title, **place})
     else:
         _, task = find(store, given.id, "task")

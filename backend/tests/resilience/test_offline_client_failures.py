@@ -280,3 +280,15 @@ def test_wrong_arguments_and_unknown_tasks_are_one_line(device: Device, server: 
     the_line(device, "done", "no such task")
     the_line(device, "login", "no email", "--server", server.url)
     the_line(device, "login", "a\udcff@example.com", "--server", server.url)
+
+
+def test_empty_id_or_name_is_rejected(device: Device) -> None:
+    device.run("add", "only task")
+    device.run("new-list", "only list")
+    task_id = device.id_of("only task")
+    before = device.run("list")
+
+    for command in (("rm", ""), ("done", ""), ("move", task_id, ""), ("add", "task", "--to", "")):
+        assert "must not be empty" in the_line(device, *command)
+
+    assert device.run("list") == before
