@@ -59,7 +59,9 @@ def unpack(directory: Path) -> Path:
 
 
 def load(dsn: str, tasks: int, users: list[UUID], others: int, heavy: int) -> None:
-    """Create tasks: `heavy` of the first of `users`, and the rest of all of them and `others` more."""
+    """Create about `tasks` tasks: `heavy` for the first of `users`, and equal shares of the rest for
+    the other users and for `others` new ones.
+    """
     with psycopg.connect(dsn, autocommit=True) as connection:
         with _fast(connection):
             fresh = [new_id() for _ in range(others)]
