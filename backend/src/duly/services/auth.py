@@ -21,7 +21,7 @@ from duly.services.accounts import (
     read_account,
 )
 from duly.services.profiles import NEXT_PROFILE
-from duly.services.sessions import end_sessions, open_session
+from duly.services.sessions import end_other_sessions, end_session, open_session
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
 
@@ -96,7 +96,7 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
 
 async def logout(context: Context, caller: Caller) -> None:
     """End the session of this request."""
-    await end_sessions(context, caller.scope, session_id=caller.session_id)
+    await end_session(context, caller.scope, caller.session_id)
     log.info("session.logged_out")
 
 
@@ -114,7 +114,7 @@ async def change_password(
                 "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
-        ended = await end_sessions(context, scope, all_but=caller.session_id)
+        ended = await end_other_sessions(context, scope, caller.session_id)
     log.info("user.password_changed", sessions_ended=len(ended))
 
 

@@ -37,7 +37,7 @@ from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
 REVOCATION_LIFETIME = timedelta(minutes=MAX_ACCESS_TOKEN_MINUTES + 1)
-"""How long an ended session is listed as revoked: longer than any access token is valid.
+"""How long an ended session is recorded as revoked: longer than any access token is valid.
 
 It does not depend on this instance's setting, which may have been higher before, or be higher on
 another instance. The extra minute is for clocks that differ and for a refresh that raced with the
@@ -74,7 +74,7 @@ _ADMIT = owned(
 
 
 def _revoking(ended: Select[Any]) -> Any:
-    """List sessions as revoked: the INSERT of their ids."""
+    """Record sessions as revoked: the INSERT of their ids."""
     ids = ended.subquery("ids")
     return insert(_revoked).from_select(
         ["session_id", "expires_at"],
@@ -83,7 +83,7 @@ def _revoking(ended: Select[Any]) -> Any:
 
 
 def ending(which: ColumnElement[bool]) -> OwnedStatement:
-    """End sessions and list them as revoked, in one statement."""
+    """End sessions and record them as revoked, in one statement."""
     ended = (
         delete(_sessions)
         .where(_sessions.c.user_id == USER_ID, which)
@@ -143,7 +143,7 @@ async def open_session(
 
     `scope` must be in a transaction; once that is committed, `Opened.announce` returns the
     response. Sessions beyond `max_sessions` end, the least recently used first. Raise
-    `Unauthenticated` if the account has changed since.
+    `Unauthenticated` if the account has changed since the password was checked.
     """
     address = context.keyring.address_digests(scope.user_id, client.address)[0]
     if await scope.one(_ADMIT, password_hash=password_hash, address=address) is None:
@@ -180,36 +180,39 @@ class Opened:
 
 async def end_one(context: Context, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions. Raise `NotFound`."""
-    if not await end_sessions(context, caller.scope, session_id=session_id):
+    if not await end_session(context, caller.scope, session_id):
         raise NotFound
     log.info("session.ended", session_id=str(session_id))
 
 
 async def end_all(context: Context, caller: Caller) -> None:
     """End all sessions of the caller, the current one included."""
-    ended = await end_sessions(context, caller.scope)
+    ended = await end_all_sessions(context, caller.scope)
     log.info("session.all_ended", count=len(ended))
 
 
-async def end_sessions(
-    context: Context,
-    scope: UserScope,
-    *,
-    session_id: UUID | None = None,
-    all_but: UUID | None = None,
-) -> list[UUID]:
-    """End one session, all but one, or all; every worker refuses their tokens within a second."""
-    if session_id is not None:
-        return await end(context, scope, _END_ONE, session_id=session_id)
-    if all_but is not None:
-        return await end(context, scope, _END_OTHERS, session_id=all_but)
+async def end_session(context: Context, scope: UserScope, session_id: UUID) -> list[UUID]:
+    """End one session."""
+    return await end(context, scope, _END_ONE, session_id=session_id)
+
+
+async def end_other_sessions(context: Context, scope: UserScope, session_id: UUID) -> list[UUID]:
+    """End all sessions except one."""
+    return await end(context, scope, _END_OTHERS, session_id=session_id)
+
+
+async def end_all_sessions(context: Context, scope: UserScope) -> list[UUID]:
+    """End all sessions of a user."""
     return await end(context, scope, _END_ALL)
 
 
 async def end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
-    """Run a statement of `ending()`, and return the ids of the sessions that it ended."""
+    """Run a statement of `ending()`, and return the ids of the sessions that it ended.
+
+    Every worker rejects their tokens within a second.
+    """
     rows = await scope.all(statement, revocation_lifetime=REVOCATION_LIFETIME, **params)
     ended = [row["session_id"] for row in rows]
     context.revocations.add(ended)
