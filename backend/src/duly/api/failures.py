@@ -18,9 +18,12 @@ _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 MAX_FIELDS = 20
 """Invalid inputs that one response lists: a request can have thousands."""
 
+_OPERATION_TAGS = 2
+"""The `type` and the `op` of an operation."""
+
 
 def as_duly_error(error: Exception, request: Request) -> DulyError | None:
-    """Return the error of the API for an exception, or None if that is a defect."""
+    """Return the error of the API for an exception, or None for a bug."""
     if isinstance(error, DulyError):
         return error
     if isinstance(error, RequestValidationError):
@@ -74,9 +77,11 @@ def _describe(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_tags(location: Sequence[Any]) -> Sequence[Any]:
-    """Drop the type and the name of a batch's operation, which tell pydantic how to read it."""
-    is_operation = tuple(location[:2]) == ("body", "operations")
-    return (*location[:3], *location[5:]) if is_operation else location
+    """Drop the tags of a batch's operation, by which Pydantic chooses its schema."""
+    match location:
+        case ("body", "operations", index, *rest):
+            return ("body", "operations", index, *rest[_OPERATION_TAGS:])
+    return location
 
 
 def _path(location: Sequence[Any]) -> Iterable[str]:

@@ -29,7 +29,7 @@ from duly.utils.tables import table_of
 
 _users = table_of(User)
 
-# It grows with each change of what a list can show, and when the trash is purged.
+# It increases with each change that a list can show, and when the trash is purged.
 STATE = _users.c.revision.label("state")
 
 
@@ -86,9 +86,9 @@ def page_statement(
     counted: Any = select(func.count()).select_from(kind.table)
     counted = counted.where(is_own, *filters)
     if search is not None:
-        # OFFSET keeps PostgreSQL from sorting first: if it expects many matches, it would read the
-        # user's whole list in order, with the words of each task. Finding the matches takes most of
-        # the time, so they are read once for the page, the total, and resources without a key.
+        # OFFSET 0 makes PostgreSQL find the matches before it sorts. Otherwise, if it expects many
+        # matches, it reads the user's whole list in order, with the words of each task. Finding the
+        # matches takes most of the time, so it happens once for all parts of the statement.
         matches = select(kind.table.c.id, *labelled).where(is_own, *filters, search).offset(0)
         is_read_twice = is_counted or sort.has_nulls
         found: Any = matches.cte("found") if is_read_twice else matches.subquery("found")

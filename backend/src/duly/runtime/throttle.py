@@ -37,7 +37,7 @@ class Budget:
 
 
 class Throttle:
-    """All rate limits. Each `spend_…` and `check_…` raises `RateLimited` when none is left.
+    """All rate limits. Methods that count or check raise `RateLimited` if a limit is reached.
 
     While a shared storage does not respond, each worker counts for itself.
     """
@@ -89,8 +89,9 @@ class Throttle:
                 await self._require("test", item, *key)
 
     async def reserve_login(self, account: str, address: str, *, is_known: bool) -> None:
-        """Count a sign-in as failed before its outcome is known, so that tries at the same time,
-        on any worker, are not more than the budgets allow. Raises `RateLimited`.
+        """Count a sign-in as failed before its outcome is known. Raise `RateLimited`.
+
+        Otherwise, concurrent attempts, on any worker, could exceed the limits.
         """
         reserved: list[_Count] = []
         for item, key in self._login_counts(account, address):
