@@ -7,7 +7,8 @@ import pytest
 
 from duly.records import creation
 from tests.support.accounts import Account
-from tests.support.rich_tasks import body_of, check_rows, create, create_task, place_of, read
+from tests.support.invariants import check_rows
+from tests.support.rich_tasks import body_of, create, create_task, place_of, read
 
 
 async def run(account: Account, *operations: dict[str, Any], atomic: bool = False) -> list[Any]:

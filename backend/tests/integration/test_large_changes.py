@@ -8,11 +8,11 @@ from tests.support.accounts import Account, error_code, register
 from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute
 from tests.support.instances import running
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     act,
     body_of,
-    check_rows,
     create,
     create_task,
     patch,

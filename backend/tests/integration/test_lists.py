@@ -3,11 +3,11 @@
 import pytest
 
 from tests.support.accounts import Account, error_code
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     act,
     body_of,
-    check_rows,
     create,
     create_task,
     errors_of,

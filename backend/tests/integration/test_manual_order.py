@@ -17,10 +17,10 @@ from duly.records.order import appended
 from duly.utils.tables import table_of
 from tests.support.accounts import Account
 from tests.support.direct_sql import execute
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     body_of,
-    check_rows,
     create,
     create_task,
     errors_of,

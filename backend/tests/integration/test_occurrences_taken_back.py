@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import Account, error_code
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     act,
     body_of,
-    check_rows,
     create,
     create_task,
     patch,

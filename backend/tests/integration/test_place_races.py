@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.support.accounts import Account
-from tests.support.rich_tasks import body_of, check_rows, create, create_task
+from tests.support.invariants import check_rows
+from tests.support.rich_tasks import body_of, create, create_task
 from tests.support.sync_copies import stored, synced
 
 ROUNDS = 10

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.support.accounts import Account, error_code
-from tests.support.rich_tasks import body_of, check_rows, create, errors_of, titles, trash
+from tests.support.invariants import check_rows
+from tests.support.rich_tasks import body_of, create, errors_of, titles, trash
 from tests.support.sync_copies import stored, sync, synced
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import Account, error_code
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     body_of,
-    check_rows,
     create,
     create_task,
     errors_of,

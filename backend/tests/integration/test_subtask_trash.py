@@ -2,12 +2,12 @@
 
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     act,
     body_of,
     chain_of,
-    check_rows,
     create,
     create_task,
     patch,

@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 
 from tests.support.accounts import Account
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     act,
     body_of,
     chain_of,
-    check_rows,
     create,
     create_task,
     errors_of,

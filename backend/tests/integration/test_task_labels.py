@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 
 from tests.support.accounts import Account
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     body_of,
-    check_rows,
     create,
     create_task,
     errors_of,

@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from tests.support.accounts import Account
+from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
     Resource,
     body_of,
     chain_of,
-    check_rows,
     create,
     create_task,
     errors_of,
