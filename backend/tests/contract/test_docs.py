@@ -112,7 +112,7 @@ async def test_the_schema_behind_the_page_is_the_applications(
 
 
 @pytest.mark.parametrize("part", ["bytes=0-9", "bytes=99999999-", "nonsense"])
-async def test_its_files_are_sent_whole(client: httpx.AsyncClient, part: str) -> None:
+async def test_asset_is_sent_whole_despite_a_range(client: httpx.AsyncClient, part: str) -> None:
     path = "/docs/assets/favicon-32x32.png"
     whole = await client.get(path)
 

@@ -155,7 +155,7 @@ async def test_passwords_of_another_length_are_refused(alice: Account, password:
 
 
 @pytest.mark.parametrize("password", [12345678901, None, ["a long passphrase"], True])
-async def test_a_password_is_text(alice: Account, password: Any) -> None:
+async def test_password_that_is_not_text_is_rejected(alice: Account, password: Any) -> None:
     assert fault(await change(alice, password)) == "body.new_password"
 
 

@@ -206,7 +206,7 @@ async def test_resource_created_again_under_its_id_is_reported_once(alice: Accou
 
 
 @pytest.mark.parametrize("limit", ["0", "501", "-1", "ten", "1.5", ""])
-async def test_a_limit_has_limits(alice: Account, limit: str) -> None:
+async def test_invalid_limit_is_rejected(alice: Account, limit: str) -> None:
     response = await alice.get("/sync", params={"limit": limit})
 
     assert (response.status_code, error_code(response)) == INVALID

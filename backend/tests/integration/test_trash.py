@@ -192,7 +192,7 @@ async def test_a_list_of_the_trash_has_another_tag_once_it_was_purged(
     assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
-async def test_until_then_it_can_be_restored(app: FastAPI, alice: Account, dsn: str) -> None:
+async def test_task_can_be_restored_within_30_days(app: FastAPI, alice: Account, dsn: str) -> None:
     task = await trashed(alice)
     await age(dsn, alice, 29.99)
 

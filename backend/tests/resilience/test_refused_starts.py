@@ -52,14 +52,14 @@ def refused(given: pytest.MonkeyPatch, **settings: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_data_directory_in_use(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+def test_data_directory_in_use_is_refused(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     with embedded.running(data_dir):
         line = refused(given)
 
     assert f"another Duly instance is using {data_dir}" in line
 
 
-def test_a_port_that_is_taken(data_dir: Path) -> None:
+def test_port_in_use_is_refused(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -70,16 +70,16 @@ def test_a_port_that_is_taken(data_dir: Path) -> None:
     assert not data_dir.exists()
 
 
-def test_an_address_that_is_not_ours(given: pytest.MonkeyPatch) -> None:
+def test_address_of_another_machine_is_refused(given: pytest.MonkeyPatch) -> None:
     assert "192.0.2.1" in refused(given, DULY_HOST="192.0.2.1")
 
 
-def test_a_host_that_has_no_address(given: pytest.MonkeyPatch) -> None:
+def test_host_without_an_address_is_refused(given: pytest.MonkeyPatch) -> None:
     assert "DULY_HOST" in refused(given, DULY_HOST="nowhere.invalid")
 
 
 @pytest.mark.parametrize("place", ["a_file/below", "/proc/duly"])
-def test_a_data_directory_that_can_not_be_written(
+def test_unwritable_data_directory_is_refused(
     given: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "a_file").write_text("")
@@ -87,7 +87,7 @@ def test_a_data_directory_that_can_not_be_written(
     assert str(tmp_path / place) in refused(given, DULY_DATA_DIR=str(tmp_path / place))
 
 
-def test_a_wrong_setting(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+def test_invalid_setting_is_refused(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     assert "DULY_RATE_LIMIT" in refused(given, DULY_RATE_LIMIT="many")
     assert not data_dir.exists()
 
@@ -103,11 +103,11 @@ def test_empty_key_file_is_refused(given: pytest.MonkeyPatch, data_dir: Path) ->
     assert "32 bytes" in line
 
 
-def test_a_database_without_a_secret_key(given: pytest.MonkeyPatch, dsn: str) -> None:
+def test_database_without_a_secret_key_is_refused(given: pytest.MonkeyPatch, dsn: str) -> None:
     assert "DULY_SECRET_KEY" in refused(given, DATABASE_URL=dsn)
 
 
-def test_a_database_that_can_not_be_reached(given: pytest.MonkeyPatch) -> None:
+def test_unreachable_database_is_refused(given: pytest.MonkeyPatch) -> None:
     address = "postgresql://duly:hunter2@127.0.0.1:1/duly"
 
     line = refused(given, DATABASE_URL=address, DULY_SECRET_KEY=SECRET)
@@ -128,7 +128,9 @@ def empty_database(dsn: str) -> Iterator[str]:
         yield database
 
 
-def test_a_database_without_the_schema(given: pytest.MonkeyPatch, empty_database: str) -> None:
+def test_database_without_the_schema_is_refused(
+    given: pytest.MonkeyPatch, empty_database: str
+) -> None:
     line = refused(given, DATABASE_URL=empty_database, DULY_SECRET_KEY=SECRET)
 
     assert "duly migrate" in line
@@ -215,7 +217,7 @@ def test_broken_cluster_is_refused_with_the_reason_of_postgresql(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
-def test_a_directory_of_another_user(given: pytest.MonkeyPatch, data_dir: Path) -> None:
+def test_directory_of_another_user_is_refused(given: pytest.MonkeyPatch, data_dir: Path) -> None:
     data_dir.mkdir(mode=0o500)
 
     assert str(data_dir) in refused(given)

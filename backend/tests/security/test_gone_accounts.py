@@ -22,7 +22,9 @@ async def call(account: Account, operation: Operation) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted", "logged out"])
-async def test_every_operation_refuses_them(app: FastAPI, alice: Account, how: str) -> None:
+async def test_every_operation_rejects_the_token_of_an_ended_session(
+    app: FastAPI, alice: Account, how: str
+) -> None:
     match how:
         case "disabled":
             await operators.disable_user(app.state.context, alice.email)

@@ -184,6 +184,6 @@ def test_an_alias_of_an_alias_is_refused(build: Build) -> None:
     delete_=lambda: delete(user_emails),
     update_=lambda: update(user_emails).values(user_id=USER_ID),
 )
-def test_addresses_are_their_users_too(build: Build) -> None:
+def test_statement_on_addresses_must_be_restricted_to_their_owner(build: Build) -> None:
     with pytest.raises(UnscopedStatement):
         owned(build())

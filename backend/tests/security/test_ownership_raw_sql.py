@@ -240,6 +240,6 @@ class Evil(UserDefinedType[Any]):
         func.unnest(literal([1])).table_valued(column("n", Evil())).render_derived(with_types=True)
     ),
 )
-def test_a_type_is_one_that_is_known(build: Build) -> None:
+def test_unknown_type_is_rejected(build: Build) -> None:
     with pytest.raises(UnscopedStatement):
         owned(build())

@@ -1,4 +1,4 @@
-"""Statements over owned tables, to prove or to break the proof of ownership with."""
+"""Statements on user-owned tables, and parts of them, for tests of the ownership check."""
 
 from collections.abc import Callable
 from typing import Any

@@ -81,7 +81,7 @@ def test_invalid_rule_is_rejected(case: Case) -> None:
 
 
 @each("begin")
-def test_setting_a_rule(case: Case) -> None:
+def test_setting_a_rule_produces_the_expected_state(case: Case) -> None:
     rule, due, counted_from = parse_rule(case["rule"]), day_of(case["due"]), day_of(case["from"])
     assert due is not None
 
@@ -94,7 +94,7 @@ def test_setting_a_rule(case: Case) -> None:
 
 
 @each("change")
-def test_setting_a_rule_anew(case: Case) -> None:
+def test_changing_a_rule_produces_the_expected_state(case: Case) -> None:
     state, to = state_of(case["state"]), case["to"]
 
     try:
@@ -113,7 +113,7 @@ def test_setting_a_rule_anew(case: Case) -> None:
 
 
 @each("move")
-def test_completing_and_skipping(case: Case) -> None:
+def test_completing_and_skipping_produce_the_expected_state(case: Case) -> None:
     state, today = state_of(case["state"]), date.fromisoformat(case["today"])
 
     if case["action"] == "complete":
@@ -126,7 +126,7 @@ def test_completing_and_skipping(case: Case) -> None:
 
 
 @each("reopen")
-def test_taking_a_completion_back(case: Case) -> None:
+def test_taking_a_completion_back_produces_the_expected_state(case: Case) -> None:
     copy = case["copy"]
     occurrence, due = date.fromisoformat(copy["occurrence"]), date.fromisoformat(copy["due"])
 
