@@ -1,5 +1,6 @@
 """Batches: each operation with a status of its own, all or nothing where that is asked for."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 
 from duly.core.config import Settings
 from duly.database.pool import Transaction
+from duly.services import batches
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.recorder import recording
@@ -350,6 +352,33 @@ async def test_invalid_batch_is_rejected(
     assert error_code(response) == "VALIDATION_ERROR"
     assert path in [field["path"] for field in response.json()["error"]["details"]["fields"]]
     assert (await alice.get("/tasks")).json()["items"] == []
+
+
+async def test_other_requests_run_between_operations_that_fail(
+    alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, seen = 0, []
+    command_of = batches._command
+
+    def noting(*args: Any) -> Any:
+        seen.append(turns)
+        return command_of(*args)
+
+    async def others() -> None:
+        nonlocal turns
+        while len(seen) < 20:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(batches, "_command", noting)
+    rule = {"rule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}
+    create = {"title": "never", "due": {"date": "2026-11-27"}, "recurrence": rule}
+    operations = [{"op": "create", "type": "task", "data": create}] * 20
+
+    results, _ = await asyncio.gather(run(alice, *operations), others())
+
+    assert statuses(results) == [400] * 20
+    assert len(set(seen)) == 20
 
 
 async def test_hundred_operations_take_as_many_round_trips_as_one(

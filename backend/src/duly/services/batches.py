@@ -58,6 +58,8 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
         waiting.clear()
 
     for operation in operations:
+        # The words of long texts take milliseconds, and so do dates of rare rules: let others run.
+        await asyncio.sleep(0)
         if settings.require_if_match and operation.op != "create" and operation.if_match is None:
             # Nobody can know the version of what this batch creates, so that alone may lack it.
             await run_waiting()
@@ -71,7 +73,6 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
             results.append(_failed(operation, error))
             continue
         waiting.append((operation, command))
-        await asyncio.sleep(0)  # the words of long texts take milliseconds: let others run
     await run_waiting()
     return results
 
