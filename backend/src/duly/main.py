@@ -51,6 +51,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
         # It looks for collectors at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
