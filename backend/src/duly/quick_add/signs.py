@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from unicodedata import category
 from uuid import UUID
 
-from duly.quick_add.drafts import Context, SectionName, SpanKind
+from duly.quick_add.drafts import Context, SpanKind
 from duly.quick_add.line import CLOSING, Line, Token
 from duly.utils.name_keys import name_key
 from duly.utils.normalization import nfc
@@ -17,6 +17,10 @@ _MAX_NAME = 120
 _PRIORITIES = {"p1": 1, "p2": 2, "p3": 3, "p4": 4}
 
 
+_Words = tuple[str, ...]
+"""The words of a name, as they are compared."""
+
+
 @dataclass(slots=True)
 class _Names:
     """Names as a tree of words, so that the longest is found in one walk along the text."""
@@ -25,12 +29,12 @@ class _Names:
     following: "dict[str, _Names]" = field(default_factory=dict)
 
     @classmethod
-    def of(cls, named: Iterable[tuple[str, str]]) -> "_Names":
+    def of(cls, named: Iterable[tuple[_Words, str]]) -> "_Names":
         """Build the tree of pairs of a name and a value. Of equal names, the first one is used."""
         root = cls()
-        for name, value in named:
+        for words, value in named:
             node = root
-            for word in name_key(name).split():
+            for word in words:
                 node = node.following.setdefault(word, cls())
             if node.value is None:
                 node.value = value
@@ -41,7 +45,7 @@ def lists(line: Line, context: Context) -> Iterator[Token]:
     """Yield each `#list` with its id."""
     if not _has(line, "#"):
         return
-    names = _Names.of((known.name, str(known.id)) for known in context.lists)
+    names = _Names.of((_words(known.name), str(known.id)) for known in context.lists)
     yield from _named(line, "#", SpanKind.LIST, names)
 
 
@@ -52,14 +56,17 @@ def sections(line: Line, context: Context, list_id: UUID | None) -> Iterator[Tok
     """
     if not _has(line, "/"):
         return
-    in_list = [known for known in context.sections if list_id in {None, known.list_id}]
-    lists_of: dict[str, set[UUID]] = {}
-    for known in in_list:
-        lists_of.setdefault(_key_of_name(known), set()).add(known.list_id)
+    in_list = [
+        (_words(known.name), known)
+        for known in context.sections
+        if list_id in {None, known.list_id}
+    ]
+    lists_of: dict[_Words, set[UUID]] = {}
+    for words, known in in_list:
+        lists_of.setdefault(words, set()).add(known.list_id)
     # An ambiguous name is in the tree too, so that no shorter name is found in its place.
     named = (
-        (known.name, str(known.id) if len(lists_of[_key_of_name(known)]) == 1 else "")
-        for known in in_list
+        (words, str(known.id) if len(lists_of[words]) == 1 else "") for words, known in in_list
     )
     for token in _named(line, "/", SpanKind.SECTION, _Names.of(named)):
         if token.value:
@@ -71,7 +78,7 @@ def labels(line: Line, context: Context) -> Iterator[Token]:
     if not _has(line, "@"):
         return
     spellings = {name_key(known.name): known.name for known in reversed(context.labels)}
-    names = _Names.of((known.name, known.name) for known in context.labels)
+    names = _Names.of((_words(known.name), known.name) for known in context.labels)
     found: set[str] = set()
     after = 0
     for index in _signed(line, "@"):
@@ -98,8 +105,8 @@ def priorities(line: Line) -> Iterator[Token]:
             yield Token(SpanKind.PRIORITY, index, index + 1, start, end, number)
 
 
-def _key_of_name(section: SectionName) -> str:
-    return " ".join(name_key(section.name).split())
+def _words(name: str) -> _Words:
+    return tuple(name_key(name).split())
 
 
 def _has(line: Line, sign: str) -> bool:

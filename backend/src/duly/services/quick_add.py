@@ -1,5 +1,6 @@
 """Quick add: a task from a line of text, with the labels that it names."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -35,6 +36,9 @@ from duly.schemas.tasks import TaskCreate
 from duly.services import labels, tasks
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
+
+_MANY_NAMES = 200
+"""Lists, sections and labels with which a text takes several milliseconds, so others run meanwhile."""
 
 _users, _labels = table_of(User), table_of(Label)
 _lists, _sections = table_of(List), table_of(Section)
@@ -81,7 +85,7 @@ def add(scope: UserScope, sent: QuickAdd, settings: Settings) -> Procedure[Added
     """
 
     async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Added:
-        draft = _draft_of(sent.text, reads)
+        draft = await _draft_of(sent.text, reads)
         done = await creation.find_created(transaction, tasks.TYPE, sent.id, sent)
         if done is not None:
             return Added(done, False, draft.spans)
@@ -104,7 +108,7 @@ async def preview(scope: UserScope, sent: QuickAdd) -> Draft:
         reads = await transaction.many(_calls(sent.text))
     if not reads[0]:
         raise Unauthenticated
-    draft = _draft_of(sent.text, reads)
+    draft = await _draft_of(sent.text, reads)
     for known in draft.labels:
         if known.id is None:
             _new_label(known.name)
@@ -131,7 +135,7 @@ def _calls(text: str) -> Sequence[Call]:
     return [(statement, {}) for statement in (_PROFILE, *statements)]
 
 
-def _draft_of(text: str, reads: list[list[Row]]) -> Draft:
+async def _draft_of(text: str, reads: list[list[Row]]) -> Draft:
     [profile] = reads[0]
     by_sign = dict(zip([sign for sign in _NAMES if sign in text], reads[1:], strict=True))
     context = Context(
@@ -142,6 +146,8 @@ def _draft_of(text: str, reads: list[list[Row]]) -> Draft:
         labels=[LabelName(**row) for row in by_sign.get("@", ())],
     )
     try:
+        if sum(map(len, reads)) > _MANY_NAMES:
+            return await asyncio.to_thread(parse, text, context)
         return parse(text, context)
     except NothingLeft as error:
         raise ValidationFailed.of("body.text", str(error), "nothing_left") from None
