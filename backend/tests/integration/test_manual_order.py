@@ -13,9 +13,10 @@ from sqlalchemy import BigInteger, bindparam, literal, select
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import User
+from duly.records import revisions
 from duly.records.order import appended
 from duly.utils.tables import table_of
-from tests.support.accounts import Account
+from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.invariants import check_rows
 from tests.support.rich_tasks import (
@@ -284,6 +285,20 @@ async def test_siblings_with_the_same_key_are_told_apart(
 
     assert [title for title, _ in await execute(dsn, query, alice.id)] == expected
     await check_rows(dsn, alice)
+
+
+async def test_move_that_would_give_too_many_siblings_new_keys_is_rejected(
+    alice: Account, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [await create_task(alice) for _ in range(6)]
+    query = "UPDATE tasks SET position = 'a5' WHERE user_id = %s AND id <> %s"
+    await execute(dsn, query, alice.id, tasks[0]["id"])
+    monkeypatch.setattr(revisions, "MAX_CHANGES", 4)
+
+    body = {"after_id": tasks[3]["id"]}
+    refused = await alice.post(f"/tasks/{tasks[0]['id']}/move", body)
+
+    assert (refused.status_code, error_code(refused)) == (409, "TOO_MANY_CHANGES")
 
 
 @pytest.mark.slow

@@ -113,6 +113,18 @@ async def test_completing_leaves_a_completed_copy_and_moves_the_task_on(alice: A
     assert copy["recurrence"] is None
 
 
+async def test_completed_copies_come_last_each_in_a_place_of_its_own(alice: Account) -> None:
+    task = await new_task(alice)
+    other = (await alice.post("/tasks", {"title": "other"})).json()
+
+    await complete(alice, await complete(alice, task))
+
+    listed = (await alice.get("/tasks?sort=position")).json()["items"]
+    assert [one["id"] for one in listed[:2]] == [task["id"], other["id"]]
+    assert [one["occurrence"] for one in listed[2:]] == [in_days(0), in_days(1)]
+    assert len({one["position"] for one in listed}) == 4
+
+
 async def test_missed_dates_are_left_out(alice: Account) -> None:
     task = await new_task(
         alice, due={"date": in_days(-10)}, recurrence={"rule": "FREQ=DAILY;COUNT=9"}

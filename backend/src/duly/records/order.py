@@ -25,7 +25,7 @@ from sqlalchemy import update as sql_update
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.database.values import Row
-from duly.records.revisions import next_revisions
+from duly.records.revisions import check_count, next_revisions
 from duly.records.types import ID, ResourceType, listed
 from duly.schemas.order import Anchored
 from duly.utils import order_keys
@@ -124,7 +124,7 @@ async def _spread(transaction: UserScope, spot: Spot, revision: int) -> None:
     """Give the siblings around a spot new keys, evenly between those that keep theirs.
 
     If their new keys would also be long, more siblings get new ones: many moves into one gap leave
-    similar keys on both sides of it.
+    similar keys on both sides of it. Raise `TooManyChanges` if these are too many.
     """
     count = _NEIGHBORS
     while True:
@@ -141,6 +141,7 @@ async def _spread(transaction: UserScope, spot: Spot, revision: int) -> None:
             if is_whole or max(map(len, keys)) <= _SHORT:
                 break
         count *= 2
+    check_count(len(siblings))
     await transaction.all(
         _setting_positions(spot.kind),
         ids=[one["id"] for one in siblings],

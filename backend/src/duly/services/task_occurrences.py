@@ -26,6 +26,7 @@ from duly.database.scope import Call
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.models import TaskLabel, User
 from duly.records.cascades import changing_all
+from duly.records.order import appended
 from duly.records.revisions import next_revision
 from duly.records.types import ID
 from duly.services.task_trees import tree_of
@@ -55,6 +56,7 @@ _FRESH = {
     "occurrence",
     "reset_at",
     "reset_with",
+    "position",
 }
 """Columns that a completed occurrence does not copy from its task, besides the recurrence."""
 
@@ -71,6 +73,7 @@ def _copying() -> OwnedStatement:
         "revision": owner.c.revision,
         "completed_at": done_at(owner),
         "completed_with": _TOGETHER,
+        "position": appended(owner.c.revision),
         "occurrence_of": ID,
     }
     original = _tasks.alias("original")
