@@ -28,6 +28,8 @@ from tests.support.pooler import pooled
 
 PID = b"SELECT pg_backend_pid() AS pid"
 SLEEP = b"SELECT pg_sleep(60) AS tired"
+_MANY = 3 * connections._MAX_WAITING
+"""More than callers whose connections let the next one begin."""
 
 
 @pytest.fixture
@@ -142,6 +144,75 @@ async def test_a_connection_that_comes_free_in_time_is_waited_for(
     pool = await open_pool(pools, dsn)
 
     assert len(set(await asyncio.gather(*(pid_of(pool) for _ in range(20))))) == 1
+
+
+async def until_waiting() -> None:
+    """Let the tasks that were just created run until they wait for something."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def crowded(dsn: str, pools: AsyncExitStack) -> AsyncIterator[tuple[Pool, AsyncExitStack]]:
+    """A pool whose only connection is in use until the stack is closed, and for which others wait."""
+    pool = await open_pool(pools, dsn)
+    async with AsyncExitStack() as use, asyncio.TaskGroup() as group:
+        await use.enter_async_context(pool.transaction())
+        for _ in range(connections._MAX_WAITING):
+            group.create_task(pid_of(pool))
+        await until_waiting()
+        yield pool, use
+        await use.aclose()
+
+
+async def test_work_begins_in_order_once_few_callers_wait_for_a_connection(
+    crowded: tuple[Pool, AsyncExitStack],
+) -> None:
+    pool, use = crowded
+    order: list[int] = []
+
+    async def work(number: int) -> None:
+        await pool.wait_for_room()
+        order.append(number)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(_MANY):
+            group.create_task(work(number))
+        await until_waiting()
+        assert order == []
+        await use.aclose()
+
+    assert order == list(range(_MANY))
+    await pool.wait_for_room()
+
+
+async def test_work_that_is_given_up_before_it_begins_does_not_hold_up_the_next(
+    crowded: tuple[Pool, AsyncExitStack],
+) -> None:
+    pool, use = crowded
+    *given_up, kept = [asyncio.create_task(pool.wait_for_room()) for _ in range(_MANY)]
+    await until_waiting()
+
+    for task in given_up:
+        task.cancel()
+    await use.aclose()
+
+    await kept
+    assert all(task.cancelled() for task in given_up)
+
+
+async def test_work_that_could_not_begin_in_time_is_unavailable(
+    dsn: str, pools: AsyncExitStack
+) -> None:
+    pool = await open_pool(pools, dsn, timeout=0.5)
+    async with pool.transaction(timeout=60):
+        waiting = [asyncio.create_task(pid_of(pool)) for _ in range(connections._MAX_WAITING)]
+        await until_waiting()
+
+        with pytest.raises(ServiceUnavailable):
+            await pool.wait_for_room()
+
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_a_statement_that_takes_too_long_is_ended_and_unavailable(

@@ -1,4 +1,4 @@
-"""Routes, each one function (authenticate, read, admit, check, validate, call), and their table."""
+"""Routes, each one function (wait, authenticate, read, admit, check, validate, call), and their table."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -65,7 +65,10 @@ class PublicRoute(APIRoute):
         needs_token, endpoint = self.needs_token, self.endpoint
 
         async def handle(request: Request) -> Response:
-            claims = authenticate(request) if needs_token else None
+            claims = None
+            if needs_token:
+                await request.context.pool.wait_for_room()
+                claims = authenticate(request)
             body = await request.read() if has_json else b""
             if claims is not None:
                 await admit(request, claims, length=len(body))

@@ -7,7 +7,7 @@ here needs no lock, no task and no wait.
 
 import asyncio
 import random
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from itertools import chain, repeat
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ _IDLE_TIME = 600.0
 """Seconds until a connection that is not needed is closed."""
 _TIDY_INTERVAL = 60.0
 _MAX_CONNECTING = 3
+_MAX_WAITING = 8
+"""Callers that wait for a connection before further work has to wait until it begins."""
 _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
@@ -84,6 +86,7 @@ class Connections:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[Connection] = []
         self._waiting: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
+        self._outside: deque[asyncio.Future[None]] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
         self._in_use = 0
         self._failure: str | None = None
@@ -103,6 +106,11 @@ class Connections:
     def waiting_count(self) -> int:
         """How many callers wait for a connection."""
         return len(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether few callers wait for a connection, and none for that."""
+        return len(self._waiting) < _MAX_WAITING and not self._outside
 
     def open(self) -> None:
         """Start connecting in the background."""
@@ -171,8 +179,33 @@ class Connections:
         finally:
             timer.cancel()
             self._waiting.pop(waiter, None)
+            self._admit_next()
 
-    def _expire(self, waiter: asyncio.Future[Connection]) -> None:
+    async def wait_for_room(self, deadline: float) -> None:
+        """Wait, in order, until few callers wait for a connection.
+
+        Raises `NoConnection` at `deadline`. Work that begins after this finds a connection soon, so
+        what it uses is still in the processor's caches when the statement ends.
+        """
+        if self.has_room or self._loop is None:
+            return
+        turn: asyncio.Future[None] = self._loop.create_future()
+        self._outside.append(turn)
+        timer = self._loop.call_at(deadline, self._expire, turn)
+        try:
+            await turn
+        finally:
+            timer.cancel()
+            self._admit_next()  # before its turn, it may have been cancelled
+
+    def _admit_next(self) -> None:
+        while self._outside and len(self._waiting) < _MAX_WAITING:
+            turn = self._outside.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _expire(self, waiter: asyncio.Future[Any]) -> None:
         if not waiter.done():
             reason = self._failure or f"all {self._in_use} connections are in use"
             waiter.set_exception(NoConnection(reason))

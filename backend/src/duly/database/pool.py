@@ -15,7 +15,7 @@ from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
 from duly.database.connection import Call, Connection
 from duly.database.connections import Connections, Prepared
-from duly.database.failures import is_unavailable, summary
+from duly.database.failures import NoConnection, is_unavailable, summary
 from duly.database.values import Row
 
 __all__ = ["Pool", "Transaction"]
@@ -62,6 +62,25 @@ class Pool:
         for stopper in self._stoppers:
             stopper.cancel()
         await asyncio.gather(*self._stoppers, return_exceptions=True)
+
+    async def wait_for_room(self) -> None:
+        """Wait, in order, until few callers wait for a connection; charged like a statement.
+
+        A request that waits before it begins needs less CPU time than one that waits in the middle
+        of its work: see docs/decisions/0026-requests-wait-before-they-begin.md.
+        """
+        if self.connections.has_room:
+            return
+        loop = asyncio.get_running_loop()
+        limit = min(self._timeout, time_budget.remaining())
+        began = loop.time()
+        try:
+            await self.connections.wait_for_room(began + limit)
+        except NoConnection as error:
+            log.error("database.unavailable", reason=f"no result within {limit:g} s ({error})")
+            raise ServiceUnavailable from error
+        finally:
+            time_budget.charge(loop.time() - began)
 
     async def fetch(
         self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
