@@ -336,7 +336,7 @@ def code_lines(path: Path) -> set[int]:
 
 
 def registering_lines(kind: ResourceType) -> list[str]:
-    """The lines of code that name a type where types are registered."""
+    """The lines of code that name a type where types are registered, and what creates its table."""
     names = (
         kind.plural,
         kind.plural.upper(),
@@ -349,11 +349,18 @@ def registering_lines(kind: ResourceType) -> list[str]:
     # Elsewhere, filters are what lists of tasks are narrowed by.
     registering = {ROOT / one.file for one in REGISTRATIONS if one.file.endswith(".py")}
     for path in sorted(registering | set(MIGRATIONS.glob("*.py"))):
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        creating = {
+            number
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef) and node.name == f"_create_{kind.plural}"
+            for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        }
         found += [
             f"{path.name}: {lines[number - 1].strip()}"
             for number in sorted(code_lines(path))
-            if named.search(lines[number - 1])
+            if number in creating or named.search(lines[number - 1])
         ]
     return found
 
@@ -364,5 +371,5 @@ def test_filters_take_at_most_two_hundred_lines_of_code() -> None:
     registering = registering_lines(filters.TYPE)
 
     assert len(own) == 4
-    assert 10 <= len(registering) <= 30, "\n".join(registering)
+    assert 25 <= len(registering) <= 45, "\n".join(registering)
     assert sum(len(code_lines(path)) for path in own) + len(registering) <= LINE_LIMIT
