@@ -254,11 +254,11 @@ GERMAN = Language(
         (
             "(?:(?:am|an|bis|in der|zu|zum|über|übers) )?(?:(?:diese|jede|nächste)[mnrs]? )?"
             "(?:heiligabend|neujahr|ostern|pfingsten|silvester|weihnachten|wochenenden?|nacht|"
-            "monat|quartal|jahr)"
+            "woche|monat|monatsersten|monatsende|quartal|jahr)"
         ),
         "morgens|vormittags|mittags|nachmittags|abends",
         r"(?:am|jeden) [0-9]{1,2}\.",
-        "(?:am )?[0-9]{1,2}[./-][0-9]{1,2}(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
+        "(?:am )?<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
         "(?:am |jeden )?<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}",
     ),
     zones=(

@@ -244,10 +244,10 @@ ENGLISH = Language(
         (
             "(?:(?:at|by|on|over) )?(?:(?:each|every|next|the|this) )?"
             "(?:christmas(?: day)?|easter|(?:christmas |new year's )?eve|halloween|thanksgiving|"
-            "weekends?|weekdays|nights?|month|quarter|year)"
+            "weekends?|weekdays|nights?|week|month|quarter|year)"
         ),
         "(?:by|on) the <nth>",
-        "(?:on )?[0-9]{1,2}[./-][0-9]{1,2}(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
+        "(?:on )?<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
         "(?:on |every )?<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}",
         "<weekday>s",
     ),
