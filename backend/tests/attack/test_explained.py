@@ -21,8 +21,8 @@ from tests.attack.predicates import broken, mutant_of
 from tests.support.accounts import API, Account
 from tests.support.direct_sql import execute
 from tests.support.instances import running
+from tests.support.resource_calls import create, create_task
 from tests.support.resources import body_for, erase_of, prepare
-from tests.support.rich_tasks import create, create_task
 
 
 @pytest.mark.slow

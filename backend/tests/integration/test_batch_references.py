@@ -8,7 +8,7 @@ import pytest
 from duly.records import creation
 from tests.support.accounts import Account
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import body_of, create, create_task, place_of, read
+from tests.support.resource_calls import body_of, create, create_task, place_of, read
 
 
 async def run(account: Account, *operations: dict[str, Any], atomic: bool = False) -> list[Any]:

@@ -11,7 +11,7 @@ from tests.support.accounts import API, Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.factories import TaskFactory
 from tests.support.instances import sweep_all
-from tests.support.rich_tasks import create
+from tests.support.resource_calls import create
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.accounts import Account, error_code
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import body_of, create, titles, trash
+from tests.support.resource_calls import body_of, create, titles, trash
 
 
 async def rename(account: Account, label: dict[str, Any], name: str) -> httpx.Response:

@@ -9,7 +9,7 @@ from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute
 from tests.support.instances import running
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import (
+from tests.support.resource_calls import (
     Resource,
     act,
     body_of,

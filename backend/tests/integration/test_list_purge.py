@@ -6,7 +6,7 @@ from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.instances import sweep_all
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import Resource, act, body_of, create, create_task, trash
+from tests.support.resource_calls import Resource, act, body_of, create, create_task, trash
 from tests.support.sync_copies import sync
 
 TABLES = ("tasks", "sections", "lists", "tombstones")

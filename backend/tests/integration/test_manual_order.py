@@ -19,7 +19,7 @@ from duly.utils.tables import table_of
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import (
+from tests.support.resource_calls import (
     Resource,
     body_of,
     create,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.accounts import Account, error_code
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import (
+from tests.support.resource_calls import (
     Resource,
     act,
     body_of,

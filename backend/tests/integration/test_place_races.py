@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.accounts import Account
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import body_of, create, create_task
+from tests.support.resource_calls import body_of, create, create_task
 from tests.support.sync_copies import stored, synced
 
 ROUNDS = 10

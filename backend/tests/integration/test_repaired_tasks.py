@@ -5,7 +5,7 @@ import asyncio
 from duly.database import migrations
 from tests.support.accounts import Account
 from tests.support.direct_sql import execute
-from tests.support.rich_tasks import (
+from tests.support.resource_calls import (
     chain_of,
     create,
     create_task,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.accounts import Account, error_code
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import body_of, create, errors_of, titles, trash
+from tests.support.resource_calls import body_of, create, errors_of, titles, trash
 from tests.support.sync_copies import stored, sync, synced
 
 

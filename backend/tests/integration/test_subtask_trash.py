@@ -3,7 +3,7 @@
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.invariants import check_rows
-from tests.support.rich_tasks import (
+from tests.support.resource_calls import (
     Resource,
     act,
     body_of,

@@ -9,7 +9,7 @@ import pytest
 from tests.support.accounts import Account, error_code
 from tests.support.direct_sql import execute
 from tests.support.factories import TaskFactory
-from tests.support.rich_tasks import create
+from tests.support.resource_calls import create
 
 
 async def count_tasks(dsn: str, owner: Account) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.accounts import Account
 from tests.support.direct_sql import execute
-from tests.support.rich_tasks import act, body_of, create_task, errors_of, patch, read
+from tests.support.resource_calls import act, body_of, create_task, errors_of, patch, read
 from tests.support.sync_copies import stored, synced
 
 DAY = {"date": "2026-12-01", "time": None, "timezone": None}

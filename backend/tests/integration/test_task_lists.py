@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import Account, error_code
-from tests.support.rich_tasks import create, create_task
+from tests.support.resource_calls import create, create_task
 
 Task = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import Account
-from tests.support.rich_tasks import body_of, create, create_task, errors_of, patch, read
+from tests.support.resource_calls import body_of, create, create_task, errors_of, patch, read
 from tests.support.sync_copies import stored, synced
 
 PLURALS = pytest.mark.parametrize("plural", ["tasks", "lists"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import Account, error_code
-from tests.support.rich_tasks import (
+from tests.support.resource_calls import (
     Resource,
     act,
     body_of,
