@@ -14,10 +14,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from duly.core.config import Settings, load_settings
 from duly.database import embedded
@@ -25,54 +25,63 @@ from tests.attack.answers import Difference
 from tests.attack.attack_run import AttackRun
 from tests.attack.environments import both_environments
 from tests.attack.explained import EXPLAINED
-from tests.attack.predicate_removal import PATIENT_ROUNDS, ROUNDS, PredicateRemoval
-from tests.attack.predicates import mutants, sources
+from tests.attack.predicate_removal import (
+    PATIENT_ROUNDS,
+    ROUNDS,
+    UNREACHED,
+    PredicateRemoval,
+    Steps,
+)
+from tests.attack.predicates import Mutant, mutants, sources
 from tests.attack.series import attempt
 from tests.attack.shapes import Shapes
 from tests.support.databases import do_without_fsync
+
+T = TypeVar("T")
 
 _SERIES = 50
 _PROCESSES = 2
 _MUTATING_PROCESSES = 4
 """More than cores, since they wait for the database."""
+_SCOUTINGS = 5
+"""The most times that the suite is run to find out which part of it runs which statement."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one process does, and on which server."""
+    """What one process attempts, and on which server."""
 
     dsn: str
-    number: int
+    seed: int
     users: int
     attempts: int
-    seed: int
-    predicates: bool
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one process found."""
+    """What the attempts of one process found."""
 
-    attempts: int = 0
-    users: int = 0
-    exercised: frozenset[str] = frozenset()
-    operations: frozenset[str] = frozenset()
-    differences: tuple[str, ...] = ()
+    attempts: int
+    users: int
+    exercised: frozenset[str]
+    operations: frozenset[str]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Removals:
+    """What the removal of predicates found: mutants that went unseen, and statements not reached."""
+
     mutants: int = 0
     unseen: frozenset[str] = frozenset()
+    unreached: frozenset[str] = frozenset()
+    differences: tuple[str, ...] = ()
 
 
 def _settings(dsn: str) -> Settings:
     return load_settings(
         database_url=dsn, secret_key=secrets.token_hex(32), bcrypt_cost=4, pool_size=5
     )
-
-
-def work(share: Share) -> Found:
-    """Run in a process of its own."""
-    if share.predicates:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # broken on purpose, it complains
-    return asyncio.run(_mutate(share) if share.predicates else _attack(share))
 
 
 async def _attack(share: Share) -> Found:
@@ -103,27 +112,74 @@ async def _attack(share: Share) -> Found:
         )
 
 
-async def _mutate(share: Share) -> Found:
-    unseen, count = set(), 0
-    async with both_environments(_settings(share.dsn), share.dsn) as environments:
-        removal = PredicateRemoval(environments, share.seed)
-        try:
-            await removal.scout(is_thorough=True)
-        except Difference as difference:
-            return Found(differences=(str(difference),))
-        for mutant in [m for source in sources() for m in mutants(source)][
-            share.number :: _MUTATING_PROCESSES
-        ]:
-            count += 1
-            rounds = ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
-            if await removal.survives(mutant, rounds):
-                unseen.add(mutant.name)
-    return Found(mutants=count, unseen=frozenset(unseen))
+async def _scout(dsn: str, seed: int, number: int, scouting: int) -> Steps:
+    """Which steps run which statements, of every `_MUTATING_PROCESSES`th step."""
+    found: Steps = {}
+    async with both_environments(_settings(dsn), dsn) as environments:
+        removal = PredicateRemoval(environments, seed)
+        steps = removal.all_steps(is_thorough=scouting == 0)
+        for step in steps[number::_MUTATING_PROCESSES]:
+            for sql in await removal.statements_of(step, scouting):
+                found.setdefault(sql, []).append(step)
+    return found
 
 
-def _run(shares: Sequence[Share]) -> list[Found]:
-    with multiprocessing.get_context("spawn").Pool(len(shares)) as pool:
-        return pool.map(work, shares)
+async def _mutate(dsn: str, seed: int, number: int, steps: Steps) -> frozenset[str]:
+    """The names of the mutants that go unseen, of every `_MUTATING_PROCESSES`th."""
+    async with both_environments(_settings(dsn), dsn) as environments:
+        removal = PredicateRemoval(environments, seed, steps)
+        return frozenset(
+            [
+                mutant.name
+                for mutant in _removable()[number::_MUTATING_PROCESSES]
+                if await removal.survives(
+                    mutant, ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
+                )
+            ]
+        )
+
+
+def _removable() -> list[Mutant]:
+    return [
+        mutant
+        for source in sources()
+        if source.name not in UNREACHED
+        for mutant in mutants(source)
+    ]
+
+
+def _run(job: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+    """Run in a process of its own."""
+    return asyncio.run(job(*arguments))
+
+
+def _run_quietly(job: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+    """The same, without the complaints of an application that is broken on purpose."""
+    sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # until the process ends
+    return _run(job, *arguments)
+
+
+def _remove_predicates(dsn: str, seed: int) -> Removals:
+    """Take out each predicate once. The parts of the suite that run its statement must notice."""
+    explained = {name.partition("#")[0] for name in EXPLAINED}
+    wanted = {source.sql: source.name for source in sources() if source.name not in explained}
+    steps: Steps = {}
+    numbers = range(_MUTATING_PROCESSES)
+    with multiprocessing.get_context("spawn").Pool(_MUTATING_PROCESSES) as pool:
+        for scouting in range(_SCOUTINGS):
+            calls = [(_scout, dsn, seed, number, scouting) for number in numbers]
+            try:
+                for found in pool.starmap(_run_quietly, calls):
+                    for sql, some in found.items():
+                        steps.setdefault(sql, []).extend(some)
+            except Difference as difference:
+                return Removals(differences=(str(difference),))
+            unreached = {name for sql, name in wanted.items() if sql not in steps}
+            if unreached <= UNREACHED:
+                break
+        removals = [(_mutate, dsn, seed, number, steps) for number in numbers]
+        unseen = pool.starmap(_run_quietly, removals)
+    return Removals(len(_removable()), frozenset().union(*unseen), frozenset(unreached))
 
 
 def main() -> int:
@@ -143,16 +199,13 @@ def main() -> int:
 
 
 def _report(dsn: str, options: Any) -> int:
-    def shares(*, predicates: bool) -> list[Share]:
-        users, attempts = -(-options.users // _PROCESSES), -(-options.attempts // _PROCESSES)
-        processes = _MUTATING_PROCESSES if predicates else _PROCESSES
-        return [
-            Share(dsn, number, users, attempts, options.seed + number, predicates)
-            for number in range(processes)
-        ]
-
     started = time.monotonic()
-    found = _run(shares(predicates=False))
+    users, attempts = -(-options.users // _PROCESSES), -(-options.attempts // _PROCESSES)
+    with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool:
+        shares = [
+            Share(dsn, options.seed + number, users, attempts) for number in range(_PROCESSES)
+        ]
+        found = pool.starmap(_run, [(_attack, share) for share in shares])
     operations = frozenset().union(*(item.operations for item in found))
     exercised = frozenset().union(*(item.exercised for item in found))
     differences = [text for item in found for text in item.differences]
@@ -164,17 +217,23 @@ def _report(dsn: str, options: Any) -> int:
         flush=True,
     )
     started = time.monotonic()
-    found = _run(shares(predicates=True))
-    differences += [text for item in found for text in item.differences]
-    unseen = frozenset().union(*(item.unseen for item in found))
+    removals = _remove_predicates(dsn, options.seed)
+    differences += removals.differences
     print(
-        f"predicates: {sum(item.mutants for item in found)} mutants of {len(sources())} statements, "
-        f"seed {options.seed}: {len(unseen)} unseen, {len(EXPLAINED)} explained "
+        f"predicates: {removals.mutants} mutants of {len(sources())} statements, "
+        f"seed {options.seed}: {len(removals.unseen)} unseen, {len(EXPLAINED)} explained, "
+        f"{len(removals.unreached)} statements not reached, {len(UNREACHED)} of them known "
         f"({time.monotonic() - started:.0f} s)"
     )
-    for text in [*differences, *sorted(unseen ^ set(EXPLAINED)), *sorted(operations - exercised)]:
+    problems = [
+        *differences,
+        *(f"{name}: unseen, or explained and seen" for name in removals.unseen ^ set(EXPLAINED)),
+        *(f"{name}: not reached, or known as that" for name in removals.unreached ^ UNREACHED),
+        *(f"{name}: not exercised" for name in operations - exercised),
+    ]
+    for text in sorted(problems):
         print(f"  {text}", file=sys.stderr)
-    return int(bool(differences) or unseen != set(EXPLAINED) or exercised != operations)
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

@@ -221,8 +221,8 @@ BUILDERS: Mapping[str, list[Call]] = {
     "records.order._setting_positions": _OF_A_TYPE,
     "records.pages._plain": list(_plainly_listed()),
     "services.users._update": [
-        ((fields,), {})
-        for fields in _subsets("name", "email", "timezone", "week_start", "language")
+        ((frozenset({name}),), {})
+        for name in ("name", "email", "timezone", "week_start", "language")
     ],
     "services.task_filters._matching": [
         ((references,), {}) for references in _subsets("list", "section", "label")

@@ -333,6 +333,7 @@ class Series:
             context = person.environment.app.state.context
             await operators.disable_user(context, person.own["email"])
             await operators.enable_user(context, person.own["email"])
+            await operators.set_password(context, person.own["email"], person.own["password"])
         self.attack_run.is_attacking = False
         await self.check_victim()
 

@@ -135,7 +135,7 @@ async def test_attack_suite_detects_each_removed_owner_predicate(
     removal: PredicateRemoval, name: str
 ) -> None:
     source = source_of(name)
-    removal.assign(source.sql, steps_of(removal.environments, source))
+    removal.steps[source.sql] = steps_of(removal.environments, source)
 
     unexplained = [mutant for mutant in mutants(source) if mutant.name not in EXPLAINED]
     assert unexplained
@@ -192,6 +192,6 @@ async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_chec
         with owner_forgotten(source.construct):
             forgetful = source.compile(source.construct)
     assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
-    removal.assign(source.sql, steps_of(removal.environments, source))
+    removal.steps[source.sql] = steps_of(removal.environments, source)
 
     assert not await removal.survives(Mutant(source, 0, "all", forgetful))
