@@ -119,6 +119,9 @@ migrations: $(VENV)/dev.stamp ## migrate a million tasks forward and back while 
 bench-quick-add: $(VENV)/dev.stamp ## time the parser of quick add on 10,000 and on 40,000 hostile characters
 	@cd backend && .venv/bin/python -m bench.quick_add
 
+bench-waiting: $(VENV)/dev.stamp ## measure what it saves that requests wait before they begin; 1 minute
+	@cd backend && .venv/bin/python -m bench.waiting $(call flags,rounds)
+
 bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the database near and 5 ms away
 	@cd backend && .venv/bin/python -m bench.batches $(call flags,rounds)
 

@@ -11,8 +11,8 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -150,18 +150,26 @@ async def _repeat(caller: Caller, path: str, *, until: float, at_least: int = 0)
     return done
 
 
-async def _profile(dsn: str, seconds: float) -> dict[str, Profile]:
-    import orjson
-
+@asynccontextmanager
+async def application(dsn: str) -> AsyncIterator[Any]:
+    """Run an application in this process, without an HTTP server and without limits."""
     settings = Settings(
         database_url=SecretStr(dsn),
         secret_key=SecretStr(SECRET),
         bcrypt_cost=4,
         rate_limit="off",
+        register_limit="1000/second",
         log_level="warning",
     )
     app = create_app(settings)
     async with app.router.lifespan_context(app):
+        yield app
+
+
+async def _profile(dsn: str, seconds: float) -> dict[str, Profile]:
+    import orjson
+
+    async with application(dsn) as app:
         caller = Caller(app)
         person = {"email": "profile@example.com", "password": PASSWORD}
         session = await caller("POST", "/api/v1/auth/register", orjson.dumps(person))

@@ -11,7 +11,7 @@ from duly.api.cors import CORS
 from duly.api.docs import add_docs
 from duly.api.index import add_index
 from duly.api.middleware import RequestMiddleware
-from duly.api.openapi import set_schema
+from duly.api.openapi import add_schema
 from duly.api.router import add_routes
 from duly.api.routing import RouteTable
 from duly.core.config import Settings, load_settings, unknown_settings
@@ -58,7 +58,7 @@ def create_app(
     )
     add_docs(app)
     add_index(app)
-    set_schema(app)
+    add_schema(app)
     add_routes(app.router)
     # In place of the layers of Starlette and FastAPI.
     app.middleware_stack = CORS(

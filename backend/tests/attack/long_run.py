@@ -49,7 +49,7 @@ _SCOUTINGS = 5
 
 @dataclass(frozen=True)
 class Share:
-    """What one process attempts, and on which server."""
+    """The attempts that one process makes, and its server."""
 
     dsn: str
     seed: int
@@ -59,7 +59,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Found:
-    """What the attempts of one process found."""
+    """The result of the attempts of one process."""
 
     attempts: int
     users: int
@@ -70,7 +70,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Removals:
-    """What the removal of predicates found: mutants that went unseen, and statements not reached."""
+    """The result of removing each predicate once.
+
+    `unseen` are mutants that the suite did not notice; `unreached` are statements that it never ran.
+    """
 
     mutants: int = 0
     unseen: frozenset[str] = frozenset()

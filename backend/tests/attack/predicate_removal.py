@@ -37,9 +37,9 @@ UNREACHED = frozenset(
         ),
     }
 )
-"""Statements that no part of the suite runs. They need what its requests do not make: a key of the
-manual order that is too long, the end of a recurrence, a filter with names of two types. What
-covers them is the check of owners when they are compiled.
+"""Statements that no part of the suite runs. They need states that random requests rarely produce: a
+key of the manual order that is too long, the end of a recurrence, a filter with names of two types.
+Only the check of owners, when they are compiled, covers them.
 """
 
 
@@ -87,7 +87,7 @@ class PredicateRemoval:
         return [*steps, Step(shapes.operations[0], is_operator=True)]
 
     async def statements_of(self, step: Step, number: int) -> set[bytes]:
-        """What a part of the suite runs with all predicates in place. Raises `Difference`."""
+        """Return the statements that a part of the suite runs, as they are. Raise `Difference`."""
         attack_run, series = await self._begin(step)
         with observed(lambda: attack_run.is_attacking) as seen:
             await self._take(series, step, number)

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from duly.api import openapi
+
 
 class Page(HTMLParser):
     """What a page loads, and the scripts that stand in it."""
@@ -109,6 +111,17 @@ async def test_the_schema_behind_the_page_is_the_applications(
     response = await client.get("/openapi.json")
 
     assert response.json() == app.openapi()
+
+
+async def test_schema_is_encoded_once(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await client.get("/openapi.json")
+    monkeypatch.setattr(openapi, "encode", lambda _: b"encoded again")
+
+    second = await client.get("/openapi.json")
+
+    assert second.content == first.content
 
 
 @pytest.mark.parametrize("part", ["bytes=0-9", "bytes=99999999-", "nonsense"])

@@ -1,6 +1,7 @@
 """Tasks from a line of text."""
 
 import asyncio
+import threading
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from duly.core.config import Settings
+from duly.quick_add import parse
 from duly.schemas.quick_add import QuickAddPreview, QuickAddPreviewOrResult, QuickAddResult
+from duly.services import quick_add
 from tests.support.accounts import Account, error_code, register
 from tests.support.instances import running
 from tests.support.quotas import counted
@@ -328,3 +331,24 @@ async def test_draft_has_the_title_that_the_task_gets(alice: Account) -> None:
     task = (await alice.post("/tasks/quick", body)).json()["task"]
 
     assert draft["title"] == task["title"] == "Caf\u00e9"
+
+
+@pytest.mark.parametrize(("names", "is_in_thread"), [(3, True), (2, False)])
+async def test_text_is_parsed_in_a_thread_if_the_user_has_many_names(
+    alice: Account, monkeypatch: pytest.MonkeyPatch, names: int, is_in_thread: bool
+) -> None:
+    threads = []
+
+    def noting(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return parse(*args)
+
+    monkeypatch.setattr(quick_add, "parse", noting)
+    monkeypatch.setattr(quick_add, "_MANY_NAMES", 3)  # the profile counts as one
+    for number in range(names):
+        await create(alice, "labels", name=f"label{number}")
+
+    added = await add(alice, "Buy milk @label1")
+
+    assert added["task"]["title"] == "Buy milk"
+    assert [one is not threading.main_thread() for one in threads] == [is_in_thread]

@@ -160,7 +160,7 @@ def test_way_to_a_distant_date_takes_no_steps(rule: str, steps: list[int]) -> No
 
 
 def test_task_that_is_overdue_for_centuries_is_completed_in_few_steps(steps: list[int]) -> None:
-    state = occurrences.begin(parse_rule("FREQ=DAILY"), "due", date(1, 1, 1))
+    state = occurrences.set_rule(parse_rule("FREQ=DAILY"), "due", date(1, 1, 1))
     steps.clear()
 
     moved = occurrences.complete(state, today=date(2026, 11, 26))

@@ -29,7 +29,7 @@ def random_state(rng: random.Random, anchor: Anchor) -> Recurrence:
         rule = parse_rule(random_rule(rng))
         due, occurrence, counted_from = (TODAY + near(rng) for _ in range(3))
         try:
-            occurrences.begin(rule, anchor, due, counted_from=counted_from)
+            occurrences.set_rule(rule, anchor, due, counted_from=counted_from)
         except InvalidRule:
             continue
         remaining = min(2, rule.count or 2)

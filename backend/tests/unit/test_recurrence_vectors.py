@@ -86,7 +86,7 @@ def test_setting_a_rule_produces_the_expected_state(case: Case) -> None:
     assert due is not None
 
     try:
-        state = occurrences.begin(rule, case["anchor"], due, counted_from=counted_from)
+        state = occurrences.set_rule(rule, case["anchor"], due, counted_from=counted_from)
     except InvalidRule:
         assert case["then"] is None
     else:
@@ -98,13 +98,13 @@ def test_changing_a_rule_produces_the_expected_state(case: Case) -> None:
     state, to = state_of(case["state"]), case["to"]
 
     try:
-        changed = occurrences.change(
-            state,
+        changed = occurrences.set_rule(
             parse_rule(to["rule"]),
             to["anchor"],
             state.due,
             counted_from=day_of(to["from"]),
             start=state.start,
+            former=state,
         )
     except InvalidRule:
         assert case["then"] is None

@@ -2,7 +2,6 @@
 
 import re
 from base64 import b64encode
-from functools import cache
 from hashlib import sha256
 
 from fastapi import FastAPI, Request, Response
@@ -10,10 +9,9 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from duly.utils.encoding import encode
+from duly.api.openapi import SCHEMA_PATH
 
 _ASSETS = "/docs/assets"
-_SCHEMA = "/openapi.json"
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -27,12 +25,12 @@ class _WholeFiles(StaticFiles):
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve the OpenAPI schema and Swagger UI, with a policy that allows it to load and call only this server."""
+    """Serve Swagger UI, with a policy that allows it to load and call only this server."""
     assets = _WholeFiles(packages=[("fastapi_swagger", "resources")])
     app.mount(_ASSETS, assets, name="docs_assets")
     html = bytes(
         get_swagger_ui_html(
-            openapi_url=_SCHEMA,
+            openapi_url=SCHEMA_PATH,
             title="Duly API",
             swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{_ASSETS}/swagger-ui.css",
@@ -50,16 +48,7 @@ def add_docs(app: FastAPI) -> None:
         "frame-ancestors 'none'"
     )
 
-    @cache
-    def schema() -> bytes:
-        return encode(app.openapi())
-
-    async def openapi(_: Request) -> Response:
-        # FastAPI's own route encodes the whole schema for each request, in 25 ms.
-        return Response(schema(), media_type="application/json")
-
     async def docs(_: Request) -> Response:
         return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
 
     app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
-    app.add_route(_SCHEMA, openapi, methods=["GET"], include_in_schema=False)

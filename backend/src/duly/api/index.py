@@ -8,12 +8,13 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Request, Response
 
+from duly.api.openapi import SCHEMA_PATH
 from duly.api.responses import Encoded
 
 _NAME = "Duly"
 _LINKS = {
     "docs": "/docs",
-    "openapi": "/openapi.json",
+    "openapi": SCHEMA_PATH,
     "health": "/health/ready",
     "live": "/health/live",
 }

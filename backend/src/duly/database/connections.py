@@ -28,7 +28,7 @@ _IDLE_TIME = 600.0
 _TIDY_INTERVAL = 60.0
 _MAX_CONNECTING = 3
 _MAX_WAITING = 8
-"""Callers that wait for a connection before further work has to wait until it begins."""
+"""If as many callers wait for a connection, further work waits before it begins."""
 _RETRY_PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 # A server notices within this time that the client of a running statement has gone. Otherwise a
 # statement that waits for a lock would outlive the connection that sent it.
@@ -86,7 +86,7 @@ class Connections:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[Connection] = []
         self._waiting: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
-        self._outside: deque[asyncio.Future[None]] = deque()
+        self._not_begun: deque[asyncio.Future[None]] = deque()
         self._connecting: set[asyncio.Task[None]] = set()
         self._in_use = 0
         self._failure: str | None = None
@@ -109,8 +109,8 @@ class Connections:
 
     @property
     def has_room(self) -> bool:
-        """Whether few callers wait for a connection, and none for that."""
-        return len(self._waiting) < _MAX_WAITING and not self._outside
+        """Whether work can begin at once."""
+        return len(self._waiting) < _MAX_WAITING and not self._not_begun
 
     def open(self) -> None:
         """Start connecting in the background."""
@@ -179,7 +179,7 @@ class Connections:
         finally:
             timer.cancel()
             self._waiting.pop(waiter, None)
-            self._admit_next()
+            self._begin_next()
 
     async def wait_for_room(self, deadline: float) -> None:
         """Wait, in order, until few callers wait for a connection.
@@ -190,17 +190,17 @@ class Connections:
         if self.has_room or self._loop is None:
             return
         turn: asyncio.Future[None] = self._loop.create_future()
-        self._outside.append(turn)
+        self._not_begun.append(turn)
         timer = self._loop.call_at(deadline, self._expire, turn)
         try:
             await turn
         finally:
             timer.cancel()
-            self._admit_next()  # before its turn, it may have been cancelled
+            self._begin_next()  # also if this work was given up after its turn had come
 
-    def _admit_next(self) -> None:
-        while self._outside and len(self._waiting) < _MAX_WAITING:
-            turn = self._outside.popleft()
+    def _begin_next(self) -> None:
+        while self._not_begun and len(self._waiting) < _MAX_WAITING:
+            turn = self._not_begun.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return

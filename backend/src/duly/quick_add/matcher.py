@@ -80,7 +80,7 @@ class Matcher:
         return not match.is_closed and self._is_weekday(match.after)
 
     def is_after_other_word(self, match: Match) -> bool:
-        """Return whether a word before a match changes its meaning, or an open bracket."""
+        """Return whether a word or a bracket before a match changes its meaning."""
         index, language = match.first, self._language
         if index in self._line.bracketed:
             return True

@@ -189,19 +189,16 @@ class Phrases:
 
     def _is_beside_day(self, match: Match) -> bool:
         """Return whether a day that is not recognized is directly before or after a time."""
-        if self._matcher.is_left(match.after):
-            return True
-        patterns = self._patterns.undated
-        if self._line.match(patterns, match.after) is not None:
+        undated = self._patterns.undated
+        if self._matcher.is_left(match.after) or self._line.match(undated, match.after):
             return True
         before = range(max(match.first - _LONGEST_DAY, 0), match.first)
-        days = (self._line.match(patterns, index) for index in before)
-        return any(day is not None and day.after == match.first for day in days) or (
-            self._is_after_bracketed_day(match)
-        )
+        days = (self._line.match(undated, index) for index in before)
+        is_after_day = any(day is not None and day.after == match.first for day in days)
+        return is_after_day or self._is_after_marked_day(match)
 
-    def _is_after_bracketed_day(self, match: Match) -> bool:
-        """Return whether a weekday, for example, is directly before, as in "(Saturday 8pm)"."""
+    def _is_after_marked_day(self, match: Match) -> bool:
+        """Return whether a day that a bracket, a quotation mark or "'s" hides is directly before."""
         index, language = match.first - 1, self._language
         if index < 0 or self._line.is_taken(index):
             return False

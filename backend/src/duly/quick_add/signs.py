@@ -16,7 +16,6 @@ MAX_LABELS = 50
 _MAX_NAME = 120
 _PRIORITIES = {"p1": 1, "p2": 2, "p3": 3, "p4": 4}
 
-
 _Words = tuple[str, ...]
 """The words of a name, as they are compared."""
 

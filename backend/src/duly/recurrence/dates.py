@@ -13,10 +13,9 @@ FREQ=DAILY looks at every INTERVAL-th day, and skips the months that BYMONTH lea
 each. The positions of these days in the cycle repeat after `146,097 / gcd(i, 146,097)` of them.
 
 Dates end with the year 9999. So the number of steps without a date is at most 401 for YEARLY,
-4,801 for MONTHLY, 20,872 for WEEKLY, and 10,000 for DAILY with an INTERVAL of a year or more. With
-a shorter one, the rarest days, 29 February on one weekday, take up to about 20,000: most steps skip
-a month, and of at most `i` such days in a row, one is a date. A step takes about a
-microsecond for DAILY, and a few for the others.
+4,801 for MONTHLY, 20,872 for WEEKLY, and 10,000 for DAILY with an INTERVAL of more than a year. With
+a shorter one it is at most 146,097; the most that random rules have taken is about 20,000, for
+29 February on one weekday. A step takes about a microsecond for DAILY, and a few for the others.
 """
 
 from calendar import isleap, monthrange

@@ -36,53 +36,40 @@ class Recurrence:
     """The date of the task's `start`. It moves by as many days as `due`."""
 
 
-def begin(
+def set_rule(
     rule: Rule,
     anchor: Anchor,
     due: date,
     *,
     counted_from: date | None = None,
     start: date | None = None,
+    former: Recurrence | None = None,
 ) -> Recurrence:
-    """Return the state after a rule or its `from` is set; `from` is the due date by default.
+    """Return the state after a client sets a rule; `from` is the due date by default.
 
-    Raise `InvalidRule` if the rule has no date from then on.
+    The recurrence begins with the due date. It continues if `former`, the state before, has the
+    same `from` and a rule that differs at most in its end: then only a different COUNT begins again.
+    Raise `InvalidRule` if the rule has no date from `from` on.
     """
+    occurrence, remaining = due, rule.count
+    if former is not None and _continues(former, rule, counted_from):
+        occurrence, counted_from = former.occurrence, former.counted_from
+        if rule.count == former.rule.count:
+            remaining = former.remaining
     counted_from = counted_from or due
-    _check_date(rule, counted_from)
-    return Recurrence(rule, anchor, counted_from, due, rule.count, due, start)
+    if first_date(rule, counted_from) is None:
+        raise InvalidRule("Must have a date on or after recurrence.from, by default the due date")
+    return Recurrence(rule, anchor, counted_from, occurrence, remaining, due, start)
 
 
-def change(
-    recurrence: Recurrence,
-    rule: Rule,
-    anchor: Anchor,
-    due: date,
-    *,
-    counted_from: date | None = None,
-    start: date | None = None,
-) -> Recurrence:
-    """Return the state after the rule, its anchor or its `from` is set anew.
-
-    The recurrence begins again, unless `from` and the rule are those that are set, or the rule has
-    another end only. A new COUNT then counts from now on. Raise `InvalidRule` as `begin` does.
-    """
-    is_from_kept = counted_from in {None, recurrence.counted_from}
-    if not (is_from_kept and _without_end(rule) == _without_end(recurrence.rule)):
-        return begin(rule, anchor, due, counted_from=counted_from, start=start)
-    _check_date(rule, recurrence.counted_from)
-    is_new_count = rule.count != recurrence.rule.count
-    remaining = rule.count if is_new_count else recurrence.remaining
-    return replace(recurrence, rule=rule, anchor=anchor, remaining=remaining, due=due, start=start)
+def _continues(former: Recurrence, rule: Rule, counted_from: date | None) -> bool:
+    """Whether a rule has the dates of the former one, up to their ends."""
+    is_from_kept = counted_from in {None, former.counted_from}
+    return is_from_kept and _without_end(rule) == _without_end(former.rule)
 
 
 def _without_end(rule: Rule) -> Rule:
     return replace(rule, count=None, until=None)
-
-
-def _check_date(rule: Rule, counted_from: date) -> None:
-    if first_date(rule, counted_from) is None:
-        raise InvalidRule("Must have a date on or after recurrence.from, by default the due date")
 
 
 def complete(

@@ -28,7 +28,10 @@ Anchor = Annotated[
     Field(description="Whether the next date follows the due date, or the day of completion."),
 ]
 Occurrence = Annotated[LocalDate, Field(description="The rule's date that is due now.")]
-_FROM = "The date that INTERVAL and implied days count from; by default, the due date at the time when a new rule is set."
+_FROM = (
+    "The date that INTERVAL and implied days count from; by default, the due date at the time when "
+    "a new rule is set."
+)
 
 
 class RecurrenceRead(ResponseBody):

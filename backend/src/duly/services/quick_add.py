@@ -38,7 +38,7 @@ from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
 _MANY_NAMES = 200
-"""Lists, sections and labels with which a text takes several milliseconds, so others run meanwhile."""
+"""With more lists, sections and labels than this, parsing takes milliseconds and runs in a thread."""
 
 _users, _labels = table_of(User), table_of(Label)
 _lists, _sections = table_of(List), table_of(Section)

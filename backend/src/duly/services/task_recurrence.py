@@ -1,22 +1,16 @@
 """Setting, changing and reading the recurrence of a task."""
 
 from datetime import date
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 from duly.core.errors import ValidationFailed
 from duly.database.values import Row
-from duly.recurrence.occurrences import Anchor, begin, change
+from duly.recurrence.occurrences import Anchor, set_rule
 from duly.recurrence.occurrences import Recurrence as State
 from duly.recurrence.rules import InvalidRule, parse_rule
 from duly.schemas.recurrence import Recurrence, RecurrencePatch
 from duly.schemas.times import Moment
 from duly.services.task_type import Recurring
-
-
-class _Dates(TypedDict):
-    due: date
-    counted_from: date | None
-    start: date | None
 
 
 class _Setting(NamedTuple):
@@ -39,17 +33,15 @@ def _set(
         raise ValidationFailed.of(
             "body.recurrence", "Must not be set without a due date", "contradiction"
         )
-    dates: _Dates = {
-        "due": due.date,
-        "counted_from": sent.counted_from,
-        "start": None if start is None else start.date,
-    }
     try:
-        rule = parse_rule(sent.rule)
-        if current is None:
-            state = begin(rule, sent.anchor, **dates)
-        else:
-            state = change(current.state, rule, sent.anchor, **dates)
+        state = set_rule(
+            parse_rule(sent.rule),
+            sent.anchor,
+            due.date,
+            counted_from=sent.counted_from,
+            start=None if start is None else start.date,
+            former=None if current is None else current.state,
+        )
     except InvalidRule as error:
         raise ValidationFailed.of("body.recurrence.rule", str(error), "value_error") from None
     return Recurring(sent.rule, state)

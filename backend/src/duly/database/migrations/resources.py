@@ -1,4 +1,4 @@
-"""What the tables of all resource types have in common, for the migrations that create them."""
+"""Parts of migrations that create the table of a resource type."""
 
 from typing import Any
 

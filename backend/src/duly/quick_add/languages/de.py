@@ -2,7 +2,13 @@
 
 from datetime import time
 
-from duly.quick_add.languages.language import Language, words
+from duly.quick_add.languages.language import (
+    JOINED_WEEKDAYS,
+    NUMERIC_DAY,
+    ZONE_NAME,
+    Language,
+    words,
+)
 
 # "jedes zweiten Monats", "alle 3 Monate".
 _EACH_MONTH = (
@@ -258,14 +264,14 @@ GERMAN = Language(
         ),
         "morgens|vormittags|mittags|nachmittags|abends",
         r"(?:am|jeden) [0-9]{1,2}\.",
-        "(?:am )?<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
-        "(?:am |jeden )?<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}",
+        f"(?:am )?{NUMERIC_DAY}",
+        f"(?:am |jeden )?{JOINED_WEEKDAYS}",
     ),
     zones=(
         "(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|mes?z|oes?z|wes?z|ces?t|[cemp][ds]t",
         "(?:deutscher|lokaler|mittel|ost|west)?europäischer zeit|(?:deutscher|lokaler|meiner|deiner) zeit",
         "ortszeit",
-        r"[a-z_]{2,20}/[a-z_]{2,20}(?:/[a-z_]{2,20})?",
+        ZONE_NAME,
     ),
     bare_times=("um <hour>",),
     late=words("mittag mittags nachmittag nachmittags abend abends nacht nachts"),

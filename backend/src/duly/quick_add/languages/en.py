@@ -2,7 +2,13 @@
 
 from datetime import time
 
-from duly.quick_add.languages.language import Language, words
+from duly.quick_add.languages.language import (
+    JOINED_WEEKDAYS,
+    NUMERIC_DAY,
+    ZONE_NAME,
+    Language,
+    words,
+)
 
 _MONTHS = "(?:each |<every>)(?:<interval> |<nth> |<other> )?months?"
 # "of every 3 months"; the second one also without "of".
@@ -247,8 +253,8 @@ ENGLISH = Language(
             "weekends?|weekdays|nights?|week|month|quarter|year)"
         ),
         "(?:by|on) the <nth>",
-        "(?:on )?<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?",
-        "(?:on |every )?<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}",
+        f"(?:on )?{NUMERIC_DAY}",
+        f"(?:on |every )?{JOINED_WEEKDAYS}",
         "<weekday>s",
     ),
     zones=(
@@ -256,7 +262,7 @@ ENGLISH = Language(
         "[acemp]t|[acemp][ds]t|hkt|nzs?[dt]t",
         r"\w{2,20} time",
         "eastern|pacific",
-        r"[a-z_]{2,20}/[a-z_]{2,20}(?:/[a-z_]{2,20})?",
+        ZONE_NAME,
     ),
     bare_times=("at <hour>",),
     late=words("afternoon evening night tonight"),

@@ -47,6 +47,11 @@ _END_OF_WORD = rf"[{re.escape(CLOSING)}]*(?!\S)"
 _BRACKET = r"[(\[]"
 _GROUP = re.compile(r"(?<!\?P)<(\w+)>")
 
+# Phrases that several languages have; `WEEKDAY` is the expression for one.
+NUMERIC_DAY = "<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?"
+JOINED_WEEKDAYS = "<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}"
+ZONE_NAME = "[a-z_]{2,20}/[a-z_]{2,20}(?:/[a-z_]{2,20})?"
+
 Phrases = tuple[str, ...]
 Patterns = tuple[re.Pattern[str], ...]
 
@@ -203,17 +208,15 @@ class Language:
             "minutes": "[0-9]{1,5}",
             **self.vocabulary,
         }
-        # Within lists, the vocabulary names their members.
-        vocabulary["weekdays"] = vocabulary["weekdays"].replace("WEEKDAY", weekday)
-        vocabulary["ordinals"] = vocabulary["ordinals"].replace("ORDINAL", vocabulary["ordinal"])
 
         def group(found: re.Match[str]) -> str:
             return f"(?P<{found[1]}>{vocabulary[found[1]]})"
 
-        return tuple(
-            re.compile(f"(?:{_GROUP.sub(group, phrase.replace('WEEKDAY', weekday))}){_END}")
-            for phrase in phrases
-        )
+        def expanded(phrase: str) -> str:
+            named = _GROUP.sub(group, phrase)
+            return named.replace("WEEKDAY", weekday).replace("ORDINAL", vocabulary["ordinal"])
+
+        return tuple(re.compile(f"(?:{expanded(phrase)}){_END}") for phrase in phrases)
 
 
 @dataclass(frozen=True)
