@@ -74,7 +74,7 @@ async def end_all_sessions(context: Context, caller: Caller) -> Response:
 
     This one is included. All their tokens stop working.
     """
-    await sessions.end_all(context, caller)
+    await sessions.end_all_sessions(context, caller)
     return Response(status_code=204)
 
 
@@ -83,5 +83,5 @@ async def end_session(context: Context, caller: Caller, session_id: SessionId) -
 
     Its tokens stop working.
     """
-    await sessions.end_one(context, caller, session_id)
+    await sessions.end_session(context, caller, session_id)
     return Response(status_code=204)

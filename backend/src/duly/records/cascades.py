@@ -1,6 +1,8 @@
 """Changes of many resources of one type in one statement, each with a revision of its own."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
@@ -21,11 +23,16 @@ from sqlalchemy import update as sql_update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
+from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned_change
+from duly.database.values import Row
 from duly.models import Tombstone
+from duly.records import changes
+from duly.records.commands import Procedure
 from duly.records.order import appended
-from duly.records.revisions import MAX_CHANGES, next_revisions
+from duly.records.revisions import MAX_CHANGES, check_count, next_revisions
 from duly.records.types import ID, ResourceType, Values
+from duly.records.versions import Versions
 from duly.utils.tables import table_of
 
 _tombstones = table_of(Tombstone)
@@ -82,6 +89,32 @@ def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
             set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
         ).returning(_tombstones.c.id)
     )
+
+
+def erase_referred(
+    kind: ResourceType,
+    resource_id: UUID,
+    versions: Versions,
+    *,
+    count: OwnedStatement,
+    statements: Sequence[OwnedStatement],
+) -> Procedure[Row]:
+    """The operation that deletes a resource to which others refer, by `statements`.
+
+    `count` returns how many others they change. It raises `NotFound`, `PreconditionFailed` or
+    `TooManyChanges`.
+    """
+    named = {"id": resource_id}
+
+    async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Row:
+        [current, [others]] = reads
+        resource = changes.checked(kind, current, versions)
+        check_count(1 + others["count"])
+        await transaction.many([(statement, named) for statement in statements])
+        return resource
+
+    reads = [changes.read_call(kind, resource_id), (count, named)]
+    return Procedure(f"{kind.name}.erased", resource_id, reads, work)
 
 
 def _changed(

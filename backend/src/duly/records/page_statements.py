@@ -27,6 +27,8 @@ from duly.models import User
 from duly.records.types import ResourceType
 from duly.utils.tables import table_of
 
+Keys = Sequence[ColumnElement[Any]]
+
 _users = table_of(User)
 
 # It increases with each change that a list can show, and when the trash is purged.
@@ -77,49 +79,78 @@ def page_statement(
 ) -> OwnedStatement:
     """The statement of one kind of page."""
     keys = sort.keys(is_descending=is_descending)
-    is_own = kind.table.c.user_id == USER_ID
-    labelled = [key.label(f"key_{number}") for number, key in enumerate(keys)]
-    source = _Source(
-        select(*kind.shown, *labelled).where(is_own, *filters),
-        (*keys, kind.table.c.id),
-    )
-    counted: Any = select(func.count()).select_from(kind.table)
-    counted = counted.where(is_own, *filters)
-    if search is not None:
-        # OFFSET 0 makes PostgreSQL find the matches before it sorts. Otherwise, if it expects many
-        # matches, it reads the user's whole list in order, with the words of each task. Finding the
-        # matches takes most of the time, so it happens once for all parts of the statement.
-        matches = select(kind.table.c.id, *labelled).where(is_own, *filters, search).offset(0)
+    conditions = (kind.table.c.user_id == USER_ID, *filters)
+    if search is None:
+        source = _listed(kind, keys, conditions)
+    else:
         is_read_twice = is_counted or sort.has_nulls
-        found: Any = matches.cte("found") if is_read_twice else matches.subquery("found")
-        counted = select(func.count()).select_from(found)
-        of_keys = (found.c[label.name] for label in labelled)
-        source = _Source(select(found), (*of_keys, found.c.id))
+        source = _found(kind, keys, (*conditions, search), is_read_twice=is_read_twice)
     rows = _rows(source, resumption, is_descending=is_descending, has_nulls=sort.has_nulls)
     facts: list[ColumnElement[Any]] = [STATE.label("_state")]
     if is_counted:
-        facts.append(counted.scalar_subquery().label("_total"))
+        facts.append(source.counted.scalar_subquery().label("_total"))
     # The facts come with every row, and with a row of their own if the page is empty.
     owner = select(*facts).where(_users.c.id == USER_ID).subquery("owner")
-    in_order = (rows.c[f"key_{number}"] for number in range(len(keys)))
     page = owner.outerjoin(rows, true())
-    columns: Iterable[ColumnElement[Any]] = (rows.c[column.name] for column in kind.shown)
+    shown: Iterable[ColumnElement[Any]] = (rows.c[column.name] for column in kind.shown)
     if search is not None:
         # The columns of what may be the user's whole list are read for one page only.
-        page = page.outerjoin(kind.table, and_(is_own, kind.table.c.id == rows.c.id))
-        columns = kind.shown
+        is_same = and_(kind.table.c.user_id == USER_ID, kind.table.c.id == rows.c.id)
+        page, shown = page.outerjoin(kind.table, is_same), kind.shown
+    in_order = (*(rows.c[name] for name in _names_of(keys)), rows.c.id)
     return owned(
-        select(owner, *columns)
+        select(owner, *shown)
         .select_from(page)
-        .order_by(*_directed((*in_order, rows.c.id), is_descending, nulls_last=sort.has_nulls))
+        .order_by(*_directed(in_order, is_descending, nulls_last=sort.has_nulls))
     )
 
 
 class _Source(NamedTuple):
-    """The rows of a list, unordered, and the keys that they are sorted by; the last is the id."""
+    """The rows of a list, unordered, the keys that they are sorted by, and their count.
+
+    The last of the keys is the id.
+    """
 
     select: Select[Any]
     keys: tuple[ColumnElement[Any], ...]
+    counted: Select[Any]
+
+
+def _listed(kind: ResourceType, keys: Keys, conditions: Sequence[ColumnElement[bool]]) -> _Source:
+    """The rows of the table that meet the conditions."""
+    return _Source(
+        select(*kind.shown, *_labelled(keys)).where(*conditions),
+        (*keys, kind.table.c.id),
+        select(func.count()).select_from(kind.table).where(*conditions),
+    )
+
+
+def _found(
+    kind: ResourceType,
+    keys: Keys,
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    is_read_twice: bool,
+) -> _Source:
+    """The ids and keys of the rows that a search finds."""
+    # OFFSET 0 makes PostgreSQL find the matches before it sorts. Otherwise, if it expects many
+    # matches, it reads the user's whole list in order, with the words of each task. Finding the
+    # matches takes most of the time, so it happens once for all parts of the statement.
+    matches = select(kind.table.c.id, *_labelled(keys)).where(*conditions).offset(0)
+    found: Any = matches.cte("found") if is_read_twice else matches.subquery("found")
+    return _Source(
+        select(found),
+        (*(found.c[name] for name in _names_of(keys)), found.c.id),
+        select(func.count()).select_from(found),
+    )
+
+
+def _labelled(keys: Keys) -> list[ColumnElement[Any]]:
+    return [key.label(name) for key, name in zip(keys, _names_of(keys), strict=True)]
+
+
+def _names_of(keys: Keys) -> list[str]:
+    return [f"key_{number}" for number in range(len(keys))]
 
 
 def _rows(
@@ -156,7 +187,7 @@ def _rows(
 
 
 def _directed(
-    keys: Sequence[ColumnElement[Any]], is_descending: bool, *, nulls_last: bool = False
+    keys: Keys, is_descending: bool, *, nulls_last: bool = False
 ) -> list[ColumnElement[Any]]:
     directed: list[ColumnElement[Any]] = [
         key.desc() if is_descending else key.asc() for key in keys
@@ -164,7 +195,7 @@ def _directed(
     return [directed[0].nulls_last(), *directed[1:]] if nulls_last else directed
 
 
-def _after(keys: Sequence[ColumnElement[Any]], is_descending: bool) -> ColumnElement[bool]:
+def _after(keys: Keys, is_descending: bool) -> ColumnElement[bool]:
     """The row is after the one that the cursor names."""
     marks = [bindparam(f"after_{number}", type_=key.type) for number, key in enumerate(keys[:-1])]
     here, mark = tuple_(*keys), tuple_(*marks, bindparam("after_id", type_=Uuid()))

@@ -15,6 +15,7 @@ from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.tokens import InvalidToken, Keyring
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned
+from duly.database.values import Row
 from duly.models import User
 from duly.records.page_statements import STATE, Resumption, Sort, by_column, page_statement
 from duly.records.types import ResourceType, listed
@@ -75,19 +76,41 @@ async def read_page(
     `basis` is what else the page, its tag and its cursor depend on. Raises `Unauthenticated` if the
     account was deleted.
     """
-    given: dict[str, Any] = {"limit": query.limit + 1, "offset": 0, **params}
-    found = await scope.find_page(statement, **given)
+
+    def mark_of(row: Row) -> list[Any]:
+        values = sort.values(row, query.sort.startswith("-"))
+        return [*_shape(kind, query), basis, list(values), row["id"]]
+
+    params = {"offset": 0, **params}
+    page, facts = await fetch_page(
+        scope, keyring, statement, limit=query.limit, mark_of=mark_of, params=params
+    )
+    return page, _tag(scope, kind, query, facts["state"], basis)
+
+
+async def fetch_page(
+    scope: UserScope,
+    keyring: Keyring,
+    statement: OwnedStatement,
+    *,
+    limit: int,
+    mark_of: Callable[[Row], Sequence[Any]],
+    params: Mapping[str, Any],
+) -> tuple[dict[str, Any], Row]:
+    """Return a page (`items`, `next_cursor` and `total`) and what the statement returns besides.
+
+    `mark_of` returns what a cursor holds about the last row. Raises `Unauthenticated` if the account
+    was deleted.
+    """
+    found = await scope.find_page(statement, **params, limit=limit + 1)
     if found is None:
         raise Unauthenticated
     items, facts = found
     next_cursor = None
-    if len(items) > query.limit:
+    if len(items) > limit:
         items.pop()
-        values = sort.values(items[-1], query.sort.startswith("-"))
-        mark = [*_shape(kind, query), basis, list(values), items[-1]["id"]]
-        next_cursor = keyring.sign_cursor(scope.user_id, mark)
-    page = {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}
-    return page, _tag(scope, kind, query, facts["state"], basis)
+        next_cursor = keyring.sign_cursor(scope.user_id, mark_of(items[-1]))
+    return {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}, facts
 
 
 def open_cursor(

@@ -21,7 +21,7 @@ from duly.services.accounts import (
     read_account,
 )
 from duly.services.profiles import NEXT_PROFILE
-from duly.services.sessions import end_other_sessions, end_session, open_session
+from duly.services.sessions import END_ONE, END_OTHERS, end, open_session
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
 
@@ -29,17 +29,7 @@ _NOBODY = UUID(int=0)
 
 _users = table_of(User)
 
-_SET_PASSWORD = owned_change(
-    update(_users)
-    .where(
-        _users.c.id == USER_ID,
-        _users.c.password_hash == bindparam("old_hash", type_=Text()),
-    )
-    .values(password_hash=bindparam("new_hash", type_=Text()))
-    .values(NEXT_PROFILE)
-    .returning(_users.c.id)
-)
-_REHASH = owned(
+_with_new_hash = (
     update(_users)
     .where(
         _users.c.id == USER_ID,
@@ -48,6 +38,8 @@ _REHASH = owned(
     .values(password_hash=bindparam("new_hash", type_=Text()))
     .returning(_users.c.id)
 )
+_SET_PASSWORD = owned_change(_with_new_hash.values(NEXT_PROFILE))
+_REHASH = owned(_with_new_hash)
 
 
 async def register(context: Context, body: Registration, client: Client) -> dict[str, Any]:
@@ -96,7 +88,7 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
 
 async def logout(context: Context, caller: Caller) -> None:
     """End the session of this request."""
-    await end_session(context, caller.scope, caller.session_id)
+    await end(context, caller.scope, END_ONE, session_id=caller.session_id)
     log.info("session.logged_out")
 
 
@@ -114,7 +106,7 @@ async def change_password(
                 "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
-        ended = await end_other_sessions(context, scope, caller.session_id)
+        ended = await end(context, scope, END_OTHERS, session_id=caller.session_id)
     log.info("user.password_changed", sessions_ended=len(ended))
 
 

@@ -10,10 +10,9 @@ from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
 from duly.models import Label, TaskLabel, User
 from duly.records import changes, creation, moves
-from duly.records.cascades import changing_all, erasing_all
-from duly.records.commands import Operation, Procedure
+from duly.records.cascades import changing_all, erase_referred, erasing_all
+from duly.records.commands import Operation
 from duly.records.creation import Created
-from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, name_with_key, stored_as_sent
 from duly.records.versions import Versions
 from duly.schemas.labels import LabelCreate, LabelPatch, LabelReplace
@@ -72,18 +71,8 @@ def move(_: UserScope, label_id: UUID, body: Move, versions: Versions) -> Operat
 
 
 def delete_label(_: UserScope, label_id: UUID, __: None, versions: Versions) -> Operation[Row]:
-    """Delete a label permanently, and remove it from its tasks."""
-
-    async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Row:
-        current = changes.checked(TYPE, reads[0], versions)
-        check_count(1 + reads[1][0]["count"])
-        await transaction.many([(_TAKE_OFF, named), (_ERASE, named)])
-        return current
-
-    named = {"id": label_id}
-    return Procedure(
-        "label.erased", label_id, [changes.read_call(TYPE, label_id), (_COUNT, named)], work
-    )
+    """Delete a label permanently, and remove it from its tasks. It raises `TooManyChanges`."""
+    return erase_referred(TYPE, label_id, versions, count=_COUNT, statements=[_TAKE_OFF, _ERASE])
 
 
 _ITS_TASKS = select(_task_labels.c.task_id.label("id")).where(

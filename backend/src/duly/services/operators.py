@@ -31,7 +31,7 @@ from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
 from duly.services.accounts import create_account, find_account
 from duly.services.profiles import NEXT_PROFILE
-from duly.services.sessions import REVOCATION_LIFETIME, end_all_sessions
+from duly.services.sessions import END_ALL, REVOCATION_LIFETIME, end
 from duly.utils.tables import table_of
 
 _PAGE = 500
@@ -115,7 +115,7 @@ async def set_password(context: Context, email: str, password: str) -> int:
     password_hash = await context.passwords.hash(_checked(email, password).password)
     async with found.transaction() as scope:
         await scope.one(_SET_PASSWORD, password_hash=password_hash)
-        ended = await end_all_sessions(context, scope)
+        ended = await end(context, scope, END_ALL)
     log.info("user.password_set", user_id=str(found.user_id), sessions_ended=len(ended))
     return len(ended)
 
@@ -134,7 +134,7 @@ async def disable_user(context: Context, email: str) -> None:
     found = await _find(context, email)
     async with found.transaction() as scope:
         await scope.one(_SET_DISABLED, is_disabled=True)
-        await end_all_sessions(context, scope)
+        await end(context, scope, END_ALL)
     log.info("user.disabled", user_id=str(found.user_id))
 
 

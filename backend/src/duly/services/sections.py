@@ -12,10 +12,9 @@ from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
 from duly.models import Section, User
 from duly.records import changes, creation, moves, pages
-from duly.records.cascades import changing_all, erasing_all
-from duly.records.commands import Operation, Procedure
+from duly.records.cascades import changing_all, erase_referred, erasing_all
+from duly.records.commands import Operation
 from duly.records.creation import Created, Shape
-from duly.records.revisions import check_count
 from duly.records.types import ID, ResourceType, name_with_key, stored_as_sent
 from duly.records.versions import Versions
 from duly.schemas.order import Move
@@ -83,17 +82,8 @@ def move(_: UserScope, section_id: UUID, body: Move, versions: Versions) -> Oper
 
 
 def delete_section(_: UserScope, section_id: UUID, __: None, versions: Versions) -> Operation[Row]:
-    """Delete a section permanently; its tasks stay in the list."""
-
-    async def work(transaction: UserScope, reads: list[list[Row]], _: int) -> Row:
-        current = changes.checked(TYPE, reads[0], versions)
-        check_count(1 + reads[1][0]["count"])
-        await transaction.many([(_CLEAR, named), (_ERASE, named)])
-        return current
-
-    named = {"id": section_id}
-    reads = [changes.read_call(TYPE, section_id), (_COUNT, named)]
-    return Procedure("section.erased", section_id, reads, work)
+    """Delete a section permanently; its tasks stay in the list. It raises `TooManyChanges`."""
+    return erase_referred(TYPE, section_id, versions, count=_COUNT, statements=[_CLEAR, _ERASE])
 
 
 async def read_page(

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, Uuid, bindparam, func, select, true, tuple_
 
-from duly.core.errors import Unauthenticated
 from duly.core.tokens import InvalidToken, Keyring
 from duly.database.statements import USER_ID, OwnedStatement, owned
 from duly.database.values import Row
@@ -77,20 +76,19 @@ async def read_page(caller: Caller, keyring: Keyring, query: SessionQuery) -> di
 
     Raise `ValidationFailed` for an invalid cursor and `Unauthenticated` if the account is gone.
     """
-    params: dict[str, Any] = {"session_id": caller.session_id, "limit": query.limit + 1}
+    params: dict[str, Any] = {"session_id": caller.session_id}
     if query.cursor is not None:
         params["after_value"], params["after_id"] = _open(caller, keyring, query.cursor)
     statement = _page(resumed=query.cursor is not None, counted=query.include_total)
-    found = await caller.scope.find_page(statement, **params)
-    if found is None:
-        raise Unauthenticated
-    items, facts = found
-    next_cursor = None
-    if len(items) > query.limit:
-        items.pop()
-        mark = [*_SHAPE, items[-1]["created_at"], items[-1]["id"]]
-        next_cursor = keyring.sign_cursor(caller.scope.user_id, mark)
-    return {"items": items, "next_cursor": next_cursor, "total": facts.get("total")}
+    page, _ = await pages.fetch_page(
+        caller.scope,
+        keyring,
+        statement,
+        limit=query.limit,
+        mark_of=lambda row: [*_SHAPE, row["created_at"], row["id"]],
+        params=params,
+    )
+    return page
 
 
 def _open(caller: Caller, keyring: Keyring, cursor: str) -> tuple[datetime, UUID]:

@@ -131,9 +131,9 @@ def _opening() -> OwnedStatement:
 
 _OPEN = _opening()
 
-_END_ONE = ending(_sessions.c.id == SESSION_ID)
-_END_OTHERS = ending(_sessions.c.id != SESSION_ID)
-_END_ALL = ending(true())
+END_ONE = ending(_sessions.c.id == SESSION_ID)
+END_OTHERS = ending(_sessions.c.id != SESSION_ID)
+END_ALL = ending(true())
 
 
 async def open_session(
@@ -178,38 +178,23 @@ class Opened:
         return session_response(self._context, self._refresh, self._user)
 
 
-async def end_one(context: Context, caller: Caller, session_id: UUID) -> None:
+async def end_session(context: Context, caller: Caller, session_id: UUID) -> None:
     """End one of the caller's sessions. Raise `NotFound`."""
-    if not await end_session(context, caller.scope, session_id):
+    if not await end(context, caller.scope, END_ONE, session_id=session_id):
         raise NotFound
     log.info("session.ended", session_id=str(session_id))
 
 
-async def end_all(context: Context, caller: Caller) -> None:
+async def end_all_sessions(context: Context, caller: Caller) -> None:
     """End all sessions of the caller, the current one included."""
-    ended = await end_all_sessions(context, caller.scope)
+    ended = await end(context, caller.scope, END_ALL)
     log.info("session.all_ended", count=len(ended))
-
-
-async def end_session(context: Context, scope: UserScope, session_id: UUID) -> list[UUID]:
-    """End one session."""
-    return await end(context, scope, _END_ONE, session_id=session_id)
-
-
-async def end_other_sessions(context: Context, scope: UserScope, session_id: UUID) -> list[UUID]:
-    """End all sessions except one."""
-    return await end(context, scope, _END_OTHERS, session_id=session_id)
-
-
-async def end_all_sessions(context: Context, scope: UserScope) -> list[UUID]:
-    """End all sessions of a user."""
-    return await end(context, scope, _END_ALL)
 
 
 async def end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
-    """Run a statement of `ending()`, and return the ids of the sessions that it ended.
+    """Run `END_ONE` or another statement of `ending`; return the ids of the ended sessions.
 
     Every worker rejects their tokens within a second.
     """

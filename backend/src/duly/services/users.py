@@ -14,7 +14,7 @@ from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services.accounts import confirm_password, take_email
 from duly.services.profiles import NEXT_PROFILE, PROFILE
-from duly.services.sessions import end_all_sessions
+from duly.services.sessions import END_ALL, end
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
 
@@ -113,7 +113,7 @@ async def delete_account(
                 "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
-        await end_all_sessions(context, scope)
+        await end(context, scope, END_ALL)
         await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
         await scope.all(_DELETE_LEASE)
         await scope.all(_DELETE)
