@@ -186,7 +186,12 @@ async def test_streams_that_are_behind_read_larger_pages(
         {"op": "create", "type": "task", "data": {"title": f"task {number}"}}
         for number in range(100)
     ]
-    await alice.post("/batch", {"operations": operations})
+    async with AsyncExitStack() as streams:
+        [reader] = await opened(streams, app, alice, 1)
+        await alice.post("/batch", {"operations": operations})
+        for _ in operations:
+            await reader.change()
+        await settled(app, alice)  # or the announcement would wake the next stream
     queries = Queries(app, monkeypatch)
 
     async with stream_of(app, alice.headers, token=copy.token or "") as stream:
