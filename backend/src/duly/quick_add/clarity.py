@@ -13,7 +13,7 @@ def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rul
     """Return whether nothing else in a text contradicts its recurrence.
 
     An exception does, and so does a period, an end that is not a date, a weekday that the rule
-    lacks, or another date after a conjunction.
+    lacks, another date after a conjunction, or a first date with which a range begins.
     """
     patterns = language.patterns
     if any(True for _ in matcher.matches(patterns.exceptions)):
@@ -21,13 +21,13 @@ def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rul
     if any(period.first >= match.after for period in matcher.matches(patterns.periods)):
         return False
     ends = list(matcher.matches(patterns.until))
-    if not all(_is_end(language, line, matcher, match, end) for end in ends):
+    starts = list(matcher.matches(patterns.starting))
+    first_dates = (matcher.match_at(start.after, patterns.dates) for start in starts)
+    if not all(_is_end(language, line, matcher, match, end) for end in ends) or any(
+        first is not None and matcher.begins_range(first) for first in first_dates
+    ):
         return False
-    led = {
-        index
-        for lead in (*ends, *matcher.matches(patterns.starting))
-        for index in range(lead.first, lead.after + 1)
-    }
+    led = {index for lead in (*ends, *starts) for index in range(lead.first, lead.after + 1)}
     days = {day.weekday for day in parse_rule(rule).by_day}
     for other in _other_dates(language, line, matcher, match):
         if other.first in led:

@@ -10,16 +10,20 @@ from duly.quick_add.line import SIGNS, Line, Match
 # A date without a year is found within these: 29 February can be eight years away.
 _YEARS = 9
 
+_LAST_YEAR = 2999
+
 
 def date_of(language: Language, groups: Mapping[str, str], today: date) -> date | None:
-    """Return the date of a phrase, or None if it does not exist, is past or has another weekday."""
+    """Return the date of a phrase, or None if it does not exist, is past, is after 2999 or has
+    another weekday.
+    """
     if "monthdays" in groups or {"weekday", "unit"} <= groups.keys():
         return None
     try:
         found = _date_of(language, groups, today)
     except (ValueError, OverflowError):
         return None
-    if found is None or found < today:
+    if found is None or found < today or found.year > _LAST_YEAR:
         return None
     named = groups.get("any_weekday")
     return found if named is None or weekday_of(language, named) == found.weekday() else None

@@ -75,6 +75,15 @@ class Matcher:
         """Return whether the word before is a conjunction."""
         return index > 0 and self._line.keys[index - 1] in self._language.conjunctions
 
+    def begins_range(self, match: Match) -> bool:
+        """Return whether another date follows as the end of a range."""
+        patterns = self._language.patterns
+        return (
+            self._is_before(match, self._language.ranges)
+            and self.match_after(match, patterns.until) is None
+            and self.match_at(match.after + 1, patterns.dates) is not None
+        )
+
     def is_before_weekday(self, match: Match) -> bool:
         """Return whether a weekday follows."""
         return not match.is_closed and self._is_weekday(match.after)

@@ -90,6 +90,8 @@ class Phrases:
             for match in self._matcher.unbroken(self._patterns.times)
             if self._is_time(match, is_certain=bool(parts))
         ]
+        if any(self._matcher.is_after_conjunction(match.first) for match in times[1:]):
+            times = []  # as in "at 5pm today and at 6pm"
         if not parts:
             return [_time_token(match, time_of(match.groups)) for match in times[-1:]]
         token, part = max(parts, key=lambda pair: pair[1].first)

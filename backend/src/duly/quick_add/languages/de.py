@@ -176,7 +176,7 @@ GERMAN = Language(
         "<at>?<hour> uhr",
     ),
     durations=(
-        "für <hours> ?(?:h|std|stunden?) ?<minutes> ?(?:m|min|minuten?)",
+        "für <hours> ?(?:h|std|stunden?),? ?(?:und )?<minutes> ?(?:m|min|minuten?)",
         "für <hours>h<minutes>",
         r"für <hours> ?(?:h|std\.?|stunden?)",
         r"für <minutes> ?(?:m|min\.?|minuten?)",
@@ -216,7 +216,7 @@ GERMAN = Language(
         "<every><monthdays><of_month>?",
     ),
     until=("bis(?: zum)?",),
-    starting=("(?:ab(?: dem)?|beginnend(?: am| mit| ab)?)",),
+    starting=("(?:ab(?: dem)?|vom|beginnend(?: am| mit| ab)?)",),
     not_after=words(
         "ab achten am an andere anderen anderer außer bei beide bis darauffolgenden das dem den der "
         "des die diese diesem dieser ein eine einem einen einer eines ende erste erster fast "

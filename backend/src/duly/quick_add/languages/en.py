@@ -167,7 +167,7 @@ ENGLISH = Language(
         "at <noon>",
     ),
     durations=(
-        "for <hours> ?(?:h|hr|hrs|hour|hours) ?<minutes> ?(?:m|min|mins|minute|minutes)",
+        "for <hours> ?(?:h|hr|hrs|hour|hours),? ?(?:and )?<minutes> ?(?:m|min|mins|minute|minutes)",
         "for <hours>h<minutes>",
         "for <hours> ?(?:h|hr|hrs|hour|hours)",
         "for <minutes> ?(?:m|min|mins|minute|minutes)",

@@ -200,7 +200,7 @@ class Language:
             "interval": number,
             "ordinal": any_of(self.ordinals),
             "day": "0?[1-9]|[12][0-9]|3[01]",
-            "year": "[12][0-9]{3}",
+            "year": "[0-9]{4}",
             "iso": "[12][0-9]{3}-[01][0-9]-[0-3][0-9]",
             "hour": "[01]?[0-9]|2[0-3]",
             "minute": "[0-5][0-9]",
