@@ -147,6 +147,25 @@ async def test_dates_after_completion_count_from_its_day(alice: Account) -> None
     assert moved["due"]["date"] == in_days(2)
 
 
+async def test_client_that_was_offline_for_days_keeps_each_completion(alice: Account) -> None:
+    days = (in_days(-3), in_days(-2), in_days(-1))
+    task = await new_task(alice, due={"date": days[0]}, recurrence={"rule": "FREQ=DAILY"})
+    operations = [
+        {
+            "op": "complete",
+            "type": "task",
+            "id": task["id"],
+            "data": {"occurrence": day, "completed_at": f"{day}T12:00:00Z"},
+        }
+        for day in days
+    ]
+
+    results = (await alice.post("/batch", {"operations": operations})).json()["results"]
+
+    assert [one["data"]["due"]["date"] for one in results] == [*days[1:], in_days(0)]
+    assert sorted(copy["occurrence"] for copy in await completed(alice)) == [*days]
+
+
 async def test_retry_and_second_device_complete_an_occurrence_once(alice: Account) -> None:
     task = await new_task(alice)
     occurrence = task["recurrence"]["occurrence"]

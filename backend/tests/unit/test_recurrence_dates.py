@@ -163,7 +163,7 @@ def test_task_that_is_overdue_for_centuries_is_completed_in_few_steps(steps: lis
     state = occurrences.set_rule(parse_rule("FREQ=DAILY"), "due", date(1, 1, 1))
     steps.clear()
 
-    moved = occurrences.complete(state, today=date(2026, 11, 26))
+    moved = occurrences.complete(state, completed_on=date(2026, 11, 26))
 
     assert moved is not None
     assert moved.due == date(2026, 11, 26)

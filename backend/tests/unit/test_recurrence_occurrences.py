@@ -45,7 +45,7 @@ def test_next_due_date_is_the_first_that_the_contract_allows(rng: random.Random)
     for _ in range(RULES):
         state = random_state(rng, "due")
 
-        moved = occurrences.complete(state, today=TODAY)
+        moved = occurrences.complete(state, completed_on=TODAY)
 
         allowed = (
             day
@@ -61,7 +61,7 @@ def test_skipping_with_the_anchor_due_is_completing_without_a_copy(rng: random.R
     for _ in range(RULES):
         state = random_state(rng, "due")
 
-        assert occurrences.skip(state, today=TODAY) == occurrences.complete(state, today=TODAY)
+        assert occurrences.skip(state, today=TODAY) == occurrences.complete(state, completed_on=TODAY)
 
 
 def test_next_due_date_is_counted_from_the_completion(rng: random.Random) -> None:
@@ -69,7 +69,7 @@ def test_next_due_date_is_counted_from_the_completion(rng: random.Random) -> Non
     for _ in range(RULES):
         state, completed_on = random_state(rng, "completion"), TODAY - abs(near(rng))
 
-        moved = occurrences.complete(state, today=TODAY, completed_on=completed_on)
+        moved = occurrences.complete(state, completed_on=completed_on)
 
         allowed = (
             day
@@ -102,7 +102,7 @@ def test_each_step_leaves_the_occurrence_and_uses_up_one(
         state = random_state(rng, anchor)
 
         for moved in (
-            occurrences.complete(state, today=TODAY),
+            occurrences.complete(state, completed_on=TODAY),
             occurrences.skip(state, today=TODAY),
         ):
             if moved is None:
@@ -112,7 +112,7 @@ def test_each_step_leaves_the_occurrence_and_uses_up_one(
             assert moved.start is not None
             assert state.start is not None
             assert moved.due - moved.start == state.due - state.start, state
-            assert occurrences.complete(moved, today=TODAY) is None
+            assert occurrences.complete(moved, completed_on=TODAY) is None
             count += 1
     assert count >= 2 * MOVED
 
@@ -121,7 +121,7 @@ def test_reopening_takes_a_completion_back(rng: random.Random) -> None:
     count = 0
     for _ in range(RULES):
         state = random_state(rng, "due")
-        moved = occurrences.complete(state, today=TODAY)
+        moved = occurrences.complete(state, completed_on=TODAY)
         if moved is not None:
             assert state == occurrences.reopen(moved, state.occurrence, state.due, state.start)
             count += 1

@@ -75,19 +75,18 @@ def _without_end(rule: Rule) -> Rule:
 def complete(
     recurrence: Recurrence,
     *,
-    today: date,
-    completed_on: date | None = None,
+    completed_on: date,
     completed: Collection[date] = (),
 ) -> Recurrence | None:
     """Return the state after the occurrence is completed, or `None` if the rule ends with it.
 
     At the rule's end, the task itself is completed and keeps its state, so that reopening it
-    restores the last occurrence. `completed_on` is the local date of `completed_at`; by default,
-    it is today. `completed` are occurrences that were completed before.
+    restores the last occurrence. `completed_on` is the local date of the completion. `completed` are
+    occurrences that were completed before.
     """
     if recurrence.anchor == "due":
-        return _next_by_due(recurrence, today)
-    return _next_by_completion(recurrence, completed_on or today, completed)
+        return _next_by_due(recurrence, completed_on)
+    return _next_by_completion(recurrence, completed_on, completed)
 
 
 def skip(
@@ -117,8 +116,8 @@ def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | No
     return replace(recurrence, occurrence=occurrence, remaining=remaining, due=due, start=start)
 
 
-def _next_by_due(recurrence: Recurrence, today: date) -> Recurrence | None:
-    after = max(recurrence.occurrence, recurrence.due, today - timedelta(days=1))
+def _next_by_due(recurrence: Recurrence, day: date) -> Recurrence | None:
+    after = max(recurrence.occurrence, recurrence.due, day - min(timedelta(days=1), day - date.min))
     found = dates(recurrence.rule, recurrence.counted_from, after=after)
     return _moved(recurrence, next(found, None))
 

@@ -65,9 +65,9 @@ def complete(
         if current is None:
             whole = COMPLETE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
-        today, completed_on = _days(task, facts, at)
+        completed_on = _local_day(task, facts, at or datetime.now(UTC))
         after = occurrences.complete(
-            current.state, today=today, completed_on=completed_on, completed=completed
+            current.state, completed_on=completed_on, completed=completed
         )
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=at)
@@ -102,7 +102,7 @@ def skip(
         completed = set(facts["completed"])
         if not _is_current(body.occurrence, current.state, completed) or task["is_completed"]:
             return task
-        today = _days(task, facts, None)[0]
+        today = _local_day(task, facts, datetime.now(UTC))
         after = occurrences.skip(current.state, today=today, completed=completed)
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=None)
@@ -190,11 +190,9 @@ def _is_current(sent: date, state: State, completed: Collection[date]) -> bool:
     return sent == state.occurrence
 
 
-def _days(task: Row, facts: Row, at: datetime | None) -> tuple[date, date | None]:
-    """Today, and the day of completion, in the zone of the due date or of the user."""
-    zone = task["due"]["timezone"] or facts["timezone"]
-    today = local_date(datetime.now(UTC), zone)
-    return today, None if at is None else local_date(at, zone)
+def _local_day(task: Row, facts: Row, at: datetime) -> date:
+    """The day of a time in the zone of the due date, or else of the user."""
+    return local_date(at, task["due"]["timezone"] or facts["timezone"])
 
 
 async def _move_on(
