@@ -61,7 +61,9 @@ def test_skipping_with_the_anchor_due_is_completing_without_a_copy(rng: random.R
     for _ in range(RULES):
         state = random_state(rng, "due")
 
-        assert occurrences.skip(state, today=TODAY) == occurrences.complete(state, completed_on=TODAY)
+        assert occurrences.skip(state, today=TODAY) == occurrences.complete(
+            state, completed_on=TODAY
+        )
 
 
 def test_next_due_date_is_counted_from_the_completion(rng: random.Random) -> None:

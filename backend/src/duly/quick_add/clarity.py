@@ -28,11 +28,13 @@ def is_clear(language: Language, line: Line, matcher: Matcher, match: Match, rul
     ):
         return False
     led = {index for lead in (*ends, *starts) for index in range(lead.first, lead.after + 1)}
-    days = {day.weekday for day in parse_rule(rule).by_day}
+    parsed = parse_rule(rule)
+    days = {day.weekday for day in parsed.by_day}
     for other in _other_dates(language, line, matcher, match):
         if other.first in led:
             continue
-        if days and _weekday(language, other) not in {None, *days}:
+        weekday = _weekday(language, other)
+        if weekday is not None and weekday not in days and (days or parsed.frequency != "WEEKLY"):
             return False
         if other.first > match.after and matcher.is_after_conjunction(other.first):
             return False
@@ -72,6 +74,6 @@ def _other_dates(
 
 
 def _weekday(language: Language, match: Match) -> int | None:
-    """Return the weekday that a date names, unless it also has a day of the month."""
+    """Return the weekday that a date names, unless it has a day of the month or is of next week."""
     word = match.groups.get("weekday")
-    return None if word is None else weekday_of(language, word)
+    return None if word is None or "next" in match.groups else weekday_of(language, word)

@@ -25,6 +25,9 @@ _AROUND = f"{CLOSING}([\"'\u201c\u201d\u201e"
 # As many words can name a day that is not recognized: "on the 5th".
 _LONGEST_DAY = 3
 
+# The words of a time such as "at 5 p.m."
+_LONGEST_TIME = 3
+
 # The words of a time such as "at 8".
 _BARE = 2
 
@@ -74,7 +77,7 @@ class Phrases:
         If one follows a conjunction, as in "Monday at 9:00 and Friday", all stay text.
         """
         found = list(self._dates())
-        if any(self._matcher.is_after_conjunction(token.first) for token in found[1:]):
+        if any(self._continues_list(token) for token in found[1:]):
             self._matcher.leave_all()
             return []
         return found
@@ -141,6 +144,15 @@ class Phrases:
                 self._matcher.leave(match, change)
             else:
                 yield _token(SpanKind.DATE, match, found.isoformat())
+
+    def _continues_list(self, token: Token) -> bool:
+        """Return whether a conjunction is before a date, or before the time in front of it."""
+        firsts = [token.first]
+        for index in range(max(token.first - _LONGEST_TIME, 0), token.first):
+            match = self._line.match(self._patterns.times, index)
+            if match is not None and match.after == token.first:
+                firsts.append(match.first)
+        return any(self._matcher.is_after_conjunction(first) for first in firsts)
 
     def _led(self, patterns: Patterns, kind: SpanKind) -> Iterator[Token]:
         for lead in self._matcher.matches(patterns):

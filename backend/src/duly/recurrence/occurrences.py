@@ -117,7 +117,9 @@ def reopen(recurrence: Recurrence, occurrence: date, due: date, start: date | No
 
 
 def _next_by_due(recurrence: Recurrence, day: date) -> Recurrence | None:
-    after = max(recurrence.occurrence, recurrence.due, day - min(timedelta(days=1), day - date.min))
+    after = max(
+        recurrence.occurrence, recurrence.due, day - min(timedelta(days=1), day - date.min)
+    )
     found = dates(recurrence.rule, recurrence.counted_from, after=after)
     return _moved(recurrence, next(found, None))
 

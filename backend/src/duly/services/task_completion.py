@@ -66,9 +66,7 @@ def complete(
             whole = COMPLETE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)
         completed_on = _local_day(task, facts, at or datetime.now(UTC))
-        after = occurrences.complete(
-            current.state, completed_on=completed_on, completed=completed
-        )
+        after = occurrences.complete(current.state, completed_on=completed_on, completed=completed)
         if after is None:
             whole = COMPLETE_WHOLE.of(task_id, None, completed_at=at)
             return await commands.run(transaction, whole)

@@ -16,7 +16,7 @@ _EACH_MONTH = (
     "| im monat| alle <interval> monate)"
 )
 
-_PREPOSITIONS = "(?:ab|am|bis|gegen|nach|um|vor|zum)"
+_PREPOSITIONS = "(?:ab|(?:beginnend )?am|bis|gegen|nach|um|vor|zum)"
 
 GERMAN = Language(
     relative_days={"heute": 0, "morgen": 1, "übermorgen": 2},
@@ -250,6 +250,7 @@ GERMAN = Language(
     exceptions=(
         "ausser|ausgenommen|mit ausnahme|aber nicht|nur nicht|bis auf|es sei denn",
         r"[(\[]nicht",
+        r"nicht (?:am |an |im )?(?:feiertag|wochenende|<weekday>s?|<day>\.(?:<month_number>\.)?|<month>)(?:en|s|n)?",
         "in (?:un)?geraden (?:kalenderwochen|wochen|kw)",
     ),
     periods=(

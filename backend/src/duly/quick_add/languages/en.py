@@ -15,7 +15,7 @@ _MONTHS = "(?:each |<every>)(?:<interval> |<nth> |<other> )?months?"
 _OF_MONTHS = f"(?P<of_month> of {_MONTHS})"
 _EACH_MONTH = f"(?P<of_month> (?:of )?{_MONTHS})"
 
-_PREPOSITIONS = "(?:about|after|around|before|between|by|from|on|till|until)"
+_PREPOSITIONS = "(?:about|after|around|before|between|by|from|(?:(?:beginning|starting) )?on|starting|till|until)"
 
 ENGLISH = Language(
     relative_days={
@@ -243,6 +243,7 @@ ENGLISH = Language(
     exceptions=(
         "except|excluding|unless|but not|apart from|other than",
         r"[(\[]not",
+        "not (?:on |in )?(?:the |public )?(?:holidays?|weekends?|<weekday>s?|<month>|<nth>)",
         "in (?:even|odd|alternate|alternating) weeks",
     ),
     periods=("(?:for|over|during|within) (?:an? |the )?(?:next |first )?(?:<n> )?<unit>",),
