@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from duly.core.config import Settings
+from duly.recurrence.occurrences import MAX_COMPLETED
 from tests.support.accounts import Account, error_code
 from tests.support.instances import running
 
@@ -164,6 +165,26 @@ async def test_client_that_was_offline_for_days_keeps_each_completion(alice: Acc
 
     assert [one["data"]["due"]["date"] for one in results] == [*days[1:], in_days(0)]
     assert sorted(copy["occurrence"] for copy in await completed(alice)) == [*days]
+
+
+async def test_no_date_comes_twice_after_many_early_completions(alice: Account) -> None:
+    rule = {"rule": "FREQ=DAILY", "anchor": "completion"}
+    task = await new_task(alice, due={"date": in_days(1)}, recurrence=rule)
+    ahead = [in_days(1 + day) for day in range(MAX_COMPLETED + 20)]
+    for some in (ahead[:60], ahead[60:]):
+        operations = [
+            {"op": "complete", "type": "task", "id": task["id"], "data": {"occurrence": day}}
+            for day in some
+        ]
+        await alice.post("/batch", {"operations": operations})
+
+    task = await read(alice, task)
+    done = {*ahead}
+    for _ in range(3):
+        occurrence = task["recurrence"]["occurrence"]
+        assert occurrence not in done
+        done.add(occurrence)
+        task = await complete(alice, task)
 
 
 async def test_retry_and_second_device_complete_an_occurrence_once(alice: Account) -> None:

@@ -136,6 +136,15 @@ def test_rule_whose_interval_misses_its_days_ends_with_the_cycle(
     assert 1 < len(steps) <= most
 
 
+@pytest.mark.parametrize("interval", [103, 120, 365, 400, 997])
+def test_daily_rule_takes_few_steps_to_a_rare_date(interval: int, steps: list[int]) -> None:
+    rule = f"FREQ=DAILY;INTERVAL={interval};BYMONTH=2;BYMONTHDAY=29;BYDAY=MO"
+
+    first_date(parse_rule(rule), date(1, 1, 22))
+
+    assert len(steps) <= 10_000
+
+
 def test_daily_rule_of_whole_weeks_takes_no_steps_to_another_weekday(steps: list[int]) -> None:
     rule = parse_rule("FREQ=DAILY;INTERVAL=994;BYDAY=MO,TU,WE,TH,FR,SA")
 

@@ -9,13 +9,14 @@ one. This covers every 29 February (up to eight years apart, or 400 with INTERVA
 Monday, and every year with 53 Mondays. The first period may be cut by `start` or `after`, so it
 is not counted. A rule whose months have no day in any kind of year ends with its first step.
 
-FREQ=DAILY looks at every INTERVAL-th day, and skips the months that BYMONTH leaves out in one step
-each. The positions of these days in the cycle repeat after `146,097 / gcd(i, 146,097)` of them.
+FREQ=DAILY looks at each day that INTERVAL leaves if these are fewer than the months that BYMONTH
+leaves. Otherwise it looks at these months: at those of one cycle, and then only at those of later
+cycles in which `gcd(i, 146,097)` divides the distance of a day from `start`. In others, INTERVAL
+reaches no day in any cycle.
 
 Dates end with the year 9999. So the number of steps without a date is at most 401 for YEARLY,
-4,801 for MONTHLY, 20,872 for WEEKLY, and 10,000 for DAILY with an INTERVAL of more than a year. With
-a shorter one it is at most 146,097; the most that random rules have taken is about 20,000, for
-29 February on one weekday. A step takes about a microsecond for DAILY, and a few for the others.
+4,801 for MONTHLY and 20,872 for WEEKLY; for DAILY, random rules have taken up to 20,000. A step takes
+up to a few microseconds.
 """
 
 from calendar import isleap, monthrange
@@ -30,6 +31,10 @@ from duly.recurrence.rules import Day, Frequency, Rule
 _LAST = date.max.toordinal()
 _ALL_MONTHS = range(1, 13)
 _LEAP_YEAR = 2000
+_LONGEST_MONTH = 31
+_YEAR = 365
+"""Not 366: so the months of a cycle times INTERVAL stay below its days, which `dates` counts up to."""
+
 _YEARS, _MONTHS, _WEEKS, _DAYS = 400, 4800, 20_871, 146_097
 
 
@@ -90,7 +95,7 @@ def _has_positions(rule: Rule) -> bool:
 def _cycle(rule: Rule) -> int:
     """Return the number of steps after which periods repeat; see the module's docstring."""
     cycle = {
-        Frequency.DAILY: _DAYS,
+        Frequency.DAILY: _DAYS,  # looks at months, and ends by itself
         Frequency.WEEKLY: _WEEKS,
         Frequency.MONTHLY: _MONTHS,
         Frequency.YEARLY: _YEARS,
@@ -114,34 +119,69 @@ def _periods(rule: Rule, start: date, first: int, last: int) -> Iterator[list[in
 
 def _daily(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
     origin, interval = start.toordinal(), rule.interval
-    day = first + (origin - first) % interval
+    visited = range(first + (origin - first) % interval, last + 1, interval)
+    months = rule.by_month or _ALL_MONTHS
     if not (rule.by_month or rule.by_month_day or rule.by_day):
-        yield from ([each] for each in range(day, last + 1, interval))
+        yield from ([day] for day in visited)
+    elif _has_no_day(rule, start):
         return
-    # Every date would have the weekday of `start`.
-    if interval % 7 == 0 and rule.by_day and (start.weekday(), 0) not in rule.by_day:
-        return
-    longest = max(monthrange(_LEAP_YEAR, month)[1] for month in rule.by_month or _ALL_MONTHS)
+    elif interval * len(months) > _YEAR:
+        for day in visited:
+            yield [day] if _has_day(rule, date.fromordinal(day)) else []
+    else:
+        yield from _daily_by_months(rule, origin, first, last)
+
+
+def _has_no_day(rule: Rule, start: date) -> bool:
+    """Whether no month of FREQ=DAILY is long enough, or all days have a weekday that BYDAY lacks."""
+    months = rule.by_month or _ALL_MONTHS
+    longest = max(monthrange(_LEAP_YEAR, month)[1] for month in months)
     if rule.by_month_day and min(map(abs, rule.by_month_day)) > longest:
-        return
-    while day <= last:
-        here = date.fromordinal(day)
-        if rule.by_month and here.month not in rule.by_month:
-            yield []
-            following = day + monthrange(here.year, here.month)[1] - here.day + 1
-            day = following + (origin - following) % interval
-        else:
-            yield [day] if _has_day(rule, here) else []
-            day += interval
+        return True
+    is_weekly = rule.interval % 7 == 0
+    return is_weekly and bool(rule.by_day) and (start.weekday(), 0) not in rule.by_day
 
 
 def _has_day(rule: Rule, day: date) -> bool:
-    """Whether BYMONTHDAY and BYDAY of FREQ=DAILY leave a day."""
+    """Whether BYMONTH, BYMONTHDAY and BYDAY of FREQ=DAILY leave a day."""
+    if rule.by_month and day.month not in rule.by_month:
+        return False
     if rule.by_day and (day.weekday(), 0) not in rule.by_day:
         return False
     if not rule.by_month_day or day.day in rule.by_month_day:
         return True
     return day.day - monthrange(day.year, day.month)[1] - 1 in rule.by_month_day
+
+
+def _daily_by_months(rule: Rule, origin: int, first: int, last: int) -> Iterator[list[int]]:
+    common = gcd(rule.interval, _DAYS)
+    begin = date.fromordinal(first).replace(day=1).toordinal()
+    reachable = []
+    for month in _months_with_days(rule, begin, min(last, begin + _DAYS - 1)):
+        if _multiples(*month, origin, common):
+            reachable.append(month)
+            yield _multiples(*month, origin, rule.interval)
+    for shift in range(_DAYS, last - begin + 1, _DAYS):
+        for month_begin, offsets in reachable:
+            yield _multiples(month_begin + shift, offsets, origin, rule.interval)
+
+
+def _months_with_days(rule: Rule, first: int, last: int) -> Iterator[tuple[int, list[int]]]:
+    """Yield the months in which FREQ=DAILY has days: the first day of each, and their offsets."""
+    months = sorted(rule.by_month or _ALL_MONTHS)
+    # A period of FREQ=DAILY is one day, so the positions 1 and -1 are any day.
+    spans = _Spans(replace(rule, by_set_position=()), [])
+    for year in range(date.fromordinal(first).year, date.fromordinal(last).year + 1):
+        for month in months:
+            begin, offsets = spans.of(year, range(month, month + 1))
+            if offsets and first <= begin <= last:
+                yield begin, offsets
+
+
+def _multiples(begin: int, offsets: list[int], origin: int, interval: int) -> list[int]:
+    """Return the days of a month whose distance from `origin` INTERVAL divides."""
+    possible = range((origin - begin) % interval, _LONGEST_MONTH, interval)
+    return [begin + offset for offset in possible if offset in offsets]
 
 
 def _weekly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int]]:
@@ -167,7 +207,7 @@ def _monthly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[in
     for number in _visited(origin, rule.interval, low, high):
         year, month = divmod(number, 12)
         begin, offsets = spans.of(year, range(month + 1, month + 2))
-        yield sorted(begin + offset for offset in offsets)
+        yield [begin + offset for offset in offsets]
         if not offsets and not spans.have_days:
             return
 
@@ -177,7 +217,7 @@ def _yearly(rule: Rule, start: date, first: int, last: int) -> Iterator[list[int
     low, high = date.fromordinal(first).year, date.fromordinal(last).year
     for year in _visited(start.year, rule.interval, low, high):
         begin, offsets = spans.of(year, _ALL_MONTHS)
-        yield sorted(begin + offset for offset in offsets)
+        yield [begin + offset for offset in offsets]
         if not offsets and not spans.have_days:
             return
 
@@ -196,7 +236,7 @@ class _Spans:
     def __init__(self, rule: Rule, visited: list[range]) -> None:
         self._rule = rule
         self._visited = visited
-        self._kinds: dict[tuple[int, bool, int], frozenset[int]] = {}
+        self._kinds: dict[tuple[int, bool, int], list[int]] = {}
 
     @cached_property
     def have_days(self) -> bool:
@@ -204,14 +244,14 @@ class _Spans:
         all_kinds = range(2001, 2029)
         return any(self.of(year, months)[1] for months in self._visited for year in all_kinds)
 
-    def of(self, year: int, months: range) -> tuple[int, frozenset[int]]:
-        """Return the first day of the months, and the rule's days as offsets from it."""
+    def of(self, year: int, months: range) -> tuple[int, list[int]]:
+        """Return the first day of the months, and the rule's days in order, as offsets from it."""
         begin = date(year, months[0], 1).toordinal()
         kind = (months[0], isleap(year), begin % 7)
         offsets = self._kinds.get(kind)
         if offsets is None:
             days = _at_positions(self._rule, sorted(_expanded(self._rule, year, months)))
-            offsets = self._kinds[kind] = frozenset(day - begin for day in days)
+            offsets = self._kinds[kind] = sorted(day - begin for day in days)
         return begin, offsets
 
 

@@ -13,6 +13,9 @@ from duly.recurrence.rules import InvalidRule, Rule
 
 Anchor = Literal["due", "completion"]
 
+MAX_COMPLETED = 100
+"""How many completed occurrences in the future are looked at: the last ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
@@ -82,7 +85,7 @@ def complete(
 
     At the rule's end, the task itself is completed and keeps its state, so that reopening it
     restores the last occurrence. `completed_on` is the local date of the completion. `completed` are
-    occurrences that were completed before.
+    the last occurrences that were completed before, at most `MAX_COMPLETED`.
     """
     if recurrence.anchor == "due":
         return _next_by_due(recurrence, completed_on)
@@ -127,9 +130,12 @@ def _next_by_due(recurrence: Recurrence, day: date) -> Recurrence | None:
 def _next_by_completion(
     recurrence: Recurrence, completed_on: date, completed: Collection[date]
 ) -> Recurrence | None:
-    found = dates(recurrence.rule, completed_on, after=completed_on)
     # Early completions may lead back to the date that they complete, or to one before it. No date
     # may come twice, or a retry of its completion would complete the task again.
+    after = completed_on
+    if len(completed) >= MAX_COMPLETED:  # there may be more of them before these
+        after = max(after, *completed)
+    found = dates(recurrence.rule, completed_on, after=after)
     new = (day for day in found if day != recurrence.occurrence and day not in completed)
     return _moved(recurrence, next(new, None))
 

@@ -29,15 +29,13 @@ from duly.records.cascades import changing_all
 from duly.records.order import appended
 from duly.records.revisions import next_revision
 from duly.records.types import ID
+from duly.recurrence.occurrences import MAX_COMPLETED
 from duly.services.task_trees import tree_of
 from duly.services.task_type import TYPE, done_at
 from duly.utils.tables import table_of
 
 _tasks = TYPE.table
 _users, _task_labels = table_of(User), table_of(TaskLabel)
-
-_MAX_COMPLETED = 1_000
-"""Completed occurrences in the future that are looked at: as many as COUNT can be."""
 
 _COPY_ID = bindparam("copy_id", type_=Uuid())
 _TOGETHER = bindparam("together", type_=BigInteger())
@@ -106,7 +104,7 @@ def facts_call(task_id: UUID, completed_at: datetime | None) -> Call:
 
 
 def _facts() -> OwnedStatement:
-    """The owner's time zone and revision, the size of a task's tree, its completed occurrences."""
+    """The owner's time zone and revision, the size of a task's tree, its last completed occurrences."""
     tree = tree_of(TYPE.is_named)
     size = select(func.count()).select_from(tree).scalar_subquery()
     copy = _tasks.alias("copy")
@@ -117,8 +115,8 @@ def _facts() -> OwnedStatement:
             copy.c.occurrence_of == ID,
             copy.c.occurrence >= bindparam("since", type_=Date()),
         )
-        .order_by(copy.c.occurrence)
-        .limit(_MAX_COMPLETED)
+        .order_by(copy.c.occurrence.desc())
+        .limit(MAX_COMPLETED)
     )
     completed = func.array(future.scalar_subquery(), type_=ARRAY(Date()))
     columns = (_users.c.timezone, _users.c.revision, size.label("size"))
