@@ -43,6 +43,8 @@ _SERIES = 50
 _PROCESSES = 2
 _MUTATING_PROCESSES = 4
 """More than cores, since they wait for the database."""
+_PARTS = 24
+"""Parts of the mutants: some take far longer than others, and no process should be left alone."""
 _SCOUTINGS = 5
 """The most times that the suite is run to find out which part of it runs which statement."""
 
@@ -128,13 +130,13 @@ async def _scout(dsn: str, seed: int, number: int, scouting: int) -> Steps:
 
 
 async def _mutate(dsn: str, seed: int, number: int, steps: Steps) -> frozenset[str]:
-    """The names of the mutants that go unseen, of every `_MUTATING_PROCESSES`th."""
+    """The names of the mutants that go unseen, of every `_PARTS`th."""
     async with both_environments(_settings(dsn), dsn) as environments:
         removal = PredicateRemoval(environments, seed, steps)
         return frozenset(
             [
                 mutant.name
-                for mutant in _removable()[number::_MUTATING_PROCESSES]
+                for mutant in _removable()[number::_PARTS]
                 if await removal.survives(
                     mutant, ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
                 )
@@ -180,8 +182,8 @@ def _remove_predicates(dsn: str, seed: int) -> Removals:
             unreached = {name for sql, name in wanted.items() if sql not in steps}
             if unreached <= UNREACHED:
                 break
-        removals = [(_mutate, dsn, seed, number, steps) for number in numbers]
-        unseen = pool.starmap(_run_quietly, removals)
+        removals = [(_mutate, dsn, seed, number, steps) for number in range(_PARTS)]
+        unseen = pool.starmap(_run_quietly, removals, chunksize=1)
     return Removals(len(_removable()), frozenset().union(*unseen), frozenset(unreached))
 
 

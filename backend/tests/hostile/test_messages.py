@@ -144,7 +144,7 @@ async def test_every_message_is_plain(app: FastAPI, run_seed: int) -> None:
             "POST",
             "/labels",
             {"name": "n", "color": "red"},
-            "body.color: Must be a color like #1a2b3c",
+            "body.color: Must be a color like #1a2b3c, in lower case",
         ),
         ("PATCH", TASK, {"completed_at": None}, "body.completed_at: Read-only field"),
         (

@@ -7,7 +7,7 @@ GRANT_TYPE = r"^password$"
 
 MESSAGES = {
     LOCAL_TIME: "Must be a time like 09:30",
-    COLOR: "Must be a color like #1a2b3c",
+    COLOR: "Must be a color like #1a2b3c, in lower case",
     IDEMPOTENCY_KEY: "Must be 1 to 255 visible ASCII characters, without spaces",
     GRANT_TYPE: "Must be password",
 }
