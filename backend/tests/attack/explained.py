@@ -153,6 +153,18 @@ def _lookups() -> Iterator[tuple[str, tuple[str, str, Any]]]:
 
 LOOKUPS = dict(sorted(_lookups()))
 
+_CASCADES = {
+    "services.task_trees.TRASH": ("DELETE", "/tasks/{}"),
+    "services.task_trees.RESTORE": ("POST", "/tasks/{}/restore"),
+    "services.task_completion.COMPLETE": ("POST", "/tasks/{}/complete"),
+    "services.task_completion.REOPEN": ("POST", "/tasks/{}/reopen"),
+    "services.task_completion.ERASE": ("DELETE", "/tasks/{}?permanent=true"),
+}
+TOO_MANY = {
+    f"{name}.lookup#{number}": request for name, request in _CASCADES.items() for number in (0, 1)
+}
+"""The look-ups that count what a request would change, and the request."""
+
 EXPLAINED = {
     **dict.fromkeys(_searched_pages(), _SEARCHED),
     **dict.fromkeys(
@@ -174,12 +186,12 @@ EXPLAINED = {
         ),
     ),
     **dict.fromkeys(
-        (f"services.task_trees.TRASH.lookup#{number}" for number in (0, 1)),
+        TOO_MANY,
         Reason(
             "it counts what the statement would have changed, which has found too much already; a "
             "test of its own shows, with the predicate and without, that the tasks of others do not "
             "count",
-            "tasks.trashed_at IS NULL",
+            "FROM tree",
             test="test_number_of_too_many_changes_is_that_of_own_tasks",
         ),
     ),

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,15 +25,16 @@ from duly.database import embedded
 from tests.attack.answers import Difference
 from tests.attack.attack_run import AttackRun
 from tests.attack.environments import both_environments
+from tests.attack.equal_ids import NOTICED
 from tests.attack.explained import EXPLAINED
 from tests.attack.predicate_removal import (
     PATIENT_ROUNDS,
     ROUNDS,
-    UNREACHED,
+    UNNOTICED,
     PredicateRemoval,
     Steps,
 )
-from tests.attack.predicates import Mutant, mutants, sources
+from tests.attack.predicates import Mutant, mutant_of, mutants, sources
 from tests.attack.series import attempt
 from tests.attack.shapes import Shapes
 from tests.support.databases import do_without_fsync
@@ -45,6 +47,10 @@ _MUTATING_PROCESSES = 4
 """More than cores, since they wait for the database."""
 _PARTS = 24
 """Parts of the mutants: some take far longer than others, and no process should be left alone."""
+_STATEMENTS = 8
+"""The most statements from which a predicate is removed, of those that one function builds."""
+_EXPLANATIONS = 60
+"""How many of the explained mutants are tried."""
 _SCOUTINGS = 5
 """The most times that the suite is run to find out which part of it runs which statement."""
 
@@ -72,14 +78,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Removals:
-    """The result of removing each predicate once.
+    """The result of removing each predicate once, of the statements that share its origin.
 
-    `unseen` are mutants that the suite did not notice; `unreached` are statements that it never ran.
+    `unnoticed` are origins. `refuted` are mutants that are explained and were noticed.
     """
 
-    mutants: int = 0
-    unseen: frozenset[str] = frozenset()
-    unreached: frozenset[str] = frozenset()
+    origins: int = 0
+    unnoticed: frozenset[str] = frozenset()
+    refuted: frozenset[str] = frozenset()
     differences: tuple[str, ...] = ()
 
 
@@ -129,28 +135,43 @@ async def _scout(dsn: str, seed: int, number: int, scouting: int) -> Steps:
     return found
 
 
-async def _mutate(dsn: str, seed: int, number: int, steps: Steps) -> frozenset[str]:
-    """The names of the mutants that go unseen, of every `_PARTS`th."""
+async def _mutate(dsn: str, seed: int, number: int, steps: Steps) -> set[str]:
+    """The origins of every `_PARTS`th that go unnoticed in all of some statements."""
+    unnoticed = set()
     async with both_environments(_settings(dsn), dsn) as environments:
         removal = PredicateRemoval(environments, seed, steps)
-        return frozenset(
-            [
-                mutant.name
-                for mutant in _removable()[number::_PARTS]
-                if await removal.survives(
-                    mutant, ROUNDS if mutant.name in EXPLAINED else PATIENT_ROUNDS
-                )
-            ]
-        )
+        for origin, all_mutants in sorted(_mutants_by_origin().items())[number::_PARTS]:
+            some = random.Random(f"{seed} {origin}").sample(
+                all_mutants, min(_STATEMENTS, len(all_mutants))
+            )
+            rounds = PATIENT_ROUNDS if len(some) < _STATEMENTS else ROUNDS
+            for mutant in some:
+                if not await removal.survives(mutant, rounds):
+                    break
+            else:
+                unnoticed.add(origin)
+    return unnoticed
 
 
-def _removable() -> list[Mutant]:
-    return [
-        mutant
-        for source in sources()
-        if source.name not in UNREACHED
-        for mutant in mutants(source)
-    ]
+async def _refute(dsn: str, seed: int, number: int, steps: Steps) -> set[str]:
+    """The mutants of every `_PARTS`th explanation that are noticed all the same."""
+    names = random.Random(seed).sample(sorted(EXPLAINED), min(_EXPLANATIONS, len(EXPLAINED)))
+    async with both_environments(_settings(dsn), dsn) as environments:
+        removal = PredicateRemoval(environments, seed, steps)
+        return {
+            name
+            for name in names[number::_PARTS]
+            if not await removal.survives(mutant_of(name), ROUNDS)
+        }
+
+
+@cache
+def _mutants_by_origin() -> dict[str, list[Mutant]]:
+    found: dict[str, list[Mutant]] = {}
+    for source in sources():
+        for mutant in mutants(source):
+            found.setdefault(mutant.origin, []).append(mutant)
+    return found
 
 
 def _run(job: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
@@ -166,10 +187,13 @@ def _run_quietly(job: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) ->
 
 def _remove_predicates(dsn: str, seed: int) -> Removals:
     """Take out each predicate once. The parts of the suite that run its statement must notice."""
-    explained = {name.partition("#")[0] for name in EXPLAINED}
-    wanted = {source.sql: source.name for source in sources() if source.name not in explained}
     steps: Steps = {}
     numbers = range(_MUTATING_PROCESSES)
+    wanted = {
+        origin: {mutant.source.sql for mutant in of_origin}
+        for origin, of_origin in _mutants_by_origin().items()
+        if origin not in _known()
+    }
     with multiprocessing.get_context("spawn").Pool(_MUTATING_PROCESSES) as pool:
         for scouting in range(_SCOUTINGS):
             calls = [(_scout, dsn, seed, number, scouting) for number in numbers]
@@ -179,12 +203,21 @@ def _remove_predicates(dsn: str, seed: int) -> Removals:
                         steps.setdefault(sql, []).extend(some)
             except Difference as difference:
                 return Removals(differences=(str(difference),))
-            unreached = {name for sql, name in wanted.items() if sql not in steps}
-            if unreached <= UNREACHED:
+            if not any(statements.isdisjoint(steps) for statements in wanted.values()):
                 break
-        removals = [(_mutate, dsn, seed, number, steps) for number in range(_PARTS)]
-        unseen = pool.starmap(_run_quietly, removals, chunksize=1)
-    return Removals(len(_removable()), frozenset().union(*unseen), frozenset(unreached))
+        parts = [(dsn, seed, number, steps) for number in range(_PARTS)]
+        unnoticed, refuted = (
+            pool.starmap(_run_quietly, [(job, *part) for part in parts], chunksize=1)
+            for job in (_mutate, _refute)
+        )
+    return Removals(
+        len(_mutants_by_origin()), frozenset().union(*unnoticed), frozenset().union(*refuted)
+    )
+
+
+def _known() -> frozenset[str]:
+    """The origins of predicates whose removal is noticed elsewhere, or need not be, or is not."""
+    return frozenset(mutant_of(name).origin for name in EXPLAINED) | NOTICED | UNNOTICED
 
 
 def main() -> int:
@@ -223,17 +256,17 @@ def _report(dsn: str, options: Any) -> int:
     )
     started = time.monotonic()
     removals = _remove_predicates(dsn, options.seed)
+    known = _known()
     differences += removals.differences
     print(
-        f"predicates: {removals.mutants} mutants of {len(sources())} statements, "
-        f"seed {options.seed}: {len(removals.unseen)} unseen, {len(EXPLAINED)} explained, "
-        f"{len(removals.unreached)} statements not reached, {len(UNREACHED)} of them known "
-        f"({time.monotonic() - started:.0f} s)"
+        f"predicates: {removals.origins} of {len(sources())} statements, seed {options.seed}: "
+        f"{len(removals.unnoticed)} removed unnoticed, of which {len(removals.unnoticed - known)} "
+        f"are not known ({time.monotonic() - started:.0f} s)"
     )
     problems = [
         *differences,
-        *(f"{name}: unseen, or explained and seen" for name in removals.unseen ^ set(EXPLAINED)),
-        *(f"{name}: not reached, or known as that" for name in removals.unreached ^ UNREACHED),
+        *(f"{origin}: removed unnoticed" for origin in removals.unnoticed - known),
+        *(f"{name}: explained, but noticed" for name in removals.refuted),
         *(f"{name}: not exercised" for name in operations - exercised),
     ]
     for text in sorted(problems):

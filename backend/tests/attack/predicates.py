@@ -6,6 +6,7 @@ import itertools
 import pkgutil
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from tests.support.resources import sorts_of
 _OWNER = r"%\(user_id\)s::UUID"
 _PREDICATE = re.compile(rf"\b(\w+)\.(user_id|id) = {_OWNER}")
 _GIVEN = re.compile(_OWNER)
+_ARGUMENTS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 # Who has lived here longest: a victim, where there are any.
 _STRANGER = (
     "coalesce((SELECT u.id FROM users u WHERE u.id <> %(user_id)s::UUID ORDER BY u.id LIMIT 1), "
@@ -66,16 +68,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Mutant:
-    """A statement with one predicate taken out: the `number`th of it."""
+    """A statement with one predicate taken out: the `number`th of it, the `repeat`th of equal ones."""
 
     source: Source
     number: int
     predicate: str
+    repeat: int
     sql: bytes
 
     @property
     def name(self) -> str:
         return f"{self.source.name}#{self.number}"
+
+    @property
+    def origin(self) -> str:
+        """What the predicate is called in the code: statements of one builder share their origins."""
+        builder = _ARGUMENTS.sub("", self.source.name)
+        return f"{builder} {self.predicate.partition(' ')[0]} {self.repeat}"
 
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -347,9 +356,11 @@ def mutants(source: Source) -> Iterator[Mutant]:
         )
     ]
     changes = [(match, "true") for match in predicates] + [(match, _STRANGER) for match in given]
+    repeats: Counter[str] = Counter()
     for number, (match, text) in enumerate(changes):
         changed = sql[: match.start()] + text + sql[match.end() :]
-        yield Mutant(source, number, match.group(), changed.encode())
+        repeats[match[0]] += 1
+        yield Mutant(source, number, match[0], repeats[match[0]], changed.encode())
 
 
 def source_of(name: str) -> Source:

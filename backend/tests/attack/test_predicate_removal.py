@@ -194,4 +194,4 @@ async def test_attack_suite_detects_a_forgotten_owner_without_the_ownership_chec
     assert forgetful.count(b"= %(user_id)s") < source.sql.count(b"= %(user_id)s")
     removal.steps[source.sql] = steps_of(removal.environments, source)
 
-    assert not await removal.survives(Mutant(source, 0, "all", forgetful))
+    assert not await removal.survives(Mutant(source, 0, "all", 1, forgetful))
