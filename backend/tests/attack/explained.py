@@ -1,8 +1,8 @@
 """Owner predicates whose removal has no effect, since another predicate also protects the rows.
 
 Each names the predicate that remains, and why it is enough; `test_explained.py` checks both.
-The long run fails for a predicate whose removal is undetected and is not listed here, and for a listed
-one whose removal is detected.
+The long run fails if a removal goes undetected and neither this list nor `equal_ids.py` nor `UNNOTICED`
+has it, or if one that is listed here is detected.
 """
 
 import re
