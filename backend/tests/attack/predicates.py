@@ -82,7 +82,7 @@ class Mutant:
 
     @property
     def origin(self) -> str:
-        """What the predicate is called in the code: statements of one builder share their origins."""
+        """Where the predicate is written. All statements that one function builds share it."""
         builder = _ARGUMENTS.sub("", self.source.name)
         return f"{builder} {self.predicate.partition(' ')[0]} {self.repeat}"
 

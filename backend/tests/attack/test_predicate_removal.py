@@ -86,7 +86,7 @@ SAMPLE = {
     "services.tasks._UNLABEL": "update_task",
     "services.quick_add._NAMES[#]": "add_task_from_text",
     "services.sync._PAGE": "sync_changes",
-    "services.sessions.END_ONE": "end_session",
+    "services.auth.END_ONE": "end_session",
 }
 
 
