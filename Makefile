@@ -89,7 +89,7 @@ bench-search: $(VENV)/dev.stamp ## measure whether a search takes longer when ot
 bench-filters: $(VENV)/dev.stamp ## time the costliest filters over 100,000 tasks of one user
 	@cd backend && .venv/bin/python -m bench.filters $(call flags,tasks labels)
 
-attack: $(VENV)/dev.stamp ## let users attack each other 100,000 times; takes more than half an hour
+attack: $(VENV)/dev.stamp ## let users attack each other 100,000 times; takes about half an hour
 	@cd backend && .venv/bin/python -m tests.attack.long_run $(call flags,users attempts seed)
 
 bench-exports: $(VENV)/dev.stamp ## time exports of 100,000 tasks, and their effect on another account
