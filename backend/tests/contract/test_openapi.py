@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 
 from duly import cli
 from duly.core import errors
+from duly.core.scopes import SCOPE_DESCRIPTIONS
 from duly.schemas.errors import ErrorEnvelope
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.operations import Operation, operations_of, whole_schema
@@ -156,11 +157,13 @@ ANSWERS = {
     },
 }
 
+READ_ALL = ["account:read", "tasks:read"]
+
 # The error table of the contract.
 CODES = {
     400: {"VALIDATION_ERROR"},
     401: {"UNAUTHENTICATED"},
-    403: {"FORBIDDEN", "QUOTA_EXCEEDED", "REGISTRATION_CLOSED"},
+    403: {"FORBIDDEN", "INSUFFICIENT_SCOPE", "QUOTA_EXCEEDED", "REGISTRATION_CLOSED"},
     404: {"NOT_FOUND"},
     408: {"REQUEST_TIMEOUT"},
     409: {
@@ -186,7 +189,7 @@ def expected_errors(operation: Operation) -> set[int]:
     """The statuses that an operation can answer with, by what it is."""
     statuses = {400, 413, 500, 503}
     if operation.id not in OPEN:
-        statuses |= {401, 429}
+        statuses |= {401, 403, 429}
     if operation.id in SIGN_IN:
         statuses |= {403, 429} if operation.id == "register" else {401, 429}
     if operation.body_type is not None:
@@ -203,12 +206,10 @@ def expected_refusals(operation: Operation) -> set[int]:
         statuses |= {404}
     if re.search(rf"\{{({OF_TYPES})_id\}}", operation.path) and operation.method != "GET":
         statuses |= {412, 428}
-    if "{user_id}" in operation.path:
-        statuses |= {403}
     if operation.id in CONFLICTS:
         statuses |= {409}
     if operation.id in REPEATABLE:
-        statuses |= {403, 422}
+        statuses |= {422}
     if operation.id in SYNC:
         statuses |= {410}
     return statuses
@@ -442,9 +443,34 @@ async def test_every_route_but_sign_in_and_health_needs_a_token(app: FastAPI) ->
     assert schemes == {
         "OAuth2PasswordBearer": {
             "type": "oauth2",
-            "flows": {"password": {"scopes": {}, "tokenUrl": "/api/v1/auth/token"}},
+            "flows": {
+                "password": {"scopes": SCOPE_DESCRIPTIONS, "tokenUrl": "/api/v1/auth/token"}
+            },
         }
     }
+
+
+async def test_every_operation_names_the_scopes_that_it_needs(app: FastAPI) -> None:
+    found = {
+        operation.id: operation.spec["security"][0]["OAuth2PasswordBearer"]
+        for operation in operations_of(app)
+        if operation.spec["security"]
+    }
+
+    expected = {
+        "logout": ["session"],
+        "get_me": ["account:read"],
+        **dict.fromkeys(("export_me", "sync_changes", "stream_events"), READ_ALL),
+    }
+    for operation in operations_of(app):
+        if operation.id not in found or operation.id in expected:
+            continue
+        if re.search(r"/(auth|users/me)(/|$)", operation.path):
+            expected[operation.id] = ["account:manage"]
+        else:
+            verb = {"GET": "read", "DELETE": "delete"}.get(operation.method, "write")
+            expected[operation.id] = [f"tasks:{verb}"]
+    assert found == expected
 
 
 def without_403(responses: dict[str, Any]) -> dict[str, Any]:

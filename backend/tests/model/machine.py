@@ -12,7 +12,8 @@ from fastapi.routing import APIRoute
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from duly.api.router import API_PREFIX, add_routes
+from duly.api.route_table import API_PREFIX
+from duly.api.router import add_routes
 from duly.records.types import ResourceType
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.hostile.attacked_account import Answer

@@ -6,7 +6,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Body, Cookie, Depends, Response
 
-from duly.api.routing import PublicRoute
+from duly.api.routing import CompiledRoute
 
 
 async def waiting() -> int:
@@ -39,7 +39,7 @@ async def with_two_bodies(
     "endpoint", [with_a_waiting_dependency, with_a_cleanup, with_a_cookie, with_two_bodies]
 )
 def test_unsupported_parameter_is_refused_at_start(endpoint: object) -> None:
-    router = APIRouter(route_class=PublicRoute)
+    router = APIRouter(route_class=CompiledRoute)
 
     with pytest.raises(TypeError):
         router.add_api_route("/", endpoint, methods=["POST"])  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect
 from sqlalchemy.types import LargeBinary, TypeEngine
 
 from duly.api import users
-from duly.api.routing import PublicRoute
+from duly.api.routing import CompiledRoute
 from duly.models import Task
 from duly.utils.tables import table_of
 
@@ -41,7 +41,7 @@ def test_parts_of_a_dependant_of_fastapi() -> None:
 
 def test_parts_of_a_field_of_fastapi() -> None:
     """`api.arguments` validates with it."""
-    router = APIRouter(route_class=PublicRoute)
+    router = APIRouter(route_class=CompiledRoute)
     router.add_api_route("/", users.update_me, methods=["PATCH"])
     route: Any = router.routes[0]
     [field] = route.dependant.body_params

@@ -17,7 +17,8 @@ from fastapi.routing import APIRoute
 
 from duly import services
 from duly.api.openapi import _TAGS
-from duly.api.router import API_PREFIX, add_routes
+from duly.api.route_table import API_PREFIX
+from duly.api.router import add_routes
 from duly.core.config import Settings
 from duly.models import User, metadata
 from duly.records.types import ResourceType
@@ -242,13 +243,13 @@ REGISTRATIONS = [
     ),
     Registration(
         "routes",
-        "backend/src/duly/api/router.py",
+        "backend/src/duly/api/route_table.py",
         "a table with a row for each route of /{kind.plural}, with the tag {kind.plural}",
         has_routes,
     ),
     Registration(
         "errors",
-        "backend/src/duly/api/router.py",
+        "backend/src/duly/api/route_table.py",
         "_CREATE and _WRITE to the routes of /{kind.plural}",
         has_errors,
     ),

@@ -4,7 +4,7 @@ import pytest
 from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
-from duly.api.routing import PublicRoute, RouteTable
+from duly.api.routing import CompiledRoute, RouteTable
 
 PATHS = ("/tasks", "/tasks/quick", "/tasks/{task_id}", "/tasks/{task_id}/complete", "/users/me")
 ALIASES = ("/users/{user_id}/tasks", "/users/{user_id}/tasks/{task_id}")
@@ -16,7 +16,7 @@ async def endpoint() -> Response:
 
 @pytest.fixture(scope="module")
 def table() -> RouteTable:
-    router = APIRouter(route_class=PublicRoute)
+    router = APIRouter(route_class=CompiledRoute)
     for path in (*PATHS, *ALIASES):
         router.add_api_route(path, endpoint, methods=["GET"])
     return RouteTable(router.routes)
@@ -61,7 +61,7 @@ def test_other_method_is_not_allowed(table: RouteTable) -> None:
 
 
 def test_literal_path_hides_a_parameter_for_every_method() -> None:
-    router = APIRouter(route_class=PublicRoute)
+    router = APIRouter(route_class=CompiledRoute)
     router.add_api_route("/tasks/quick", endpoint, methods=["POST"])
     router.add_api_route("/tasks/{task_id}", endpoint, methods=["GET"])
 

@@ -9,8 +9,9 @@ from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.requests import Request
 from duly.core import time_budget
-from duly.core.errors import RateLimited, ServiceUnavailable, Unauthenticated
+from duly.core.errors import InsufficientScope, RateLimited, ServiceUnavailable, Unauthenticated
 from duly.core.logging import bind_user
+from duly.core.scopes import SCOPE_DESCRIPTIONS, Scopes
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
 from duly.runtime.context import Caller
@@ -19,26 +20,27 @@ from duly.utils.turns import Crowded
 _RETRY_AFTER = 1
 _LARGE_BODY = 64 * 1024
 
-_bearer = OAuth2PasswordBearer("/api/v1/auth/token", auto_error=False)
+_bearer = OAuth2PasswordBearer("/api/v1/auth/token", scopes=SCOPE_DESCRIPTIONS, auto_error=False)
 
 
-def authenticate(request: Request) -> AccessClaims:
-    """Check the access token, but not whether its session has ended. Raise `Unauthenticated`."""
+async def authenticate(request: Request) -> AccessClaims:
+    """Check the token, but not whether its session has ended. Raise `Unauthenticated`."""
     scheme, _, token = (request.field(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
     try:
-        return request.context.keyring.read_access(token)
+        return await request.context.bearers.read(token)
     except InvalidToken:
         raise Unauthenticated from None
 
 
-async def admit(request: Request, claims: AccessClaims, *, length: int) -> None:
+async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, length: int) -> None:
     """Admit a request once its body of `length` bytes has arrived, and before that is parsed.
 
     Wait until few others of the same user run, within the request's database time. Raise
-    `Unauthenticated` if the session has ended, `RateLimited` over the rate limit or if too many
-    requests of the user wait, and `ServiceUnavailable` if this one has waited too long.
+    `Unauthenticated` if the session has ended, `InsufficientScope` unless the token has all of
+    `scopes`, `RateLimited` over the rate limit or if too many requests of the user wait, and
+    `ServiceUnavailable` if this one has waited too long.
     """
     context = request.context
     if await context.revocations.includes(claims.session_id):
@@ -48,12 +50,14 @@ async def admit(request: Request, claims: AccessClaims, *, length: int) -> None:
     for shares in (context.stranger_shares, context.large_shares, context.shares):
         shares.note(claims.user_id)  # also if the budget is used up
     request.budget = await context.throttle.spend_request(str(claims.user_id))
+    if not scopes <= claims.scopes:
+        raise InsufficientScope(scopes - claims.scopes)
     if length <= _LARGE_BODY and (end := context.shares.take(claims.user_id)):
         request.end_turn = end
     else:
         await _wait_for_turn(request, claims.user_id, is_large=length > _LARGE_BODY)
     scope = UserScope(context.pool, claims.user_id)
-    request.caller = Caller(scope, claims.session_id, claims.expires_at)
+    request.caller = Caller(scope, claims.session_id, claims.expires_at, claims.scopes)
 
 
 async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> None:

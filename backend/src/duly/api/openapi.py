@@ -12,6 +12,8 @@ from duly.api.routing import MERGE_PATCH
 from duly.utils.encoding import encode
 
 SCHEMA_PATH = "/openapi.json"
+SCOPES = "x-scopes"
+"""The member of an operation that names its scopes, until the schema is corrected."""
 
 _UNUSED_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
@@ -83,7 +85,10 @@ def _correct(method: str, operation: dict[str, Any]) -> None:
     if "HTTPValidationError" in str(operation["responses"].get("422")):
         del operation["responses"]["422"]
     # An empty list says that no token is needed; an absent one might be an oversight.
-    operation.setdefault("security", [])
+    scopes = operation.pop(SCOPES)
+    operation["security"] = [
+        dict.fromkeys(scheme, scopes) for scheme in operation.get("security", [])
+    ]
     for parameter in operation.get("parameters", []):
         parameter["schema"] = _without_null(parameter["schema"])
     if method == "patch":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from duly.api.routing import PublicRoute
+    from duly.api.routing import CompiledRoute
     from duly.runtime.context import Caller, Context
     from duly.runtime.throttle import Budget
 
@@ -31,7 +31,7 @@ class Request(StarletteRequest):
         super().__init__(scope, receive, send)
         self.fields: dict[bytes, bytes] = dict(scope["headers"])
         """The headers, by name in lower case; the middleware joins those of several lines."""
-        self.route: PublicRoute | None = None
+        self.route: CompiledRoute | None = None
         self.path_values: dict[str, str] = {}
         self.query_values: dict[str, str] = {}
         self.content: Any = ABSENT

@@ -44,7 +44,7 @@ DESCRIPTIONS = {
     304: "Not modified: If-None-Match names the current version.",
     400: "The request is invalid; `details.fields` lists each invalid input.",
     401: "The access token is missing or invalid, or sign-in failed.",
-    403: "The caller may not do this, has reached a quota, or registration is closed.",
+    403: "The caller or the token may not do this, a quota is reached, or registration is closed.",
     404: "The caller has no such resource.",
     408: "The request body did not arrive in time.",
     409: "The request conflicts with what is stored, or with a request in progress.",
@@ -69,6 +69,7 @@ _DETAILS: dict[str, dict[str, Any]] = {
     "VALIDATION_ERROR": {
         "fields": [{"path": "body.title", "message": "Must be present", "type": "missing"}]
     },
+    "INSUFFICIENT_SCOPE": {"required": ["tasks:write"]},
     "QUOTA_EXCEEDED": {"limit": 100_000, "what": "tasks"},
 }
 """Examples of the details of errors that have some."""

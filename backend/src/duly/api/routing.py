@@ -19,6 +19,7 @@ from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
 from duly.api.requests import Request
 from duly.core.errors import NoRoute, UnsupportedMediaType
+from duly.core.scopes import Scopes
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -33,16 +34,16 @@ _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class PublicRoute(APIRoute):
-    """A route that anybody may use.
+class CompiledRoute(APIRoute):
+    """A route for requests with all of `scopes`; without any, for everybody.
 
-    FastAPI describes it in the OpenAPI schema. `handle_request` is what runs.
+    FastAPI describes it in the OpenAPI schema. `handle_request` is what runs. Where a token is
+    needed, it is checked before anything else is looked at.
     """
 
-    needs_token = False
-
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, scopes: Scopes = frozenset(), **options: Any) -> None:
         super().__init__(*args, **options)
+        self.scopes = scopes
         self.handle_request = self._compile()
 
     def get_route_handler(self) -> Any:
@@ -62,16 +63,16 @@ class PublicRoute(APIRoute):
         known = _query_names(self)
         has_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
         has_json = self.body_field is not None and not has_form
-        needs_token, endpoint = self.needs_token, self.endpoint
+        scopes, endpoint = self.scopes, self.endpoint
 
         async def handle(request: Request) -> Response:
             claims = None
-            if needs_token:
+            if scopes:
                 await request.context.pool.wait_for_room()
-                claims = authenticate(request)
+                claims = await authenticate(request)
             body = await request.read() if has_json else b""
             if claims is not None:
-                await admit(request, claims, length=len(body))
+                await admit(request, claims, scopes, length=len(body))
             if request.scope["query_string"]:
                 request.query_values = _read_query(request.scope["query_string"], known)
             if body:
@@ -89,17 +90,11 @@ class PublicRoute(APIRoute):
         return handle
 
 
-class Route(PublicRoute):
-    """A route for users: the access token is checked before anything else is looked at."""
-
-    needs_token = True
-
-
 @dataclass(slots=True)
 class _Node:
     """The routes below one path, by method, and the nodes below, by segment."""
 
-    routes: dict[str, PublicRoute] = field(default_factory=dict)
+    routes: dict[str, CompiledRoute] = field(default_factory=dict)
     literal: dict[str, "_Node"] = field(default_factory=dict)
     parameter: "_Node | None" = None
     names: tuple[str, ...] = ()
@@ -112,10 +107,10 @@ class RouteTable:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._root = _Node()
         for route in routes:
-            if isinstance(route, PublicRoute):
+            if isinstance(route, CompiledRoute):
                 self._add(route)
 
-    def find(self, method: str, path: str) -> tuple[PublicRoute, dict[str, str]] | None:
+    def find(self, method: str, path: str) -> tuple[CompiledRoute, dict[str, str]] | None:
         """Return the route and the values of its path's parameters; None without a route.
 
         Raise a 405 if only other methods have a route. Starlette would go on to look for a
@@ -129,7 +124,7 @@ class RouteTable:
             raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
         return node.routes[method], dict(zip(node.names, values, strict=True))
 
-    def _add(self, route: PublicRoute) -> None:
+    def _add(self, route: CompiledRoute) -> None:
         node, names = self._root, []
         for segment in route.path.split("/"):
             if segment.startswith("{"):

@@ -4,6 +4,7 @@ DulyError
 ├── ValidationFailed       400 VALIDATION_ERROR
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── Forbidden              403 FORBIDDEN
+├── InsufficientScope      403 INSUFFICIENT_SCOPE
 ├── RegistrationClosed     403 REGISTRATION_CLOSED
 ├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
@@ -28,7 +29,7 @@ DulyError
 └── ServiceUnavailable     503 SERVICE_UNAVAILABLE
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 
@@ -83,6 +84,19 @@ class Forbidden(DulyError):
     status = 403
     code = "FORBIDDEN"
     message = "The user in the path is not the authenticated user."
+
+
+class InsufficientScope(DulyError):
+    """The token may not be used for this (RFC 6750, 3.1)."""
+
+    status = 403
+    code = "INSUFFICIENT_SCOPE"
+    message = "The token lacks a scope that this needs; see details."
+
+    def __init__(self, required: Iterable[str] = ()) -> None:
+        names = sorted(required)
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(names)}"'
+        super().__init__(details={"required": names}, headers={"WWW-Authenticate": challenge})
 
 
 class RegistrationClosed(DulyError):

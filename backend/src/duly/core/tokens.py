@@ -17,6 +17,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
+from duly.core.scopes import ALL, Scopes
+
 ISSUER = AUDIENCE = "duly"
 MAX_TOKEN_BYTES = 8192
 CLOCK_LEEWAY = 5
@@ -36,11 +38,16 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """The user and the session of an access token. Times are Unix seconds."""
+    """What a token says. `expires_at` is in Unix seconds.
+
+    `session_id` is the id under which the end of the token is announced to all workers: that of
+    its session, or of an API token.
+    """
 
     user_id: UUID
     session_id: UUID
-    expires_at: int
+    expires_at: float
+    scopes: Scopes = ALL
 
 
 @dataclass(frozen=True, slots=True)

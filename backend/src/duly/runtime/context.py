@@ -9,12 +9,14 @@ from functools import partial
 from uuid import UUID
 
 from duly.core.config import Settings
+from duly.core.scopes import ALL, Scopes
 from duly.core.signing_key import signing_secret
 from duly.core.tokens import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
 from duly.runtime.background import forever
+from duly.runtime.bearers import Bearers
 from duly.runtime.hub import Hub
 from duly.runtime.maintenance import INTERVAL, keep_house
 from duly.runtime.passwords import PasswordWorkers
@@ -64,11 +66,12 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The signed-in user, the session, and the time at which its token expires (Unix seconds)."""
+    """The user of a request, and what its token says; see `AccessClaims`."""
 
     scope: UserScope
     session_id: UUID
-    expires_at: int
+    expires_at: float
+    scopes: Scopes = ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Context:
     settings: Settings
     pool: Pool
     keyring: Keyring
+    bearers: Bearers
     passwords: PasswordWorkers
     throttle: Throttle
     revocations: Revocations
@@ -134,6 +138,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             settings,
             pool,
             keyring,
+            Bearers(keyring),
             passwords,
             throttle,
             Revocations(across_users),

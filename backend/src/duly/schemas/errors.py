@@ -50,6 +50,10 @@ class ErrorDetails(TypedDict, total=False):
     what: Annotated[
         str, Field(description="With `QUOTA_EXCEEDED`: what is limited, such as `tasks`.")
     ]
+    required: Annotated[
+        list[str],
+        Field(description="With `INSUFFICIENT_SCOPE`: the scopes that the token lacks."),
+    ]
 
 
 class ErrorBody(ResponseBody):
