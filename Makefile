@@ -128,6 +128,9 @@ bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the dat
 bench-sign-in-timing: $(VENV)/dev.stamp ## check that the time of 1,000 pairs of sign-ins does not reveal accounts; 10 minutes
 	@cd backend && .venv/bin/python -m bench.sign_in_timing $(call flags,pairs)
 
+bench-reset-timing: $(VENV)/dev.stamp ## check that the time of 1,000 pairs of requests for a new password does not reveal accounts; 1 minute
+	@cd backend && .venv/bin/python -m bench.sign_in_timing --reset $(call flags,pairs)
+
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py --rounds $(or $(ROUNDS),50)
 

@@ -207,6 +207,17 @@ def set_password(email: Email) -> None:
     print(f"set the password of {email} and ended its sessions ({ended})")
 
 
+@users.command("reset-link")
+def create_reset_link(email: Email) -> None:
+    """Print a link with which the user sets a new password. It works once, within 30 minutes.
+
+    It begins with DULY_PUBLIC_URL, or without that setting with the address that Duly listens on.
+
+    Example: duly user reset-link ada@example.com
+    """
+    print(_with_context(lambda context: operators.reset_link(context, email)))
+
+
 @users.command("list")
 def list_users() -> None:
     """List all accounts.

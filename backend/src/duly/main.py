@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from duly.api.cors import CORS
 from duly.api.docs import add_docs
 from duly.api.index import add_index
+from duly.api.link_pages import add_link_pages
 from duly.api.middleware import RequestMiddleware
 from duly.api.openapi import add_schema
 from duly.api.router import add_routes
@@ -58,6 +59,7 @@ def create_app(
     )
     add_docs(app)
     add_index(app)
+    add_link_pages(app)
     add_schema(app)
     add_routes(app.router)
     # In place of the layers of Starlette and FastAPI.

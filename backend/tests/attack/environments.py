@@ -16,12 +16,16 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from psycopg import sql
+from pydantic import SecretStr
 
 from duly.core.config import Settings
+from duly.database.scope import UserScope
 from duly.main import create_app
 from duly.models import metadata
 from duly.models.base import owner_column
 from duly.records import revisions
+from duly.services import email_links
+from duly.utils.identifiers import new_id
 from tests.attack.wire import Answer, Request, call
 from tests.support.accounts import API
 from tests.support.databases import migrated_database
@@ -37,6 +41,11 @@ BUDGETS: dict[str, Any] = {
     "max_sessions": 10_000,
     "register_limit": _UNLIMITED,
     "refresh_limit": _UNLIMITED,
+    "mail_account_limit": _UNLIMITED,
+    "mail_address_limit": _UNLIMITED,
+    "smtp_url": SecretStr("smtp://127.0.0.1:9"),
+    "mail_from": "duly@example.org",
+    "public_url": "http://duly.test",
     "access_token_minutes": 60,
     "log_level": "error",
 }
@@ -151,6 +160,8 @@ async def both_environments(
             url = type(settings.database_url)(own) if settings.database_url else None
             app = create_app(settings.model_copy(update={**BUDGETS, "database_url": url}))
             await stack.enter_async_context(app.router.lifespan_context(app))
+            # Its statements would be taken for those of requests.
+            await app.state.context.mailer.close()
             connection = await psycopg.AsyncConnection.connect(own, autocommit=True)
             await stack.enter_async_context(connection)
             environments.append(Environment(app, own, connection))
@@ -184,6 +195,16 @@ class Person:
             claims = orjson.loads(_decode(session["access_token"].split(".")[1]))
             self.own |= {"session_id": claims["sid"], "email": session["user"]["email"]}
             self.own |= {name: session[name] for name in ("access_token", "refresh_token")}
+
+    async def get_links(self) -> None:
+        """Have new links, as they come by mail."""
+        context = self.environment.app.state.context
+        for purpose in email_links.PATHS:
+            scope = UserScope(context.pool, UUID(self.id))
+            path = await email_links.create(
+                scope, context.keyring, purpose, link_id=new_id(), email=self.own["email"]
+            )
+            self.own[f"{purpose}_token"] = path.partition("#token=")[2]
 
     async def sign_in(self) -> None:
         """Begin another session."""

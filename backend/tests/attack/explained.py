@@ -241,7 +241,7 @@ EXPLAINED = {
     "services.session_refresh._END_REUSED#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
     ),
-    "services.users._DROP_EMAIL#0": Reason(
+    "services.email_keys._DROP#0": Reason(
         "the address is the one of the caller's own row, and no two rows have the same",
         "user_emails.email_key = %(email_key)s",
         _an_address_is_in_one_row,

@@ -167,8 +167,11 @@ async def test_every_response_matches_the_schema_of_its_route(
         "/users/me", json={"current_password": user.password}
     )
 
-    # A stream of events has no end, and no model.
-    assert {*answers, "stream_events"} == {operation.id for operation in operations_of(app)}
+    # A stream of events has no end, and no model. Links and mail need a mail server: see
+    # test_password_resets.py and test_email_verification.py.
+    without_model = {"stream_events", "request_password_reset", "reset_password"}
+    without_model |= {"verify_email", "resend_verification"}
+    assert {*answers, *without_model} == {operation.id for operation in operations_of(app)}
     for name, response in answers.items():
         check(routes[name], response)
 

@@ -17,7 +17,17 @@ from tests.support.factories import RegistrationFactory
 from tests.support.instances import client_at, running
 from tests.support.operations import NOTHING, Operation, operations_of
 
-OPEN = {"register", "login", "login_with_form", "refresh", "check_liveness", "check_readiness"}
+OPEN = {
+    "register",
+    "login",
+    "login_with_form",
+    "refresh",
+    "request_password_reset",
+    "reset_password",
+    "verify_email",
+    "check_liveness",
+    "check_readiness",
+}
 
 
 # 401

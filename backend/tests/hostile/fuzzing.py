@@ -30,6 +30,12 @@ UNLIMITED = {
     "DULY_MAX_SESSIONS": "10000",
     "DULY_REGISTER_LIMIT": "99999/second",
     "DULY_REFRESH_LIMIT": "99999/second",
+    "DULY_MAIL_ACCOUNT_LIMIT": "99999/second",
+    "DULY_MAIL_ADDRESS_LIMIT": "99999/second",
+    # Nobody listens there: mail waits.
+    "DULY_SMTP_URL": "smtp://127.0.0.1:9",
+    "DULY_MAIL_FROM": "duly@example.org",
+    "DULY_PUBLIC_URL": "http://127.0.0.1",
 }
 _CASES = re.compile(r"^\s*([\d,]+) generated\b", re.MULTILINE)
 _SUMMARY = re.compile(r"^=+ SUMMARY =+$", re.MULTILINE)

@@ -33,6 +33,7 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
         "tombstones",
         "idempotency_keys",
         "export_leases",
+        "email_links",
     }
     return {
         table: (
@@ -55,6 +56,13 @@ async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None
     await alice.sign_in_again()
     # As while an export runs.
     await execute(dsn, "INSERT INTO export_leases VALUES (%s, now())", alice.id)
+    # As after a mail with a link.
+    await execute(
+        dsn,
+        "INSERT INTO email_links "
+        "VALUES (%s, gen_random_uuid(), 'reset', sha256(''), 'a@b.org', now(), now())",
+        alice.id,
+    )
     assert 0 not in (await rows_of(dsn, alice)).values()
 
     response = await delete(alice)

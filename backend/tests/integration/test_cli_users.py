@@ -7,6 +7,7 @@ from unittest import mock
 import httpx
 import pytest
 
+from duly.core.config import Settings
 from duly.database.names import name_of
 from duly.runtime import revocations
 from tests.support.accounts import API
@@ -97,6 +98,41 @@ async def test_set_password_replaces_the_password_and_ends_all_sessions(
     assert (await client.get(f"{API}/tasks", headers=bearer)).status_code == 401
 
 
+async def test_link_of_the_operator_sets_a_new_password_once(
+    email: str, client: httpx.AsyncClient, commanded: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    assert settings.secret_key is not None
+    commanded.setenv("DULY_SECRET_KEY", settings.secret_key.get_secret_value())
+    await to_thread(create, email)
+
+    made = await to_thread(duly, "user", "reset-link", email)
+
+    start, _, token = made.stdout.strip().partition("#token=")
+    assert start == "http://127.0.0.1:8000/reset-password"
+    body = {"token": token, "new_password": "a whole new passphrase"}
+    statuses = [
+        (await client.post(f"{API}/auth/password/reset", json=body)).status_code for _ in range(2)
+    ]
+    assert statuses == [204, 400]
+    assert (await login(client, email, "a whole new passphrase")).status_code == 200
+
+
+async def test_disabled_account_gets_no_link(email: str) -> None:
+    await to_thread(create, email)
+    await to_thread(duly, "user", "disable", email)
+
+    assert "enable it first" in (await to_thread(duly, "user", "reset-link", email)).line
+
+
+async def test_link_begins_with_the_public_url(email: str, commanded: pytest.MonkeyPatch) -> None:
+    await to_thread(create, email)
+    commanded.setenv("DULY_PUBLIC_URL", "https://duly.example.org/")
+
+    made = await to_thread(duly, "user", "reset-link", email)
+
+    assert made.stdout.startswith("https://duly.example.org/reset-password#token=")
+
+
 async def test_rejected_new_password_changes_nothing(
     email: str, client: httpx.AsyncClient
 ) -> None:
@@ -173,7 +209,7 @@ def test_an_address_that_is_taken_is_refused_in_any_spelling(email: str) -> None
     assert "already in use" in create(email.upper()).line
 
 
-@pytest.mark.parametrize("command", ["disable", "enable", "set-password"])
+@pytest.mark.parametrize("command", ["disable", "enable", "set-password", "reset-link"])
 def test_unknown_account_is_refused(email: str, command: str) -> None:
     assert "no account" in duly("user", command, email, typed=f"{PASSWORD}\n").line
 

@@ -17,6 +17,8 @@ USER_FIELDS = {
     "timezone",
     "week_start",
     "language",
+    "email_verified_at",
+    "pending_email",
     "created_at",
     "updated_at",
 }

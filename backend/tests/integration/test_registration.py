@@ -21,6 +21,8 @@ USER_FIELDS = {
     "timezone",
     "week_start",
     "language",
+    "email_verified_at",
+    "pending_email",
     "created_at",
     "updated_at",
 }

@@ -3,63 +3,25 @@
 `make bench-sign-in-timing` measures the time that it takes.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import AsyncIterator
 
-import bcrypt
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
-from duly.database.pool import Pool
-from duly.database.values import Row
-from duly.main import create_app
 from duly.services import operators
 from tests.support.accounts import API, Account, error_code, register
+from tests.support.counting import counting, seen, work_of
 from tests.support.direct_sql import execute
 from tests.support.factories import RegistrationFactory
 from tests.support.instances import client_at
 
 
-@dataclass
-class Work:
-    """What a request made the service do."""
-
-    statements: list[bytes] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)
-    """The version and cost of each hash that was computed."""
-
-
-class CountingPool(Pool):
-    """The real pool, which remembers what it ran."""
-
-    work = Work()
-
-    async def fetch(
-        self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
-    ) -> list[Row]:
-        self.work.statements.append(sql)
-        return await super().fetch(sql, params, is_for_response=is_for_response)
-
-
 @pytest.fixture
 async def counted(settings: Settings) -> AsyncIterator[FastAPI]:
-    """An application of which the work can be seen."""
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        context = app.state.context
-        pool = CountingPool(
-            settings.database_url.get_secret_value() if settings.database_url else "",
-            size=2,
-            timeout=5,
-        )
-        await pool.open()
-        app.state.context = replace(context, pool=pool)
+    async with counting(settings) as app:
         yield app
-        await pool.close()
 
 
 @pytest.fixture
@@ -68,31 +30,9 @@ async def dora(counted: FastAPI, address: str) -> AsyncIterator[Account]:
         yield await register(client)
 
 
-@contextmanager
-def work_of(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
-    """What the application does in the block."""
-    work = app.state.context.pool.work = Work()
-    check = bcrypt.checkpw
-
-    def counting(password: bytes, hashed: bytes) -> bool:
-        work.hashes.append(hashed[:7])
-        return check(password, hashed)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(bcrypt, "checkpw", counting)
-        yield work
-    app.state.context.pool.work = Work()
-
-
 async def sign_in(client: httpx.AsyncClient, email: str, password: str) -> httpx.Response:
     body = {"email": email, "password": password}
     return await client.post(f"{API}/auth/login", json=body)
-
-
-def seen(answer: httpx.Response) -> tuple[int, bytes, list[tuple[str, str]]]:
-    """All of an answer, the order of its headers included, less what names the request."""
-    headers = [(k, v) for k, v in answer.headers.multi_items() if k != "x-request-id"]
-    return answer.status_code, answer.content, headers
 
 
 async def test_unknown_wrong_and_disabled_are_the_same_bytes_after_the_same_work(

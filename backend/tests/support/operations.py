@@ -4,6 +4,7 @@ import re
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -48,6 +49,11 @@ def whole_schema(app: FastAPI) -> dict[str, Any]:
         if isinstance(route, APIRoute):
             route.include_in_schema = True
     return build_schema(app, routes)
+
+
+def is_defect(status: int, body: bytes) -> bool:
+    """Whether a response shows a defect. Most tests run without a mail server, which is none."""
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR and b"MAIL_NOT_CONFIGURED" not in body
 
 
 def operations_of(app: FastAPI) -> list[Operation]:

@@ -137,6 +137,23 @@ def test_a_variable_set_to_nothing_is_not_set(elsewhere: pytest.MonkeyPatch) -> 
         ("DULY_RATE_LIMIT_STORAGE", "redis://:hunter2@x@localhost"),
         ("DULY_RATE_LIMIT_STORAGE", "redis://:hunter2#x@localhost"),
         ("DULY_RATE_LIMIT_STORAGE", "redis://localhost?colour=red"),
+        ("DULY_MAIL_ACCOUNT_LIMIT", "off"),
+        ("DULY_MAIL_ADDRESS_LIMIT", "often"),
+        ("DULY_SMTP_URL", "mail.example.org"),
+        ("DULY_SMTP_URL", "http://mail.example.org"),
+        ("DULY_SMTP_URL", "smtp://"),
+        ("DULY_SMTP_URL", "smtp://mail.example.org:0"),
+        ("DULY_SMTP_URL", "smtp://mail.example.org:smtp"),
+        ("DULY_SMTP_URL", "smtp://duly@mail.example.org"),
+        ("DULY_SMTP_URL", "smtp://duly:hunter2@x@mail.example.org"),
+        ("DULY_SMTP_URL", "smtp://duly:hunter2/x@mail.example.org"),
+        ("DULY_SMTP_URL", "smtp://mail.example.org?starttls=never"),
+        ("DULY_SMTP_URL", "smtp://mail.example.org?tls=no"),
+        ("DULY_MAIL_FROM", "Duly"),
+        ("DULY_MAIL_FROM", "Duly <duly>"),
+        ("DULY_MAIL_FROM", "Duly <duly@example.org"),
+        ("DULY_PUBLIC_URL", "duly.example.org"),
+        ("DULY_PUBLIC_URL", "https://duly.example.org?a=b"),
         ("DULY_TRUSTED_PROXIES", "10.0.0.0/33"),
         ("DULY_TRUSTED_PROXIES", "127.0.0.1, proxy"),
         ("DULY_CORS_ORIGINS", "*"),
@@ -259,6 +276,20 @@ def test_a_database_needs_a_secret_key(elsewhere: pytest.MonkeyPatch, dsn: str) 
     line = refusal(elsewhere, DATABASE_URL=dsn)
 
     assert line.startswith("DULY_SECRET_KEY: ")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"DULY_SMTP_URL": "smtp://mail"}, "DULY_MAIL_FROM"),
+        ({"DULY_SMTP_URL": "smtp://mail", "DULY_MAIL_FROM": "a@b.org"}, "DULY_PUBLIC_URL"),
+        ({"DULY_REQUIRE_VERIFIED_EMAIL": "true"}, "DULY_SMTP_URL"),
+    ],
+)
+def test_mail_needs_a_sender_and_a_url(
+    elsewhere: pytest.MonkeyPatch, given: dict[str, str], missing: str
+) -> None:
+    assert refusal(elsewhere, **given).startswith(f"{missing}: required with ")
 
 
 @pytest.mark.parametrize("dsn", [DSN, NEON])

@@ -8,8 +8,24 @@ from pydantic import ValidationError
 from duly.api.deps import Caller, Client, Context, SessionId
 from duly.api.responses import Encoded
 from duly.core.errors import Unauthenticated
-from duly.schemas.auth import Credentials, PasswordForm, Refresh, Registration, SessionQuery
-from duly.services import auth, session_lists, session_refresh, sessions
+from duly.schemas.auth import (
+    Credentials,
+    EmailVerification,
+    PasswordForgotten,
+    PasswordForm,
+    PasswordReset,
+    Refresh,
+    Registration,
+    SessionQuery,
+)
+from duly.services import (
+    auth,
+    email_verification,
+    password_resets,
+    session_lists,
+    session_refresh,
+    sessions,
+)
 
 
 async def register(context: Context, client: Client, body: Registration) -> Response:
@@ -84,4 +100,44 @@ async def end_session(context: Context, caller: Caller, session_id: SessionId) -
     Its tokens stop working.
     """
     await sessions.end_session(context, caller, session_id)
+    return Response(status_code=204)
+
+
+async def request_password_reset(
+    context: Context, client: Client, body: PasswordForgotten
+) -> Response:
+    """Request a link to set a new password.
+
+    If the address has an account, it gets a mail. The response is the same either way.
+    """
+    await password_resets.request(context, body, client)
+    return Response(status_code=202)
+
+
+async def reset_password(context: Context, client: Client, body: PasswordReset) -> Response:
+    """Set a new password with the token of a link.
+
+    All sessions of the account end. A link works once, within 30 minutes, until the password or
+    the address changes.
+    """
+    await password_resets.reset(context, body, client)
+    return Response(status_code=204)
+
+
+async def verify_email(context: Context, body: EmailVerification) -> Response:
+    """Verify an email address with the token of a link.
+
+    A new address becomes that of the account. A link works once, within 3 days, until the password
+    or the address changes.
+    """
+    await email_verification.verify(context, body)
+    return Response(status_code=204)
+
+
+async def resend_verification(context: Context, caller: Caller, client: Client) -> Response:
+    """Send another link to verify your email address.
+
+    It goes to the new address if you have changed it. Nothing is sent if nothing is to be verified.
+    """
+    await email_verification.resend(context, caller, client)
     return Response(status_code=204)

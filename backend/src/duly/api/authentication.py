@@ -9,7 +9,13 @@ from fastapi.security import OAuth2PasswordBearer
 
 from duly.api.requests import Request
 from duly.core import time_budget
-from duly.core.errors import InsufficientScope, RateLimited, ServiceUnavailable, Unauthenticated
+from duly.core.errors import (
+    EmailNotVerified,
+    InsufficientScope,
+    RateLimited,
+    ServiceUnavailable,
+    Unauthenticated,
+)
 from duly.core.logging import bind_user
 from duly.core.scopes import SCOPE_DESCRIPTIONS, Scopes
 from duly.core.tokens import AccessClaims, InvalidToken
@@ -38,8 +44,8 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
     """Admit a request once its body of `length` bytes has arrived, and before that is parsed.
 
     Wait until few others of the same user run, within the request's database time. Raise
-    `Unauthenticated` if the session has ended, `InsufficientScope` unless the token has all of
-    `scopes`, `RateLimited` over the rate limit or if too many requests of the user wait, and
+    `Unauthenticated` if the session has ended, `InsufficientScope` or `EmailNotVerified` unless the
+    token has all of `scopes`, `RateLimited` over the rate limit or if too many requests of the user wait, and
     `ServiceUnavailable` if this one has waited too long.
     """
     context = request.context
@@ -51,7 +57,7 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
         shares.note(claims.user_id)  # also if the budget is used up
     request.budget = await context.throttle.spend_request(str(claims.user_id))
     if not scopes <= claims.scopes:
-        raise InsufficientScope(scopes - claims.scopes)
+        raise InsufficientScope(scopes - claims.scopes) if claims.is_verified else EmailNotVerified
     if length <= _LARGE_BODY and (end := context.shares.take(claims.user_id)):
         request.end_turn = end
     else:

@@ -24,7 +24,7 @@ _TEXTS = {
     "health": "Readiness, with the database",
     "live": "Liveness",
 }
-_STYLE = (
+STYLE = (
     "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem;"
     "color:#222;background:#fff}"
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}a{color:#8ab4f8}}"
@@ -37,9 +37,8 @@ def add_index(app: FastAPI) -> None:
     """Serve `/`. The page loads nothing, and its policy forbids loading anything."""
     number = version("duly")
     page = _page(app.summary or "", number)
-    style = b64encode(sha256(_STYLE.encode()).digest()).decode()
     policy = (
-        f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; "
+        f"default-src 'none'; style-src {source_of(STYLE)}; img-src data:; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
     )
     content = {"name": _NAME, "version": number, "links": _LINKS}
@@ -56,6 +55,11 @@ def add_index(app: FastAPI) -> None:
     app.add_route("/", index, methods=["GET"], include_in_schema=False)
 
 
+def source_of(text: str) -> str:
+    """Return what allows an inline script or style in a Content-Security-Policy."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
 def _page(summary: str, number: str) -> str:
     items = "".join(
         f'<li><a href="{escape(path)}">{escape(_TEXTS[name])}</a></li>'
@@ -66,7 +70,7 @@ def _page(summary: str, number: str) -> str:
         '<meta name="viewport" content="width=device-width">'
         # An empty one: browsers would ask for /favicon.ico.
         '<link rel="icon" href="data:,">'
-        f"<title>{_NAME}</title><style>{_STYLE}</style></head><body>"
+        f"<title>{_NAME}</title><style>{STYLE}</style></head><body>"
         f"<h1>{_NAME}</h1><p>{escape(summary)}</p><p>This is a server for apps. The API is at "
         f"<code>/api/v1</code>.</p><ul>{items}</ul><p>Version {escape(number)}</p></body></html>"
     )

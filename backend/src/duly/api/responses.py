@@ -40,6 +40,7 @@ def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) 
 DESCRIPTIONS = {
     200: "Success.",
     201: "Created.",
+    202: "Accepted, without a body.",
     204: "Success, without a body.",
     304: "Not modified: If-None-Match names the current version.",
     400: "The request is invalid; `details.fields` lists each invalid input.",
@@ -56,7 +57,7 @@ DESCRIPTIONS = {
     428: "If-Match is required.",
     429: "Too many requests.",
     500: "Internal error.",
-    503: "The service is temporarily unavailable.",
+    503: "The service is temporarily unavailable, or cannot send mail.",
 }
 
 _HEADERS = {

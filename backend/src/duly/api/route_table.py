@@ -23,6 +23,7 @@ from duly.core.errors import (
     IdempotencyInFlight,
     IdempotencyMismatch,
     IdTaken,
+    MailNotConfigured,
     NameTaken,
     NotFound,
     PreconditionFailed,
@@ -63,6 +64,7 @@ Errors = tuple[type[DulyError], ...]
 
 _BODY: Errors = (RequestTimeout, UnsupportedMediaType)
 _SIGNED_IN: Errors = (Unauthenticated, RateLimited)
+_MAIL: Errors = (RateLimited, MailNotConfigured)
 _SIGNING_IN: Errors = (Unauthenticated, RateLimited, *_BODY)
 
 
@@ -136,8 +138,27 @@ SIGN_IN = [
         (Unauthenticated, RateLimited, RequestTimeout),
     ),
     Route("POST", "/auth/refresh", _PUBLIC, auth.refresh, SessionTokens, _SIGNING_IN),
+    Route(
+        "POST",
+        "/auth/password/forgot",
+        _PUBLIC,
+        auth.request_password_reset,
+        errors=(*_MAIL, *_BODY),
+        status=202,
+    ),
+    Route(
+        "POST", "/auth/password/reset", _PUBLIC, auth.reset_password, None, (RateLimited, *_BODY)
+    ),
+    Route("POST", "/auth/email/verify", _PUBLIC, auth.verify_email, None, (EmailTaken, *_BODY)),
 ]
 SESSIONS = [
+    Route(
+        "POST",
+        "/auth/email/resend",
+        _MANAGE,
+        auth.resend_verification,
+        errors=(Unauthenticated, *_MAIL),
+    ),
     Route("POST", "/auth/logout", _SIGN_OUT, auth.logout, None, _SIGNED_IN),
     Route("GET", "/auth/sessions", _MANAGE, auth.list_sessions, SessionPage, _SIGNED_IN),
     Route("DELETE", "/auth/sessions", _MANAGE, auth.end_all_sessions, None, _SIGNED_IN),

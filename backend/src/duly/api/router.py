@@ -15,6 +15,7 @@ from duly.api.responses import DESCRIPTIONS, REQUEST_ID, codes_of, document_erro
 from duly.api.route_table import TABLE, Errors, Part, Route
 from duly.api.routing import CompiledRoute
 from duly.core.errors import (
+    EmailNotVerified,
     Forbidden,
     InsufficientScope,
     InternalError,
@@ -22,6 +23,7 @@ from duly.core.errors import (
     ServiceUnavailable,
     ValidationFailed,
 )
+from duly.core.scopes import UNVERIFIED
 from duly.schemas.sync import StreamedEvent
 
 _ALWAYS: Errors = (ValidationFailed, PayloadTooLarge, InternalError, ServiceUnavailable)
@@ -49,6 +51,8 @@ def _build(part: Part, row: Route) -> BaseRoute:
     errors = (*_ALWAYS, *row.errors)
     if row.scopes:
         errors = (*errors, InsufficientScope)
+    if not row.scopes <= UNVERIFIED:
+        errors = (*errors, EmailNotVerified)
     if part.is_alias:
         errors = (*errors, Forbidden)
     router = APIRouter(

@@ -13,6 +13,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_val
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from duly.core.errors import StartupError
+from duly.core.mail_server import read_mail_server, read_sender
 from duly.core.secret_check import MIN_SECRET_BYTES, check_secret
 from duly.utils.dsn import HOW_TO_ENCODE, is_readable
 
@@ -129,6 +130,25 @@ class Settings(BaseSettings):
     )
     max_labels: int = Field(1_000, ge=1, le=1_000_000, description="labels per user")
     max_filters: int = Field(1_000, ge=1, le=1_000_000, description="saved filters per user")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="SMTP server, smtp://user:password@host:587 or smtps://…; without one, no mail is sent",
+    )
+    mail_from: str | None = Field(
+        None,
+        description="sender of mail, such as Duly <duly@example.org>; required with DULY_SMTP_URL",
+    )
+    public_url: str | None = Field(
+        None,
+        description="URL that links in mail begin with, such as https://duly.example.org; required with DULY_SMTP_URL",
+    )
+    mail_account_limit: str = Field("5/hour", description="mails requested for an email address")
+    mail_address_limit: str = Field(
+        "60/hour", description="mails requested from a network address"
+    )
+    require_verified_email: bool = Field(
+        False, description="whether users must verify their email address before they use tasks"
+    )
     require_if_match: bool = Field(
         False, description="reject changes of a resource without If-Match, with 428"
     )
@@ -198,6 +218,8 @@ class Settings(BaseSettings):
         "login_total_limit",
         "register_limit",
         "refresh_limit",
+        "mail_account_limit",
+        "mail_address_limit",
     )
     @classmethod
     def _check_rate(cls, rate: str, info: object) -> str:
@@ -208,6 +230,27 @@ class Settings(BaseSettings):
         raise ValueError(
             f"must be a number per second, minute, hour or day, such as 600/minute{off}"
         )
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_smtp(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            read_mail_server(url.get_secret_value())
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _check_sender(cls, sender: str | None) -> str | None:
+        if sender is not None:
+            read_sender(sender)
+        return sender
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", url):
+            raise ValueError("must be a URL without a query, such as https://duly.example.org")
+        return None if url is None else url.rstrip("/")
 
     @property
     def is_embedded(self) -> bool:
@@ -273,7 +316,18 @@ def load_settings(**overrides: object) -> Settings:
         raise StartupError(f"{environment_name(field)}: {_reason(field, first)}") from None
     if not settings.is_embedded and settings.secret_key is None:
         raise StartupError(f"DULY_SECRET_KEY: required with DATABASE_URL; {_HOW_TO_CREATE}")
+    _require_with_mail(settings)
     return settings
+
+
+def _require_with_mail(settings: Settings) -> None:
+    if settings.smtp_url is None:
+        if settings.require_verified_email:
+            raise StartupError("DULY_SMTP_URL: required with DULY_REQUIRE_VERIFIED_EMAIL")
+        return
+    for name in ("mail_from", "public_url"):
+        if getattr(settings, name) is None:
+            raise StartupError(f"{environment_name(name)}: required with DULY_SMTP_URL")
 
 
 def _reason(field: str, error: Mapping[str, Any]) -> str:

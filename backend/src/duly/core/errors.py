@@ -5,6 +5,7 @@ DulyError
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── Forbidden              403 FORBIDDEN
 ├── InsufficientScope      403 INSUFFICIENT_SCOPE
+├── EmailNotVerified       403 EMAIL_NOT_VERIFIED
 ├── RegistrationClosed     403 REGISTRATION_CLOSED
 ├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
@@ -26,7 +27,8 @@ DulyError
 ├── RateLimited            429 RATE_LIMITED
 │   └── TooManyStreams
 ├── InternalError          500 INTERNAL_ERROR
-└── ServiceUnavailable     503 SERVICE_UNAVAILABLE
+├── ServiceUnavailable     503 SERVICE_UNAVAILABLE
+└── MailNotConfigured      503 MAIL_NOT_CONFIGURED
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -97,6 +99,17 @@ class InsufficientScope(DulyError):
         names = sorted(required)
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(names)}"'
         super().__init__(details={"required": names}, headers={"WWW-Authenticate": challenge})
+
+
+class EmailNotVerified(DulyError):
+    """The operator requires a verified address, and the caller's is not."""
+
+    status = 403
+    code = "EMAIL_NOT_VERIFIED"
+    message = (
+        "Verify your email address first: open the link in the mail that you got, then refresh "
+        "your tokens."
+    )
 
 
 class RegistrationClosed(DulyError):
@@ -260,6 +273,17 @@ class ServiceUnavailable(DulyError):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, headers={"Retry-After": "2"})
+
+
+class MailNotConfigured(DulyError):
+    """The operator has configured no mail server."""
+
+    status = 503
+    code = "MAIL_NOT_CONFIGURED"
+    message = "This service cannot send mail. Ask its operator for help."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "3600"})
 
 
 class MethodNotAllowed(DulyError):

@@ -17,6 +17,8 @@ OWN_SESSION = "session"
 Scopes = frozenset[str]
 
 ALL: Scopes = frozenset({*GRANTABLE, MANAGE, OWN_SESSION})
+UNVERIFIED: Scopes = frozenset({ACCOUNT_READ, MANAGE, OWN_SESSION})
+"""The scopes of a user who must verify the address first."""
 
 SCOPE_DESCRIPTIONS = {
     TASKS_READ: "Read tasks, lists, sections, labels and filters.",

@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
-from duly.core.scopes import ALL, Scopes
+from duly.core.scopes import ALL, UNVERIFIED, Scopes
 
 ISSUER = AUDIENCE = "duly"
 MAX_TOKEN_BYTES = 8192
@@ -26,6 +26,8 @@ CLOCK_LEEWAY = 5
 
 _SECRET_BYTES = 32
 _TAG_BYTES = 16
+_IDS_BYTES = 32
+"""Those of two ids: the user's, and that of a session or a link."""
 _LAST_SECOND = 2**33
 """Times beyond it, in Unix seconds, are mistakes."""
 _MAX_VERIFIED = 2048
@@ -48,6 +50,8 @@ class AccessClaims:
     session_id: UUID
     expires_at: float
     scopes: Scopes = ALL
+    is_verified: bool = True
+    """False if the operator requires a verified address and the user has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,20 @@ class RefreshToken:
         return hashlib.sha256(self.token.encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class LinkToken:
+    """The token of a link in a mail that this service issued; the database decides the rest."""
+
+    token: str
+    user_id: UUID
+    link_id: UUID
+
+    @property
+    def digest(self) -> bytes:
+        """The hash that is stored instead of the token."""
+        return hashlib.sha256(self.token.encode()).digest()
+
+
 class _Key:
     """One signing secret, with a key derived from it for each use."""
 
@@ -71,6 +89,7 @@ class _Key:
         self._secret = secret.encode()
         self.access = OctKey.import_key(self.derive("access token"))
         self.refresh = self.derive("refresh token")
+        self.link = self.derive("link in a mail")
         self.cursor = self.derive("cursor")
         self.fingerprint = self.derive("fingerprint")
         self.address = self.derive("address")
@@ -94,7 +113,9 @@ class Keyring:
         # The claims of a token never change; only its expiry is checked again.
         self._verified = lru_cache(_MAX_VERIFIED)(self._verify)
 
-    def issue_access(self, user_id: UUID, session_id: UUID, lifetime: int) -> str:
+    def issue_access(
+        self, user_id: UUID, session_id: UUID, lifetime: int, *, is_verified: bool = True
+    ) -> str:
         """Sign a JWT access token (RFC 9068) that is valid for `lifetime` seconds."""
         now = int(time.time())
         claims = {
@@ -105,6 +126,7 @@ class Keyring:
             "iat": now,
             "exp": now + lifetime,
             "jti": uuid4().hex,
+            **({} if is_verified else {"email_verified": False}),
         }
         key = self._keys[0]
         return jwt.encode(key.header, claims, key.access)
@@ -140,7 +162,7 @@ class Keyring:
     def read_refresh(self, token: str) -> RefreshToken:
         """Return the user and session of a token. Raise `InvalidToken` if it was never issued."""
         raw = _decode(token)
-        if len(raw) != 32 + _SECRET_BYTES + _TAG_BYTES:
+        if len(raw) != _IDS_BYTES + _SECRET_BYTES + _TAG_BYTES:
             raise InvalidToken
         body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
         if not any(hmac.compare_digest(_tag(key.refresh, body), tag) for key in self._keys):
@@ -161,6 +183,22 @@ class Keyring:
             )
             for key in self._keys
         ]
+
+    def issue_link(self, user_id: UUID, link_id: UUID) -> LinkToken:
+        """Return the token of a link, always the same, so that a mail can be sent again."""
+        body = user_id.bytes + link_id.bytes
+        token = _encode(body + _tag(self._keys[0].link, body))
+        return LinkToken(token, user_id, link_id)
+
+    def read_link(self, token: str) -> LinkToken:
+        """Return the user of a link and its id. Raise `InvalidToken` if it was never issued."""
+        raw = _decode(token)
+        body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+        if len(body) != _IDS_BYTES or not any(
+            hmac.compare_digest(_tag(key.link, body), tag) for key in self._keys
+        ):
+            raise InvalidToken
+        return LinkToken(token, UUID(bytes=body[:16]), UUID(bytes=body[16:]))
 
     def fingerprint(self, text: str) -> str:
         """Return a keyed digest of `text` for logs: always the same, and not reversible."""
@@ -208,7 +246,14 @@ def _check_claims(claims: dict[str, Any]) -> AccessClaims:
         or not all(isinstance(claims[name], str) for name in ("sub", "sid", "jti"))
     ):
         raise InvalidToken
-    return AccessClaims(_id(claims["sub"]), _id(claims["sid"]), expires_at)
+    is_verified = claims.get("email_verified") is not False
+    return AccessClaims(
+        _id(claims["sub"]),
+        _id(claims["sid"]),
+        expires_at,
+        ALL if is_verified else UNVERIFIED,
+        is_verified=is_verified,
+    )
 
 
 def _id(text: str) -> UUID:

@@ -9,6 +9,7 @@ from duly.models.idempotency import IdempotencyKey
 from duly.models.installations import Installation
 from duly.models.labels import Label, TaskLabel
 from duly.models.lists import List
+from duly.models.mails import EmailLink, OutgoingMail
 from duly.models.sections import Section
 from duly.models.sessions import RevokedSession, Session
 from duly.models.tasks import Task
@@ -19,7 +20,7 @@ metadata = SQLModel.metadata
 
 # PostgreSQL then expects a user to have a hundred rows. Where most have one or two, it would expect no
 # more of anybody: it would read all of a user's rows to find one, and join trees in quadratic time.
-for _model in (Filter, Label, List, Section, Task):
+for _model in (EmailLink, Filter, Label, List, Section, Task):
     event.listen(
         metadata.tables[str(_model.__tablename__)],
         "after_create",
@@ -27,12 +28,14 @@ for _model in (Filter, Label, List, Section, Task):
     )
 
 __all__ = [
+    "EmailLink",
     "ExportLease",
     "Filter",
     "IdempotencyKey",
     "Installation",
     "Label",
     "List",
+    "OutgoingMail",
     "RevokedSession",
     "Section",
     "Session",

@@ -23,6 +23,9 @@ MAX_KNOWN_ADDRESSES = 10
 class User(SQLModel, table=True):
     """One account. `revision` counts the changes of everything that it owns.
 
+    `email_verified_at` is when a link in a mail to `email` was opened. `pending_email` replaces it
+    once that happens with a mail to the new address. `credentials_changed_at` is when the password
+    or `email` last changed.
     `profile_revision` is the revision of the last change of what responses show of the account.
     Deletions up to `horizon` have been purged: an older sync token requires a full sync.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
@@ -33,6 +36,9 @@ class User(SQLModel, table=True):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("char_length(email) BETWEEN 3 AND 254", name="email_length"),
+        CheckConstraint(
+            "char_length(pending_email) BETWEEN 3 AND 254", name="pending_email_length"
+        ),
         CheckConstraint("char_length(name) BETWEEN 1 AND 255", name="name_length"),
         CheckConstraint("char_length(timezone) BETWEEN 1 AND 64", name="timezone_length"),
         CheckConstraint("week_start BETWEEN 1 AND 7", name="week_start_range"),
@@ -45,6 +51,8 @@ class User(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_column_kwargs={"info": OWNER})
     email: str = Field(sa_type=Text)
+    email_verified_at: datetime | None = optional_timestamp_field()
+    pending_email: str | None = Field(default=None, sa_type=Text)
     name: str | None = Field(default=None, sa_type=Text)
     timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
     week_start: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
@@ -53,6 +61,7 @@ class User(SQLModel, table=True):
     revision: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}
     )
+    credentials_changed_at: datetime | None = optional_timestamp_field()
     disabled_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()
     updated_at: datetime = timestamp_field()

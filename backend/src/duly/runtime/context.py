@@ -18,6 +18,7 @@ from duly.database.scope import AcrossUsers, UserScope
 from duly.runtime.background import forever
 from duly.runtime.bearers import Bearers
 from duly.runtime.hub import Hub
+from duly.runtime.mailer import Mailer
 from duly.runtime.maintenance import INTERVAL, keep_house
 from duly.runtime.passwords import PasswordWorkers
 from duly.runtime.revocations import Revocations
@@ -86,6 +87,7 @@ class Context:
     throttle: Throttle
     revocations: Revocations
     hub: Hub
+    mailer: Mailer
     flights: Flights[Kept]
     shares: Shares
     """Turns of each user's requests."""
@@ -132,6 +134,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     across_users = AcrossUsers(pool)
     throttle = Throttle(settings)
     hub.start(across_users)
+    mailer = Mailer(settings, keyring, across_users)
+    mailer.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         yield Context(
@@ -143,6 +147,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             throttle,
             Revocations(across_users),
             hub,
+            mailer,
             Flights(),
             # Others get connections even while all turns of one user hold one.
             Shares(replace(_USER_TERMS, at_once=min(4, max(1, settings.pool_size // 2)))),
@@ -152,6 +157,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         )
     finally:
         housekeeping.cancel()
+        await mailer.close()
         await hub.close()
         await throttle.close()
         passwords.close()

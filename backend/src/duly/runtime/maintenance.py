@@ -10,8 +10,16 @@ from duly.core.logging import log
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import CrossUserStatement, across_users
-from duly.models import ExportLease, IdempotencyKey, RevokedSession, Session, User
+from duly.models import (
+    EmailLink,
+    ExportLease,
+    IdempotencyKey,
+    RevokedSession,
+    Session,
+    User,
+)
 from duly.records.retention import purge_tombstones, purge_trash
+from duly.services import mails
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.tables import table_of
 
@@ -71,6 +79,8 @@ _IN_TRASH = sorted(
 )
 
 _SWEEPS = {
+    "email_links": _expired(EmailLink),
+    "outgoing_mails": mails.PURGE,
     "sessions": _expired(Session),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),

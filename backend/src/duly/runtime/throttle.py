@@ -51,6 +51,8 @@ class Throttle:
         self._login_total = parse(settings.login_total_limit)
         self._register = parse(settings.register_limit)
         self._refresh = parse(settings.refresh_limit)
+        self._mail_account = parse(settings.mail_account_limit)
+        self._mail_address = parse(settings.mail_address_limit)
 
     async def check_storage(self) -> None:
         """Log a shared storage that does not respond."""
@@ -77,6 +79,11 @@ class Throttle:
     async def spend_refresh(self, session_id: str) -> None:
         """Count a refresh of a session."""
         await self._require("hit", self._refresh, "refresh", session_id)
+
+    async def spend_mail(self, account: str, address: str) -> None:
+        """Count a mail to an account that was asked for from a network address."""
+        await self._require("hit", self._mail_address, "mail", address)
+        await self._require("hit", self._mail_account, "mail_to", account)
 
     async def check_login(self, account: str, address: str, *, is_known: bool) -> None:
         """Raise `RateLimited` if too many sign-ins have failed lately; count nothing.

@@ -115,6 +115,25 @@ class Refresh(RequestBody):
     refresh_token: Opaque
 
 
+class PasswordForgotten(RequestBody):
+    """The address of an account whose password is forgotten."""
+
+    email: Email
+
+
+class PasswordReset(RequestBody):
+    """A new password, with the token of a link in a mail."""
+
+    token: Opaque
+    new_password: NewPassword
+
+
+class EmailVerification(RequestBody):
+    """The token of a link in a mail."""
+
+    token: Opaque
+
+
 class SessionRead(ResponseBody):
     """One session of the caller."""
 

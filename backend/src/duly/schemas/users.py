@@ -31,6 +31,15 @@ class UserRead(ResponseBody):
 
     id: Id
     email: Annotated[str, Field(examples=["ada@example.com"])]
+    email_verified_at: Annotated[
+        Instant | None, Field(description="When a link in a mail to this address was opened.")
+    ]
+    pending_email: Annotated[
+        str | None,
+        Field(
+            description="The address that replaces `email` once it is verified.", examples=[None]
+        ),
+    ]
     name: Annotated[str | None, Field(examples=["Ada"])]
     timezone: Annotated[str, Field(examples=["UTC"])]
     week_start: WeekStart

@@ -1,34 +1,22 @@
 """The statements that create, find and check accounts, for `auth` and `users`."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, insert, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Text, bindparam, insert, select
 
-from duly.core.errors import EmailTaken, ValidationFailed
+from duly.core.errors import ValidationFailed
 from duly.database.scope import AcrossUsers, UserScope
-from duly.database.statements import USER_ID, across_users, owned
+from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
-from duly.models import User, UserEmail
+from duly.models import User
 from duly.runtime.context import Client, Context
+from duly.services import email_keys
 from duly.services.profiles import PROFILE
-from duly.utils.emails import email_key
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
 _users = table_of(User)
-_emails = table_of(UserEmail)
 
-_EMAIL_KEY = bindparam("email_key", type_=Text())
-
-_TAKE_EMAIL = across_users(
-    postgresql.insert(_emails)
-    .values(email_key=_EMAIL_KEY, user_id=bindparam("account_id", type_=Uuid()))
-    .on_conflict_do_nothing()
-    .returning(_emails.c.email_key)
-)
-_FIND = across_users(select(_emails.c.user_id).where(_emails.c.email_key == _EMAIL_KEY))
 _INSERT = owned(
     insert(_users)
     .values(
@@ -48,12 +36,6 @@ _READ = owned(
 )
 
 
-async def take_email(across_users: AcrossUsers, user_id: UUID, email: str) -> None:
-    """Claim an address for an account. Raises `EmailTaken`."""
-    if await across_users.one(_TAKE_EMAIL, email_key=email_key(email), account_id=user_id) is None:
-        raise EmailTaken
-
-
 async def create_account(
     across_users: AcrossUsers, email: str, name: str | None, password_hash: str
 ) -> Row:
@@ -62,7 +44,7 @@ async def create_account(
     Raises `EmailTaken`.
     """
     user_id = new_id()
-    await take_email(across_users, user_id, email)
+    await email_keys.take(across_users, user_id, email)
     user = await across_users.user(user_id).one(
         _INSERT, email=email, name=name, password_hash=password_hash
     )
@@ -72,8 +54,8 @@ async def create_account(
 
 async def find_account(context: Context, email: str) -> UserScope | None:
     """The scope of the account that an address signs in to, or None."""
-    row = await context.across_users.one(_FIND, email_key=email_key(email))
-    return None if row is None else UserScope(context.pool, row["user_id"])
+    user_id = await email_keys.find(context.across_users, email)
+    return None if user_id is None else UserScope(context.pool, user_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from duly.models import User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import Credentials, Registration
 from duly.schemas.users import PasswordChange
+from duly.services import mails
 from duly.services.accounts import (
     check_password,
     confirm_password,
@@ -20,7 +21,7 @@ from duly.services.accounts import (
     find_account,
     read_account,
 )
-from duly.services.profiles import NEXT_PROFILE
+from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ONE, END_OTHERS, end, open_session
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
@@ -38,7 +39,7 @@ _with_new_hash = (
     .values(password_hash=bindparam("new_hash", type_=Text()))
     .returning(_users.c.id)
 )
-_SET_PASSWORD = owned_change(_with_new_hash.values(NEXT_PROFILE))
+_SET_PASSWORD = owned_change(_with_new_hash.values(NEW_CREDENTIALS))
 _REHASH = owned(_with_new_hash)
 
 
@@ -58,6 +59,9 @@ async def register(context: Context, body: Registration, client: Client) -> dict
         user = await create_account(across_users, body.email, body.name, password_hash)
         scope = across_users.user(user["id"])
         opened = await open_session(context, scope, client, user, password_hash)
+        if context.settings.smtp_url is not None:
+            await mails.add(across_users, mails.VERIFY, body.email, scope.user_id)
+    context.mailer.wake()
     bind_user(user["id"])
     log.info("user.registered")
     return opened.announce()

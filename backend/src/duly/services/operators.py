@@ -29,9 +29,11 @@ from duly.models import Installation, RevokedSession, Session, User
 from duly.runtime.context import Context
 from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
+from duly.services import email_links
 from duly.services.accounts import create_account, find_account
-from duly.services.profiles import NEXT_PROFILE
+from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, REVOCATION_LIFETIME, end
+from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
 _PAGE = 500
@@ -51,6 +53,9 @@ _LIST = across_users(
     .order_by(_users.c.id)
     .limit(_PAGE)
 )
+_READ_EMAIL = owned(
+    select(_users.c.email).where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
+)
 _SET_DISABLED = owned(
     update(_users)
     .where(_users.c.id == USER_ID)
@@ -63,7 +68,7 @@ _SET_PASSWORD = owned_change(
     update(_users)
     .where(_users.c.id == USER_ID)
     .values(password_hash=bindparam("password_hash", type_=Text()))
-    .values(NEXT_PROFILE)
+    .values(NEW_CREDENTIALS)
     .returning(_users.c.id)
 )
 _SKIPPED = 2**32
@@ -118,6 +123,27 @@ async def set_password(context: Context, email: str, password: str) -> int:
         ended = await end(context, scope, END_ALL)
     log.info("user.password_set", user_id=str(found.user_id), sessions_ended=len(ended))
     return len(ended)
+
+
+async def reset_link(context: Context, email: str) -> str:
+    """Create a link that sets a new password of an account, within half an hour.
+
+    Raises `NotFound`.
+    """
+    found = await _find(context, email)
+    user = await found.one(_READ_EMAIL)
+    if user is None:
+        raise NotFound("This account is disabled; enable it first.")
+    settings = context.settings
+    path = await email_links.create(
+        found,
+        context.keyring,
+        email_links.RESET,
+        link_id=new_id(),
+        email=user["email"],
+    )
+    log.info("user.reset_link_created", user_id=str(found.user_id))
+    return (settings.public_url or f"http://{settings.host}:{settings.port}") + path
 
 
 async def list_users(context: Context) -> AsyncIterator[Row]:

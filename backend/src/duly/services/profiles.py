@@ -11,6 +11,8 @@ _users = table_of(User)
 PROFILE = (
     _users.c.id,
     _users.c.email,
+    utc(_users.c.email_verified_at),
+    _users.c.pending_email,
     _users.c.name,
     _users.c.timezone,
     _users.c.week_start,
@@ -26,3 +28,6 @@ NEXT_PROFILE = {
     _users.c.updated_at: func.now(),
 }
 """Columns that every change of the profile also sets, so that sync reports it."""
+
+NEW_CREDENTIALS = {**NEXT_PROFILE, _users.c.credentials_changed_at: func.now()}
+"""Columns that every change of the password or the address also sets: links in mails die of it."""

@@ -207,8 +207,14 @@ async def end(
 def session_response(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
     """Return what a sign-in or a refresh returns: both tokens, and the user."""
     seconds = int(context.access_lifetime.total_seconds())
+    is_verified = user["email_verified_at"] is not None
     return {
-        "access_token": context.keyring.issue_access(refresh.user_id, refresh.session_id, seconds),
+        "access_token": context.keyring.issue_access(
+            refresh.user_id,
+            refresh.session_id,
+            seconds,
+            is_verified=is_verified or not context.settings.require_verified_email,
+        ),
         "refresh_token": refresh.token,
         "token_type": "bearer",
         "expires_in": seconds,

@@ -2,37 +2,31 @@
 
 from functools import cache
 
-from sqlalchemy import Text, bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.logging import log
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.database.values import Row
-from duly.models import ExportLease, IdempotencyKey, User, UserEmail
+from duly.models import ExportLease, IdempotencyKey, User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
-from duly.services.accounts import confirm_password, take_email
-from duly.services.profiles import NEXT_PROFILE, PROFILE
+from duly.services import email_keys, email_verification
+from duly.services.accounts import confirm_password
+from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE, PROFILE
 from duly.services.sessions import END_ALL, end
-from duly.utils.emails import email_key
 from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
 
 _users = table_of(User)
-_emails = table_of(UserEmail)
 _keys = table_of(IdempotencyKey)
 _leases = table_of(ExportLease)
 
 _READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
 _LOCK = owned(
     select(_users.c.email, _users.c.password_hash).where(_users.c.id == USER_ID).with_for_update()
-)
-_DROP_EMAIL = owned(
-    delete(_emails).where(
-        _emails.c.email_key == bindparam("email_key", type_=Text()), _emails.c.user_id == USER_ID
-    )
 )
 _DELETE_LEASE = owned(delete(_leases).where(_leases.c.user_id == USER_ID))
 _DELETE_KEYS = owned(delete(_keys).where(_keys.c.user_id == USER_ID))
@@ -45,7 +39,7 @@ def _update(fields: frozenset[str]) -> OwnedStatement:
         update(_users)
         .where(_users.c.id == USER_ID)
         .values({name: bindparam(name, type_=_users.c[name].type) for name in sorted(fields)})
-        .values(NEXT_PROFILE)
+        .values(NEW_CREDENTIALS if "email_verified_at" in fields else NEXT_PROFILE)
         .returning(*PROFILE)
     )
 
@@ -61,7 +55,7 @@ async def read(scope: UserScope) -> Row:
 async def patch(context: Context, caller: Caller, body: UserPatch, client: Client) -> Row:
     """Change the caller's account. A new email needs the password.
 
-    Raises `ValidationFailed` without it, and `EmailTaken`.
+    Raises `ValidationFailed` without it, `EmailTaken`, and `RateLimited` for too many new ones.
     """
     changes = {
         name: getattr(body, name) for name in body.model_fields_set if name != "current_password"
@@ -76,6 +70,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
                 "body.current_password", "Must be sent to change the email address", "missing"
             )
         verified = await confirm_password(context, caller.scope, client, body.current_password)
+        await email_verification.spend(context, changes["email"], client)
     async with context.across_users.transaction() as across_users:
         scope = across_users.user(caller.scope.user_id)
         locked = await scope.one(_LOCK)
@@ -88,12 +83,13 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
                 "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
-        old_key, new_key = email_key(locked["email"]), email_key(changes.get("email", ""))
-        if "email" in changes and old_key != new_key:
-            await take_email(across_users, scope.user_id, changes["email"])
-            await scope.all(_DROP_EMAIL, email_key=old_key)
+        if "email" in changes:
+            changes |= await email_verification.change(
+                context, across_users, scope, locked["email"], changes.pop("email")
+            )
         changed = await scope.one(_update(frozenset(changes)), **changes)
     assert changed is not None
+    context.mailer.wake()
     log.info("user.changed", fields=sorted(changes))
     return changed
 
@@ -114,7 +110,7 @@ async def delete_account(
                 "wrong_password",
             )
         await end(context, scope, END_ALL)
-        await scope.all(_DROP_EMAIL, email_key=email_key(locked["email"]))
+        await email_keys.drop(scope, locked["email"])
         await scope.all(_DELETE_LEASE)
         await scope.all(_DELETE)
     log.info("user.deleted")

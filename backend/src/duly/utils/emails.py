@@ -2,6 +2,7 @@
 
 import unicodedata
 from contextlib import suppress
+from email.headerregistry import Address
 
 import email_validator
 
@@ -23,6 +24,13 @@ def check_email(value: str) -> str:
         ).normalized
     except email_validator.EmailNotValidError:
         raise ValueError("Must be an email address, such as ada@example.com") from None
+
+
+def mail_address(email: str, name: str = "") -> Address:
+    """Return a valid address for the headers of a mail, with its domain in ASCII (RFC 5891)."""
+    local, _, domain = email.rpartition("@")
+    found = email_validator.validate_email(f"x@{domain}", check_deliverability=False)
+    return Address(name, local, found.ascii_domain)
 
 
 def email_key(email: str) -> str:

@@ -1,0 +1,197 @@
+"""Sends the mail that requests have asked for, so that no request waits for a mail server.
+
+A mail is taken for as long as an attempt may last. If its worker dies meanwhile, another one takes
+it again: a mail may come twice, but none is lost. While there is no mail, the database is left alone.
+"""
+
+import asyncio
+import contextlib
+import random
+import ssl
+import time
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from functools import partial
+from urllib.parse import urlsplit
+
+import aiosmtplib
+
+from duly.core.config import Settings
+from duly.core.logging import log
+from duly.core.mail_server import MailServer, read_mail_server, read_sender
+from duly.core.tokens import Keyring
+from duly.database.scope import AcrossUsers
+from duly.database.values import Row
+from duly.runtime.background import forever
+from duly.services import mail_contents, mails
+from duly.utils.printable import printable
+
+ATTEMPT_TIMEOUT = 60.0
+"""Seconds for one attempt, from connecting to the last response."""
+
+_STEP_TIMEOUT = 20.0
+"""Seconds for which one response of the mail server is awaited."""
+
+_CLOSING_TIMEOUT = 5.0
+_LEASE = timedelta(seconds=2 * ATTEMPT_TIMEOUT)
+_AT_ONCE = 4
+_GIVEN_UP_AFTER = timedelta(days=1)
+_FIRST_PAUSE = timedelta(seconds=30)
+_LONGEST_PAUSE = timedelta(hours=1)
+_RETRY_INTERVAL = 5.0
+"""Seconds until the database is asked again after it has failed."""
+
+_PERMANENT = 500
+"""SMTP codes from here on say that trying again is pointless (RFC 5321, 4.2.1)."""
+_MAX_REASON = 200
+_START_TLS = {"tls": False, "starttls": True, "if_offered": None}
+
+# Seconds from a request to its mail, at random: what is sent would otherwise delay the next
+# request, which would tell whether there was an account.
+_DELAY = (0.3, 1.2)
+
+
+class Mailer:
+    """One worker's mailer. Without an SMTP server it does nothing."""
+
+    def __init__(self, settings: Settings, keyring: Keyring, across_users: AcrossUsers) -> None:
+        self._settings = settings
+        self._keyring = keyring
+        self._across_users = across_users
+        self._is_needed = asyncio.Event()
+        self._is_needed.set()  # an earlier process may have left some mail
+        self._next_at = float("inf")
+        self._task: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self._tls: ssl.SSLContext | None = None
+
+    def start(self) -> None:
+        """Start to send."""
+        if self._settings.smtp_url is not None:
+            server = read_mail_server(self._settings.smtp_url.get_secret_value())
+            work = partial(self._work, server)
+            self._task = asyncio.create_task(forever("mail", work, _RETRY_INTERVAL))
+
+    async def close(self) -> None:
+        """Stop, once what is being sent has been sent. If that takes too long, it is sent again."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._sending is not None:
+            self._is_closing = True
+            await asyncio.wait([self._sending], timeout=_CLOSING_TIMEOUT)
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Note that a mail was added."""
+        self._is_needed.set()
+
+    async def _work(self, server: MailServer) -> None:
+        """Wait until mail is due, and try to send all that is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._next_at - time.monotonic())):
+                await self._is_needed.wait()
+        await asyncio.sleep(random.uniform(*_DELAY))  # noqa: S311  # no secret
+        self._is_needed.clear()
+        self._sending = asyncio.create_task(self._send_due(server))
+        try:
+            await asyncio.shield(self._sending)
+        except Exception:
+            self._is_needed.set()
+            raise
+
+    async def _send_due(self, server: MailServer) -> None:
+        while taken := await mails.take(self._across_users, _AT_ONCE, _LEASE):
+            await _all(self._handle(server, mail) for mail in taken)
+            if self._is_closing:
+                return
+        pause = await mails.seconds_until_next(self._across_users)
+        self._next_at = float("inf") if pause is None else time.monotonic() + pause
+
+    async def _handle(self, server: MailServer, mail: Row) -> None:
+        message = await mail_contents.write(
+            self._across_users,
+            self._keyring,
+            read_sender(self._settings.mail_from or ""),
+            self._settings.public_url or "",
+            mail,
+        )
+        if message is None:
+            await mails.remove(self._across_users, mail["id"])
+            return
+        failure = await self._send(server, message)
+        about = {"mail": str(mail["id"]), "kind": mail["kind"], "attempts": mail["attempts"]}
+        if failure is None:
+            log.info("mail.sent", **about)
+        elif failure.is_final or datetime.now(UTC) - mail["created_at"] > _GIVEN_UP_AFTER:
+            log.error("mail.given_up", **about, reason=failure.reason)
+        else:
+            pause = min(_FIRST_PAUSE * 4 ** (mail["attempts"] - 1), _LONGEST_PAUSE)
+            log.warning(
+                "mail.postponed", **about, reason=failure.reason, seconds=pause.total_seconds()
+            )
+            await mails.postpone(self._across_users, mail["id"], pause)
+            return
+        await mails.remove(self._across_users, mail["id"])
+
+    async def _send(self, server: MailServer, message: EmailMessage) -> "_Failure | None":
+        """Try to send a mail; return why that failed, or None."""
+        if self._tls is None:
+            # It reads some hundred certificates.
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        is_verified = server.security != "if_offered"
+        client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            timeout=_STEP_TIMEOUT,
+            # Looking up the full name of this machine could take seconds.
+            local_hostname=urlsplit(self._settings.public_url or "").hostname,
+            use_tls=server.security == "tls",
+            start_tls=_START_TLS[server.security],
+            validate_certs=is_verified,
+            tls_context=self._tls if is_verified else None,
+        )
+        try:
+            async with asyncio.timeout(ATTEMPT_TIMEOUT):
+                await client.connect()
+                await client.send_message(message)
+                with contextlib.suppress(aiosmtplib.SMTPException):  # it was sent
+                    await client.quit()
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            code, text = refused.recipients[0].code, refused.recipients[0].message
+            return _Failure(_reason(message, f"{code} {text}"), is_final=code >= _PERMANENT)
+        except aiosmtplib.SMTPResponseException as error:
+            is_final = isinstance(error, aiosmtplib.SMTPDataError) and error.code >= _PERMANENT
+            return _Failure(_reason(message, f"{error.code} {error.message}"), is_final=is_final)
+        except (aiosmtplib.SMTPException, OSError) as error:  # a timeout is an OSError
+            return _Failure(_reason(message, str(error) or type(error).__name__))
+        finally:
+            client.close()
+        return None
+
+
+async def _all(works: Iterable[Coroutine[None, None, None]]) -> None:
+    """Do all at once, to their ends, and then raise the first failure."""
+    outcomes = await asyncio.gather(*works, return_exceptions=True)
+    for failure in filter(None, outcomes):
+        raise failure
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a mail was not sent, and whether trying again is pointless."""
+
+    reason: str
+    is_final: bool = False
+
+
+def _reason(message: EmailMessage, text: str) -> str:
+    """Return what a mail server said, in one line and without the recipient's address."""
+    address = message["To"].addresses[0].addr_spec
+    return printable(" ".join(text.replace(address, "…").split())[:_MAX_REASON])

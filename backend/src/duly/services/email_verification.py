@@ -1,0 +1,116 @@
+"""Verified addresses: a link in a mail shows that its reader has the address."""
+
+from typing import Any
+
+from sqlalchemy import func, null, select, update
+
+from duly.core.errors import EmailTaken
+from duly.core.logging import bind_user, log
+from duly.database.scope import AcrossUsers, UserScope
+from duly.database.statements import USER_ID, owned, owned_change
+from duly.database.values import Row
+from duly.models import User
+from duly.runtime.context import Caller, Client, Context
+from duly.schemas.auth import EmailVerification
+from duly.services import email_keys, email_links, mails
+from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE
+from duly.utils.emails import email_key
+from duly.utils.tables import table_of
+
+_users = table_of(User)
+
+_addresses = select(_users.c.email, _users.c.email_verified_at, _users.c.pending_email).where(
+    _users.c.id == USER_ID
+)
+_READ = owned(_addresses)
+_LOCK = owned(_addresses.with_for_update())
+_VERIFY = owned_change(
+    update(_users)
+    .where(_users.c.id == USER_ID, _users.c.email_verified_at.is_(None))
+    .values(email_verified_at=func.now())
+    .values(NEXT_PROFILE)
+    .returning(_users.c.id)
+)
+_REPLACE = owned_change(
+    update(_users)
+    .where(_users.c.id == USER_ID)
+    .values(email=_users.c.pending_email, pending_email=null(), email_verified_at=func.now())
+    .values(NEW_CREDENTIALS)
+    .returning(_users.c.id)
+)
+
+
+async def resend(context: Context, caller: Caller, client: Client) -> None:
+    """Send another link to the address that is not verified, if there is one.
+
+    Raise `MailNotConfigured`, and `RateLimited`.
+    """
+    mails.require_mail(context.settings)
+    user = await caller.scope.one(_READ)
+    if user is None:
+        return
+    email = user["pending_email"] or user["email"]
+    if user["pending_email"] is None and user["email_verified_at"] is not None:
+        return
+    await spend(context, email, client)
+    await mails.add(context.across_users, mails.VERIFY, email, caller.scope.user_id)
+    context.mailer.wake()
+
+
+async def spend(context: Context, email: str, client: Client) -> None:
+    """Count the mails that a new address causes. Raise `RateLimited`."""
+    if context.settings.smtp_url is not None:
+        await context.throttle.spend_mail(email_key(email), client.address)
+
+
+async def change(
+    context: Context, across_users: AcrossUsers, scope: UserScope, old: str, new: str
+) -> dict[str, Any]:
+    """Return the fields of the account that a new address sets. Raise `EmailTaken`.
+
+    With mail configured, another address is pending until it is verified, and the old one is told.
+    """
+    if email_key(old) == email_key(new):
+        return {"email": new, "pending_email": None}
+    if context.settings.smtp_url is None:
+        await email_keys.take(across_users, scope.user_id, new)
+        await email_keys.drop(scope, old)
+        return {"email": new, "email_verified_at": None, "pending_email": None}
+    if await email_keys.find(across_users, new) is not None:
+        raise EmailTaken
+    await mails.add(across_users, mails.VERIFY, new, scope.user_id)
+    await mails.add(across_users, mails.ADDRESS, old, scope.user_id)
+    return {"pending_email": new}
+
+
+async def verify(context: Context, body: EmailVerification) -> None:
+    """Verify the address that a link was sent to. A pending one becomes that of the account.
+
+    Raise `ValidationFailed` if the link does not work, and `EmailTaken` if another account has the
+    address by now.
+    """
+    token = email_links.read(context.keyring, body.token)
+    async with context.across_users.transaction() as across_users:
+        scope = across_users.user(token.user_id)
+        user = await scope.one(_LOCK)
+        email = await email_links.use(scope, email_links.VERIFY, token)
+        if user is None:
+            raise email_links.invalid()
+        is_changed = await _verify(across_users, scope, user, email)
+    bind_user(token.user_id)
+    log.info("user.email_changed" if is_changed else "user.email_verified")
+
+
+async def _verify(across_users: AcrossUsers, scope: UserScope, user: Row, email: str) -> bool:
+    """Mark an address as verified; return whether it replaces another one."""
+    key = email_key(email)
+    pending = user["pending_email"]
+    if pending is not None and email_key(pending) == key:
+        await email_keys.take(across_users, scope.user_id, pending)
+        await email_keys.drop(scope, user["email"])
+        await scope.one(_REPLACE)
+        return True
+    if email_key(user["email"]) != key:
+        raise email_links.invalid()
+    await scope.one(_VERIFY)
+    return False
