@@ -172,6 +172,45 @@ async def test_address_beyond_ascii_gets_its_mail(
 
 
 @pytest.mark.usefixtures("quickly")
+async def test_one_slow_recipient_delays_no_other(
+    settings: Settings, own_dsn: str, box: Postbox, address: str
+) -> None:
+    box.faults = ["stall"]
+    async with sending(settings, own_dsn, box.port, address) as client:
+        slow = await register(client)
+
+        async def is_stalled() -> bool:
+            return box.faults == []
+
+        await until(is_stalled)
+        others = [await register(client) for _ in range(10)]
+        for account in others:
+            await box.mail_to(account.email)
+        assert box.found(slow.email) == []
+        await execute(own_dsn, "DELETE FROM outgoing_mails")
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_pause_does_not_grow_for_ever(
+    settings: Settings, own_dsn: str, box: Postbox, address: str
+) -> None:
+    box.faults = ["451 later"] * 1_000
+    async with sending(settings, own_dsn, box.port, address) as client:
+        await register(client)
+        await execute(own_dsn, "UPDATE outgoing_mails SET attempts = 100")
+
+        async def is_postponed() -> bool:
+            [(_, _, attempts)] = await waiting(own_dsn)
+            return bool(attempts > 100)
+
+        await until(is_postponed)
+        sql = "SELECT extract(epoch FROM next_attempt_at - now()) FROM outgoing_mails"
+        [(seconds,)] = await execute(own_dsn, sql)
+
+    assert 0 < seconds <= 3_600
+
+
+@pytest.mark.usefixtures("quickly")
 async def test_recipient_who_does_not_exist_is_given_up(
     settings: Settings, own_dsn: str, box: Postbox, address: str
 ) -> None:
@@ -241,7 +280,7 @@ async def test_nothing_is_asked_of_the_database_while_there_is_no_mail(
         await box.mail_to(account.email)
         await none_waits(own_dsn)
         context = client._transport.app.state.context  # type: ignore[attr-defined]
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(2)
         used = context.pool.used
         await asyncio.sleep(2)
 

@@ -20,9 +20,15 @@ async def forever(name: str, work: Callable[[], Awaitable[None]], pause: float) 
         try:
             await work()
             continue
-        except (ServiceUnavailable, psycopg.Error, OSError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            log.warning("background.postponed", work=name, reason=reason)
-        except Exception:  # noqa: BLE001  # one failed round must not end the others
-            log.exception("background.failed", work=name)
+        except Exception as error:  # noqa: BLE001  # one failed round must not end the others
+            report(name, error)
         await asyncio.sleep(pause)
+
+
+def report(name: str, error: BaseException) -> None:
+    """Log that work has failed: in one line if the database or the network is to blame."""
+    if isinstance(error, ServiceUnavailable | psycopg.Error | OSError):
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        log.warning("background.postponed", work=name, reason=reason)
+    else:
+        log.error("background.failed", work=name, exc_info=error)

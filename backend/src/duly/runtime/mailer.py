@@ -8,8 +8,6 @@ import asyncio
 import contextlib
 import random
 import ssl
-import time
-from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -24,7 +22,7 @@ from duly.core.mail_server import MailServer, read_mail_server, read_sender
 from duly.core.tokens import Keyring
 from duly.database.scope import AcrossUsers
 from duly.database.values import Row
-from duly.runtime.background import forever
+from duly.runtime.background import forever, report
 from duly.services import mail_contents, mails
 from duly.utils.printable import printable
 
@@ -62,10 +60,9 @@ class Mailer:
         self._across_users = across_users
         self._is_needed = asyncio.Event()
         self._is_needed.set()  # an earlier process may have left some mail
-        self._next_at = float("inf")
+        self._next_at: float | None = None
         self._task: asyncio.Task[None] | None = None
-        self._sending: asyncio.Task[None] | None = None
-        self._is_closing = False
+        self._running: set[asyncio.Task[None]] = set()
         self._tls: ssl.SSLContext | None = None
 
     def start(self) -> None:
@@ -77,40 +74,53 @@ class Mailer:
 
     async def close(self) -> None:
         """Stop, once what is being sent has been sent. If that takes too long, it is sent again."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._sending is not None:
-            self._is_closing = True
-            await asyncio.wait([self._sending], timeout=_CLOSING_TIMEOUT)
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        if self._running:
+            await asyncio.wait(self._running, timeout=_CLOSING_TIMEOUT)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def wake(self) -> None:
         """Note that a mail was added."""
         self._is_needed.set()
 
     async def _work(self, server: MailServer) -> None:
-        """Wait until mail is due, and try to send all that is."""
+        """Wait until mail is due, and begin to send it, some at once.
+
+        So one slow recipient does not delay all others.
+        """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, self._next_at - time.monotonic())):
+            async with asyncio.timeout_at(self._next_at):
                 await self._is_needed.wait()
         await asyncio.sleep(random.uniform(*_DELAY))  # noqa: S311  # no secret
         self._is_needed.clear()
-        self._sending = asyncio.create_task(self._send_due(server))
+        self._next_at = None
         try:
-            await asyncio.shield(self._sending)
+            if room := _AT_ONCE - len(self._running):
+                for mail in await mails.take(self._across_users, room, _LEASE):
+                    self._begin(server, mail)
+            if len(self._running) < _AT_ONCE:
+                pause = await mails.seconds_until_next(self._across_users)
+                if pause is not None:
+                    self._next_at = asyncio.get_running_loop().time() + pause
         except Exception:
             self._is_needed.set()
             raise
 
-    async def _send_due(self, server: MailServer) -> None:
-        while taken := await mails.take(self._across_users, _AT_ONCE, _LEASE):
-            await _all(self._handle(server, mail) for mail in taken)
-            if self._is_closing:
-                return
-        pause = await mails.seconds_until_next(self._across_users)
-        self._next_at = float("inf") if pause is None else time.monotonic() + pause
+    def _begin(self, server: MailServer, mail: Row) -> None:
+        task = asyncio.create_task(self._handle(server, mail))
+        self._running.add(task)
+        task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._is_needed.set()  # there is room, and there may be a mail to be tried again
+        if not task.cancelled() and (error := task.exception()) is not None:
+            report("mail", error)
 
     async def _handle(self, server: MailServer, mail: Row) -> None:
         message = await mail_contents.write(
@@ -130,7 +140,7 @@ class Mailer:
         elif failure.is_final or datetime.now(UTC) - mail["created_at"] > _GIVEN_UP_AFTER:
             log.error("mail.given_up", **about, reason=failure.reason)
         else:
-            pause = min(_FIRST_PAUSE * 4 ** (mail["attempts"] - 1), _LONGEST_PAUSE)
+            pause = min(_FIRST_PAUSE * 4 ** min(mail["attempts"] - 1, 10), _LONGEST_PAUSE)
             log.warning(
                 "mail.postponed", **about, reason=failure.reason, seconds=pause.total_seconds()
             )
@@ -174,13 +184,6 @@ class Mailer:
         finally:
             client.close()
         return None
-
-
-async def _all(works: Iterable[Coroutine[None, None, None]]) -> None:
-    """Do all at once, to their ends, and then raise the first failure."""
-    outcomes = await asyncio.gather(*works, return_exceptions=True)
-    for failure in filter(None, outcomes):
-        raise failure
 
 
 @dataclass(frozen=True, slots=True)
