@@ -134,19 +134,23 @@ def restored(
     *,
     end_sessions: Annotated[
         bool,
-        typer.Option("--end-sessions", help="Also end every session of every user."),
+        typer.Option(
+            "--end-sessions",
+            help="Also end every session and delete every API token of every user.",
+        ),
     ] = False,
 ) -> None:
     """Run after restoring a backup. Invalidates all sync tokens, so every device does a full sync.
 
-    A backup also revives sessions that ended after it was taken. --end-sessions ends them again.
+    A backup also revives sessions that ended and API tokens that were deleted after it was taken.
+    With --end-sessions, they end again.
 
     Example: duly restored --end-sessions
     """
     ended = _with_context(lambda context: operators.note_restore(context, end_sessions))
     print("Every device will do a full sync.")
     if end_sessions:
-        print(f"Ended {ended} sessions: every user must sign in again.")
+        print(f"Ended {ended} sessions and deleted all API tokens: every user must sign in again.")
 
 
 @commands.command()
@@ -193,7 +197,7 @@ def create_user(
 
 @users.command("set-password")
 def set_password(email: Email) -> None:
-    """Set a new password and end all sessions of the account.
+    """Set a new password, end all sessions and delete all API tokens of the account.
 
     Prompts for the password, or reads it from standard input.
 
@@ -235,7 +239,7 @@ def list_users() -> None:
 
 @users.command("disable")
 def disable_user(email: Email) -> None:
-    """Disable sign-in for an account and end its sessions.
+    """Disable sign-in for an account, end its sessions and reject its API tokens.
 
     Example: duly user disable ada@example.com
     """
@@ -245,7 +249,7 @@ def disable_user(email: Email) -> None:
 
 @users.command("enable")
 def enable_user(email: Email) -> None:
-    """Let a disabled account sign in again.
+    """Let a disabled account sign in again, and its API tokens work again.
 
     Example: duly user enable ada@example.com
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import sql
 
-from duly.models import Tombstone
+from duly.models import ApiToken, ApiTokenDigest, Tombstone
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.task_type import TYPE as TASK
 from tests.attack.environments import Environment, Person, join, new_uuid, run_batch
@@ -76,6 +76,11 @@ class Attacker:
             await number_acts(person)
             page = await person.read("GET", "/tasks?limit=1")
             changes = await person.read("GET", "/sync?limit=1")
+            # So many that a list of them has a second page.
+            for name in ("one", "two"):
+                body = {"name": name, "scopes": ["tasks:read"]}
+                token = await person.read("POST", "/users/me/tokens", body)
+            person.own["token_id"] = token["id"]
             person.own["cursor"] = page["next_cursor"]
             person.own["sync_token"] = person.own["first_token"] if is_late else changes["token"]
         self.shapes.own_ids = ids
@@ -103,12 +108,15 @@ def _creates(ids: dict[str, list[str]]) -> list[dict[str, Any]]:
     return creates
 
 
+_OTHER_TABLES = [str(model.__tablename__) for model in (Tombstone, ApiToken, ApiTokenDigest)]
+
+
 async def _forget(person: Person) -> None:
-    """Delete all resources of the person, so that not even sync knows of them."""
+    """Delete all resources and API tokens of the person, so that not even sync knows of them."""
     tables = [kind.table.name for kind in reversed(RESOURCE_TYPES)]
     forget = [
         sql.SQL("DELETE FROM {} WHERE user_id = {}").format(sql.Identifier(name), person.id)
-        for name in [*tables, str(Tombstone.__tablename__)]
+        for name in [*tables, *_OTHER_TABLES]
     ]
     counters = [sql.Identifier(kind.counter.name) for kind in RESOURCE_TYPES]
     counted = sql.SQL("UPDATE users SET {} WHERE id = {}").format(

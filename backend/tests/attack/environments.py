@@ -39,6 +39,7 @@ BUDGETS: dict[str, Any] = {
     "login_address_limit": _UNLIMITED,
     "login_total_limit": _UNLIMITED,
     "max_sessions": 10_000,
+    "max_api_tokens": 10_000,
     "register_limit": _UNLIMITED,
     "refresh_limit": _UNLIMITED,
     "mail_account_limit": _UNLIMITED,

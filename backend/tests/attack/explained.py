@@ -16,6 +16,7 @@ import pytest
 from duly.core.password_hashes import hash_password
 from duly.core.tokens import InvalidToken, Keyring
 from duly.models import Session, UserEmail
+from duly.schemas.api_tokens import NewApiToken
 from duly.schemas.auth import Credentials, Registration
 from duly.services import task_pages
 from duly.services.resource_types import RESOURCE_TYPES
@@ -62,6 +63,11 @@ def _no_token_names_anothers_session() -> None:
 def _session_ids_are_new() -> None:
     assert new_id() != new_id()
     assert not {"id", "session_id"} & {*Registration.model_fields, *Credentials.model_fields}
+
+
+def _token_ids_are_new() -> None:
+    assert new_id() != new_id()
+    assert not {"id", "token_id"} & {*NewApiToken.model_fields}
 
 
 def _a_search_meets_no_word_of_another_user() -> None:
@@ -234,6 +240,23 @@ EXPLAINED = {
         "the ids are those of the user's own sessions, and nobody but us chooses a session's id",
         "sessions.id = beyond.id",
         _session_ids_are_new,
+    ),
+    "services.api_tokens._CREATE#0": Reason(
+        "it counts the user's own tokens; a test of its own shows, with the predicate and without, "
+        "that the tokens of others do not count",
+        "< %(limit)s",
+        test="test_token_limit_counts_own_tokens_only",
+    ),
+    "services.api_token_uses._READ#0": Reason(
+        "the id is read from the row of the token's hash, and nobody but us chooses a token's id",
+        "api_tokens.id = %(token_id)s",
+        _token_ids_are_new,
+    ),
+    "services.api_token_uses._READ#1": Reason(
+        "it says whether the token's own account is active; a test of its own shows, with the "
+        "predicate and without, that other accounts do not count",
+        "users.disabled_at IS NULL",
+        test="test_token_of_a_disabled_user_is_rejected",
     ),
     "services.session_refresh._ROTATE#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session

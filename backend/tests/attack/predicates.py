@@ -237,7 +237,10 @@ BUILDERS: Mapping[str, list[Call]] = {
         ((references,), {}) for references in _subsets("list", "section", "label")
     ],
     "services.task_pages.list_statement": list(_listed_tasks()),
-    "services.session_lists._page": [((), chosen) for chosen in _choices("resumed", "counted")],
+    **{
+        f"services.{name}._page": [((), chosen) for chosen in _choices("resumed", "counted")]
+        for name in ("session_lists", "api_token_lists")
+    },
 }
 
 

@@ -247,6 +247,7 @@ class Series:
             # A new resource is to have an id that the attacker has not used.
             "id": victim.numbered.get(of, victim.ids)[len(DOUBLES) :],
             "session_id": victim.sessions,
+            "token_id": victim.tokens,
             **{f"{name}_id": ids for name, ids in victim.resources.items()},
             **{name: victim.resources[of] for name, of in REFERS_TO.items()},
         }
@@ -344,7 +345,7 @@ class Series:
 
 # Names under which the service takes an id, a token, a key or a version.
 _MEANT = {
-    *("id", "session_id", "cursor", "token", "last-event-id", "refresh_token"),
+    *("id", "session_id", "token_id", "cursor", "token", "last-event-id", "refresh_token"),
     *("name", "text", "query", "filter"),
     *(f"{kind.name}_id" for kind in RESOURCE_TYPES),
     *REFERS_TO,

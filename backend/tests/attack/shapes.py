@@ -110,6 +110,7 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("query", "cursor"): Own("cursor"),
     ("query", "token"): Own("sync_token"),
     ("path", "session_id"): Own("session_id"),
+    ("path", "token_id"): Own("token_id"),
     ("path", "user_id"): Own("user_id"),
     ("header", "last-event-id"): Own("sync_token"),
 }
@@ -255,6 +256,7 @@ class Shapes:
             case "array":
                 count = self._rng.randint(1, 3)
                 made = [self.value(schema["items"], name, owner) for _ in range(count)]
+                made = [*dict.fromkeys(made)] if schema.get("uniqueItems") else made
             case "boolean":
                 made = schema.get("default") is False and owner == "query"
                 made = made or self._rng.random() < 0.5

@@ -19,6 +19,7 @@ from duly.services.sections import TYPE as SECTION
 from tests.attack.explained import EXPLAINED, LOOKUPS, TOO_MANY, shown_by
 from tests.attack.predicates import broken, mutant_of
 from tests.support.accounts import API, Account
+from tests.support.api_tokens import program_of
 from tests.support.direct_sql import execute
 from tests.support.instances import running
 from tests.support.resource_calls import create, create_task
@@ -171,6 +172,35 @@ async def test_session_limit_counts_own_sessions_only(
         assert await is_kept()
         with broken(mutant_of(name)):
             assert not await is_kept()
+
+
+@pytest.mark.parametrize("name", shown_by("test_token_limit_counts_own_tokens_only"))
+async def test_token_limit_counts_own_tokens_only(
+    settings: Settings, alice: Account, bob: Account, address: str, name: str
+) -> None:
+    async with running(settings, address, max_api_tokens=2) as client:
+        alice.client = bob.client = client
+        body = {"name": "Robot", "scopes": ["tasks:read"]}
+        await bob.post("/users/me/tokens", body)
+        await bob.post("/users/me/tokens", body)
+
+        assert (await alice.post("/users/me/tokens", body)).status_code == 201
+        with broken(mutant_of(name)):
+            assert (await alice.post("/users/me/tokens", body)).status_code == 403
+
+
+@pytest.mark.parametrize("name", shown_by("test_token_of_a_disabled_user_is_rejected"))
+async def test_token_of_a_disabled_user_is_rejected(
+    alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    assert alice.id != bob.id
+    robots = [await program_of(alice) for _ in range(2)]
+    # No worker's list of revocations has them.
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+
+    assert (await robots[0].get("/labels")).status_code == 401
+    with broken(mutant_of(name)):
+        assert (await robots[1].get("/labels")).status_code == 200
 
 
 @pytest.mark.parametrize("name", shown_by("test_lease_of_another_user_is_untouched"))

@@ -87,6 +87,8 @@ SAMPLE = {
     "services.quick_add._NAMES[#]": "add_task_from_text",
     "services.sync._PAGE": "sync_changes",
     "services.auth.END_ONE": "end_session",
+    "services.api_tokens._DELETE_ONE": "delete_api_token",
+    "services.api_token_lists._page(resumed=False counted=True)": "list_api_tokens",
 }
 
 

@@ -5,9 +5,11 @@ import itertools
 import random
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from psycopg import sql
 
+from duly.core.scopes import GRANTABLE
 from duly.records.types import ResourceType
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.task_type import TYPE as TASK
@@ -49,6 +51,7 @@ class Victim:
     """`ids`, `texts` and `tags` are what attackers try; `secrets` is what they must never see.
 
     `numbered` are the ids of resources by type and number; `name` is the name of one of each type.
+    The end of an API token would be announced under an id in `revocable`.
     """
 
     person: Person
@@ -60,6 +63,8 @@ class Victim:
     spent: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    revocable: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
     rows: list[Any] = field(default_factory=list)
     export: bytes = b""
@@ -75,7 +80,8 @@ class Victim:
         self.export = (await self.person.ask("GET", f"{API}/users/me/export")).body
 
     async def stored(self) -> list[Any]:
-        return await stored(self.person.environment, [self.person.id], self.sessions)
+        revocable = [*self.sessions, *self.revocable]
+        return await stored(self.person.environment, [self.person.id], revocable)
 
 
 async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
@@ -100,13 +106,14 @@ async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
     await number_acts(person)
     await _collect(victim)
     every_id = [one for some in victim.numbered.values() for one in some]
-    victim.ids += [person.id, *victim.sessions, *every_id]
+    victim.ids += [person.id, *victim.sessions, *victim.tokens, *every_id]
     victim.texts += [bait, victim.key, *victim.spent, *victim.ids]
     victim.secrets |= {
         mark,
         person.own["email"],
         person.id,
         *victim.sessions,
+        *victim.revocable,
         *victim.texts,
         *every_id,
     }
@@ -191,7 +198,7 @@ async def number_acts(person: Person) -> None:
 
 
 async def _collect(victim: Victim) -> None:
-    """Collect cursors, sync tokens, entity tags and sessions from the service."""
+    """Collect cursors, sync tokens, entity tags, sessions and API tokens from the service."""
     person = victim.person
     for sort in ("created_at", "-updated_at", "title", "-created_at"):
         page = await person.read("GET", f"/tasks?limit=1&sort={sort}")
@@ -214,6 +221,15 @@ async def _collect(victim: Victim) -> None:
         else:
             victim.spent += _spoilt(guest.own["refresh_token"])
     victim.sessions.append(person.own["session_id"])
+    for name in (victim.name, "another"):
+        body = {"name": name, "scopes": list(GRANTABLE)}
+        token = await person.read("POST", "/users/me/tokens", body)
+        victim.tokens.append(token["id"])
+        victim.texts.append(token["token"])
+    rows = await person.environment.rows(
+        "SELECT revocation_id FROM api_tokens WHERE user_id = %(id)s", id=UUID(person.id)
+    )
+    victim.revocable += [str(revocation_id) for (revocation_id,) in rows]
     victim.texts += [person.own["access_token"], person.own["refresh_token"]]
 
 

@@ -150,6 +150,13 @@ async def test_every_response_matches_the_schema_of_its_route(
             answers["restore_list"] = await user.post(f"/lists/{one}/restore")
     answers["sync_changes"] = await user.get("/sync")
 
+    robot = {"name": "Robot", "scopes": ["tasks:read"], "expires_at": "2035-01-01T00:00:00Z"}
+    answers["create_api_token"] = await user.post("/users/me/tokens", robot)
+    answers["list_api_tokens"] = await user.get("/users/me/tokens?limit=1&include_total=true")
+    created = answers["create_api_token"].json()
+    answers["delete_api_token"] = await user.delete(f"/users/me/tokens/{created['id']}")
+    await user.post("/users/me/tokens", robot)
+
     answers["list_sessions"] = await user.get("/auth/sessions")
     answers["export_me"] = await user.get("/users/me/export")
     answers["get_me"] = await user.get("/users/me")

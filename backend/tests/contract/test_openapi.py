@@ -38,6 +38,9 @@ OPERATIONS = {
     "change_password": "PUT /api/v1/users/me/password",
     "delete_me": "DELETE /api/v1/users/me",
     "export_me": "GET /api/v1/users/me/export",
+    "list_api_tokens": "GET /api/v1/users/me/tokens",
+    "create_api_token": "POST /api/v1/users/me/tokens",
+    "delete_api_token": "DELETE /api/v1/users/me/tokens/{token_id}",
     "create_task": "POST /api/v1/tasks",
     "add_task_from_text": "POST /api/v1/tasks/quick",
     "list_tasks": "GET /api/v1/tasks",
@@ -223,7 +226,7 @@ def expected_errors(operation: Operation) -> set[int]:
 def expected_refusals(operation: Operation) -> set[int]:
     """The statuses with which an operation answers what is well-formed."""
     statuses = set()
-    if re.search(rf"\{{({OF_TYPES}|session)_id\}}", operation.path):
+    if re.search(rf"\{{({OF_TYPES}|session|token)_id\}}", operation.path):
         statuses |= {404}
     if re.search(rf"\{{({OF_TYPES})_id\}}", operation.path) and operation.method != "GET":
         statuses |= {412, 428}

@@ -18,6 +18,7 @@ from tests.hostile.attacks import Attack
 from tests.hostile.corpus import JSON, MARK
 from tests.hostile.samples import Sample, Sampler
 from tests.support.accounts import Account, register
+from tests.support.api_tokens import create_token
 from tests.support.asgi import http_scope
 from tests.support.direct_sql import Connection
 from tests.support.operations import Operation, is_defect
@@ -30,6 +31,7 @@ UNLIMITED: dict[str, Any] = {
     "login_address_limit": "99999/second",
     "login_total_limit": "99999/second",
     "max_sessions": 10_000,
+    "max_api_tokens": 10_000,
     "register_limit": "99999/second",
     "refresh_limit": "99999/second",
     "log_level": "error",
@@ -47,6 +49,7 @@ _PASSWORD = "correct horse battery"
 # Placeholders in samples for values that differ by account.
 RESOURCE = "01936d5e-8f1c-7000-8000-00000000a001"
 SESSION = "01936d5e-8f1c-7000-8000-00000000a002"
+API_TOKEN = "01936d5e-8f1c-7000-8000-00000000a003"
 OWN_EMAIL = "own-email@example.com"
 NEW_EMAIL = "new-email@example.com"
 REFRESH_TOKEN = "own-refresh-token"
@@ -65,6 +68,7 @@ PLACEHOLDERS = {
     "before_id": None,
     "label_ids": [RESOURCE],
     "session_id": SESSION,
+    "token_id": API_TOKEN,
     "user_id": "me",
     "username": OWN_EMAIL,
     "email": NEW_EMAIL,
@@ -144,7 +148,9 @@ class AttackedAccount:
         return self.sampler.knowing(**own)
 
     async def begin(self) -> None:
-        """Start with someone new, who has a session, and a resource of each type under one id."""
+        """Start with someone new, who has a session, an API token, and a resource of each type under
+        one id.
+        """
         self.account = await register(self._client, password=_PASSWORD)
         resource_id = str(uuid4())
         for kind in RESOURCE_TYPES:
@@ -158,6 +164,7 @@ class AttackedAccount:
         self._real = {
             RESOURCE: resource_id,
             SESSION: session["id"],
+            API_TOKEN: (await create_token(self.account))["id"],
             OWN_EMAIL: self.account.email,
             REFRESH_TOKEN: self.account.session["refresh_token"],
         }

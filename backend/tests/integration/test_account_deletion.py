@@ -8,6 +8,7 @@ import pytest
 
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.accounts import API, Account, error_code, register
+from tests.support.api_tokens import create_token
 from tests.support.direct_sql import execute, holding_account, somebody_waits_for
 from tests.support.resources import body_for, prepare
 
@@ -54,6 +55,7 @@ async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None
     await alice.delete(f"/tasks/{trashed['id']}")
     await alice.post("/tasks", {"title": "t"}, headers={"Idempotency-Key": "k"})
     await alice.sign_in_again()
+    await create_token(alice)
     # As while an export runs.
     await execute(dsn, "INSERT INTO export_leases VALUES (%s, now())", alice.id)
     # As after a mail with a link.

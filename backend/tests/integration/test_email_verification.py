@@ -239,6 +239,8 @@ async def test_unverified_user_cannot_use_tasks_where_the_operator_says_so(
             await account.post("/tasks", {"title": "Milk"}),
             await account.get("/sync"),
             await account.get("/users/me/export"),
+            # A token for what the user may not do would be a way around.
+            await account.post("/users/me/tokens", {"name": "n", "scopes": ["tasks:read"]}),
         ):
             assert (response.status_code, error_code(response)) == (403, "EMAIL_NOT_VERIFIED")
         # What it takes to be verified works.

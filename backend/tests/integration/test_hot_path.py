@@ -20,6 +20,7 @@ from duly.database.connection import Connection
 from duly.database.pool import Pool
 from duly.runtime import revocations
 from tests.support.accounts import API, Account
+from tests.support.api_tokens import program_of
 from tests.support.asgi import http_scope
 from tests.support.factories import TaskFactory
 from tests.support.instances import running
@@ -82,10 +83,13 @@ def app_of(account: Account) -> FastAPI:
     return app
 
 
+@pytest.mark.parametrize("token", ["access token", "API token"])
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_ordinary_request_is_one_statement_in_one_exchange(
-    quiet: Account, monkeypatch: pytest.MonkeyPatch, name: str
+    quiet: Account, monkeypatch: pytest.MonkeyPatch, name: str, token: str
 ) -> None:
+    if token == "API token":
+        quiet = await program_of(quiet)
     task = await quiet.create_task()
     statements, exchanges = 0, 0
     fetch, exchange = Pool.fetch, Connection._exchange
@@ -104,9 +108,9 @@ async def test_ordinary_request_is_one_statement_in_one_exchange(
         patch.setattr(revocations, "MAX_AGE", 3600.0)  # read once a second, for all requests
         patch.setattr(Pool, "fetch", counted_fetch)
         patch.setattr(Connection, "_exchange", counted_exchange)
-        token = _is_of_request.set(True)
+        outside = _is_of_request.set(True)
         assert await respond(app_of(quiet), quiet, name, task["id"]) < 300
-        _is_of_request.reset(token)
+        _is_of_request.reset(outside)
 
     assert (statements, exchanges) == (1, 1)
 
@@ -127,8 +131,13 @@ def counting_calls(seen: list[str]) -> Iterator[None]:
         sys.setprofile(former)
 
 
+@pytest.mark.parametrize("token", ["access token", "API token"])
 @pytest.mark.parametrize("name", CALLS)
-async def test_calls_of_a_request_stay_within_their_limit(quiet: Account, name: str) -> None:
+async def test_calls_of_a_request_stay_within_their_limit(
+    quiet: Account, name: str, token: str
+) -> None:
+    if token == "API token":
+        quiet = await program_of(quiet)
     tasks = [await quiet.create_task() for _ in range(20)]
     app = app_of(quiet)
     fewest: list[str] | None = None

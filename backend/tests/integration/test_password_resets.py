@@ -120,6 +120,17 @@ async def test_reset_ends_all_sessions(ada: Account, box: Postbox) -> None:
         assert response.status_code == 401
 
 
+async def test_reset_deletes_all_api_tokens(ada: Account, box: Postbox) -> None:
+    body = {"name": "backup", "scopes": ["tasks:read"]}
+    made = (await ada.post("/users/me/tokens", body)).json()
+    program = {"Authorization": f"Bearer {made['token']}"}
+    assert (await ada.client.get(f"{API}/tasks", headers=program)).status_code == 200
+
+    await reset(ada.client, await reset_token(ada, box))
+
+    assert (await ada.client.get(f"{API}/tasks", headers=program)).status_code == 401
+
+
 async def test_reset_verifies_the_address_and_cancels_a_new_one(
     ada: Account, box: Postbox
 ) -> None:

@@ -14,6 +14,7 @@ from duly.database import embedded
 from duly.runtime import revocations
 from tests.support import launcher
 from tests.support.accounts import error_code, register
+from tests.support.api_tokens import create_token, using
 from tests.support.databases import fresh_database, migrated_database
 from tests.support.direct_sql import execute
 from tests.support.instances import running
@@ -85,19 +86,26 @@ async def test_end_sessions_ends_those_that_a_backup_revives(
     with migrated_database(dsn) as own:
         async with running(settings, "10.0.0.3", database_url=SecretStr(own)) as client:
             gone, stayed = await register(client), await register(client)
+            tokens = [await create_token(stayed) for _ in range(2)]
             postgres("pg_dump", "-Fc", "--file", dump, own)
             assert (await gone.post("/auth/logout")).status_code == 204
+            deleted = await stayed.delete(f"/users/me/tokens/{tokens[0]['id']}")
+            assert deleted.status_code == 204
     with fresh_database(dsn) as restored:
         postgres("pg_restore", "--exit-on-error", "--dbname", restored, dump)
         short = {"database_url": SecretStr(restored), "access_token_minutes": 1}
         async with running(settings, "10.0.0.3", **short) as client:
             gone, stayed = (replace(account, client=client) for account in (gone, stayed))
             await asyncio.to_thread(run, restored, "restored")
-            assert (await gone.get("/tasks")).status_code == 200
+            robots = [using(stayed, token) for token in tokens]
+            for account in (gone, *robots):
+                assert (await account.get("/tasks")).status_code == 200
 
             await asyncio.to_thread(run, restored, "restored", "--end-sessions")
             await asyncio.sleep(revocations.MAX_AGE)
 
+            for robot in robots:
+                assert (await robot.get("/tasks")).status_code == 401
             for account in (gone, stayed):
                 assert (await account.get("/tasks")).status_code == 401
                 refresh = {"refresh_token": account.session["refresh_token"]}

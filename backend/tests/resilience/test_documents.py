@@ -38,7 +38,8 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def server(directory: Path) -> Iterator[Server]:
-    with serving(directory / "duly_data") as server:
+    # Nobody reads its log, and a full pipe would stop it.
+    with serving(directory / "duly_data", DULY_LOG_LEVEL="warning") as server:
         yield server
 
 

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 
 from duly.services import operators
 from tests.support.accounts import Account, error_code
+from tests.support.api_tokens import create_token, using
 from tests.support.direct_sql import execute
 from tests.support.operations import Operation, is_defect, operations_of
 
@@ -38,6 +39,28 @@ async def test_every_operation_rejects_the_token_of_an_ended_session(
     assert len(operations) > 20
     for operation in operations:
         assert await call(alice, operation) == (401, "UNAUTHENTICATED"), operation.id
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted", "another password", "token deleted"])
+async def test_every_operation_rejects_an_api_token_that_has_ended(
+    app: FastAPI, alice: Account, how: str
+) -> None:
+    token = await create_token(alice)
+    robot = using(alice, token)
+    assert (await robot.get("/users/me")).status_code == 200
+    match how:
+        case "disabled":
+            await operators.disable_user(app.state.context, alice.email)
+        case "deleted":
+            body = {"current_password": alice.password}
+            assert (await alice.delete("/users/me", json=body)).status_code == 204
+        case "another password":
+            await operators.set_password(app.state.context, alice.email, "another horse battery")
+        case _:
+            assert (await alice.delete(f"/users/me/tokens/{token['id']}")).status_code == 204
+
+    for operation in private(app):
+        assert await call(robot, operation) == (401, "UNAUTHENTICATED"), operation.id
 
 
 async def test_a_row_that_vanished_in_sql_is_never_a_defect(

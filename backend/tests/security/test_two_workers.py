@@ -14,6 +14,7 @@ import pytest
 
 from tests.support import launcher
 from tests.support.accounts import API, Account, register
+from tests.support.api_tokens import create_token, using
 from tests.support.direct_sql import age
 from tests.support.programs import DULY
 from tests.support.servers import SECRET, Server, serving
@@ -111,15 +112,15 @@ async def end(way: str, actor: Account, victim: Account, dsn: str) -> None:
             body = {"current_password": actor.password}
             answer = await actor.delete("/users/me", json=body)
         case _:
-            await disable(actor, dsn)
+            await operate("disable", actor, dsn)
             return
     assert answer.status_code == 204, answer.text
 
 
-async def disable(account: Account, dsn: str) -> None:
+async def operate(action: str, account: Account, dsn: str) -> None:
     """As the operator does."""
     own = {**os.environ, "DATABASE_URL": dsn, "DULY_SECRET_KEY": SECRET}
-    command = ("user", "disable", account.email)
+    command = ("user", action, account.email)
     ended = await asyncio.to_thread(launcher.run, [DULY, *command], env=own)
     assert ended.returncode == 0, ended.stderr
 
@@ -163,3 +164,39 @@ async def test_no_worker_takes_a_token_a_second_after_it_was_ended(
                 over.set()
 
             assert max(map(max, taken)) <= ended + SECOND
+
+
+TOKEN_WAYS = ["delete the token", "delete", "disable"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", TOKEN_WAYS)
+async def test_no_worker_takes_an_api_token_a_second_after_its_end(
+    server: Server, dsn: str, way: str, rounds: int
+) -> None:
+    async with on_both(server) as workers, httpx.AsyncClient(base_url=server.url) as elsewhere:
+        for _ in range(rounds):
+            actor = await register(elsewhere)
+            token = await create_token(actor)
+            robot = using(actor, token)
+            over = asyncio.Event()
+            taken: list[list[float]] = [[] for _ in workers]
+            async with asyncio.TaskGroup() as group:
+                for client, times in zip(workers, taken, strict=True):
+                    group.create_task(use(client, robot, over, times))
+                while not all(taken):  # noqa: ASYNC110  # both workers take the token
+                    await asyncio.sleep(0.01)
+                if way == "delete the token":
+                    deleted = await actor.delete(f"/users/me/tokens/{token['id']}")
+                    assert deleted.status_code == 204
+                else:
+                    await end(way, actor, actor, dsn)
+                ended = time.monotonic()
+                await asyncio.sleep(SECOND + 0.3)
+                over.set()
+
+            assert max(map(max, taken)) <= ended + SECOND
+            if way == "disable":
+                await operate("enable", actor, dsn)
+                for robot.client in workers:
+                    assert (await robot.get("/users/me")).status_code == 200

@@ -110,7 +110,7 @@ def main(documents: list[str]) -> None:
         (directory / "bin").mkdir()
         launcher.write_command(directory / "bin" / "duly", DULY)
         path = f"{directory / 'bin'}:{DULY.parent}:{os.environ['PATH']}"
-        with serving(directory / "duly_data") as server:
+        with serving(directory / "duly_data", DULY_LOG_LEVEL="warning") as server:
             for document in documents:
                 own = environment(PATH=path, **launcher.way())
                 record(document, server.url, directory, own)

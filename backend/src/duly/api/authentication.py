@@ -21,6 +21,7 @@ from duly.core.scopes import SCOPE_DESCRIPTIONS, Scopes
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
 from duly.runtime.context import Caller
+from duly.utils.addresses import source_address
 from duly.utils.turns import Crowded
 
 _RETRY_AFTER = 1
@@ -30,10 +31,11 @@ _bearer = OAuth2PasswordBearer("/api/v1/auth/token", scopes=SCOPE_DESCRIPTIONS, 
 
 
 async def authenticate(request: Request) -> AccessClaims:
-    """Check the token, but not whether its session has ended. Raise `Unauthenticated`."""
+    """Check the token, but not whether it was revoked. Raise `Unauthenticated`."""
     scheme, _, token = (request.field(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
+    request.token = token
     try:
         return await request.context.bearers.read(token)
     except InvalidToken:
@@ -44,13 +46,18 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
     """Admit a request once its body of `length` bytes has arrived, and before that is parsed.
 
     Wait until few others of the same user run, within the request's database time. Raise
-    `Unauthenticated` if the session has ended, `InsufficientScope` or `EmailNotVerified` unless the
-    token has all of `scopes`, `RateLimited` over the rate limit or if too many requests of the user wait, and
-    `ServiceUnavailable` if this one has waited too long.
+    `Unauthenticated` if the token was revoked, `InsufficientScope` or `EmailNotVerified` unless the
+    token has all of `scopes`, `RateLimited` over the rate limit or if too many requests of the user
+    wait, and `ServiceUnavailable` if this one has waited too long.
     """
     context = request.context
     if await context.revocations.includes(claims.session_id):
-        raise Unauthenticated
+        try:
+            claims = await context.bearers.read_again(request.token)
+        except InvalidToken:
+            raise Unauthenticated from None
+    if claims.api_token_id is not None and context.api_token_uses.is_due(claims.api_token_id):
+        context.api_token_uses.note(claims.user_id, claims.api_token_id, _address(request))
     request.user_id = claims.user_id
     bind_user(claims.user_id)
     for shares in (context.stranger_shares, context.large_shares, context.shares):
@@ -64,6 +71,15 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
         await _wait_for_turn(request, claims.user_id, is_large=length > _LARGE_BODY)
     scope = UserScope(context.pool, claims.user_id)
     request.caller = Caller(scope, claims.session_id, claims.expires_at, claims.scopes)
+
+
+def _address(request: Request) -> str | None:
+    """Return the client's address, if the settings allow it to be stored."""
+    settings = request.context.settings
+    if not settings.log_addresses:
+        return None
+    forwarded = request.field(b"x-forwarded-for") or ""
+    return source_address(request.peer, forwarded, settings.trusted_proxies)
 
 
 async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> None:

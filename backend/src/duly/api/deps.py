@@ -126,3 +126,4 @@ IdempotencyKey = Annotated[
 ]
 
 SessionId = Annotated[UUID, Path(description="The session's id.")]
+ApiTokenId = Annotated[UUID, Path(description="The API token's id.")]

@@ -8,6 +8,7 @@ from fastapi import Depends, Response
 
 from duly.api.deps import Context, IdempotencyKey, Scope
 from duly.api.requests import Request
+from duly.core.scopes import Scopes
 from duly.database.scope import UserScope
 from duly.records import changes, commands
 from duly.records.commands import Operation
@@ -47,10 +48,14 @@ class OncePerKey:
         work: Callable[[UserScope], Awaitable[Result]],
         render: Callable[[Result], StoredResponse],
         read_again: Callable[[UserScope], Awaitable[Result]] | None = None,
+        *,
+        missing: Scopes = frozenset(),
     ) -> Response:
         """Do `work`, or return the response that it had before under the same key.
 
         `read_again` reads the result for a repeat, if the response was too long to be stored.
+        Because of scopes that are `missing`, the response may differ from that of another token; so
+        neither of the two requests repeats the other.
         """
         if self._key is None:
             response = render(await work(self._scope))
@@ -62,7 +67,8 @@ class OncePerKey:
                 route=self._request.route_name,
                 key=self._key,
                 # Only what was sent: in a change, null is not the same as absent.
-                body=body.model_dump(exclude_unset=True),
+                body=body.model_dump(exclude_unset=True)
+                | ({"missing": sorted(missing)} if missing else {}),
                 again=read_again and _rendered(read_again, render),
             )
         headers = {"Idempotency-Replayed": "true"} if response.is_replay else {}

@@ -34,7 +34,10 @@ _TAGS = [
     {"name": "sections", "description": "Create, list, change and delete sections of lists."},
     {"name": "sync", "description": "Keep a copy of your data up to date."},
     {"name": "tasks", "description": "Create, list, change, complete, move and delete tasks."},
-    {"name": "users", "description": "Read, change, export and delete your account."},
+    {
+        "name": "users",
+        "description": "Read, change, export and delete your account, and manage its API tokens.",
+    },
 ]
 
 

@@ -36,6 +36,8 @@ class Request(StarletteRequest):
         self.query_values: dict[str, str] = {}
         self.content: Any = ABSENT
         """The parsed body."""
+        self.token = ""
+        """The token that was sent."""
         self.user_id: UUID | None = None
         """The user whose access token was sent."""
         self.caller: Caller | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from duly.api import (
+    api_tokens,
     auth,
     batches,
     filters,
@@ -19,6 +20,7 @@ from duly.api import (
 from duly.api.responses import DESCRIPTIONS
 from duly.core.errors import (
     DulyError,
+    EmailNotVerified,
     EmailTaken,
     IdempotencyInFlight,
     IdempotencyMismatch,
@@ -46,6 +48,7 @@ from duly.core.scopes import (
     TASKS_WRITE,
     Scopes,
 )
+from duly.schemas.api_tokens import ApiTokenPage, CreatedApiToken
 from duly.schemas.auth import SessionPage
 from duly.schemas.batches import BatchResult
 from duly.schemas.filters import FilterPage, FilterRead
@@ -182,6 +185,28 @@ USERS = [
     Route("DELETE", "/users/me", _MANAGE, users.delete_me, None, (*_SIGNED_IN, *_BODY)),
     Route("GET", "/users/me/export", _READ_ALL, users.export_me, UserExport, _SIGNED_IN),
 ]
+API_TOKENS = [
+    Route(
+        "GET", "/users/me/tokens", _MANAGE, api_tokens.list_api_tokens, ApiTokenPage, _SIGNED_IN
+    ),
+    Route(
+        "POST",
+        "/users/me/tokens",
+        _MANAGE,
+        api_tokens.create_api_token,
+        CreatedApiToken,
+        (*_SIGNED_IN, QuotaExceeded, EmailNotVerified, *_BODY),
+        status=201,
+    ),
+    Route(
+        "DELETE",
+        "/users/me/tokens/{token_id}",
+        _MANAGE,
+        api_tokens.delete_api_token,
+        None,
+        _FIND,
+    ),
+]
 TASKS = [
     Route("POST", "", _EDIT, tasks.create_task, TaskRead, _CREATE, _LOCATED, _SAME, 201),
     Route(
@@ -292,6 +317,7 @@ TABLE = [
     Part(API_PREFIX, "auth", SIGN_IN),
     Part(API_PREFIX, "auth", SESSIONS),
     Part(API_PREFIX, "users", USERS),
+    Part(API_PREFIX, "users", API_TOKENS),
     Part(f"{API_PREFIX}/tasks", "tasks", TASKS),
     Part(f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", TASKS, is_alias=True),
     Part(f"{API_PREFIX}/lists", "lists", LISTS),

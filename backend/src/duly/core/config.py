@@ -62,7 +62,8 @@ class Settings(BaseSettings):
         "auto", description="json, console, or auto (console on a terminal, otherwise json)"
     )
     log_addresses: bool = Field(
-        True, description="whether log lines include clients' network addresses"
+        True,
+        description="whether log lines and last uses of API tokens include clients' network addresses",
     )
     migrate_at_start: bool = Field(
         False, description="migrate the database of DATABASE_URL at start"
@@ -92,6 +93,9 @@ class Settings(BaseSettings):
         ge=1,
         le=10_000,
         description="sessions per user; a new one beyond it ends the least recently used",
+    )
+    max_api_tokens: int = Field(
+        100, ge=1, le=10_000, description="API tokens per user, including expired ones"
     )
     bcrypt_cost: int = Field(12, ge=4, le=16, description="bcrypt work factor of password hashes")
     password_threads: int = Field(

@@ -43,7 +43,7 @@ class AccessClaims:
     """What a token says. `expires_at` is in Unix seconds.
 
     `session_id` is the id under which the end of the token is announced to all workers: that of
-    its session, or of an API token.
+    its session, or of an API token, whose own id is `api_token_id`.
     """
 
     user_id: UUID
@@ -52,6 +52,7 @@ class AccessClaims:
     scopes: Scopes = ALL
     is_verified: bool = True
     """False if the operator requires a verified address and the user has none."""
+    api_token_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

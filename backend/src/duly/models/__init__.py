@@ -3,6 +3,7 @@
 from sqlalchemy import DDL, event
 from sqlmodel import SQLModel
 
+from duly.models.api_tokens import ApiToken, ApiTokenDigest
 from duly.models.exports import ExportLease
 from duly.models.filters import Filter
 from duly.models.idempotency import IdempotencyKey
@@ -28,6 +29,8 @@ for _model in (EmailLink, Filter, Label, List, Section, Task):
     )
 
 __all__ = [
+    "ApiToken",
+    "ApiTokenDigest",
     "EmailLink",
     "ExportLease",
     "Filter",

@@ -15,6 +15,7 @@ from duly.core.tokens import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
+from duly.runtime.api_tokens import ApiTokens, ApiTokenUses
 from duly.runtime.background import forever
 from duly.runtime.bearers import Bearers
 from duly.runtime.hub import Hub
@@ -83,6 +84,7 @@ class Context:
     pool: Pool
     keyring: Keyring
     bearers: Bearers
+    api_token_uses: ApiTokenUses
     passwords: PasswordWorkers
     throttle: Throttle
     revocations: Revocations
@@ -133,16 +135,19 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     await pool.open()
     across_users = AcrossUsers(pool)
     throttle = Throttle(settings)
+    uses = ApiTokenUses(across_users)
     hub.start(across_users)
     mailer = Mailer(settings, keyring, across_users)
     mailer.start()
+    uses.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         yield Context(
             settings,
             pool,
             keyring,
-            Bearers(keyring),
+            Bearers(keyring, ApiTokens(across_users)),
+            uses,
             passwords,
             throttle,
             Revocations(across_users),
@@ -158,6 +163,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     finally:
         housekeeping.cancel()
         await mailer.close()
+        await uses.close()
         await hub.close()
         await throttle.close()
         passwords.close()

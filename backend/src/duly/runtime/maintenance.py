@@ -2,15 +2,19 @@
 
 import asyncio
 import random
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql
 
 from duly.core.logging import log
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import CrossUserStatement, across_users
 from duly.models import (
+    ApiToken,
+    ApiTokenDigest,
     EmailLink,
     ExportLease,
     IdempotencyKey,
@@ -29,8 +33,13 @@ INTERVAL = 600.0
 _LOCK_NUMBER = 4_420_771_864
 _TIMEOUT = 60.0
 
+_API_TOKENS_LISTED = timedelta(days=30)
+"""How long an expired API token is still listed."""
+
 _users = table_of(User)
 _keys = table_of(IdempotencyKey)
+_api_tokens = table_of(ApiToken)
+_digests = table_of(ApiTokenDigest)
 
 # Held to the end of the transaction, so it works behind a transaction pooler, too.
 _TRY_LOCK = across_users(select(func.pg_try_advisory_xact_lock(_LOCK_NUMBER).label("is_mine")))
@@ -70,6 +79,25 @@ def _expired_keys() -> CrossUserStatement:
     return across_users(select(func.coalesce(func.sum(noted.c.count), 0).label("count")))
 
 
+def _expired_api_tokens() -> CrossUserStatement:
+    """As above, for API tokens that expired long ago, and their hashes."""
+    gone = (
+        delete(_api_tokens)
+        .where(
+            _api_tokens.c.expires_at
+            < func.now() - bindparam("listed", _API_TOKENS_LISTED, type_=postgresql.INTERVAL())
+        )
+        .returning(_api_tokens.c.user_id, _api_tokens.c.id)
+        .cte("gone")
+    )
+    forgotten = (
+        delete(_digests)
+        .where(_digests.c.user_id == gone.c.user_id, _digests.c.token_id == gone.c.id)
+        .cte("forgotten")
+    )
+    return across_users(select(func.count().label("count")).select_from(gone).add_cte(forgotten))
+
+
 # Resources before those that they refer to.
 _TABLES = table_of(User).metadata.sorted_tables
 _IN_TRASH = sorted(
@@ -82,6 +110,7 @@ _SWEEPS = {
     "email_links": _expired(EmailLink),
     "outgoing_mails": mails.PURGE,
     "sessions": _expired(Session),
+    "api_tokens": _expired_api_tokens(),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),
     "export_leases": _expired(ExportLease),

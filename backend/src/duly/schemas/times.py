@@ -74,6 +74,14 @@ PastInstant = Annotated[
 ]
 
 
+FutureInstant = Annotated[
+    datetime,
+    BeforeValidator(_read_instant),
+    AfterValidator(_in_utc),
+    Field(examples=["2035-01-01T00:00:00Z"]),
+]
+
+
 class MomentRead(ResponseBody):
     """A day, or a time on a day.
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from duly.quick_add import LanguageCode
+from duly.schemas.api_tokens import ApiTokenRead
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
 from duly.schemas.changes import Upsert
@@ -96,6 +97,7 @@ class UserExport(ResponseBody):
 
     user: UserRead
     sessions: list[SessionRead]
+    api_tokens: list[ApiTokenRead]
     tasks: list[TaskRead]
     lists: list[ListRead]
     sections: list[SectionRead]

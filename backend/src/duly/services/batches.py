@@ -5,8 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 from duly.core.config import Settings
-from duly.core.errors import BatchNotApplied, DulyError, PreconditionRequired
+from duly.core.errors import BatchNotApplied, DulyError, InsufficientScope, PreconditionRequired
 from duly.core.logging import log
+from duly.core.scopes import TASKS_DELETE, Scopes
 from duly.database.scope import UserScope
 from duly.records.commands import Operation, lock, run_all
 from duly.schemas.batches import Batch
@@ -14,20 +15,34 @@ from duly.services.resource_types import OPERATIONS
 
 Result = dict[str, Any]
 
+_SCOPES = {"delete": TASKS_DELETE}
+"""Scopes that some operations need in addition to that of the batch."""
+
 
 class _NotApplied(Exception):  # not an error: it leaves the transaction
     """An operation of an atomic batch failed."""
 
 
-async def run(scope: UserScope, batch: Batch, settings: Settings) -> dict[str, Any]:
+def lacking(batch: Batch, scopes: Scopes) -> Scopes:
+    """Return the scopes that operations of a batch need in addition to its own, and that a token
+    with `scopes` lacks.
+    """
+    needed = {_SCOPES[one.op] for one in batch.operations if one.op in _SCOPES}
+    return frozenset(needed) - scopes
+
+
+async def run(
+    scope: UserScope, batch: Batch, settings: Settings, missing: Scopes
+) -> dict[str, Any]:
     """Apply a batch; return `applied` and the result of each operation.
 
-    Raises `TooManyChanges` if the operations would change too many resources in all.
+    Operations that need a scope in `missing` fail. Raises `TooManyChanges` if the operations would
+    change too many resources in all.
     """
     results: list[Result] = []
     try:
         async with scope.transaction() as transaction:
-            results = await _run(transaction, batch.operations, settings)
+            results = await _run(transaction, batch.operations, settings, missing)
             if batch.atomic and any(result["error"] for result in results):
                 raise _NotApplied  # noqa: TRY301  # it must leave the transaction
     except _NotApplied:
@@ -40,7 +55,9 @@ async def run(scope: UserScope, batch: Batch, settings: Settings) -> dict[str, A
     return {"applied": True, "results": results}
 
 
-async def _run(transaction: UserScope, operations: list[Any], settings: Settings) -> list[Result]:
+async def _run(
+    transaction: UserScope, operations: list[Any], settings: Settings, missing: Scopes
+) -> list[Result]:
     results: list[Result] = []
     waiting: list[tuple[Any, Operation[Any]]] = []
     created = set()
@@ -60,6 +77,10 @@ async def _run(transaction: UserScope, operations: list[Any], settings: Settings
     for operation in operations:
         # The words of long texts take milliseconds, and so do dates of rare rules: let others run.
         await asyncio.sleep(0)
+        if (needed := _SCOPES.get(operation.op)) in missing:
+            await run_waiting()
+            results.append(_failed(operation, InsufficientScope([needed])))
+            continue
         if settings.require_if_match and operation.op != "create" and operation.if_match is None:
             # Nobody can know the version of what this batch creates, so that alone may lack it.
             await run_waiting()

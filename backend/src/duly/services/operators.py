@@ -1,11 +1,14 @@
 """The operator's commands: accounts, and what to do after restoring a backup."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import (
     Boolean,
+    Column,
+    Delete,
     Text,
     Uuid,
     bindparam,
@@ -23,13 +26,19 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
 from duly.database.scope import UserScope
-from duly.database.statements import USER_ID, across_users, owned, owned_change
+from duly.database.statements import (
+    USER_ID,
+    CrossUserStatement,
+    across_users,
+    owned,
+    owned_change,
+)
 from duly.database.values import Row
-from duly.models import Installation, RevokedSession, Session, User
+from duly.models import ApiToken, ApiTokenDigest, Installation, RevokedSession, Session, User
 from duly.runtime.context import Context
 from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
-from duly.services import email_links
+from duly.services import api_tokens, email_links
 from duly.services.accounts import create_account, find_account
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, REVOCATION_LIFETIME, end
@@ -41,6 +50,7 @@ _PAGE = 500
 _users = table_of(User)
 _sessions = table_of(Session)
 _revoked = table_of(RevokedSession)
+_api_tokens = table_of(ApiToken)
 
 _LIST = across_users(
     select(
@@ -87,17 +97,28 @@ _NEW_EPOCH = across_users(
     update(table_of(Installation)).values(epoch=func.gen_random_uuid()).returning(true())
 )
 
-_ended = delete(_sessions).returning(_sessions.c.id).cte("ended")
-_END_EVERY_SESSION = across_users(
-    select(func.count().label("count")).select_from(
+
+def _revoking_all(key: Column[Any], *others: Delete) -> CrossUserStatement:
+    """Delete all rows of the table of `key`, list its values as revoked, and count them."""
+    ids = delete(key.table).returning(key).cte("ended")
+    revoked = (
         insert(_revoked)
         .from_select(
             ["session_id", "expires_at"],
-            select(_ended.c.id, func.now() + bindparam("lifetime", type_=INTERVAL())),
+            select(*ids.c, func.now() + bindparam("lifetime", type_=INTERVAL())),
         )
         .returning(_revoked.c.session_id)
         .cte("revoked")
     )
+    counted = select(func.count().label("count")).select_from(revoked)
+    for number, other in enumerate(others):
+        counted = counted.add_cte(other.cte(f"other_{number}"))
+    return across_users(counted)
+
+
+_END_EVERY_SESSION = _revoking_all(_sessions.c.id)
+_DELETE_EVERY_API_TOKEN = _revoking_all(
+    _api_tokens.c.revocation_id, delete(table_of(ApiTokenDigest))
 )
 
 
@@ -112,16 +133,23 @@ async def create_user(context: Context, email: str, password: str, name: str | N
 
 
 async def set_password(context: Context, email: str, password: str) -> int:
-    """Set an account's password and end its sessions; return how many there were.
+    """Set an account's password, end its sessions, and delete its API tokens.
 
-    The rules for passwords are those of registration. Raises `NotFound`, `ValidationFailed`.
+    Return how many sessions there were. The rules for passwords are those of registration. Raises
+    `NotFound`, `ValidationFailed`.
     """
     found = await _find(context, email)
     password_hash = await context.passwords.hash(_checked(email, password).password)
     async with found.transaction() as scope:
         await scope.one(_SET_PASSWORD, password_hash=password_hash)
         ended = await end(context, scope, END_ALL)
-    log.info("user.password_set", user_id=str(found.user_id), sessions_ended=len(ended))
+        deleted = await api_tokens.delete_all(context, scope)
+    log.info(
+        "user.password_set",
+        user_id=str(found.user_id),
+        sessions_ended=len(ended),
+        api_tokens_deleted=deleted,
+    )
     return len(ended)
 
 
@@ -156,16 +184,20 @@ async def list_users(context: Context) -> AsyncIterator[Row]:
 
 
 async def disable_user(context: Context, email: str) -> None:
-    """Keep an account from signing in, and end its sessions. Raises `NotFound`."""
+    """Keep an account from signing in, end its sessions, and have its API tokens rejected.
+
+    Raises `NotFound`.
+    """
     found = await _find(context, email)
     async with found.transaction() as scope:
         await scope.one(_SET_DISABLED, is_disabled=True)
         await end(context, scope, END_ALL)
+        await api_tokens.announce_all(context, scope)
     log.info("user.disabled", user_id=str(found.user_id))
 
 
 async def enable_user(context: Context, email: str) -> None:
-    """Let an account sign in again. Raises `NotFound`."""
+    """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
     found = await _find(context, email)
     await found.one(_SET_DISABLED, is_disabled=False)
     log.info("user.enabled", user_id=str(found.user_id))
@@ -175,16 +207,24 @@ async def note_restore(context: Context, end_sessions: bool = False) -> int:
     """Invalidate all sync tokens: what a device has seen may be missing from the backup.
 
     Versions allocated since the backup are not allocated again. With `end_sessions`, also end
-    every session and refuse its access tokens; return how many there were.
+    every session, refuse its access tokens, and delete every API token; return how many sessions
+    there were.
     """
-    ended = 0
+    ended = deleted = 0
     async with context.across_users.transaction(timeout=_SKIP_TIMEOUT) as across_users:
         await across_users.one(_NEW_EPOCH)
         skipped = await across_users.one(_SKIP_REVISIONS)
         if end_sessions:
             row = await across_users.one(_END_EVERY_SESSION, lifetime=REVOCATION_LIFETIME)
             ended = row["count"] if row else 0
-    log.info("database.restored", users=skipped["count"] if skipped else 0, sessions_ended=ended)
+            row = await across_users.one(_DELETE_EVERY_API_TOKEN, lifetime=REVOCATION_LIFETIME)
+            deleted = row["count"] if row else 0
+    log.info(
+        "database.restored",
+        users=skipped["count"] if skipped else 0,
+        sessions_ended=ended,
+        api_tokens_deleted=deleted,
+    )
     return ended
 
 

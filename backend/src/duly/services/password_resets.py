@@ -8,7 +8,7 @@ from duly.database.statements import USER_ID, owned, owned_change
 from duly.models import User
 from duly.runtime.context import Client, Context
 from duly.schemas.auth import PasswordForgotten, PasswordReset
-from duly.services import email_links, mails
+from duly.services import api_tokens, email_links, mails
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, end
 from duly.utils.emails import email_key
@@ -45,7 +45,7 @@ async def request(context: Context, body: PasswordForgotten, client: Client) -> 
 
 
 async def reset(context: Context, body: PasswordReset, client: Client) -> None:
-    """Set a new password with a link, and end all sessions.
+    """Set a new password with a link, end all sessions, and delete all API tokens.
 
     Raise `ValidationFailed` if the link does not work.
     """
@@ -61,5 +61,6 @@ async def reset(context: Context, body: PasswordReset, client: Client) -> None:
             raise email_links.invalid()
         await own.one(_SET, password_hash=new_hash)
         ended = await end(context, own, END_ALL)
+        deleted = await api_tokens.delete_all(context, own)
     bind_user(token.user_id)
-    log.info("user.password_reset", sessions_ended=len(ended))
+    log.info("user.password_reset", sessions_ended=len(ended), api_tokens_deleted=deleted)

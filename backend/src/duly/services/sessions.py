@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Insert,
     Integer,
     LargeBinary,
     Select,
@@ -73,8 +74,8 @@ _ADMIT = owned(
 )
 
 
-def _revoking(ended: Select[Any]) -> Any:
-    """Record sessions as revoked: the INSERT of their ids."""
+def revoking(ended: Select[Any]) -> Insert:
+    """Record sessions or API tokens as revoked: the INSERT of their ids."""
     ids = ended.subquery("ids")
     return insert(_revoked).from_select(
         ["session_id", "expires_at"],
@@ -90,7 +91,7 @@ def ending(which: ColumnElement[bool]) -> OwnedStatement:
         .returning(_sessions.c.id)
         .cte("ended")
     )
-    return owned(_revoking(select(ended.c.id)).returning(_revoked.c.session_id))
+    return owned(revoking(select(ended.c.id)).returning(_revoked.c.session_id))
 
 
 def _opening() -> OwnedStatement:
@@ -126,7 +127,7 @@ def _opening() -> OwnedStatement:
         .returning(_sessions.c.id)
         .cte("ended")
     )
-    return owned(_revoking(select(ended.c.id)).add_cte(opened).returning(_revoked.c.session_id))
+    return owned(revoking(select(ended.c.id)).add_cte(opened).returning(_revoked.c.session_id))
 
 
 _OPEN = _opening()
@@ -194,9 +195,9 @@ async def end_all_sessions(context: Context, caller: Caller) -> None:
 async def end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
-    """Run `END_ONE` or another statement of `ending`; return the ids of the ended sessions.
+    """Run `END_ONE` or another statement with `revoking`; return the ids that it has recorded.
 
-    Every worker rejects their tokens within a second.
+    Every worker notices within a second.
     """
     rows = await scope.all(statement, revocation_lifetime=REVOCATION_LIFETIME, **params)
     ended = [row["session_id"] for row in rows]

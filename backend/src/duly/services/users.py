@@ -12,7 +12,7 @@ from duly.database.values import Row
 from duly.models import ExportLease, IdempotencyKey, User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
-from duly.services import email_keys, email_verification
+from duly.services import api_tokens, email_keys, email_verification
 from duly.services.accounts import confirm_password
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE, PROFILE
 from duly.services.sessions import END_ALL, end
@@ -110,6 +110,7 @@ async def delete_account(
                 "wrong_password",
             )
         await end(context, scope, END_ALL)
+        await api_tokens.delete_all(context, scope)
         await email_keys.drop(scope, locked["email"])
         await scope.all(_DELETE_LEASE)
         await scope.all(_DELETE)

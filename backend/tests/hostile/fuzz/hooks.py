@@ -185,7 +185,7 @@ def after_call(_: Any, case: Any, response: Any) -> None:
         _person.token = None
     verb, _, kind = _name(case).partition("_")
     if verb == "create" and response.status_code == 201:
-        _made[kind.removeprefix("user_")].append(str(response.json()["id"]))
+        _made[kind.removeprefix("user_").removeprefix("api_")].append(str(response.json()["id"]))
 
 
 @schemathesis.hook
