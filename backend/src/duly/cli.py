@@ -35,6 +35,9 @@ commands.add_typer(users, name="user")
 
 Result = TypeVar("Result")
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]
+Account = Annotated[
+    str, typer.Argument(metavar="EMAIL|ID", help="The account's email address, or its id.")
+]
 
 
 def main() -> None:
@@ -232,29 +235,31 @@ def list_users() -> None:
     async def show(context: Context) -> None:
         async for user in operators.list_users(context):
             state = "disabled" if user["is_disabled"] else "enabled"
-            print(f"{user['id']}  {user['created_at']:%Y-%m-%d}  {state:8}  {user['email']}")
+            print(
+                f"{user['id']}  {user['created_at']:%Y-%m-%d}  {state:8}  {user['email'] or '-'}"
+            )
 
     _with_context(show)
 
 
 @users.command("disable")
-def disable_user(email: Email) -> None:
+def disable_user(account: Account) -> None:
     """Disable sign-in for an account, end its sessions and reject its API tokens.
 
     Example: duly user disable ada@example.com
     """
-    _with_context(lambda context: operators.disable_user(context, email))
-    print(f"disabled {email}")
+    _with_context(lambda context: operators.disable_user(context, account))
+    print(f"disabled {account}")
 
 
 @users.command("enable")
-def enable_user(email: Email) -> None:
+def enable_user(account: Account) -> None:
     """Let a disabled account sign in again, and its API tokens work again.
 
     Example: duly user enable ada@example.com
     """
-    _with_context(lambda context: operators.enable_user(context, email))
-    print(f"enabled {email}")
+    _with_context(lambda context: operators.enable_user(context, account))
+    print(f"enabled {account}")
 
 
 def _read_password() -> str:

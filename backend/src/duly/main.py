@@ -31,6 +31,8 @@ def create_app(
     """
     is_given = settings is not None
     settings = settings or load_settings()
+    if settings.issuers is not None:
+        import duly.runtime.issuers  # noqa: F401  # before workers are forked, which then share it
     configure_logging(settings.log_level, settings.log_format)
     if not is_given:
         log_unknown_settings(unknown_settings())

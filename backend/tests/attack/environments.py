@@ -244,6 +244,12 @@ async def join(environment: Environment, rng: random.Random) -> Person:
     email = f"{rng.getrandbits(64):016x}@example.com"
     await person.read("POST", "/auth/register", {"email": email, "password": PASSWORD})
     person.own["first_token"] = (await person.read("GET", "/sync"))["token"]
+    await environment.rows(
+        "INSERT INTO user_identities (issuer, subject, user_id, id) "
+        "VALUES ('https://issuer.example', %(subject)s, %(user_id)s, gen_random_uuid())",
+        subject=email,
+        user_id=UUID(person.id),
+    )
     return person
 
 

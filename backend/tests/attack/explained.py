@@ -264,6 +264,11 @@ EXPLAINED = {
     "services.session_refresh._END_REUSED#0": Reason(
         _SEALED, "sessions.id = %(session_id)s", _no_token_names_anothers_session
     ),
+    "services.identities._END#0": Reason(
+        "the id was read from the caller's own row, and nobody but us chooses the id of an identity",
+        "user_identities.id = %(identity_id)s",
+        _session_ids_are_new,
+    ),
     "services.email_keys._DROP#0": Reason(
         "the address is the one of the caller's own row, and no two rows have the same",
         "user_emails.email_key = %(email_key)s",

@@ -89,6 +89,9 @@ SAMPLE = {
     "services.auth.END_ONE": "end_session",
     "services.api_tokens._DELETE_ONE": "delete_api_token",
     "services.api_token_lists._page(resumed=False counted=True)": "list_api_tokens",
+    "services.identities._DELETE": "delete_me",
+    "services.identities._IDS": "the operator",
+    "services.identities._LIST": "export_me",
 }
 
 
@@ -105,6 +108,8 @@ async def removal(settings: Settings, dsn: str) -> AsyncIterator[PredicateRemova
 def steps_of(environments: tuple[Environment, Environment], source: Source) -> list[Step]:
     """The parts of the suite that run a statement of the sample."""
     shapes = Shapes(environments[0].app, random.Random(0))
+    if SAMPLE[source.name] == "the operator":
+        return [Step(shapes.operations[0], is_operator=True)]
     wanted_ids = SAMPLE[source.name].split()
     operations = [item for item in shapes.operations if item.id in wanted_ids]
     if "list_statement" not in source.name and "_plain" not in source.name:

@@ -124,6 +124,7 @@ async def test_every_response_matches_the_schema_of_its_route(
     token = {"refresh_token": answers["login_with_form"].json()["refresh_token"]}
     answers["refresh"] = await client.post(f"{API}/auth/refresh", json=token)
     answers["check_liveness"] = await client.get("/health/live")
+    answers["get_public_keys"] = await client.get("/.well-known/jwks.json")
     answers["check_readiness"] = await client.get("/health/ready")
 
     user = Account(client, body["email"], body["password"], answers["login"].json())

@@ -25,6 +25,7 @@ OPEN = {
     "request_password_reset",
     "reset_password",
     "verify_email",
+    "get_public_keys",
     "check_liveness",
     "check_readiness",
 }

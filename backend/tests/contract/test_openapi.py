@@ -33,6 +33,7 @@ OPERATIONS = {
     "list_sessions": "GET /api/v1/auth/sessions",
     "end_all_sessions": "DELETE /api/v1/auth/sessions",
     "end_session": "DELETE /api/v1/auth/sessions/{session_id}",
+    "get_public_keys": "GET /.well-known/jwks.json",
     "get_me": "GET /api/v1/users/me",
     "update_me": "PATCH /api/v1/users/me",
     "change_password": "PUT /api/v1/users/me/password",
@@ -111,6 +112,7 @@ OPEN = {
     "login_with_form",
     "refresh",
     *LINKS,
+    "get_public_keys",
     "check_liveness",
     "check_readiness",
 }
@@ -183,6 +185,7 @@ CODES = {
         "EMAIL_NOT_VERIFIED",
         "FORBIDDEN",
         "INSUFFICIENT_SCOPE",
+        "LOCAL_ACCOUNTS_DISABLED",
         "QUOTA_EXCEEDED",
         "REGISTRATION_CLOSED",
     },
@@ -213,7 +216,9 @@ def expected_errors(operation: Operation) -> set[int]:
     if operation.id not in OPEN:
         statuses |= {401, 403, 429}
     if operation.id in SIGN_IN:
-        statuses |= {403, 429} if operation.id == "register" else {401, 429}
+        statuses |= {403, 429} if operation.id == "register" else {401, 403, 429}
+    if operation.id in LINKS:
+        statuses |= {403}
     if operation.id in LINKS - {"verify_email"}:
         statuses |= {429}
     if operation.body_type is not None:

@@ -29,6 +29,7 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
     assert {table for table, _ in owners} >= {
         "users",
         "user_emails",
+        "user_identities",
         "sessions",
         "tasks",
         "tombstones",
@@ -64,6 +65,11 @@ async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None
         "INSERT INTO email_links "
         "VALUES (%s, gen_random_uuid(), 'reset', sha256(''), 'a@b.org', now(), now())",
         alice.id,
+    )
+    await execute(
+        dsn,
+        "INSERT INTO user_identities (issuer, subject, user_id, id) VALUES ('i', %s, %s, %s)",
+        *(alice.id, alice.id, alice.id),
     )
     assert 0 not in (await rows_of(dsn, alice)).values()
 

@@ -3,6 +3,7 @@
 import asyncio
 from asyncio import to_thread
 from unittest import mock
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from duly.database.names import name_of
 from duly.runtime import revocations
 from tests.support.accounts import API
 from tests.support.command_line import Ended, duly
+from tests.support.direct_sql import execute
 
 pytestmark = pytest.mark.usefixtures("commanded")
 PASSWORD = "correct horse battery"
@@ -156,6 +158,19 @@ def test_commands_name_the_database_without_its_password(
         assert ended.status == 0
         assert ended.stderr.splitlines()[0] == f"Database: {name_of(dsn)}"
         assert "plugh" not in ended.stderr
+
+
+async def test_account_without_an_address_is_listed_and_found_by_its_id(dsn: str) -> None:
+    user_id = str(uuid4())
+    await execute(dsn, "INSERT INTO users (id) VALUES (%s)", user_id)
+
+    assert (await to_thread(listed, user_id)).endswith("  enabled   -")
+    disabled = await to_thread(duly, "user", "disable", user_id)
+    assert disabled.stdout == f"disabled {user_id}\n"
+    assert " disabled " in await to_thread(listed, user_id)
+    assert (await to_thread(duly, "user", "enable", user_id.upper())).status == 0
+    assert " enabled " in await to_thread(listed, user_id)
+    assert "no account" in (await to_thread(duly, "user", "disable", str(uuid4()))).line
 
 
 @pytest.mark.parametrize("command", ["disable", "enable"])

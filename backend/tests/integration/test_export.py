@@ -22,7 +22,8 @@ async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Accoun
     assert response.status_code == 200
     export = response.json()
     plurals = {kind.plural for kind in RESOURCE_TYPES}
-    assert set(export) == {"user", "sessions", "api_tokens", "trash", *plurals}
+    whole = {"user", "identities", "sessions", "api_tokens", "trash"}
+    assert set(export) == {*whole, *plurals}
     assert export["user"] == (await alice.get("/users/me")).json()
     assert export["sessions"] == (await alice.get("/auth/sessions")).json()["items"]
     by_id = {task["id"]: task for task in export["tasks"]}

@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from duly.core.errors import StartupError
+from duly.core.password_hashes import verify_password
 from duly.database import migrations
 from duly.models import metadata
 from duly.utils.identifiers import new_id
@@ -82,6 +83,33 @@ def test_after_a_downgrade_an_upgrade_makes_the_same_again(migrated: str) -> Non
     migrations.upgrade(migrated)
 
     assert schema_of(migrated) == before
+
+
+def test_accounts_without_an_address_or_a_password_survive_the_way_back(migrated: str) -> None:
+    ids = [new_id() for _ in range(3)]
+    with psycopg.connect(migrated, autocommit=True) as connection:
+        for user_id, email in zip(ids, [None, None, "ada@example.com"], strict=True):
+            connection.execute("INSERT INTO users (id, email) VALUES (%s, %s)", [user_id, email])
+        connection.execute(
+            "INSERT INTO user_identities (issuer, subject, user_id, id) VALUES ('i', 's', %s, %s)",
+            [ids[0], ids[0]],
+        )
+
+        migrations.downgrade(migrated, "0014")
+
+        found = connection.execute("SELECT email, password_hash FROM users ORDER BY id").fetchall()
+        assert [email for email, _ in found] == [
+            f"{ids[0]}@account.invalid",
+            f"{ids[1]}@account.invalid",
+            "ada@example.com",
+        ]
+        hashes = [hashed for _, hashed in found]
+        assert len({*hashes}) == 3
+        assert not any(verify_password("", hashed) for hashed in hashes)
+        with pytest.raises(psycopg.errors.NotNullViolation):
+            connection.execute("INSERT INTO users (id) VALUES (%s)", [new_id()])
+        migrations.upgrade(migrated)
+        connection.execute("INSERT INTO users (id) VALUES (%s)", [new_id()])
 
 
 def insert_tasks(connection: psycopg.Connection[tuple[object, ...]], count: int) -> UUID:

@@ -117,6 +117,7 @@ def test_every_table_is_owned_or_marked() -> None:
     }
 
     assert unowned == {
+        "deleted_identities": "INSERT",
         "installations": "SELECT",
         "outgoing_mails": None,  # for cross-user statements only
         "revoked_sessions": "INSERT",

@@ -5,9 +5,11 @@ import secrets
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import OKPKey, RSAKey
 from pydantic import SecretStr
 
 from duly.core.config import Settings, environment_name, load_settings
+from duly.core.ed25519_keys import read_private_key
 from duly.core.errors import StartupError
 from duly.core.secret_check import check_secret
 from duly.runtime.counters import open_storage
@@ -439,3 +441,49 @@ def test_documentation_lists_the_same_settings_descriptions_and_defaults() -> No
     rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*)`|\u2013) \| (.*) \|$", text, re.MULTILINE)
 
     assert rows == [(name, value, comment) for name, (comment, value) in listed().items()]
+
+
+PEM = OKPKey.generate_key("Ed25519").as_pem(private=True).decode()
+
+
+def test_signing_key_is_a_pem_with_line_breaks_of_either_kind_or_a_path(
+    elsewhere: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text(PEM)
+
+    for given in (PEM, PEM.replace("\n", "\\n"), str(path), "key.pem"):
+        elsewhere.setenv("DULY_SIGNING_KEY", given)
+        settings = load_settings()
+        assert settings.signing_key is not None
+        assert read_private_key(settings.signing_key.get_secret_value()).thumbprint()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "MC4CAQAwBQYDK2VwBCIEIHqFYykyZsnb5FceKFEKGqgA1VREDOd6dsQp7eLHss8o",
+        "no/such/file",
+        "x" * 5_000,
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+        OKPKey.generate_key("Ed448").as_pem(private=True).decode(),
+        OKPKey.generate_key("Ed25519").as_pem(private=False).decode(),
+        OKPKey.generate_key("Ed25519").as_pem(private=True, password="x").decode(),
+        RSAKey.generate_key(2048).as_pem(private=True).decode(),
+    ],
+    ids=range(8),
+)
+def test_unusable_signing_key_is_rejected_and_not_repeated(
+    elsewhere: pytest.MonkeyPatch, given: str
+) -> None:
+    line = refusal(elsewhere, DULY_SIGNING_KEY=given)
+
+    assert line.startswith("DULY_SIGNING_KEY: ")
+    assert "Ed25519" in line or "the file cannot be read" in line
+    assert given.splitlines()[0][:40] not in line
+
+
+def test_unusable_previous_signing_key_is_rejected(elsewhere: pytest.MonkeyPatch) -> None:
+    line = refusal(elsewhere, DULY_PREVIOUS_SIGNING_KEYS=f"{PEM},no/such/file")
+
+    assert line.startswith("DULY_PREVIOUS_SIGNING_KEYS: the file cannot be read")

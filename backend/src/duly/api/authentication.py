@@ -32,14 +32,17 @@ _bearer = OAuth2PasswordBearer("/api/v1/auth/token", scopes=SCOPE_DESCRIPTIONS, 
 
 async def authenticate(request: Request) -> AccessClaims:
     """Check the token, but not whether it was revoked. Raise `Unauthenticated`."""
+    try:
+        return await request.context.bearers.read(_token_of(request))
+    except InvalidToken:
+        raise Unauthenticated from None
+
+
+def _token_of(request: Request) -> str:
     scheme, _, token = (request.field(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
-    request.token = token
-    try:
-        return await request.context.bearers.read(token)
-    except InvalidToken:
-        raise Unauthenticated from None
+    return token
 
 
 async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, length: int) -> None:
@@ -52,10 +55,7 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
     """
     context = request.context
     if await context.revocations.includes(claims.session_id):
-        try:
-            claims = await context.bearers.read_again(request.token)
-        except InvalidToken:
-            raise Unauthenticated from None
+        claims = await _authenticate_again(request)
     if claims.api_token_id is not None and context.api_token_uses.is_due(claims.api_token_id):
         context.api_token_uses.note(claims.user_id, claims.api_token_id, _address(request))
     request.user_id = claims.user_id
@@ -70,7 +70,17 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
     else:
         await _wait_for_turn(request, claims.user_id, is_large=length > _LARGE_BODY)
     scope = UserScope(context.pool, claims.user_id)
-    request.caller = Caller(scope, claims.session_id, claims.expires_at, claims.scopes)
+    request.caller = Caller(
+        scope, claims.session_id, claims.expires_at, claims.scopes, claims.issued_at
+    )
+
+
+async def _authenticate_again(request: Request) -> AccessClaims:
+    """Check a token whose id is listed as ended. Raise `Unauthenticated` unless it still works."""
+    try:
+        return await request.context.bearers.read_again(_token_of(request))
+    except InvalidToken:
+        raise Unauthenticated from None
 
 
 def _address(request: Request) -> str | None:

@@ -45,7 +45,7 @@ DESCRIPTIONS = {
     304: "Not modified: If-None-Match names the current version.",
     400: "The request is invalid; `details.fields` lists each invalid input.",
     401: "The access token is missing or invalid, or sign-in failed.",
-    403: "The caller or the token may not do this, a quota is reached, or registration is closed.",
+    403: "The caller or the token may not do this, a quota is reached, or no account may be created.",
     404: "The caller has no such resource.",
     408: "The request body did not arrive in time.",
     409: "The request conflicts with what is stored, or with a request in progress.",

@@ -10,6 +10,7 @@ from duly.api import (
     batches,
     filters,
     health,
+    keys,
     labels,
     lists,
     sections,
@@ -53,6 +54,7 @@ from duly.schemas.auth import SessionPage
 from duly.schemas.batches import BatchResult
 from duly.schemas.filters import FilterPage, FilterRead
 from duly.schemas.health import Health
+from duly.schemas.keys import PublicKeySet
 from duly.schemas.labels import LabelPage, LabelRead
 from duly.schemas.lists import ListPage, ListRead
 from duly.schemas.quick_add import QuickAddPreviewOrResult, QuickAddResult
@@ -172,6 +174,16 @@ SESSIONS = [
         auth.end_session,
         None,
         (*_SIGNED_IN, NotFound),
+    ),
+]
+KEYS = [
+    Route(
+        "GET",
+        "/.well-known/jwks.json",
+        _PUBLIC,
+        keys.get_public_keys,
+        PublicKeySet,
+        headers={"Cache-Control": "How long clients may keep the keys."},
     ),
 ]
 USERS = [
@@ -305,17 +317,22 @@ HEALTH = [
 
 @dataclass(frozen=True)
 class Part:
-    """Rows under one prefix. An alias does the same under another path, outside the schema."""
+    """Rows under one prefix. An alias does the same under another path, outside the schema.
+
+    Without `DULY_LOCAL_ACCOUNTS`, all requests to rows for local accounts are rejected.
+    """
 
     prefix: str
     tag: str
     routes: list[Route]
     is_alias: bool = False
+    is_for_local_accounts: bool = False
 
 
 TABLE = [
-    Part(API_PREFIX, "auth", SIGN_IN),
+    Part(API_PREFIX, "auth", SIGN_IN, is_for_local_accounts=True),
     Part(API_PREFIX, "auth", SESSIONS),
+    Part("", "auth", KEYS),
     Part(API_PREFIX, "users", USERS),
     Part(API_PREFIX, "users", API_TOKENS),
     Part(f"{API_PREFIX}/tasks", "tasks", TASKS),

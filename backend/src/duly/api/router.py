@@ -19,7 +19,9 @@ from duly.core.errors import (
     Forbidden,
     InsufficientScope,
     InternalError,
+    LocalAccountsDisabled,
     PayloadTooLarge,
+    RegistrationClosed,
     ServiceUnavailable,
     ValidationFailed,
 )
@@ -50,13 +52,19 @@ def _build(part: Part, row: Route) -> BaseRoute:
     summary, _, description = (inspect.getdoc(row.endpoint) or "").partition("\n\n")
     errors = (*_ALWAYS, *row.errors)
     if row.scopes:
-        errors = (*errors, InsufficientScope)
+        errors = (*errors, InsufficientScope, RegistrationClosed)
     if not row.scopes <= UNVERIFIED:
         errors = (*errors, EmailNotVerified)
+    if part.is_for_local_accounts:
+        errors = (*errors, LocalAccountsDisabled)
     if part.is_alias:
         errors = (*errors, Forbidden)
     router = APIRouter(
-        route_class=partial(CompiledRoute, scopes=row.scopes)  # type: ignore[arg-type]  # FastAPI only calls it
+        route_class=partial(  # type: ignore[arg-type]  # FastAPI only calls it
+            CompiledRoute,
+            scopes=row.scopes,
+            is_for_local_accounts=part.is_for_local_accounts,
+        )
     )
     router.add_api_route(
         part.prefix + row.path,

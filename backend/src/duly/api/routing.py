@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
 from duly.api.requests import Request
-from duly.core.errors import NoRoute, UnsupportedMediaType
+from duly.core.errors import LocalAccountsDisabled, NoRoute, UnsupportedMediaType
 from duly.core.scopes import Scopes
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
@@ -35,15 +35,23 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class CompiledRoute(APIRoute):
-    """A route for requests with all of `scopes`; without any, for everybody.
+    """A route for requests with all of `scopes`; without any, for everybody. One for local accounts
+    rejects all requests if the operator has disabled these.
 
     FastAPI describes it in the OpenAPI schema. `handle_request` is what runs. Where a token is
     needed, it is checked before anything else is looked at.
     """
 
-    def __init__(self, *args: Any, scopes: Scopes = frozenset(), **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        scopes: Scopes = frozenset(),
+        is_for_local_accounts: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self.scopes = scopes
+        self.is_for_local_accounts = is_for_local_accounts
         self.handle_request = self._compile()
 
     def get_route_handler(self) -> Any:
@@ -64,8 +72,11 @@ class CompiledRoute(APIRoute):
         has_form = self.body_field is not None and isinstance(self.body_field.field_info, Form)
         has_json = self.body_field is not None and not has_form
         scopes, endpoint = self.scopes, self.endpoint
+        is_for_local_accounts = self.is_for_local_accounts
 
         async def handle(request: Request) -> Response:
+            if is_for_local_accounts and not request.context.settings.local_accounts:
+                raise LocalAccountsDisabled
             claims = None
             if scopes:
                 await request.context.pool.wait_for_room()

@@ -2,29 +2,37 @@
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Literal, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from duly.core.errors import StartupError
-from duly.core.mail_server import read_mail_server, read_sender
-from duly.core.secret_check import MIN_SECRET_BYTES, check_secret
-from duly.utils.dsn import HOW_TO_ENCODE, is_readable
+from duly.core.secret_check import MIN_SECRET_BYTES
+from duly.core.setting_values import (
+    HOW_TO_CREATE,
+    CounterStorage,
+    Dsn,
+    IssuersFile,
+    Listed,
+    MailServerUrl,
+    OptionalRate,
+    Origin,
+    PreviousSigningKey,
+    PublicUrl,
+    Rate,
+    SecretKey,
+    Sender,
+    SigningKey,
+)
 
 _PREFIX = "DULY_"
-_HOW_TO_CREATE = "create one with `openssl rand -hex 32`"
 _ENV_FILE = ".env"
 
 MAX_ACCESS_TOKEN_MINUTES = 60
-
-_REDIS_OPTIONS = {"db", "protocol", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
-_RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
 
 
 class Settings(BaseSettings):
@@ -34,22 +42,29 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    database_url: SecretStr | None = Field(
+    database_url: Dsn | None = Field(
         None,
         validation_alias="DATABASE_URL",
         description="URL of PostgreSQL 15 or newer; if unset, an embedded one runs in DULY_DATA_DIR",
     )
-    database_direct_url: SecretStr | None = Field(
+    database_direct_url: Dsn | None = Field(
         None,
         validation_alias="DATABASE_DIRECT_URL",
         description="direct connection (no pooler), for migrations and LISTEN",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: SecretKey | None = Field(
         None,
         description=f"key that signs tokens, at least {MIN_SECRET_BYTES} bytes; required with DATABASE_URL",
     )
-    previous_secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    previous_secret_keys: Listed[SecretKey] = Field(
         (), description="comma-separated earlier keys whose tokens are still accepted"
+    )
+    signing_key: SigningKey | None = Field(
+        None,
+        description="Ed25519 key (PEM, or the path of a file) that signs access tokens, so that others can verify them",
+    )
+    previous_signing_keys: Listed[PreviousSigningKey] = Field(
+        (), description="comma-separated earlier keys of this kind, still accepted and published"
     )
     data_dir: Path = Field(Path("duly_data"), description="directory of the embedded database")
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -82,6 +97,12 @@ class Settings(BaseSettings):
     registration: Literal["open", "closed"] = Field(
         "open", description="open or closed: whether new users can register themselves"
     )
+    local_accounts: bool = Field(
+        True, description="whether users can register and sign in with passwords"
+    )
+    issuers: IssuersFile | None = Field(
+        None, description="path of a TOML file with other issuers whose tokens are accepted"
+    )
     access_token_minutes: int = Field(
         15, ge=1, le=MAX_ACCESS_TOKEN_MINUTES, description="lifetime of an access token in minutes"
     )
@@ -101,25 +122,25 @@ class Settings(BaseSettings):
     password_threads: int = Field(
         2, ge=1, le=16, description="threads per worker that hash passwords"
     )
-    rate_limit: str = Field("600/minute", description="requests of a user, or off")
+    rate_limit: OptionalRate = Field("600/minute", description="requests of a user, or off")
     max_streams: int = Field(
         20, ge=1, le=10_000, description="open event streams per user and worker"
     )
-    login_account_limit: str = Field(
+    login_account_limit: Rate = Field(
         "10/minute", description="failed sign-ins to an account from one address"
     )
-    login_address_limit: str = Field("100/hour", description="failed sign-ins from an address")
-    login_total_limit: str = Field(
+    login_address_limit: Rate = Field("100/hour", description="failed sign-ins from an address")
+    login_total_limit: Rate = Field(
         "1000/day",
         description="failed sign-ins to an account, except from addresses where it signed in recently",
     )
-    register_limit: str = Field("30/minute", description="registrations from an address")
-    refresh_limit: str = Field("60/minute", description="refreshes of a session")
-    rate_limit_storage: SecretStr = Field(
+    register_limit: Rate = Field("30/minute", description="registrations from an address")
+    refresh_limit: Rate = Field("60/minute", description="refreshes of a session")
+    rate_limit_storage: CounterStorage = Field(
         SecretStr("memory"),
         description="memory (each worker counts by itself) or redis://… (all workers share the counts)",
     )
-    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+    trusted_proxies: Listed[IPvAnyNetwork] = Field(
         (),
         description="comma-separated proxy addresses or networks whose X-Forwarded-* headers are trusted",
     )
@@ -134,20 +155,20 @@ class Settings(BaseSettings):
     )
     max_labels: int = Field(1_000, ge=1, le=1_000_000, description="labels per user")
     max_filters: int = Field(1_000, ge=1, le=1_000_000, description="saved filters per user")
-    smtp_url: SecretStr | None = Field(
+    smtp_url: MailServerUrl | None = Field(
         None,
         description="SMTP server, smtp://user:password@host:587 or smtps://…; without one, no mail is sent",
     )
-    mail_from: str | None = Field(
+    mail_from: Sender | None = Field(
         None,
         description="sender of mail, such as Duly <duly@example.org>; required with DULY_SMTP_URL",
     )
-    public_url: str | None = Field(
+    public_url: PublicUrl | None = Field(
         None,
         description="URL that links in mail begin with, such as https://duly.example.org; required with DULY_SMTP_URL",
     )
-    mail_account_limit: str = Field("5/hour", description="mails requested for an email address")
-    mail_address_limit: str = Field(
+    mail_account_limit: Rate = Field("5/hour", description="mails requested for an email address")
+    mail_address_limit: Rate = Field(
         "60/hour", description="mails requested from a network address"
     )
     require_verified_email: bool = Field(
@@ -156,125 +177,14 @@ class Settings(BaseSettings):
     require_if_match: bool = Field(
         False, description="reject changes of a resource without If-Match, with 428"
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Listed[Origin] = Field(
         (), description="comma-separated origins whose pages may call the API; none by default"
     )
-
-    @field_validator("cors_origins", "previous_secret_keys", "trusted_proxies", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
-
-    @field_validator("rate_limit_storage")
-    @classmethod
-    def _check_storage(cls, storage: SecretStr) -> SecretStr:
-        if not _is_storage(storage.get_secret_value()):
-            raise ValueError(
-                "must be memory or the URL of a Redis, such as redis://host:6379/0; "
-                f"percent-encode its password with this command: {HOW_TO_ENCODE}"
-            )
-        return storage
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        # Browsers send origins in lower case and without a slash.
-        listed = tuple(origin.removesuffix("/").lower() for origin in origins)
-        if not all(re.fullmatch(r"https?://[^/\s*?#@]+", origin) for origin in listed):
-            raise ValueError(
-                "must be comma-separated origins of the form scheme://host[:port], such as "
-                "https://app.example.org; paths and wildcards are not supported"
-            )
-        return listed
-
-    @field_validator("database_url", "database_direct_url")
-    @classmethod
-    def _check_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
-        if dsn is not None and not dsn.get_secret_value().startswith(
-            ("postgresql://", "postgres://")
-        ):
-            raise ValueError("must start with postgresql://")
-        if dsn is not None and not is_readable(dsn.get_secret_value()):
-            raise ValueError(
-                "must have the form postgresql://user:password@host:port/database?option=value; "
-                f"percent-encode the password with this command: {HOW_TO_ENCODE}"
-            )
-        return dsn
-
-    @field_validator("secret_key", "previous_secret_keys")
-    @classmethod
-    def _check_secrets(
-        cls, value: SecretStr | tuple[SecretStr, ...] | None
-    ) -> SecretStr | tuple[SecretStr, ...] | None:
-        for secret in value if isinstance(value, tuple) else filter(None, [value]):
-            try:
-                check_secret(secret.get_secret_value())
-            except ValueError as error:
-                raise ValueError(f"must not be {error}; {_HOW_TO_CREATE}") from None
-        return value
-
-    @field_validator(
-        "rate_limit",
-        "login_account_limit",
-        "login_address_limit",
-        "login_total_limit",
-        "register_limit",
-        "refresh_limit",
-        "mail_account_limit",
-        "mail_address_limit",
-    )
-    @classmethod
-    def _check_rate(cls, rate: str, info: object) -> str:
-        field_name = getattr(info, "field_name", "")
-        if _RATE.fullmatch(rate) or (rate == "off" and field_name == "rate_limit"):
-            return rate
-        off = ", or off" if field_name == "rate_limit" else ""
-        raise ValueError(
-            f"must be a number per second, minute, hour or day, such as 600/minute{off}"
-        )
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _check_smtp(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None:
-            read_mail_server(url.get_secret_value())
-        return url
-
-    @field_validator("mail_from")
-    @classmethod
-    def _check_sender(cls, sender: str | None) -> str | None:
-        if sender is not None:
-            read_sender(sender)
-        return sender
-
-    @field_validator("public_url")
-    @classmethod
-    def _check_public_url(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", url):
-            raise ValueError("must be a URL without a query, such as https://duly.example.org")
-        return None if url is None else url.rstrip("/")
 
     @property
     def is_embedded(self) -> bool:
         """Whether Duly runs the database itself."""
         return self.database_url is None
-
-
-def _is_storage(uri: str) -> bool:
-    if uri == "memory" or re.fullmatch(r"redis\+unix:///[^?#]+(\?db=\d+)?", uri):
-        return True
-    try:
-        url = urlsplit(uri)
-        has_host = bool(url.hostname) and url.port != 0
-    except ValueError:
-        return False
-    is_redis = url.scheme in {"redis", "rediss"} and url.netloc.count("@") <= 1
-    has_path = re.fullmatch(r"/?|/[0-9]{1,3}", url.path) is not None
-    # An option that the client does not know would fail with each request.
-    options = {name for name, _ in parse_qsl(url.query, keep_blank_values=True)}
-    return is_redis and has_host and has_path and not url.fragment and options <= _REDIS_OPTIONS
 
 
 def environment_name(field: str) -> str:
@@ -319,7 +229,7 @@ def load_settings(**overrides: object) -> Settings:
         field = next((n for n in Settings.model_fields if environment_name(n) == field), field)
         raise StartupError(f"{environment_name(field)}: {_reason(field, first)}") from None
     if not settings.is_embedded and settings.secret_key is None:
-        raise StartupError(f"DULY_SECRET_KEY: required with DATABASE_URL; {_HOW_TO_CREATE}")
+        raise StartupError(f"DULY_SECRET_KEY: required with DATABASE_URL; {HOW_TO_CREATE}")
     _require_with_mail(settings)
     return settings
 
@@ -336,7 +246,7 @@ def _require_with_mail(settings: Settings) -> None:
 
 def _reason(field: str, error: Mapping[str, Any]) -> str:
     """Return what a setting must be. Pydantic's own messages describe Python."""
-    if error["type"] == "value_error" and field != "trusted_proxies":  # a validator of this module
+    if error["type"] == "value_error" and field != "trusted_proxies":  # of `setting_values`
         return str(error["msg"]).removeprefix("Value error, ")
     return f"must be {_allowed(field)}"
 

@@ -6,6 +6,7 @@ DulyError
 ├── Forbidden              403 FORBIDDEN
 ├── InsufficientScope      403 INSUFFICIENT_SCOPE
 ├── EmailNotVerified       403 EMAIL_NOT_VERIFIED
+├── LocalAccountsDisabled  403 LOCAL_ACCOUNTS_DISABLED
 ├── RegistrationClosed     403 REGISTRATION_CLOSED
 ├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
@@ -112,8 +113,16 @@ class EmailNotVerified(DulyError):
     )
 
 
+class LocalAccountsDisabled(DulyError):
+    """The operator lets users sign in with the tokens of other issuers only."""
+
+    status = 403
+    code = "LOCAL_ACCOUNTS_DISABLED"
+    message = "This service has no passwords. Sign in at the issuer that its operator has chosen."
+
+
 class RegistrationClosed(DulyError):
-    """The operator has closed registration."""
+    """The operator has closed registration, or the issuer's tokens create no accounts."""
 
     status = 403
     code = "REGISTRATION_CLOSED"
@@ -271,8 +280,8 @@ class ServiceUnavailable(DulyError):
     code = "SERVICE_UNAVAILABLE"
     message = "The service is temporarily unavailable. Retry shortly."
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message, headers={"Retry-After": "2"})
+    def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
 
 
 class MailNotConfigured(DulyError):

@@ -1,4 +1,4 @@
-"""The key that signs tokens: set by the operator, or created once in the data directory."""
+"""The keys that sign tokens: set by the operator, or created once in the data directory."""
 
 import contextlib
 import os
@@ -6,8 +6,21 @@ import secrets
 from pathlib import Path
 
 from duly.core.config import Settings
+from duly.core.ed25519_keys import read_previous_key, read_private_key
 from duly.core.errors import StartupError
 from duly.core.secret_check import MIN_SECRET_BYTES, check_secret
+from duly.core.tokens import Keyring
+
+
+def open_keyring(settings: Settings) -> Keyring:
+    """Return the keyring of the configured keys. Raises `StartupError` as `signing_secret` does."""
+    key = settings.signing_key
+    return Keyring(
+        signing_secret(settings),
+        [secret.get_secret_value() for secret in settings.previous_secret_keys],
+        None if key is None else read_private_key(key.get_secret_value()),
+        [read_previous_key(key.get_secret_value()) for key in settings.previous_signing_keys],
+    )
 
 
 def signing_secret(settings: Settings) -> str:

@@ -1,7 +1,5 @@
 """Keys, and the tokens and cursors signed with them."""
 
-import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -15,12 +13,14 @@ from uuid import UUID, uuid4
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, OKPKey
 
+from duly.core import jws
+from duly.core.jws import MAX_TOKEN_BYTES
 from duly.core.scopes import ALL, UNVERIFIED, Scopes
+from duly.utils import base64url
 
 ISSUER = AUDIENCE = "duly"
-MAX_TOKEN_BYTES = 8192
 CLOCK_LEEWAY = 5
 """Seconds by which two servers' clocks may differ."""
 
@@ -28,7 +28,7 @@ _SECRET_BYTES = 32
 _TAG_BYTES = 16
 _IDS_BYTES = 32
 """Those of two ids: the user's, and that of a session or a link."""
-_LAST_SECOND = 2**33
+LAST_SECOND = 2**33
 """Times beyond it, in Unix seconds, are mistakes."""
 _MAX_VERIFIED = 2048
 """Access tokens whose verification a worker remembers: a few megabytes."""
@@ -43,7 +43,8 @@ class AccessClaims:
     """What a token says. `expires_at` is in Unix seconds.
 
     `session_id` is the id under which the end of the token is announced to all workers: that of
-    its session, or of an API token, whose own id is `api_token_id`.
+    its session, of an API token, whose own id is `api_token_id`, or of an identity at another
+    issuer. `issued_at` is known for the tokens of other issuers, if they say it.
     """
 
     user_id: UUID
@@ -53,6 +54,7 @@ class AccessClaims:
     is_verified: bool = True
     """False if the operator requires a verified address and the user has none."""
     api_token_id: UUID | None = None
+    issued_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +101,73 @@ class _Key:
             "alg": "HS256",
             "kid": self.derive("key id")[:8].hex(),
         }
-        self.header_segment = _encode(orjson.dumps(self.header))
+        self.header_segment = base64url.encode(orjson.dumps(self.header))
+
+    def issue(self, claims: dict[str, Any]) -> str:
+        """Sign an access token."""
+        return jwt.encode(self.header, claims, self.access)
+
+    def read(self, token: str) -> dict[str, Any]:
+        """Return the claims of an access token with this header. Raise an error for any other."""
+        claims = jwt.decode(token, self.access, algorithms=["HS256"]).claims
+        # Strictly UTF-8, where `json` would guess, and no number of thousands of digits.
+        if orjson.loads(_decode(token.split(".")[1])) != claims:
+            raise InvalidToken
+        return claims
 
     def derive(self, purpose: str) -> bytes:
         return hmac.digest(self._secret, b"duly " + purpose.encode(), "sha256")
 
 
-class Keyring:
-    """Issues tokens with the current secret, and also accepts those of earlier ones."""
+class _SigningKey:
+    """An Ed25519 key that signs access tokens. Others can verify them with its public part."""
 
-    def __init__(self, current: str, previous: Sequence[str] = ()) -> None:
+    def __init__(self, key: OKPKey) -> None:
+        self._key = key
+        kid = key.thumbprint()
+        self.header_segment = base64url.encode(
+            orjson.dumps({"typ": "at+jwt", "alg": "EdDSA", "kid": kid})
+        )
+        public = key.as_dict(private=False)
+        self.published = {
+            **{name: str(public[name]) for name in ("kty", "crv", "x")},
+            "kid": kid,
+            "use": "sig",
+            "alg": "EdDSA",
+        }
+
+    def issue(self, claims: dict[str, Any]) -> str:
+        """Sign an access token."""
+        return jws.write(self.header_segment, claims, self._key, "EdDSA")
+
+    def read(self, token: str) -> dict[str, Any]:
+        """Return the claims of an access token with this header. Raise an error for any other."""
+        read = jws.read(token)
+        if not read.is_signed_by(self._key, "EdDSA"):
+            raise InvalidToken
+        return read.claims
+
+
+class Keyring:
+    """Issues tokens with the current keys, and also accepts those of earlier ones.
+
+    With a `signing_key`, it signs access tokens in place of the secret.
+    """
+
+    def __init__(
+        self,
+        current: str,
+        previous: Sequence[str] = (),
+        signing_key: OKPKey | None = None,
+        previous_signing_keys: Sequence[OKPKey] = (),
+    ) -> None:
         self._keys = [_Key(secret) for secret in (current, *previous)]
-        self._by_header = {key.header_segment: key for key in self._keys}
+        signing = [] if signing_key is None else [_SigningKey(signing_key)]
+        public = [*signing, *map(_SigningKey, previous_signing_keys)]
+        self.public_keys = list({key.published["kid"]: key.published for key in public}.values())
+        self._access_key: _Key | _SigningKey = signing[0] if signing else self._keys[0]
+        accepted: list[_Key | _SigningKey] = [*public, *self._keys]
+        self._by_header = {key.header_segment: key for key in accepted}
         # The claims of a token never change; only its expiry is checked again.
         self._verified = lru_cache(_MAX_VERIFIED)(self._verify)
 
@@ -129,8 +186,11 @@ class Keyring:
             "jti": uuid4().hex,
             **({} if is_verified else {"email_verified": False}),
         }
-        key = self._keys[0]
-        return jwt.encode(key.header, claims, key.access)
+        return self._access_key.issue(claims)
+
+    def is_own(self, token: str) -> bool:
+        """Whether a token has a header that Duly writes."""
+        return token.partition(".")[0] in self._by_header
 
     def read_access(self, token: str) -> AccessClaims:
         """Check an access token in full. Raises `InvalidToken`."""
@@ -146,11 +206,7 @@ class Keyring:
         if key is None or len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken
         try:
-            claims = jwt.decode(token, key.access, algorithms=["HS256"]).claims
-            # Strictly UTF-8, where `json` would guess, and no number of thousands of digits.
-            if orjson.loads(_decode(token.split(".")[1])) != claims:
-                raise InvalidToken
-            return _check_claims(claims)
+            return _check_claims(key.read(token))
         except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             raise InvalidToken from None
 
@@ -188,7 +244,7 @@ class Keyring:
     def issue_link(self, user_id: UUID, link_id: UUID) -> LinkToken:
         """Return the token of a link, always the same, so that a mail can be sent again."""
         body = user_id.bytes + link_id.bytes
-        token = _encode(body + _tag(self._keys[0].link, body))
+        token = base64url.encode(body + _tag(self._keys[0].link, body))
         return LinkToken(token, user_id, link_id)
 
     def read_link(self, token: str) -> LinkToken:
@@ -216,7 +272,7 @@ class Keyring:
     def sign_cursor(self, user_id: UUID, content: Sequence[Any]) -> str:
         """Create an opaque cursor that only `user_id` can use."""
         body = orjson.dumps(content)
-        return _encode(_tag(self._keys[0].cursor, user_id.bytes + body) + body)
+        return base64url.encode(_tag(self._keys[0].cursor, user_id.bytes + body) + body)
 
     def read_cursor(self, user_id: UUID, cursor: str) -> list[Any]:
         """Verify a cursor and return its content.
@@ -243,7 +299,7 @@ def _check_claims(claims: dict[str, Any]) -> AccessClaims:
         or type(expires_at) is not int
         or type(begins_at) is not int
         or max(issued_at, begins_at) > now + CLOCK_LEEWAY
-        or not now < expires_at < _LAST_SECOND
+        or not now < expires_at < LAST_SECOND
         or not all(isinstance(claims[name], str) for name in ("sub", "sid", "jti"))
     ):
         raise InvalidToken
@@ -266,23 +322,15 @@ def _id(text: str) -> UUID:
 
 def _sign_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:
     body = user_id.bytes + session_id.bytes + secret
-    return RefreshToken(_encode(body + _tag(key.refresh, body)), user_id, session_id)
+    return RefreshToken(base64url.encode(body + _tag(key.refresh, body)), user_id, session_id)
 
 
 def _tag(key: bytes, content: bytes) -> bytes:
     return hmac.digest(key, content, "sha256")[:_TAG_BYTES]
 
 
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
 def _decode(text: str) -> bytes:
-    """Decode base64url without padding; exactly one text stands for the same bytes."""
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        return base64url.decode(text)
+    except ValueError:
         raise InvalidToken from None
-    if _encode(raw) != text:
-        raise InvalidToken
-    return raw

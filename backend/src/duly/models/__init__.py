@@ -7,6 +7,7 @@ from duly.models.api_tokens import ApiToken, ApiTokenDigest
 from duly.models.exports import ExportLease
 from duly.models.filters import Filter
 from duly.models.idempotency import IdempotencyKey
+from duly.models.identities import DeletedIdentity, UserIdentity
 from duly.models.installations import Installation
 from duly.models.labels import Label, TaskLabel
 from duly.models.lists import List
@@ -31,6 +32,7 @@ for _model in (EmailLink, Filter, Label, List, Section, Task):
 __all__ = [
     "ApiToken",
     "ApiTokenDigest",
+    "DeletedIdentity",
     "EmailLink",
     "ExportLease",
     "Filter",
@@ -47,5 +49,6 @@ __all__ = [
     "Tombstone",
     "User",
     "UserEmail",
+    "UserIdentity",
     "metadata",
 ]

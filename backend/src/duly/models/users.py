@@ -30,7 +30,8 @@ class User(SQLModel, table=True):
     Deletions up to `horizon` have been purged: an older sync token requires a full sync.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
     Quotas limit `stored_response_bytes` and the counts of resources (including the trash): each
-    statement that inserts or deletes such rows also updates the counter.
+    statement that inserts or deletes such rows also updates the counter. `email` and `password_hash`
+    may be null in an account of another issuer's subject.
     """
 
     __tablename__ = "users"
@@ -50,14 +51,14 @@ class User(SQLModel, table=True):
     )
 
     id: UUID = Field(primary_key=True, sa_column_kwargs={"info": OWNER})
-    email: str = Field(sa_type=Text)
+    email: str | None = Field(default=None, sa_type=Text)
     email_verified_at: datetime | None = optional_timestamp_field()
     pending_email: str | None = Field(default=None, sa_type=Text)
     name: str | None = Field(default=None, sa_type=Text)
     timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
     week_start: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
     language: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "en"})
-    password_hash: str = Field(sa_type=Text)
+    password_hash: str | None = Field(default=None, sa_type=Text)
     revision: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}
     )

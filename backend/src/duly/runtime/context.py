@@ -10,14 +10,14 @@ from uuid import UUID
 
 from duly.core.config import Settings
 from duly.core.scopes import ALL, Scopes
-from duly.core.signing_key import signing_secret
+from duly.core.signing_key import open_keyring
 from duly.core.tokens import Keyring
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
-from duly.runtime.api_tokens import ApiTokens, ApiTokenUses
+from duly.runtime.api_tokens import ApiTokenUses
 from duly.runtime.background import forever
-from duly.runtime.bearers import Bearers
+from duly.runtime.bearers import Bearers, open_bearers
 from duly.runtime.hub import Hub
 from duly.runtime.mailer import Mailer
 from duly.runtime.maintenance import INTERVAL, keep_house
@@ -74,6 +74,7 @@ class Caller:
     session_id: UUID
     expires_at: float
     scopes: Scopes = ALL
+    issued_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,7 @@ class Context:
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """Open all parts, and close them in the end. Raises `StartupError` without a signing key."""
-    keyring = Keyring(
-        signing_secret(settings),
-        [secret.get_secret_value() for secret in settings.previous_secret_keys],
-    )
+    keyring = open_keyring(settings)
     hub = Hub(direct_dsn_of(settings), settings.max_streams)
     pool = Pool(
         dsn_of(settings),
@@ -142,24 +140,25 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     uses.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
-        yield Context(
-            settings,
-            pool,
-            keyring,
-            Bearers(keyring, ApiTokens(across_users)),
-            uses,
-            passwords,
-            throttle,
-            Revocations(across_users),
-            hub,
-            mailer,
-            Flights(),
-            # Others get connections even while all turns of one user hold one.
-            Shares(replace(_USER_TERMS, at_once=min(4, max(1, settings.pool_size // 2)))),
-            Shares(_LARGE_TERMS),
-            Shares(_STRANGER_TERMS),
-            asyncio.Semaphore(max(1, settings.pool_size // 5)),
-        )
+        async with open_bearers(keyring, settings.issuers, across_users) as bearers:
+            yield Context(
+                settings,
+                pool,
+                keyring,
+                bearers,
+                uses,
+                passwords,
+                throttle,
+                Revocations(across_users),
+                hub,
+                mailer,
+                Flights(),
+                # Others get connections even while all turns of one user hold one.
+                Shares(replace(_USER_TERMS, at_once=min(4, max(1, settings.pool_size // 2)))),
+                Shares(_LARGE_TERMS),
+                Shares(_STRANGER_TERMS),
+                asyncio.Semaphore(max(1, settings.pool_size // 5)),
+            )
     finally:
         housekeeping.cancel()
         await mailer.close()

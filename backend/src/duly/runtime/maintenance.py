@@ -15,6 +15,7 @@ from duly.database.statements import CrossUserStatement, across_users
 from duly.models import (
     ApiToken,
     ApiTokenDigest,
+    DeletedIdentity,
     EmailLink,
     ExportLease,
     IdempotencyKey,
@@ -114,6 +115,7 @@ _SWEEPS = {
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),
     "export_leases": _expired(ExportLease),
+    "deleted_identities": _expired(DeletedIdentity),
     "tombstones": purge_tombstones(),
     **{kind.plural: purge_trash(kind) for kind in _IN_TRASH},
 }

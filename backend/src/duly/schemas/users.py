@@ -31,9 +31,16 @@ class UserRead(ResponseBody):
     """An account, as its owner sees it."""
 
     id: Id
-    email: Annotated[str, Field(examples=["ada@example.com"])]
+    email: Annotated[
+        str | None,
+        Field(
+            description="Null if the issuer of your tokens has not told it.",
+            examples=["ada@example.com"],
+        ),
+    ]
     email_verified_at: Annotated[
-        Instant | None, Field(description="When a link in a mail to this address was opened.")
+        Instant | None,
+        Field(description="When the address was verified, by a link in a mail or by an issuer."),
     ]
     pending_email: Annotated[
         str | None,
@@ -77,7 +84,9 @@ class PasswordChange(RequestBody):
 class AccountDeletion(RequestBody):
     """Confirms that the account is to be deleted."""
 
-    current_password: Password
+    current_password: Annotated[
+        Password | None, Field(description="Required if the account has a password.")
+    ] = None
 
 
 class SessionTokens(ResponseBody):
@@ -92,10 +101,19 @@ class SessionTokens(ResponseBody):
     user: UserRead
 
 
+class IdentityRead(ResponseBody):
+    """The name of the account at another issuer."""
+
+    issuer: str
+    subject: str
+    created_at: Instant
+
+
 class UserExport(ResponseBody):
     """All data of one user."""
 
     user: UserRead
+    identities: list[IdentityRead]
     sessions: list[SessionRead]
     api_tokens: list[ApiTokenRead]
     tasks: list[TaskRead]

@@ -1,6 +1,8 @@
 """The statements that create, find and check accounts, for `auth` and `users`."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from sqlalchemy import Text, bindparam, insert, select
 
@@ -9,11 +11,13 @@ from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
 from duly.models import User
-from duly.runtime.context import Client, Context
 from duly.services import email_keys
 from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
+
+if TYPE_CHECKING:  # it imports what finds the accounts of other issuers' tokens
+    from duly.runtime.context import Client, Context
 
 _users = table_of(User)
 
@@ -45,6 +49,17 @@ async def create_account(
     """
     user_id = new_id()
     await email_keys.take(across_users, user_id, email)
+    return await insert_account(across_users, user_id, email, name, password_hash)
+
+
+async def insert_account(
+    across_users: AcrossUsers,
+    user_id: UUID,
+    email: str | None,
+    name: str | None,
+    password_hash: str | None,
+) -> Row:
+    """Create an account that no address signs in to, and return its profile."""
     user = await across_users.user(user_id).one(
         _INSERT, email=email, name=name, password_hash=password_hash
     )
@@ -52,7 +67,7 @@ async def create_account(
     return user
 
 
-async def find_account(context: Context, email: str) -> UserScope | None:
+async def find_account(context: "Context", email: str) -> UserScope | None:
     """The scope of the account that an address signs in to, or None."""
     user_id = await email_keys.find(context.across_users, email)
     return None if user_id is None else UserScope(context.pool, user_id)
@@ -63,7 +78,7 @@ class Account:
     """An account that is not disabled, with what a sign-in is checked against."""
 
     profile: Row
-    password_hash: str
+    password_hash: str | None
     known_addresses: list[bytes]
 
 
@@ -76,8 +91,17 @@ async def read_account(scope: UserScope) -> Account | None:
     return Account(found.resource, **found.facts)
 
 
+async def require_password(scope: UserScope, path: str) -> None:
+    """Raise `ValidationFailed`, naming `path`, if the account has no password."""
+    account = await read_account(scope)
+    if account is not None and account.password_hash is None:
+        raise ValidationFailed.of(
+            path, "Cannot be changed: the account belongs to another issuer", "no_password"
+        )
+
+
 async def confirm_password(
-    context: Context, scope: UserScope, client: Client, password: str
+    context: "Context", scope: UserScope, client: "Client", password: str
 ) -> str:
     """Check the password of a user who is signed in; return the hash that it matches.
 
@@ -93,7 +117,7 @@ async def confirm_password(
 
 
 async def check_password(
-    context: Context, key: str, client: Client, password: str, account: Account | None
+    context: "Context", key: str, client: "Client", password: str, account: Account | None
 ) -> str | None:
     """Return the account's hash if the password fits, or None.
 
@@ -112,7 +136,7 @@ async def check_password(
         return hashed
 
 
-def _is_known(context: Context, account: Account, client: Client) -> bool:
+def _is_known(context: "Context", account: Account, client: "Client") -> bool:
     """Whether the account's owner has recently signed in from the client's address."""
     digests = context.keyring.address_digests(account.profile["id"], client.address)
     return not set(digests).isdisjoint(account.known_addresses)

@@ -20,6 +20,7 @@ from duly.services.accounts import (
     create_account,
     find_account,
     read_account,
+    require_password,
 )
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ONE, END_OTHERS, end, open_session
@@ -100,6 +101,7 @@ async def change_password(
     context: Context, caller: Caller, body: PasswordChange, client: Client
 ) -> None:
     """Set a new password and end every other session. Raises `ValidationFailed`."""
+    await require_password(caller.scope, "body.new_password")
     old_hash = await confirm_password(context, caller.scope, client, body.current_password)
     async with context.passwords.turn(client.address, str(caller.scope.user_id)):
         new_hash = await context.passwords.hash(body.new_password)

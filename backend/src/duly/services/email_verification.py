@@ -19,9 +19,12 @@ from duly.utils.tables import table_of
 
 _users = table_of(User)
 
-_addresses = select(_users.c.email, _users.c.email_verified_at, _users.c.pending_email).where(
-    _users.c.id == USER_ID
-)
+_addresses = select(
+    _users.c.email,
+    _users.c.email_verified_at,
+    _users.c.pending_email,
+    _users.c.password_hash.is_not(None).label("is_local"),
+).where(_users.c.id == USER_ID)
 _READ = owned(_addresses)
 _LOCK = owned(_addresses.with_for_update())
 _VERIFY = owned_change(
@@ -47,7 +50,8 @@ async def resend(context: Context, caller: Caller, client: Client) -> None:
     """
     mails.require_mail(context.settings)
     user = await caller.scope.one(_READ)
-    if user is None:
+    # The issuer of the others' tokens says whether it has verified the address.
+    if user is None or not user["is_local"]:
         return
     email = user["pending_email"] or user["email"]
     if user["pending_email"] is None and user["email_verified_at"] is not None:
@@ -110,7 +114,7 @@ async def _verify(across_users: AcrossUsers, scope: UserScope, user: Row, email:
         await email_keys.drop(scope, user["email"])
         await scope.one(_REPLACE)
         return True
-    if email_key(user["email"]) != key:
+    if email_key(user["email"] or "") != key:
         raise email_links.invalid()
     await scope.one(_VERIFY)
     return False

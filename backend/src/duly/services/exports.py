@@ -27,6 +27,7 @@ from duly.records.export import read_all
 from duly.runtime.context import Caller, Context
 from duly.services import users
 from duly.services.api_token_lists import list_api_tokens
+from duly.services.identities import list_identities
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.session_lists import list_sessions
 from duly.utils.encoding import encode
@@ -194,9 +195,10 @@ async def _read(caller: Caller, file: IO[bytes], gone: asyncio.Event) -> int:
 async def _document(caller: Caller) -> AsyncIterator[bytes]:
     user = await users.read(caller.scope)
     sessions = await list_sessions(caller)
+    identities = await list_identities(caller.scope)
     tokens = await list_api_tokens(caller.scope)
-    yield b'{"user":' + encode(user) + b',"sessions":' + encode(sessions)
-    yield b',"api_tokens":' + encode(tokens)
+    yield b'{"user":' + encode(user) + b',"identities":' + encode(identities)
+    yield b',"sessions":' + encode(sessions) + b',"api_tokens":' + encode(tokens)
     for kind in RESOURCE_TYPES:
         async for piece in _list(kind.plural, [read_all(caller.scope, kind, trashed=False)]):
             yield piece

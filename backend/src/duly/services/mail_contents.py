@@ -24,6 +24,7 @@ _RECIPIENT = owned(
         _users.c.email_verified_at,
         _users.c.pending_email,
         _users.c.language,
+        _users.c.password_hash.is_not(None).label("has_password"),
     ).where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
 )
 
@@ -68,10 +69,10 @@ async def write(
 def _address(mail: Row, user: dict[str, Any]) -> str | None:
     """Return where a mail goes: always an address of the account, never the one that was typed."""
     key = email_key(mail["email"])
-    is_current = key == email_key(user["email"])
+    is_current = key == email_key(user["email"] or "")
     pending: str | None = user["pending_email"]
     if mail["kind"] == mails.RESET:
-        return str(user["email"]) if is_current else None
+        return str(user["email"]) if is_current and user["has_password"] else None
     if mail["kind"] == mails.ADDRESS:
         return str(user["email"]) if is_current and pending is not None else None
     if pending is not None and key == email_key(pending):

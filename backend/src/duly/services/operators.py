@@ -1,7 +1,8 @@
 """The operator's commands: accounts, and what to do after restoring a backup."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -40,10 +41,13 @@ from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
 from duly.services import api_tokens, email_links
 from duly.services.accounts import create_account, find_account
+from duly.services.identities import end_identities
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, REVOCATION_LIFETIME, end
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
+
+Found = TypeVar("Found")
 
 _PAGE = 500
 
@@ -64,7 +68,11 @@ _LIST = across_users(
     .limit(_PAGE)
 )
 _READ_EMAIL = owned(
-    select(_users.c.email).where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None))
+    select(_users.c.email).where(
+        _users.c.id == USER_ID,
+        _users.c.disabled_at.is_(None),
+        _users.c.password_hash.is_not(None),
+    )
 )
 _SET_DISABLED = owned(
     update(_users)
@@ -138,7 +146,7 @@ async def set_password(context: Context, email: str, password: str) -> int:
     Return how many sessions there were. The rules for passwords are those of registration. Raises
     `NotFound`, `ValidationFailed`.
     """
-    found = await _find(context, email)
+    found = _require(await find_account(context, email))
     password_hash = await context.passwords.hash(_checked(email, password).password)
     async with found.transaction() as scope:
         await scope.one(_SET_PASSWORD, password_hash=password_hash)
@@ -183,23 +191,24 @@ async def list_users(context: Context) -> AsyncIterator[Row]:
         after = page[-1]["id"]
 
 
-async def disable_user(context: Context, email: str) -> None:
-    """Keep an account from signing in, end its sessions, and have its API tokens rejected.
+async def disable_user(context: Context, account: str) -> None:
+    """Keep an account from signing in, end its sessions, and have its other tokens rejected.
 
     Raises `NotFound`.
     """
-    found = await _find(context, email)
+    found = await _find(context, account)
     async with found.transaction() as scope:
-        await scope.one(_SET_DISABLED, is_disabled=True)
+        _require(await scope.one(_SET_DISABLED, is_disabled=True))
         await end(context, scope, END_ALL)
         await api_tokens.announce_all(context, scope)
+        await end_identities(context, scope)
     log.info("user.disabled", user_id=str(found.user_id))
 
 
-async def enable_user(context: Context, email: str) -> None:
+async def enable_user(context: Context, account: str) -> None:
     """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
-    found = await _find(context, email)
-    await found.one(_SET_DISABLED, is_disabled=False)
+    found = await _find(context, account)
+    _require(await found.one(_SET_DISABLED, is_disabled=False))
     log.info("user.enabled", user_id=str(found.user_id))
 
 
@@ -236,8 +245,14 @@ def _checked(email: str, password: str, name: str | None = None) -> Registration
         raise ValidationFailed(f"{first['loc'][0]}: {message_of(first)}") from None
 
 
-async def _find(context: Context, email: str) -> UserScope:
-    scope = await find_account(context, email)
-    if scope is None:
-        raise NotFound("There is no account with this email address.")
-    return scope
+async def _find(context: Context, account: str) -> UserScope:
+    """The scope of the account with an address, or with an id, which may not exist."""
+    with suppress(ValueError):
+        return context.across_users.user(UUID(account))
+    return _require(await find_account(context, account))
+
+
+def _require(found: Found | None) -> Found:
+    if found is None:
+        raise NotFound("There is no account with this email address or id.")
+    return found

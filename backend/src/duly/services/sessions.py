@@ -75,7 +75,7 @@ _ADMIT = owned(
 
 
 def revoking(ended: Select[Any]) -> Insert:
-    """Record sessions or API tokens as revoked: the INSERT of their ids."""
+    """Record sessions, API tokens or identities as revoked: the INSERT of their ids."""
     ids = ended.subquery("ids")
     return insert(_revoked).from_select(
         ["session_id", "expires_at"],

@@ -1,5 +1,6 @@
 """Accounts, as their owners manage them."""
 
+import time
 from functools import cache
 
 from sqlalchemy import bindparam, delete, select, update
@@ -13,12 +14,15 @@ from duly.models import ExportLease, IdempotencyKey, User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
 from duly.services import api_tokens, email_keys, email_verification
-from duly.services.accounts import confirm_password
+from duly.services.accounts import confirm_password, read_account, require_password
+from duly.services.identities import delete_identities
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE, PROFILE
 from duly.services.sessions import END_ALL, end
 from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
+_RECENT = 600.0
+"""Seconds for which the token of another issuer shows that its user has just signed in."""
 
 _users = table_of(User)
 _keys = table_of(IdempotencyKey)
@@ -65,6 +69,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
         return user
     verified = None
     if changes.get("email", user["email"]) != user["email"]:
+        await require_password(caller.scope, "body.email")
         if body.current_password is None:
             raise ValidationFailed.of(
                 "body.current_password", "Must be sent to change the email address", "missing"
@@ -98,7 +103,7 @@ async def delete_account(
     context: Context, caller: Caller, body: AccountDeletion, client: Client
 ) -> None:
     """Delete the caller's account and all its rows. Raises `ValidationFailed`."""
-    verified = await confirm_password(context, caller.scope, client, body.current_password)
+    verified = await _confirm_deletion(context, caller, body, client)
     async with caller.scope.transaction(timeout=_DELETION_TIMEOUT) as scope:
         # Keys, then their owner, as writers lock them. The rest is deleted with the owner's row.
         await scope.all(_DELETE_KEYS)
@@ -111,7 +116,31 @@ async def delete_account(
             )
         await end(context, scope, END_ALL)
         await api_tokens.delete_all(context, scope)
-        await email_keys.drop(scope, locked["email"])
+        await delete_identities(context, scope)
+        await email_keys.drop(scope, locked["email"] or "")
         await scope.all(_DELETE_LEASE)
         await scope.all(_DELETE)
     log.info("user.deleted")
+
+
+async def _confirm_deletion(
+    context: Context, caller: Caller, body: AccountDeletion, client: Client
+) -> str | None:
+    """Return the password hash that the caller has confirmed, or None if the account has none.
+
+    Then the token must have been issued lately, which shows that the user has just signed in.
+    """
+    if body.current_password is not None:
+        return await confirm_password(context, caller.scope, client, body.current_password)
+    account = await read_account(caller.scope)
+    if account is None:
+        raise Unauthenticated
+    if account.password_hash is not None:
+        raise ValidationFailed.of("body.current_password", "Must be present", "missing")
+    if caller.issued_at is None or caller.issued_at < time.time() - _RECENT:
+        raise ValidationFailed.of(
+            "header.authorization",
+            "Must be a token that was issued in the last ten minutes: sign in again at its issuer",
+            "token_too_old",
+        )
+    return None

@@ -1,0 +1,55 @@
+"""Fetches the keys of other issuers. Imported only if there are any, since httpx takes 6 MB."""
+
+import asyncio
+
+import httpcore  # noqa: F401  # httpx imports it with its first client, in 0.1 s
+import httpx
+
+MAX_BYTES = 256 * 1024
+TIMEOUT = 5.0
+"""Seconds that a fetch may take in all."""
+
+
+class FetchFailed(Exception):
+    """The keys could not be fetched; the message is the reason."""
+
+
+class KeyFetcher:
+    """A client without redirects, cookies and proxies. It keeps no connections: a fetch is rare."""
+
+    def __init__(self) -> None:
+        # Certificates as the environment names them: an issuer may have an authority of its own.
+        self._client = httpx.AsyncClient(
+            verify=httpx.create_ssl_context(),
+            trust_env=False,
+            timeout=TIMEOUT,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self._client.aclose()
+
+    async def fetch(self, url: str) -> bytes:
+        """Return the body at `url`. Raise `FetchFailed`, after `TIMEOUT` seconds at the latest."""
+        try:
+            async with asyncio.timeout(TIMEOUT), self._client.stream("GET", url) as response:
+                return await _read(response)
+        except TimeoutError:
+            raise FetchFailed(f"no complete response within {TIMEOUT:.0f} seconds") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            raise FetchFailed(f"{type(error).__name__}: {error}"[:200]) from None
+
+
+async def _read(response: httpx.Response) -> bytes:
+    if response.status_code != httpx.codes.OK:
+        raise FetchFailed(f"the status is {response.status_code}, not 200")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise FetchFailed("the response is compressed")
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise FetchFailed(f"the response has more than {MAX_BYTES // 1024} KiB")
+    return bytes(body)

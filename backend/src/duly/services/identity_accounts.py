@@ -1,0 +1,156 @@
+"""The accounts of other issuers' subjects: found with each token, created with the first one.
+
+`runtime.issuers` remembers what it finds here, so a request whose token is known asks nothing.
+"""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Float, Text, Uuid, and_, bindparam, cast, func, literal, select, update
+from sqlalchemy.dialects import postgresql
+
+from duly.core.errors import EmailTaken, RegistrationClosed
+from duly.core.issuer_tokens import IssuerClaims
+from duly.core.logging import log
+from duly.core.tokens import InvalidToken
+from duly.database.scope import AcrossUsers
+from duly.database.statements import USER_ID, across_users, owned
+from duly.database.values import Row
+from duly.models import DeletedIdentity, User, UserIdentity
+from duly.schemas.auth import Email, Name
+from duly.services import email_keys
+from duly.services.accounts import insert_account
+from duly.utils.identifiers import new_id
+from duly.utils.tables import table_of
+
+_identities = table_of(UserIdentity)
+_deleted = table_of(DeletedIdentity)
+_users = table_of(User)
+
+_ISSUER = bindparam("issuer", type_=Text())
+_SUBJECT = bindparam("subject", type_=Text())
+
+_deleted_at = (
+    select(func.max(_deleted.c.deleted_at))
+    .where(_deleted.c.issuer == _ISSUER, _deleted.c.subject == _SUBJECT)
+    .scalar_subquery()
+)
+_given = select(literal(1).label("one")).subquery("given")
+_FIND = across_users(
+    select(
+        _identities.c.id,
+        _identities.c.user_id,
+        # A token that does not say when it was issued may be older than the deletion.
+        func.coalesce(
+            _deleted_at > func.to_timestamp(cast(bindparam("issued_at"), Float)),
+            _deleted_at.is_not(None),
+        ).label("is_outdated"),
+        and_(_users.c.id.is_not(None), _users.c.disabled_at.is_(None)).label("is_active"),
+    ).select_from(
+        _given.outerjoin(
+            _identities,
+            and_(_identities.c.issuer == _ISSUER, _identities.c.subject == _SUBJECT),
+        ).outerjoin(_users, _users.c.id == _identities.c.user_id)
+    )
+)
+_INSERT = across_users(
+    postgresql.insert(_identities)
+    .values(
+        issuer=_ISSUER,
+        subject=_SUBJECT,
+        user_id=bindparam("account_id", type_=Uuid()),
+        id=bindparam("identity_id", type_=Uuid()),
+    )
+    .on_conflict_do_nothing()
+    .returning(_identities.c.id)
+)
+
+_IS_VERIFIED = owned(
+    select(_users.c.id).where(_users.c.id == USER_ID, _users.c.email_verified_at.is_not(None))
+)
+_SET_VERIFIED = owned(
+    update(_users)
+    .where(_users.c.id == USER_ID)
+    .values(email_verified_at=func.now())
+    .returning(_users.c.id)
+)
+
+_EMAIL: TypeAdapter[str] = TypeAdapter(Email)
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+async def find_or_create(
+    across_users: AcrossUsers, claims: IssuerClaims, *, may_create: bool
+) -> tuple[UUID, UUID]:
+    """Return the ids of the account and the identity of a token's subject.
+
+    Raise `InvalidToken` if the account is disabled, or was deleted after the token was issued, and
+    `RegistrationClosed` if there is none and none may be created.
+    """
+    found = await _find(across_users, claims)
+    if found["id"] is None:
+        if not may_create:
+            raise RegistrationClosed
+        found = await _create(across_users, claims)
+    if not found["is_active"]:
+        raise InvalidToken("the account is disabled or deleted")
+    return found["user_id"], found["id"]
+
+
+async def _find(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
+    found = await across_users.one(
+        _FIND, issuer=claims.issuer, subject=claims.subject, issued_at=claims.issued_at
+    )
+    assert found is not None
+    if found["is_outdated"]:
+        raise InvalidToken("the account was deleted after the token was issued")
+    return found
+
+
+async def _create(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
+    """Create an account, or find the one that a concurrent request has created.
+
+    If the issuer and Duly have both verified the same address, the account of that address becomes
+    the subject's, too.
+    """
+    async with across_users.transaction() as both:
+        email, name = _valid(_EMAIL, claims.email), _valid(_NAME, claims.name)
+        verified = email if claims.is_email_verified else None
+        joined = None if verified is None else await _find_verified(both, verified)
+        user_id = joined or new_id()
+        created = await both.one(
+            _INSERT,
+            issuer=claims.issuer,
+            subject=claims.subject,
+            account_id=user_id,
+            identity_id=new_id(),
+        )
+        if created is not None and joined is None:
+            await insert_account(both, user_id, email, name, None)
+            if verified is not None:
+                with suppress(EmailTaken):  # then the profile shows it, and it signs in nobody
+                    await email_keys.take(both, user_id, verified)
+                    await both.user(user_id).one(_SET_VERIFIED)
+        found = await _find(both, claims)
+    if created is not None:
+        event = "user.created_by_issuer" if joined is None else "user.joined_by_issuer"
+        log.info(event, user_id=str(user_id), issuer=claims.issuer)
+    return found
+
+
+async def _find_verified(across_users: AcrossUsers, email: str) -> UUID | None:
+    """Return the account of an address that its owner has verified, even if it is disabled."""
+    user_id = await email_keys.find(across_users, email)
+    if user_id is None:
+        return None
+    return user_id if await across_users.user(user_id).one(_IS_VERIFIED) else None
+
+
+def _valid(adapter: TypeAdapter[str], value: Any) -> str | None:
+    """Return a claim as the API would take it; None if it would not."""
+    try:
+        return adapter.validate_python(value, strict=True)
+    except ValidationError:
+        return None
