@@ -163,6 +163,8 @@ async def both_environments(
             await stack.enter_async_context(app.router.lifespan_context(app))
             # Its statements would be taken for those of requests.
             await app.state.context.mailer.close()
+            # It would record an attacker's failed sign-ins with a victim, whose rows are compared.
+            await app.state.context.failed_sign_ins.close()
             connection = await psycopg.AsyncConnection.connect(own, autocommit=True)
             await stack.enter_async_context(connection)
             environments.append(Environment(app, own, connection))

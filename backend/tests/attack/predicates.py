@@ -239,7 +239,7 @@ BUILDERS: Mapping[str, list[Call]] = {
     "services.task_pages.list_statement": list(_listed_tasks()),
     **{
         f"services.{name}._page": [((), chosen) for chosen in _choices("resumed", "counted")]
-        for name in ("session_lists", "api_token_lists")
+        for name in ("session_lists", "api_token_lists", "security_events")
     },
 }
 

@@ -159,6 +159,7 @@ async def test_every_response_matches_the_schema_of_its_route(
     await user.post("/users/me/tokens", robot)
 
     answers["list_sessions"] = await user.get("/auth/sessions")
+    answers["list_security_events"] = await user.get("/users/me/security-events")
     answers["export_me"] = await user.get("/users/me/export")
     answers["get_me"] = await user.get("/users/me")
     answers["update_me"] = await user.patch("/users/me", {"name": None, "timezone": "Asia/Tokyo"})

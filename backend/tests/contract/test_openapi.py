@@ -38,6 +38,7 @@ OPERATIONS = {
     "update_me": "PATCH /api/v1/users/me",
     "change_password": "PUT /api/v1/users/me/password",
     "delete_me": "DELETE /api/v1/users/me",
+    "list_security_events": "GET /api/v1/users/me/security-events",
     "export_me": "GET /api/v1/users/me/export",
     "list_api_tokens": "GET /api/v1/users/me/tokens",
     "create_api_token": "POST /api/v1/users/me/tokens",

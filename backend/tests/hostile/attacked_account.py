@@ -5,14 +5,16 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import psycopg
 from fastapi import FastAPI
 from psycopg import sql
 
+from duly.database.scope import UserScope
 from duly.schemas.errors import ErrorEnvelope
+from duly.services import email_links
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.hostile.attacks import Attack
 from tests.hostile.corpus import JSON, MARK
@@ -53,6 +55,8 @@ API_TOKEN = "01936d5e-8f1c-7000-8000-00000000a003"
 OWN_EMAIL = "own-email@example.com"
 NEW_EMAIL = "new-email@example.com"
 REFRESH_TOKEN = "own-refresh-token"
+RESET_TOKEN = "own-reset-token"
+VERIFY_TOKEN = "own-verify-token"
 OCCURRENCE = "2026-01-31"
 PLACEHOLDERS = {
     **{f"{kind.name}_id": RESOURCE for kind in RESOURCE_TYPES},
@@ -145,6 +149,8 @@ class AttackedAccount:
         """What makes samples of an operation that this account can send."""
         own = {"email": OWN_EMAIL, "password": _PASSWORD} if operation.id == "login" else {}
         own |= {"password": _PASSWORD} if operation.id == "login_with_form" else {}
+        own |= {"token": RESET_TOKEN} if operation.id == "reset_password" else {}
+        own |= {"token": VERIFY_TOKEN} if operation.id == "verify_email" else {}
         return self.sampler.knowing(**own)
 
     async def begin(self) -> None:
@@ -168,7 +174,20 @@ class AttackedAccount:
             OWN_EMAIL: self.account.email,
             REFRESH_TOKEN: self.account.session["refresh_token"],
         }
+        self._real |= await self._links()
         self._stored = await self.stored()
+
+    async def _links(self) -> dict[str, str]:
+        """The tokens of links, as they come by mail."""
+        context = self._app.state.context
+        scope = UserScope(context.pool, UUID(self.account.id))
+        links = {
+            purpose: await email_links.create(
+                scope, context.keyring, purpose, link_id=uuid4(), email=self.account.email
+            )
+            for purpose in email_links.PATHS
+        }
+        return {f"own-{name}-token": link.partition("#token=")[2] for name, link in links.items()}
 
     async def send(self, sample: Sample) -> Answer:
         """Send as this account."""

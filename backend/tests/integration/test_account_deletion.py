@@ -36,6 +36,7 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
         "idempotency_keys",
         "export_leases",
         "email_links",
+        "security_events",
     }
     return {
         table: (

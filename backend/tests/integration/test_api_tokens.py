@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.core.scopes import GRANTABLE
-from duly.runtime.context import Caller
+from duly.runtime.context import Caller, Client
 from duly.services import api_tokens, operators
 from duly.utils.identifiers import new_id
 from tests.support.accounts import Account, error_code, register
@@ -256,7 +256,10 @@ async def test_disabling_while_a_token_is_deleted_announces_it_once(
 
     async with context.across_users.transaction() as across_users:
         scope = across_users.user(UUID(alice.id))
-        await api_tokens.delete_one(context, Caller(scope, new_id(), 0), UUID(tokens[0]["id"]))
+        caller = Caller(scope, new_id(), 0)
+        await api_tokens.delete_one(
+            context, caller, UUID(tokens[0]["id"]), Client("192.0.2.1", None)
+        )
         disabling = asyncio.create_task(operators.disable_user(context, alice.email))
         await asyncio.sleep(0.2)
         assert not disabling.done()

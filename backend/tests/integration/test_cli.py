@@ -67,7 +67,9 @@ def test_the_help_lists_what_there_is(command: tuple[str, ...], names: list[str]
 def test_flags_have_no_value_in_the_help() -> None:
     shown = " ".join(duly("restored", "--help").stdout.split())
 
-    assert "--end-sessions Also end every session of every user." in shown
+    assert (
+        "--end-sessions Also end every session and delete every API token of every user." in shown
+    )
     assert "<bool>" not in shown
 
 

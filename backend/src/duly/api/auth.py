@@ -66,12 +66,12 @@ async def refresh(context: Context, body: Refresh) -> Response:
     return Encoded(await session_refresh.refresh_session(context, body.refresh_token))
 
 
-async def logout(context: Context, caller: Caller) -> Response:
+async def logout(context: Context, caller: Caller, client: Client) -> Response:
     """End this session.
 
     Its access and refresh tokens stop working.
     """
-    await auth.logout(context, caller)
+    await auth.logout(context, caller, client)
     return Response(status_code=204)
 
 
@@ -85,21 +85,23 @@ async def list_sessions(
     return Encoded(await session_lists.read_page(caller, context.keyring, query))
 
 
-async def end_all_sessions(context: Context, caller: Caller) -> Response:
+async def end_all_sessions(context: Context, caller: Caller, client: Client) -> Response:
     """End all your sessions.
 
     This one is included. All their tokens stop working.
     """
-    await sessions.end_all_sessions(context, caller)
+    await sessions.end_all_sessions(context, caller, client)
     return Response(status_code=204)
 
 
-async def end_session(context: Context, caller: Caller, session_id: SessionId) -> Response:
+async def end_session(
+    context: Context, caller: Caller, client: Client, session_id: SessionId
+) -> Response:
     """End one of your sessions.
 
     Its tokens stop working.
     """
-    await sessions.end_session(context, caller, session_id)
+    await sessions.end_session(context, caller, session_id, client)
     return Response(status_code=204)
 
 
@@ -124,13 +126,13 @@ async def reset_password(context: Context, client: Client, body: PasswordReset) 
     return Response(status_code=204)
 
 
-async def verify_email(context: Context, body: EmailVerification) -> Response:
+async def verify_email(context: Context, client: Client, body: EmailVerification) -> Response:
     """Verify an email address with the token of a link.
 
     A new address becomes that of the account. A link works once, within 3 days, until the password
     or the address changes.
     """
-    await email_verification.verify(context, body)
+    await email_verification.verify(context, body, client)
     return Response(status_code=204)
 
 

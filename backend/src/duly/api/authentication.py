@@ -32,17 +32,13 @@ _bearer = OAuth2PasswordBearer("/api/v1/auth/token", scopes=SCOPE_DESCRIPTIONS, 
 
 async def authenticate(request: Request) -> AccessClaims:
     """Check the token, but not whether it was revoked. Raise `Unauthenticated`."""
-    try:
-        return await request.context.bearers.read(_token_of(request))
-    except InvalidToken:
-        raise Unauthenticated from None
-
-
-def _token_of(request: Request) -> str:
-    scheme, _, token = (request.field(b"authorization") or "").partition(" ")
+    scheme, _, request.token = (request.field(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
-    return token
+    try:
+        return await request.context.bearers.read(request.token)
+    except InvalidToken:
+        raise Unauthenticated from None
 
 
 async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, length: int) -> None:
@@ -78,7 +74,7 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
 async def _authenticate_again(request: Request) -> AccessClaims:
     """Check a token whose id is listed as ended. Raise `Unauthenticated` unless it still works."""
     try:
-        return await request.context.bearers.read_again(_token_of(request))
+        return await request.context.bearers.read_again(request.token)
     except InvalidToken:
         raise Unauthenticated from None
 

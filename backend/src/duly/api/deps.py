@@ -19,6 +19,9 @@ from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
 
+_MAX_ADDRESS = 45
+"""The length of the longest IPv6 address."""
+
 
 def get_context(request: Request) -> runtime.Context:
     """Return the parts of the running application."""
@@ -36,7 +39,8 @@ def get_client(request: Request, context: Context) -> runtime.Client:
     if is_trusted(found, trusted):
         _warn_of_proxy(found)
     address = client_address(request.peer, forwarded_for, trusted)
-    return runtime.Client(address, request.field(b"user-agent"))
+    stored = found[:_MAX_ADDRESS] if context.settings.log_addresses else None
+    return runtime.Client(address, request.field(b"user-agent"), stored)
 
 
 @lru_cache(maxsize=256)

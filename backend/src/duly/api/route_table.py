@@ -14,6 +14,7 @@ from duly.api import (
     labels,
     lists,
     sections,
+    security_events,
     sync,
     tasks,
     users,
@@ -59,6 +60,7 @@ from duly.schemas.labels import LabelPage, LabelRead
 from duly.schemas.lists import ListPage, ListRead
 from duly.schemas.quick_add import QuickAddPreviewOrResult, QuickAddResult
 from duly.schemas.sections import SectionPage, SectionRead
+from duly.schemas.security_events import SecurityEventPage
 from duly.schemas.sync import ChangePage, StreamedEvent
 from duly.schemas.tasks import TaskPage, TaskRead
 from duly.schemas.users import SessionTokens, UserExport, UserRead
@@ -195,6 +197,14 @@ USERS = [
         "PUT", "/users/me/password", _MANAGE, users.change_password, None, (*_SIGNED_IN, *_BODY)
     ),
     Route("DELETE", "/users/me", _MANAGE, users.delete_me, None, (*_SIGNED_IN, *_BODY)),
+    Route(
+        "GET",
+        "/users/me/security-events",
+        _MANAGE,
+        security_events.list_security_events,
+        SecurityEventPage,
+        _SIGNED_IN,
+    ),
     Route("GET", "/users/me/export", _READ_ALL, users.export_me, UserExport, _SIGNED_IN),
 ]
 API_TOKENS = [

@@ -13,6 +13,7 @@ from duly.models.labels import Label, TaskLabel
 from duly.models.lists import List
 from duly.models.mails import EmailLink, OutgoingMail
 from duly.models.sections import Section
+from duly.models.security_events import SecurityEvent
 from duly.models.sessions import RevokedSession, Session
 from duly.models.tasks import Task
 from duly.models.tombstones import Tombstone
@@ -43,6 +44,7 @@ __all__ = [
     "OutgoingMail",
     "RevokedSession",
     "Section",
+    "SecurityEvent",
     "Session",
     "Task",
     "TaskLabel",

@@ -18,6 +18,7 @@ from duly.database.scope import AcrossUsers, UserScope
 from duly.runtime.api_tokens import ApiTokenUses
 from duly.runtime.background import forever
 from duly.runtime.bearers import Bearers, open_bearers
+from duly.runtime.failed_sign_ins import FailedSignIns
 from duly.runtime.hub import Hub
 from duly.runtime.mailer import Mailer
 from duly.runtime.maintenance import INTERVAL, keep_house
@@ -63,7 +64,10 @@ class Client:
     """Where a request comes from."""
 
     address: str
+    """That under which it is counted: of IPv6, the network."""
     user_agent: str | None
+    stored_address: str | None = None
+    """Its own, if the settings allow that it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Context:
     revocations: Revocations
     hub: Hub
     mailer: Mailer
+    failed_sign_ins: FailedSignIns
     flights: Flights[Kept]
     shares: Shares
     """Turns of each user's requests."""
@@ -138,6 +143,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     mailer = Mailer(settings, keyring, across_users)
     mailer.start()
     uses.start()
+    failures = FailedSignIns(across_users)
+    failures.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
         async with open_bearers(keyring, settings.issuers, across_users) as bearers:
@@ -152,6 +159,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
                 Revocations(across_users),
                 hub,
                 mailer,
+                failures,
                 Flights(),
                 # Others get connections even while all turns of one user hold one.
                 Shares(replace(_USER_TERMS, at_once=min(4, max(1, settings.pool_size // 2)))),
@@ -162,6 +170,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     finally:
         housekeeping.cancel()
         await mailer.close()
+        await failures.close()
         await uses.close()
         await hub.close()
         await throttle.close()

@@ -24,7 +24,7 @@ from duly.models import (
     User,
 )
 from duly.records.retention import purge_tombstones, purge_trash
-from duly.services import mails
+from duly.services import mails, security_events
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.tables import table_of
 
@@ -110,6 +110,7 @@ _IN_TRASH = sorted(
 _SWEEPS = {
     "email_links": _expired(EmailLink),
     "outgoing_mails": mails.PURGE,
+    "security_events": security_events.PURGE,
     "sessions": _expired(Session),
     "api_tokens": _expired_api_tokens(),
     "revoked_sessions": _expired(RevokedSession),

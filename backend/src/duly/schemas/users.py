@@ -13,6 +13,7 @@ from duly.schemas.filters import FilterRead
 from duly.schemas.labels import LabelRead
 from duly.schemas.lists import ListRead
 from duly.schemas.sections import SectionRead
+from duly.schemas.security_events import SecurityEventRead
 from duly.schemas.tasks import TaskRead
 from duly.schemas.times import Timezone
 
@@ -116,6 +117,7 @@ class UserExport(ResponseBody):
     identities: list[IdentityRead]
     sessions: list[SessionRead]
     api_tokens: list[ApiTokenRead]
+    security_events: list[SecurityEventRead]
     tasks: list[TaskRead]
     lists: list[ListRead]
     sections: list[SectionRead]

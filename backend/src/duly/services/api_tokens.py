@@ -35,8 +35,9 @@ from duly.database.statements import USER_ID, OwnedStatement, across_users, owne
 from duly.database.values import Row
 from duly.models import ApiToken, ApiTokenDigest, RevokedSession
 from duly.records.commands import lock
-from duly.runtime.context import Caller, Context
+from duly.runtime.context import Caller, Client, Context
 from duly.schemas.api_tokens import NewApiToken
+from duly.services import security_events
 from duly.services.sessions import end, revoking
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
@@ -139,7 +140,7 @@ def _announcing() -> OwnedStatement:
 _ANNOUNCE_ALL = _announcing()
 
 
-async def create(context: Context, caller: Caller, body: NewApiToken) -> Row:
+async def create(context: Context, caller: Caller, body: NewApiToken, client: Client) -> Row:
     """Create a token, and return it with its secret.
 
     Raise `ValidationFailed`, `QuotaExceeded`, `EmailNotVerified` if the caller lacks the scopes,
@@ -167,14 +168,17 @@ async def create(context: Context, caller: Caller, body: NewApiToken) -> Row:
         )
         if created is None:
             raise QuotaExceeded("api_tokens", limit, "Too many API tokens. Delete some of them.")
+        await security_events.record(scope, "api_token.created", client)
     log.info("api_token.created", api_token_id=str(created["id"]), scopes=body.scopes)
     return {**created, "token": token}
 
 
-async def delete_one(context: Context, caller: Caller, token_id: UUID) -> None:
+async def delete_one(context: Context, caller: Caller, token_id: UUID, client: Client) -> None:
     """Delete one of the caller's tokens. Raise `NotFound`."""
-    if not await end(context, caller.scope, _DELETE_ONE, token_id=token_id):
-        raise NotFound
+    async with caller.scope.transaction() as scope:
+        if not await end(context, scope, _DELETE_ONE, token_id=token_id):
+            raise NotFound
+        await security_events.record(scope, "api_token.deleted", client)
     log.info("api_token.deleted", api_token_id=str(token_id))
 
 

@@ -13,7 +13,7 @@ from duly.models import User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import Credentials, Registration
 from duly.schemas.users import PasswordChange
-from duly.services import mails
+from duly.services import mails, security_events
 from duly.services.accounts import (
     check_password,
     confirm_password,
@@ -23,6 +23,7 @@ from duly.services.accounts import (
     require_password,
 )
 from duly.services.profiles import NEW_CREDENTIALS
+from duly.services.security_events import SIGN_IN_FAILED
 from duly.services.sessions import END_ONE, END_OTHERS, end, open_session
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
@@ -60,6 +61,7 @@ async def register(context: Context, body: Registration, client: Client) -> dict
         user = await create_account(across_users, body.email, body.name, password_hash)
         scope = across_users.user(user["id"])
         opened = await open_session(context, scope, client, user, password_hash)
+        await security_events.record(scope, "user.registered", client)
         if context.settings.smtp_url is not None:
             await mails.add(across_users, mails.VERIFY, body.email, scope.user_id)
     context.mailer.wake()
@@ -79,21 +81,26 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
     user = await read_account(scope or UserScope(context.pool, _NOBODY))
     known_hash = await check_password(context, account, client, body.password, user)
     if known_hash is None or scope is None or user is None:
-        log.warning("session.login_failed", account=context.keyring.fingerprint(account))
+        if scope is not None:
+            context.failed_sign_ins.note(scope.user_id, client.stored_address, client.user_agent)
+        log.warning(SIGN_IN_FAILED, account=context.keyring.fingerprint(account))
         raise Unauthenticated("Incorrect email or password.")
     if context.passwords.needs_rehash(known_hash):
         async with context.passwords.turn(client.address, account):
             known_hash = await _rehash(context, scope, body.password, known_hash)
     async with scope.transaction() as own:
         opened = await open_session(context, own, client, user.profile, known_hash)
+        await security_events.record(own, "session.opened", client)
     bind_user(scope.user_id)
     log.info("session.opened")
     return opened.announce()
 
 
-async def logout(context: Context, caller: Caller) -> None:
+async def logout(context: Context, caller: Caller, client: Client) -> None:
     """End the session of this request."""
-    await end(context, caller.scope, END_ONE, session_id=caller.session_id)
+    async with caller.scope.transaction() as scope:
+        await end(context, scope, END_ONE, session_id=caller.session_id)
+        await security_events.record(scope, "session.logged_out", client)
     log.info("session.logged_out")
 
 
@@ -113,6 +120,7 @@ async def change_password(
                 "wrong_password",
             )
         ended = await end(context, scope, END_OTHERS, session_id=caller.session_id)
+        await security_events.record(scope, "user.password_changed", client)
     log.info("user.password_changed", sessions_ended=len(ended))
 
 

@@ -108,7 +108,9 @@ async def use(scope: UserScope, purpose: str, token: LinkToken) -> str:
 def invalid() -> ValidationFailed:
     """The error for every link that does not work, whatever the reason."""
     return ValidationFailed.of(
-        "body.token", "Invalid, expired or already used; request a new link", "invalid_token"
+        "body.token",
+        "Must be of a link that has neither expired nor been used; request a new one",
+        "invalid_token",
     )
 
 

@@ -12,7 +12,7 @@ from duly.database.values import Row
 from duly.models import User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import EmailVerification
-from duly.services import email_keys, email_links, mails
+from duly.services import email_keys, email_links, mails, security_events
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE
 from duly.utils.emails import email_key
 from duly.utils.tables import table_of
@@ -87,7 +87,7 @@ async def change(
     return {"pending_email": new}
 
 
-async def verify(context: Context, body: EmailVerification) -> None:
+async def verify(context: Context, body: EmailVerification, client: Client) -> None:
     """Verify the address that a link was sent to. A pending one becomes that of the account.
 
     Raise `ValidationFailed` if the link does not work, and `EmailTaken` if another account has the
@@ -101,8 +101,10 @@ async def verify(context: Context, body: EmailVerification) -> None:
         if user is None:
             raise email_links.invalid()
         is_changed = await _verify(across_users, scope, user, email)
+        event = "user.email_changed" if is_changed else "user.email_verified"
+        await security_events.record(scope, event, client)
     bind_user(token.user_id)
-    log.info("user.email_changed" if is_changed else "user.email_verified")
+    log.info(event)
 
 
 async def _verify(across_users: AcrossUsers, scope: UserScope, user: Row, email: str) -> bool:

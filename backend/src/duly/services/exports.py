@@ -29,6 +29,7 @@ from duly.services import users
 from duly.services.api_token_lists import list_api_tokens
 from duly.services.identities import list_identities
 from duly.services.resource_types import RESOURCE_TYPES
+from duly.services.security_events import list_events
 from duly.services.session_lists import list_sessions
 from duly.utils.encoding import encode
 from duly.utils.tables import table_of
@@ -199,6 +200,7 @@ async def _document(caller: Caller) -> AsyncIterator[bytes]:
     tokens = await list_api_tokens(caller.scope)
     yield b'{"user":' + encode(user) + b',"identities":' + encode(identities)
     yield b',"sessions":' + encode(sessions) + b',"api_tokens":' + encode(tokens)
+    yield b',"security_events":' + encode(await list_events(caller.scope))
     for kind in RESOURCE_TYPES:
         async for piece in _list(kind.plural, [read_all(caller.scope, kind, trashed=False)]):
             yield piece

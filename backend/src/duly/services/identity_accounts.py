@@ -20,7 +20,7 @@ from duly.database.statements import USER_ID, across_users, owned
 from duly.database.values import Row
 from duly.models import DeletedIdentity, User, UserIdentity
 from duly.schemas.auth import Email, Name
-from duly.services import email_keys
+from duly.services import email_keys, security_events
 from duly.services.accounts import insert_account
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
@@ -133,9 +133,11 @@ async def _create(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
                 with suppress(EmailTaken):  # then the profile shows it, and it signs in nobody
                     await email_keys.take(both, user_id, verified)
                     await both.user(user_id).one(_SET_VERIFIED)
+        event = "user.created_by_issuer" if joined is None else "user.joined_by_issuer"
+        if created is not None:
+            await security_events.record(both.user(user_id), event)
         found = await _find(both, claims)
     if created is not None:
-        event = "user.created_by_issuer" if joined is None else "user.joined_by_issuer"
         log.info(event, user_id=str(user_id), issuer=claims.issuer)
     return found
 

@@ -39,7 +39,7 @@ from duly.models import ApiToken, ApiTokenDigest, Installation, RevokedSession, 
 from duly.runtime.context import Context
 from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
-from duly.services import api_tokens, email_links
+from duly.services import api_tokens, email_links, security_events
 from duly.services.accounts import create_account, find_account
 from duly.services.identities import end_identities
 from duly.services.profiles import NEW_CREDENTIALS
@@ -152,6 +152,7 @@ async def set_password(context: Context, email: str, password: str) -> int:
         await scope.one(_SET_PASSWORD, password_hash=password_hash)
         ended = await end(context, scope, END_ALL)
         deleted = await api_tokens.delete_all(context, scope)
+        await security_events.record(scope, "user.password_set")
     log.info(
         "user.password_set",
         user_id=str(found.user_id),
@@ -178,6 +179,7 @@ async def reset_link(context: Context, email: str) -> str:
         link_id=new_id(),
         email=user["email"],
     )
+    await security_events.record(found, "user.reset_link_created")
     log.info("user.reset_link_created", user_id=str(found.user_id))
     return (settings.public_url or f"http://{settings.host}:{settings.port}") + path
 
@@ -202,13 +204,16 @@ async def disable_user(context: Context, account: str) -> None:
         await end(context, scope, END_ALL)
         await api_tokens.announce_all(context, scope)
         await end_identities(context, scope)
+        await security_events.record(scope, "user.disabled")
     log.info("user.disabled", user_id=str(found.user_id))
 
 
 async def enable_user(context: Context, account: str) -> None:
     """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
     found = await _find(context, account)
-    _require(await found.one(_SET_DISABLED, is_disabled=False))
+    async with found.transaction() as scope:
+        _require(await scope.one(_SET_DISABLED, is_disabled=False))
+        await security_events.record(scope, "user.enabled")
     log.info("user.enabled", user_id=str(found.user_id))
 
 

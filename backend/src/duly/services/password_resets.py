@@ -8,7 +8,7 @@ from duly.database.statements import USER_ID, owned, owned_change
 from duly.models import User
 from duly.runtime.context import Client, Context
 from duly.schemas.auth import PasswordForgotten, PasswordReset
-from duly.services import api_tokens, email_links, mails
+from duly.services import api_tokens, email_links, mails, security_events
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, end
 from duly.utils.emails import email_key
@@ -62,5 +62,6 @@ async def reset(context: Context, body: PasswordReset, client: Client) -> None:
         await own.one(_SET, password_hash=new_hash)
         ended = await end(context, own, END_ALL)
         deleted = await api_tokens.delete_all(context, own)
+        await security_events.record(own, "user.password_reset", client)
     bind_user(token.user_id)
     log.info("user.password_reset", sessions_ended=len(ended), api_tokens_deleted=deleted)

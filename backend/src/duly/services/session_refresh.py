@@ -29,6 +29,7 @@ from duly.database.statements import USER_ID, owned
 from duly.models import Session, User
 from duly.models.sessions import MAX_SPENT
 from duly.runtime.context import Context
+from duly.services import security_events
 from duly.services.profiles import PROFILE
 from duly.services.sessions import LIFETIME, SESSION_ID, end, ending, session_response
 from duly.utils.tables import table_of
@@ -133,6 +134,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
     if found is None:
         # A rejection for another reason (session expired, account disabled) is not a reuse.
         if await end(context, scope, _END_REUSED, **this):
+            await security_events.record(scope, "session.refresh_reused")
             log.warning("session.refresh_reused", session_id=str(presented.session_id))
         raise Unauthenticated(_REFUSED)
     successor = found.facts["successor_hash"]

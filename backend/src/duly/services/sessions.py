@@ -34,6 +34,7 @@ from duly.database.values import Row
 from duly.models import RevokedSession, Session, User
 from duly.models.users import MAX_KNOWN_ADDRESSES
 from duly.runtime.context import Caller, Client, Context
+from duly.services import security_events
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
@@ -179,16 +180,20 @@ class Opened:
         return session_response(self._context, self._refresh, self._user)
 
 
-async def end_session(context: Context, caller: Caller, session_id: UUID) -> None:
+async def end_session(context: Context, caller: Caller, session_id: UUID, client: Client) -> None:
     """End one of the caller's sessions. Raise `NotFound`."""
-    if not await end(context, caller.scope, END_ONE, session_id=session_id):
-        raise NotFound
+    async with caller.scope.transaction() as scope:
+        if not await end(context, scope, END_ONE, session_id=session_id):
+            raise NotFound
+        await security_events.record(scope, "session.ended", client)
     log.info("session.ended", session_id=str(session_id))
 
 
-async def end_all_sessions(context: Context, caller: Caller) -> None:
+async def end_all_sessions(context: Context, caller: Caller, client: Client) -> None:
     """End all sessions of the caller, the current one included."""
-    ended = await end(context, caller.scope, END_ALL)
+    async with caller.scope.transaction() as scope:
+        ended = await end(context, scope, END_ALL)
+        await security_events.record(scope, "session.all_ended", client)
     log.info("session.all_ended", count=len(ended))
 
 

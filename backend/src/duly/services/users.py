@@ -13,7 +13,7 @@ from duly.database.values import Row
 from duly.models import ExportLease, IdempotencyKey, User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
-from duly.services import api_tokens, email_keys, email_verification
+from duly.services import api_tokens, email_keys, email_verification, security_events
 from duly.services.accounts import confirm_password, read_account, require_password
 from duly.services.identities import delete_identities
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE, PROFILE
@@ -93,6 +93,11 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
                 context, across_users, scope, locked["email"], changes.pop("email")
             )
         changed = await scope.one(_update(frozenset(changes)), **changes)
+        if is_new:
+            is_pending = changes.get("pending_email") is not None
+            event = "user.email_change_requested" if is_pending else "user.email_changed"
+            await security_events.record(scope, event, client)
+            log.info(event)
     assert changed is not None
     context.mailer.wake()
     log.info("user.changed", fields=sorted(changes))
