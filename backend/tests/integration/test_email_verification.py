@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -214,6 +215,23 @@ async def test_another_spelling_of_the_same_address_counts_at_once(
     assert user["email_verified_at"] is not None
 
 
+async def test_other_mailbox_with_the_same_key_is_verified_anew(
+    client: httpx.AsyncClient, box: Postbox
+) -> None:
+    # To sign in they are one address, but they are two domains with two owners.
+    name = uuid4().hex
+    account = await register(client, email=f"{name}@strasse.example")
+    await verify(client, await box.link_to(account.email))
+    other = f"{name}@xn--strae-oqa.example"
+
+    user = (await move(account, other)).json()
+    assert user["email"] == account.email
+    assert user["pending_email"] == f"{name}@straße.example"
+
+    assert (await verify(client, await box.link_to(other))).status_code == 204
+    assert (await profile(account))["email"] == f"{name}@straße.example"
+
+
 async def test_without_mail_a_new_address_counts_at_once_and_is_not_verified(
     ada: Account, box: Postbox, settings: Settings, own_dsn: str, address: str
 ) -> None:
@@ -227,6 +245,22 @@ async def test_without_mail_a_new_address_counts_at_once_and_is_not_verified(
 
         assert (user["email"], user["pending_email"]) == (new, None)
         assert user["email_verified_at"] is None
+
+
+async def test_api_token_of_an_unverified_user_stops_working_where_the_operator_says_so(
+    own_settings: Settings, ada: Account, box: Postbox, address: str
+) -> None:
+    body = {"name": "backup", "scopes": ["tasks:read", "account:read"]}
+    made = (await ada.post("/users/me/tokens", body)).json()
+    program = {"Authorization": f"Bearer {made['token']}"}
+    async with running(own_settings, address, require_verified_email=True) as client:
+        response = await client.get(f"{API}/tasks", headers=program)
+        assert (response.status_code, error_code(response)) == (403, "EMAIL_NOT_VERIFIED")
+        assert (await client.get(f"{API}/users/me", headers=program)).status_code == 200
+
+    await verify(ada.client, await box.link_to(ada.email))
+    async with running(own_settings, address, require_verified_email=True) as client:
+        assert (await client.get(f"{API}/tasks", headers=program)).status_code == 200
 
 
 async def test_unverified_user_cannot_use_tasks_where_the_operator_says_so(

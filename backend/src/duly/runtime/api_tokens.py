@@ -10,7 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from duly.core import api_tokens as tokens
-from duly.core.scopes import GRANTABLE
+from duly.core.scopes import GRANTABLE, UNVERIFIED
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import AcrossUsers
 from duly.models.api_tokens import MAX_ADDRESS
@@ -44,8 +44,9 @@ class _Remembered(NamedTuple):
 class ApiTokens:
     """Looks up API tokens, and remembers them."""
 
-    def __init__(self, across_users: AcrossUsers) -> None:
+    def __init__(self, across_users: AcrossUsers, *, needs_verified_email: bool = False) -> None:
         self._across_users = across_users
+        self._needs_verified_email = needs_verified_email
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
 
     async def read(self, token: str) -> AccessClaims:
@@ -67,11 +68,13 @@ class ApiTokens:
         if found is None:
             raise InvalidToken
         expires_at = math.inf if found.expires_at is None else found.expires_at.timestamp()
+        is_verified = found.is_verified or not self._needs_verified_email
         claims = AccessClaims(
             found.user_id,
             found.revocation_id,
             min(expires_at, time.time() + _CLAIMS_LIFETIME),
-            frozenset(GRANTABLE).intersection(found.scopes),
+            (frozenset(GRANTABLE) if is_verified else UNVERIFIED).intersection(found.scopes),
+            is_verified=is_verified,
             api_token_id=found.id,
         )
         self._remembered[token] = _Remembered(claims, began + MAX_AGE)

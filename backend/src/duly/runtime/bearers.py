@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from duly.core.api_tokens import PREFIX
+from duly.core.config import Settings
 from duly.core.tokens import AccessClaims, InvalidToken, Keyring
 from duly.database.scope import AcrossUsers
 from duly.runtime.api_tokens import ApiTokens
@@ -52,14 +52,14 @@ class Bearers:
 
 @asynccontextmanager
 async def open_bearers(
-    keyring: Keyring, file: Path | None, across_users: AcrossUsers
+    keyring: Keyring, settings: Settings, across_users: AcrossUsers
 ) -> AsyncIterator[Bearers]:
-    """Open what reads tokens: Duly's own, and those of the issuers in `file`, if there is one."""
-    api_tokens = ApiTokens(across_users)
-    if file is None:
+    """Open what reads tokens: Duly's own, and those of other issuers, if there are some."""
+    api_tokens = ApiTokens(across_users, needs_verified_email=settings.require_verified_email)
+    if settings.issuers is None:
         yield Bearers(keyring, api_tokens)
         return
     from duly.runtime.issuers import open_issuers  # it imports an HTTP client
 
-    async with open_issuers(file, across_users) as issuers:
+    async with open_issuers(settings.issuers, across_users) as issuers:
         yield Bearers(keyring, api_tokens, issuers)

@@ -147,7 +147,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     failures.start()
     housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
     try:
-        async with open_bearers(keyring, settings.issuers, across_users) as bearers:
+        async with open_bearers(keyring, settings, across_users) as bearers:
             yield Context(
                 settings,
                 pool,

@@ -55,8 +55,10 @@ class IssuerKeys:
                     "The keys of the token's issuer are unavailable. Retry shortly.",
                     retry_after=max(1, math.ceil(wait)),
                 )
+        elif age >= FRESH and self._failed_at > self._fetched_at:
+            self._begin()  # the issuer does not respond: nobody waits for it
         elif age >= FRESH:
-            self._begin()
+            await self._refresh()
         key = find_key(self.known, algorithm, kid)
         if key is None and self._may_look_up():
             await self._refresh()

@@ -37,6 +37,10 @@ _READ = owned(
         _tokens.c.revocation_id,
         _tokens.c.scopes,
         _tokens.c.expires_at,
+        # The issuers of the others say what they have verified.
+        or_(_users.c.email_verified_at.is_not(None), _users.c.password_hash.is_(None)).label(
+            "is_verified"
+        ),
     ).where(
         _tokens.c.user_id == USER_ID,
         _tokens.c.id == bindparam("token_id", type_=Uuid()),
@@ -89,6 +93,8 @@ class Found(NamedTuple):
     revocation_id: UUID
     scopes: list[str]
     expires_at: datetime | None
+    is_verified: bool
+    """Whether the user's address is verified, as far as Duly has to know."""
 
 
 async def find(across_users: AcrossUsers, digest: bytes) -> Found | None:

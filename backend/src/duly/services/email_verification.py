@@ -14,7 +14,7 @@ from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import EmailVerification
 from duly.services import email_keys, email_links, mails, security_events
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE
-from duly.utils.emails import email_key
+from duly.utils.emails import email_key, is_same_mailbox
 from duly.utils.tables import table_of
 
 _users = table_of(User)
@@ -74,13 +74,12 @@ async def change(
 
     With mail configured, another address is pending until it is verified, and the old one is told.
     """
-    if email_key(old) == email_key(new):
+    if is_same_mailbox(old, new):
         return {"email": new, "pending_email": None}
     if context.settings.smtp_url is None:
-        await email_keys.take(across_users, scope.user_id, new)
-        await email_keys.drop(scope, old)
+        await _move(across_users, scope, old, new)
         return {"email": new, "email_verified_at": None, "pending_email": None}
-    if await email_keys.find(across_users, new) is not None:
+    if await email_keys.find(across_users, new) not in {None, scope.user_id}:
         raise EmailTaken
     await mails.add(across_users, mails.VERIFY, new, scope.user_id)
     await mails.add(across_users, mails.ADDRESS, old, scope.user_id)
@@ -109,14 +108,19 @@ async def verify(context: Context, body: EmailVerification, client: Client) -> N
 
 async def _verify(across_users: AcrossUsers, scope: UserScope, user: Row, email: str) -> bool:
     """Mark an address as verified; return whether it replaces another one."""
-    key = email_key(email)
     pending = user["pending_email"]
-    if pending is not None and email_key(pending) == key:
-        await email_keys.take(across_users, scope.user_id, pending)
-        await email_keys.drop(scope, user["email"])
+    if pending is not None and is_same_mailbox(pending, email):
+        await _move(across_users, scope, user["email"], pending)
         await scope.one(_REPLACE)
         return True
-    if email_key(user["email"] or "") != key:
+    if user["email"] is None or not is_same_mailbox(user["email"], email):
         raise email_links.invalid()
     await scope.one(_VERIFY)
     return False
+
+
+async def _move(across_users: AcrossUsers, scope: UserScope, old: str, new: str) -> None:
+    """Let another address sign in to the account. Raise `EmailTaken`."""
+    if email_key(old) != email_key(new):
+        await email_keys.take(across_users, scope.user_id, new)
+        await email_keys.drop(scope, old)

@@ -67,9 +67,6 @@ _INSERT = across_users(
     .returning(_identities.c.id)
 )
 
-_IS_VERIFIED = owned(
-    select(_users.c.id).where(_users.c.id == USER_ID, _users.c.email_verified_at.is_not(None))
-)
 _SET_VERIFIED = owned(
     update(_users)
     .where(_users.c.id == USER_ID)
@@ -110,16 +107,9 @@ async def _find(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
 
 
 async def _create(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
-    """Create an account, or find the one that a concurrent request has created.
-
-    If the issuer and Duly have both verified the same address, the account of that address becomes
-    the subject's, too.
-    """
+    """Create an account, or find the one that a concurrent request has created."""
+    user_id = new_id()
     async with across_users.transaction() as both:
-        email, name = _valid(_EMAIL, claims.email), _valid(_NAME, claims.name)
-        verified = email if claims.is_email_verified else None
-        joined = None if verified is None else await _find_verified(both, verified)
-        user_id = joined or new_id()
         created = await both.one(
             _INSERT,
             issuer=claims.issuer,
@@ -127,27 +117,20 @@ async def _create(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
             account_id=user_id,
             identity_id=new_id(),
         )
-        if created is not None and joined is None:
-            await insert_account(both, user_id, email, name, None)
-            if verified is not None:
-                with suppress(EmailTaken):  # then the profile shows it, and it signs in nobody
-                    await email_keys.take(both, user_id, verified)
-                    await both.user(user_id).one(_SET_VERIFIED)
-        event = "user.created_by_issuer" if joined is None else "user.joined_by_issuer"
         if created is not None:
-            await security_events.record(both.user(user_id), event)
+            # It never becomes the account of somebody else who has the same address, not even if
+            # both have verified it: addresses change hands, and spellings are folded.
+            email, name = _valid(_EMAIL, claims.email), _valid(_NAME, claims.name)
+            await insert_account(both, user_id, email, name, None)
+            if email is not None and claims.is_email_verified:
+                with suppress(EmailTaken):  # then the profile shows it, and it signs in nobody
+                    await email_keys.take(both, user_id, email)
+                    await both.user(user_id).one(_SET_VERIFIED)
+            await security_events.record(both.user(user_id), "user.created_by_issuer")
         found = await _find(both, claims)
     if created is not None:
-        log.info(event, user_id=str(user_id), issuer=claims.issuer)
+        log.info("user.created_by_issuer", user_id=str(user_id), issuer=claims.issuer)
     return found
-
-
-async def _find_verified(across_users: AcrossUsers, email: str) -> UUID | None:
-    """Return the account of an address that its owner has verified, even if it is disabled."""
-    user_id = await email_keys.find(across_users, email)
-    if user_id is None:
-        return None
-    return user_id if await across_users.user(user_id).one(_IS_VERIFIED) else None
 
 
 def _valid(adapter: TypeAdapter[str], value: Any) -> str | None:

@@ -13,7 +13,7 @@ from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
 from duly.models import User
 from duly.services import email_keys, email_links, mails
-from duly.utils.emails import email_key
+from duly.utils.emails import email_key, is_same_mailbox
 from duly.utils.tables import table_of
 
 _users = table_of(User)
@@ -75,6 +75,6 @@ def _address(mail: Row, user: dict[str, Any]) -> str | None:
         return str(user["email"]) if is_current and user["has_password"] else None
     if mail["kind"] == mails.ADDRESS:
         return str(user["email"]) if is_current and pending is not None else None
-    if pending is not None and key == email_key(pending):
+    if pending is not None and is_same_mailbox(mail["email"], pending):
         return pending
     return str(user["email"]) if is_current and user["email_verified_at"] is None else None

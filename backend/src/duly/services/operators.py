@@ -170,7 +170,7 @@ async def reset_link(context: Context, email: str) -> str:
     found = await _find(context, email)
     user = await found.one(_READ_EMAIL)
     if user is None:
-        raise NotFound("This account is disabled; enable it first.")
+        raise NotFound("This account is disabled (enable it first), or has no password.")
     settings = context.settings
     path = await email_links.create(
         found,

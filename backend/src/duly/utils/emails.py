@@ -33,6 +33,15 @@ def mail_address(email: str, name: str = "") -> Address:
     return Address(name, local, found.ascii_domain)
 
 
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Whether two valid addresses differ in upper and lower case only.
+
+    Addresses with the same key may be different mailboxes: `ß` and `ss` are two domains.
+    """
+    addresses = [mail_address(address).addr_spec.lower() for address in (one, other)]
+    return addresses[0] == addresses[1]
+
+
 def email_key(email: str) -> str:
     """Return the key that equal addresses share: domain in Unicode, NFKC, case folding."""
     with suppress(ValueError):  # an invalid address has no account
