@@ -70,6 +70,7 @@ async def register(server: Server) -> tuple[httpx.AsyncClient, dict[str, str]]:
 
 async def test_page_sets_a_new_password(server: Server, box: Postbox, browser: Chrome) -> None:
     client, body = await register(server)
+    await box.mail_to(body["email"])
     await client.post(f"{API}/auth/password/forgot", json={"email": body["email"]})
     link = link_in((await box.mail_to(body["email"], 2))[-1])
 
