@@ -32,7 +32,8 @@ _bearer = OAuth2PasswordBearer("/api/v1/auth/token", scopes=SCOPE_DESCRIPTIONS, 
 
 async def authenticate(request: Request) -> AccessClaims:
     """Check the token, but not whether it was revoked. Raise `Unauthenticated`."""
-    scheme, _, request.token = (request.field(b"authorization") or "").partition(" ")
+    header = request.fields.get(b"authorization", b"").decode("latin-1")
+    scheme, _, request.token = header.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
     try:
