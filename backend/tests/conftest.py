@@ -17,6 +17,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from duly.core import one_time_codes
 from duly.core.config import Settings, load_settings
 from duly.database import embedded, migrations
 from duly.main import create_app
@@ -25,6 +26,7 @@ from tests.support.accounts import Account, register
 from tests.support.databases import do_without_fsync
 from tests.support.instances import client_at
 from tests.support.pooler import pooled
+from tests.support.second_factors import Clock
 
 gc.disable()  # until all tests are collected
 
@@ -188,6 +190,14 @@ async def alice(client: httpx.AsyncClient) -> Account:
 @pytest.fixture
 async def bob(client: httpx.AsyncClient) -> Account:
     return await register(client)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time by which codes of authenticator apps are checked."""
+    clock = Clock()
+    monkeypatch.setattr(one_time_codes, "now", lambda: clock.seconds)
+    return clock
 
 
 @pytest.fixture(scope="session")

@@ -225,6 +225,18 @@ def create_reset_link(email: Email) -> None:
     print(_with_context(lambda context: operators.reset_link(context, email)))
 
 
+@users.command("remove-factors")
+def remove_factors(email: Email) -> None:
+    """Remove all second factors and recovery codes of a user who has lost them.
+
+    Find out first that it is the user who asks: afterwards, the password alone signs in.
+
+    Example: duly user remove-factors ada@example.com
+    """
+    removed = _with_context(lambda context: operators.remove_factors(context, email))
+    print(f"removed the second factors of {email} ({removed})")
+
+
 @users.command("list")
 def list_users() -> None:
     """List all accounts.

@@ -5,6 +5,7 @@ nobody ever heard of them, so that whatever id of a victim is sent does not exis
 """
 
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,18 +14,20 @@ from uuid import UUID
 
 import orjson
 import psycopg
+import pyotp
 import pytest
 from fastapi import FastAPI
 from psycopg import sql
 from pydantic import SecretStr
 
 from duly.core.config import Settings
+from duly.core.errors import SecondFactorRequired
 from duly.database.scope import UserScope
 from duly.main import create_app
 from duly.models import metadata
 from duly.models.base import owner_column
 from duly.records import revisions
-from duly.services import email_links
+from duly.services import email_links, factor_sign_in
 from duly.utils.identifiers import new_id
 from tests.attack.wire import Answer, Request, call
 from tests.support.accounts import API
@@ -51,6 +54,8 @@ BUDGETS: dict[str, Any] = {
     "log_level": "error",
 }
 """Attackers in a test have no time to wait; that budgets hold is shown elsewhere."""
+
+_JSON = {"Content-Type": "application/json"}
 
 MOST_CHANGES = 10
 """The largest number of resources that one request may change: so few that those of a victim, if
@@ -209,6 +214,39 @@ class Person:
             )
             self.own[f"{purpose}_token"] = path.partition("#token=")[2]
 
+    async def get_factor(self, *, is_confirmed: bool) -> str:
+        """Have a second factor, and with it, if it counts, a challenge. Return its id."""
+        is_new = "UPDATE sessions SET created_at = now() WHERE user_id = %(id)s"
+        await self.environment.rows(is_new, id=UUID(self.id))
+        factor = await self.read("POST", "/users/me/factors", {"type": "totp", "name": "Phone"})
+        app = pyotp.TOTP(factor["secret"])
+        code = app.now()
+        if is_confirmed:
+            await self.read("POST", f"/users/me/factors/{factor['id']}/confirm", {"code": code})
+            code = app.at(time.time(), counter_offset=1)
+            self.own["challenge"] = await self._challenge()
+        self.own |= {"factor_id": factor["id"], "code": code}
+        return str(factor["id"])
+
+    async def _challenge(self) -> str:
+        """What the right password gets, also if an attempt has set another one."""
+        stored = "SELECT password_hash FROM users WHERE id = %(id)s"
+        [(password_hash,)] = await self.environment.rows(stored, id=UUID(self.id))
+        context = self.environment.app.state.context
+        scope = UserScope(context.pool, UUID(self.id))
+        with pytest.raises(SecondFactorRequired) as error:
+            await factor_sign_in.require_factor(context, scope, password_hash)
+        return str(error.value.details["challenge"])
+
+    async def drop_factors(self) -> None:
+        """Be able to sign in with the password alone again."""
+        for statement in (
+            "DELETE FROM factors WHERE user_id = %(id)s",
+            "DELETE FROM sign_in_challenges WHERE user_id = %(id)s",
+            "UPDATE users SET recovery_codes = '{}' WHERE id = %(id)s",
+        ):
+            await self.environment.rows(statement, id=UUID(self.id))
+
     async def sign_in(self) -> None:
         """Begin another session."""
         body = {"email": self.own["email"], "password": self.own["password"]}
@@ -216,7 +254,7 @@ class Person:
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """Send a request that must succeed."""
-        headers = {"Content-Type": "application/json", **headers}
+        headers = {**_JSON, **headers}
         if "access_token" in self.own:
             headers["Authorization"] = f"Bearer {self.own['access_token']}"
         path, _, query = path.partition("?")

@@ -147,6 +147,8 @@ EXCLUSIVE = (
     ("label_ids", "add_label_ids"),
     ("label_ids", "remove_label_ids"),
     ("completed_at", "is_completed"),
+    ("code", "credential"),
+    ("code", "assertion"),
 )
 """Fields of which a valid body has at most one, unless they agree."""
 

@@ -39,6 +39,14 @@ _USES = 6
 _MOST_USES = 40
 """For an operation that fails with most of one's own resources, such as `skip`."""
 _WITH_LINKS = {"reset_password", "verify_email"}
+_WITH_FACTORS = {
+    "list_factors": True,
+    "confirm_factor": False,
+    "remove_factor": True,
+    "replace_recovery_codes": True,
+    "finish_sign_in": True,
+}
+"""Whether the second factor that they need is confirmed."""
 _FRESH = 20
 """After this many attempts the attacker gets new resources."""
 
@@ -79,6 +87,8 @@ class Series:
             await self._attempt()
         await self._compare_lives()
         await self.check_victim()
+        for person in self.attacker.both:
+            await person.drop_factors()
         return self.attacker
 
     async def _use_rightly(self) -> None:
@@ -248,6 +258,7 @@ class Series:
             "id": victim.numbered.get(of, victim.ids)[len(DOUBLES) :],
             "session_id": victim.sessions,
             "token_id": victim.tokens,
+            "factor_id": victim.factors,
             **{f"{name}_id": ids for name, ids in victim.resources.items()},
             **{name: victim.resources[of] for name, of in REFERS_TO.items()},
         }
@@ -275,6 +286,11 @@ class Series:
         if self.operation.id in _WITH_LINKS:
             for person in self.attacker.both:
                 await person.get_links()
+        if self.operation.id in _WITH_FACTORS:
+            is_confirmed = _WITH_FACTORS[self.operation.id]
+            for person in self.attacker.both:
+                await person.drop_factors()
+                await person.get_factor(is_confirmed=is_confirmed)
         return await self._send(
             [draft.addressed(person.own) for person in self.attacker.both], what
         )
@@ -345,7 +361,8 @@ class Series:
 
 # Names under which the service takes an id, a token, a key or a version.
 _MEANT = {
-    *("id", "session_id", "token_id", "cursor", "token", "last-event-id", "refresh_token"),
+    *("id", "session_id", "factor_id", "token_id", "cursor", "token", "last-event-id"),
+    "refresh_token",
     *("name", "text", "query", "filter"),
     *(f"{kind.name}_id" for kind in RESOURCE_TYPES),
     *REFERS_TO,

@@ -92,6 +92,9 @@ SAMPLE = {
     "services.identities._DELETE": "delete_me",
     "services.identities._IDS": "the operator",
     "services.identities._LIST": "export_me",
+    "services.factors._REMOVE": "remove_factor",
+    "services.factors._PENDING": "confirm_factor",
+    "services.factors._LIST": "list_factors",
 }
 
 

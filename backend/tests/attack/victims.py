@@ -65,6 +65,7 @@ class Victim:
     sessions: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     revocable: list[str] = field(default_factory=list)
+    factors: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
     rows: list[Any] = field(default_factory=list)
     export: bytes = b""
@@ -106,7 +107,9 @@ async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
     await number_acts(person)
     await _collect(victim)
     every_id = [one for some in victim.numbered.values() for one in some]
-    victim.ids += [person.id, *victim.sessions, *victim.tokens, *every_id]
+    # One that does not count: victims sign in with the password alone.
+    victim.factors.append(await person.get_factor(is_confirmed=False))
+    victim.ids += [person.id, *victim.sessions, *victim.tokens, *victim.factors, *every_id]
     victim.texts += [bait, victim.key, *victim.spent, *victim.ids]
     victim.secrets |= {
         mark,
@@ -114,6 +117,7 @@ async def settle_victim(environment: Environment, rng: random.Random) -> Victim:
         person.id,
         *victim.sessions,
         *victim.revocable,
+        *victim.factors,
         *victim.texts,
         *every_id,
     }

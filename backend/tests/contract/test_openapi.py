@@ -24,6 +24,8 @@ OPERATIONS = {
     "register": "POST /api/v1/auth/register",
     "login": "POST /api/v1/auth/login",
     "login_with_form": "POST /api/v1/auth/token",
+    "begin_passkey_sign_in": "POST /api/v1/auth/passkey",
+    "finish_sign_in": "POST /api/v1/auth/factor",
     "refresh": "POST /api/v1/auth/refresh",
     "request_password_reset": "POST /api/v1/auth/password/forgot",
     "reset_password": "POST /api/v1/auth/password/reset",
@@ -39,6 +41,11 @@ OPERATIONS = {
     "change_password": "PUT /api/v1/users/me/password",
     "delete_me": "DELETE /api/v1/users/me",
     "list_security_events": "GET /api/v1/users/me/security-events",
+    "list_factors": "GET /api/v1/users/me/factors",
+    "enroll_factor": "POST /api/v1/users/me/factors",
+    "confirm_factor": "POST /api/v1/users/me/factors/{factor_id}/confirm",
+    "remove_factor": "DELETE /api/v1/users/me/factors/{factor_id}",
+    "replace_recovery_codes": "POST /api/v1/users/me/factors/recovery-codes",
     "export_me": "GET /api/v1/users/me/export",
     "list_api_tokens": "GET /api/v1/users/me/tokens",
     "create_api_token": "POST /api/v1/users/me/tokens",
@@ -111,13 +118,15 @@ OPEN = {
     "register",
     "login",
     "login_with_form",
+    "finish_sign_in",
+    "begin_passkey_sign_in",
     "refresh",
     *LINKS,
     "get_public_keys",
     "check_liveness",
     "check_readiness",
 }
-SIGN_IN = {"register", "login", "login_with_form", "refresh"}
+SIGN_IN = {"register", "login", "login_with_form", "finish_sign_in", "refresh"}
 REPEATABLE = {
     "create_task",
     "create_user_task",
@@ -181,13 +190,14 @@ READ_ALL = ["account:read", "tasks:read"]
 # The error table of the contract.
 CODES = {
     400: {"VALIDATION_ERROR"},
-    401: {"UNAUTHENTICATED"},
+    401: {"SECOND_FACTOR_REQUIRED", "UNAUTHENTICATED"},
     403: {
         "EMAIL_NOT_VERIFIED",
         "FORBIDDEN",
         "INSUFFICIENT_SCOPE",
         "LOCAL_ACCOUNTS_DISABLED",
         "QUOTA_EXCEEDED",
+        "RECENT_SIGN_IN_REQUIRED",
         "REGISTRATION_CLOSED",
     },
     404: {"NOT_FOUND"},
@@ -207,7 +217,7 @@ CODES = {
     428: {"PRECONDITION_REQUIRED"},
     429: {"RATE_LIMITED"},
     500: {"INTERNAL_ERROR"},
-    503: {"MAIL_NOT_CONFIGURED", "SERVICE_UNAVAILABLE"},
+    503: {"MAIL_NOT_CONFIGURED", "PASSKEYS_NOT_CONFIGURED", "SERVICE_UNAVAILABLE"},
 }
 
 
@@ -218,9 +228,9 @@ def expected_errors(operation: Operation) -> set[int]:
         statuses |= {401, 403, 429}
     if operation.id in SIGN_IN:
         statuses |= {403, 429} if operation.id == "register" else {401, 403, 429}
-    if operation.id in LINKS:
+    if operation.id in {*LINKS, "begin_passkey_sign_in"}:
         statuses |= {403}
-    if operation.id in LINKS - {"verify_email"}:
+    if operation.id in {*LINKS, "begin_passkey_sign_in"} - {"verify_email"}:
         statuses |= {429}
     if operation.body_type is not None:
         statuses |= {408}
@@ -232,7 +242,9 @@ def expected_errors(operation: Operation) -> set[int]:
 def expected_refusals(operation: Operation) -> set[int]:
     """The statuses with which an operation answers what is well-formed."""
     statuses = set()
-    if re.search(rf"\{{({OF_TYPES}|session|token)_id\}}", operation.path):
+    if re.search(rf"\{{({OF_TYPES}|session|token|factor)_id\}}", operation.path):
+        statuses |= {404}
+    if operation.id == "replace_recovery_codes":
         statuses |= {404}
     if re.search(rf"\{{({OF_TYPES})_id\}}", operation.path) and operation.method != "GET":
         statuses |= {412, 428}

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ from tests.support.asgi import http_scope
 from tests.support.direct_sql import Connection
 from tests.support.operations import Operation, is_defect
 from tests.support.resources import body_for, required_references
+from tests.support.second_factors import Clock, challenge_of, confirm, enroll
 
 # Each attack counts against the account's budget, and most of them against that of sign-in.
 UNLIMITED: dict[str, Any] = {
@@ -52,6 +54,9 @@ _PASSWORD = "correct horse battery"
 RESOURCE = "01936d5e-8f1c-7000-8000-00000000a001"
 SESSION = "01936d5e-8f1c-7000-8000-00000000a002"
 API_TOKEN = "01936d5e-8f1c-7000-8000-00000000a003"
+FACTOR = "01936d5e-8f1c-7000-8000-00000000a004"
+CHALLENGE = "own-challenge"
+CODE = "own-code"
 OWN_EMAIL = "own-email@example.com"
 NEW_EMAIL = "new-email@example.com"
 REFRESH_TOKEN = "own-refresh-token"
@@ -73,6 +78,11 @@ PLACEHOLDERS = {
     "label_ids": [RESOURCE],
     "session_id": SESSION,
     "token_id": API_TOKEN,
+    "factor_id": FACTOR,
+    "challenge": CHALLENGE,
+    "code": CODE,
+    "credential": None,
+    "assertion": None,
     "user_id": "me",
     "username": OWN_EMAIL,
     "email": NEW_EMAIL,
@@ -80,6 +90,15 @@ PLACEHOLDERS = {
     "new_password": "another horse battery",
     "refresh_token": REFRESH_TOKEN,
 }
+
+
+_FACTORS = {
+    "confirm_factor": False,
+    "remove_factor": True,
+    "replace_recovery_codes": True,
+    "finish_sign_in": True,
+}
+"""The operations that need a second factor, and whether it is confirmed."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +160,7 @@ class AttackedAccount:
         self._app, self._client, self._connection = app, client, connection
         self._statement: sql.Composed | None = None
         self._stored = ""
+        self._operation: Operation | None = None
         self._real: dict[str, str] = {}
         self.account: Account
         self.sampler = Sampler(app, PLACEHOLDERS)
@@ -153,10 +173,13 @@ class AttackedAccount:
         own |= {"token": VERIFY_TOKEN} if operation.id == "verify_email" else {}
         return self.sampler.knowing(**own)
 
-    async def begin(self) -> None:
+    async def begin(self, operation: Operation | None = None) -> None:
         """Start with someone new, who has a session, an API token, and a resource of each type under
         one id.
+
+        They also have a second factor if the operation, by default the last one, needs one.
         """
+        self._operation = operation or self._operation
         self.account = await register(self._client, password=_PASSWORD)
         resource_id = str(uuid4())
         for kind in RESOURCE_TYPES:
@@ -175,6 +198,8 @@ class AttackedAccount:
             REFRESH_TOKEN: self.account.session["refresh_token"],
         }
         self._real |= await self._links()
+        if self._operation is not None and self._operation.id in _FACTORS:
+            self._real |= await self._factor(is_confirmed=_FACTORS[self._operation.id])
         self._stored = await self.stored()
 
     async def _links(self) -> dict[str, str]:
@@ -188,6 +213,16 @@ class AttackedAccount:
             for purpose in email_links.PATHS
         }
         return {f"own-{name}-token": link.partition("#token=")[2] for name, link in links.items()}
+
+    async def _factor(self, *, is_confirmed: bool) -> dict[str, str]:
+        """A second factor, and the next code of it."""
+        clock = Clock(time.time())
+        phone = await enroll(self.account, clock)
+        if not is_confirmed:
+            return {FACTOR: phone.factor_id, CODE: phone.code()}
+        assert (await confirm(self.account, phone)).status_code == 200
+        challenge = await challenge_of(self.account)
+        return {FACTOR: phone.factor_id, CHALLENGE: challenge, CODE: phone.next_code()}
 
     async def send(self, sample: Sample) -> Answer:
         """Send as this account."""
@@ -221,7 +256,8 @@ class AttackedAccount:
             "WHERE table_schema = 'public' AND data_type = 'uuid' "
             "AND (column_name = 'user_id' OR (table_name, column_name) = ('users', 'id'))"
         )
-        tables = await cursor.fetchall()
+        # A challenge counts the codes that were tried.
+        tables = [row for row in await cursor.fetchall() if row[0] != "sign_in_challenges"]
         assert {"users", "tasks", "sessions", "user_emails"} <= {name for name, _ in tables}
         rows = sql.SQL(" UNION ALL ").join(
             sql.SQL(

@@ -36,7 +36,7 @@ UNLIMITED = {
     # Nobody listens there: mail waits.
     "DULY_SMTP_URL": "smtp://127.0.0.1:9",
     "DULY_MAIL_FROM": "duly@example.org",
-    "DULY_PUBLIC_URL": "http://127.0.0.1",
+    "DULY_PUBLIC_URL": "http://localhost",
 }
 _CASES = re.compile(r"^\s*([\d,]+) generated\b", re.MULTILINE)
 _SUMMARY = re.compile(r"^=+ SUMMARY =+$", re.MULTILINE)

@@ -41,7 +41,7 @@ async def attacked(settings: Settings, dsn: str, address: str) -> AsyncIterator[
 async def test_every_operation_can_be_exercised(attacked: AttackedAccount) -> None:
     """What no good request is known for is not attacked either: then this fails, not silently."""
     for operation in attacked.sampler.operations:
-        await attacked.begin()
+        await attacked.begin(operation)
         answer = await attacked.send(attacked.sampler_of(operation).sample(operation))
         assert answer.status < 400, (operation.id, answer)
 
@@ -65,7 +65,7 @@ async def test_every_operation_withstands_every_attack(
     rng, share = random.Random(run_seed), pytestconfig.getoption("share") or SHARE
     sent = 0
     for operation in attacked.sampler.operations:
-        await attacked.begin()
+        await attacked.begin(operation)
         for attack in attacks_on(attacked.sampler_of(operation), operation):
             if rng.random() < share:
                 await attacked.strike(attack)

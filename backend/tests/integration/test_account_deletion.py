@@ -9,8 +9,10 @@ import pytest
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.api_tokens import create_token
+from tests.support.authenticators import add_passkey
 from tests.support.direct_sql import execute, holding_account, somebody_waits_for
 from tests.support.resources import body_for, prepare
+from tests.support.second_factors import Clock, add_app, challenge_of
 
 
 async def delete(account: Account, **fields: Any) -> httpx.Response:
@@ -37,6 +39,9 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
         "export_leases",
         "email_links",
         "security_events",
+        "factors",
+        "sign_in_challenges",
+        "passkeys",
     }
     return {
         table: (
@@ -46,7 +51,7 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
     }
 
 
-async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None:
+async def test_a_deleted_account_leaves_no_row(alice: Account, clock: Clock, dsn: str) -> None:
     erased, trashed = await alice.create_task(), await alice.create_task()
     for kind in RESOURCE_TYPES:
         await prepare(alice, kind)
@@ -59,12 +64,14 @@ async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None
     await alice.sign_in_again()
     await create_token(alice)
     # As while an export runs.
-    await execute(dsn, "INSERT INTO export_leases VALUES (%s, now())", alice.id)
+    await execute(
+        dsn, "INSERT INTO export_leases VALUES (%s, now() + interval '1 hour')", alice.id
+    )
     # As after a mail with a link.
     await execute(
         dsn,
         "INSERT INTO email_links "
-        "VALUES (%s, gen_random_uuid(), 'reset', sha256(''), 'a@b.org', now(), now())",
+        "VALUES (%s, gen_random_uuid(), 'reset', sha256(''), 'a@b.org', now(), now() + interval '1 hour')",
         alice.id,
     )
     await execute(
@@ -72,6 +79,9 @@ async def test_a_deleted_account_leaves_no_row(alice: Account, dsn: str) -> None
         "INSERT INTO user_identities (issuer, subject, user_id, id) VALUES ('i', %s, %s, %s)",
         *(alice.id, alice.id, alice.id),
     )
+    await add_app(alice, clock)
+    await add_passkey(alice)
+    await challenge_of(alice)
     assert 0 not in (await rows_of(dsn, alice)).values()
 
     response = await delete(alice)

@@ -35,6 +35,7 @@ NOWHERE = "postgresql:///duly?host=/nonexistent"
         ("user", "create"),
         ("user", "set-password"),
         ("user", "reset-link"),
+        ("user", "remove-factors"),
         ("user", "list"),
         ("user", "disable"),
         ("user", "enable"),
@@ -53,6 +54,7 @@ def test_the_help_of_a_command_gives_an_example(command: tuple[str, ...]) -> Non
     [
         ((), ["--version", "serve", "migrate", "restored", "openapi", "user"]),
         (("user",), ["create", "set-password", "reset-link", "list", "disable", "enable"]),
+        (("user",), ["remove-factors"]),
         (("restored",), ["--end-sessions"]),
         (("serve",), ["--host", "--port", "--workers"]),
         (("user", "create"), ["--name"]),
@@ -349,6 +351,7 @@ def data_dir(commanded: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         ("user", "create", "ada@example.com"),
         ("user", "set-password", "ada@example.com"),
         ("user", "reset-link", "ada@example.com"),
+        ("user", "remove-factors", "ada@example.com"),
         ("user", "list"),
         ("user", "disable", "ada@example.com"),
         ("user", "enable", "ada@example.com"),

@@ -224,7 +224,9 @@ def test_an_address_that_is_taken_is_refused_in_any_spelling(email: str) -> None
     assert "already in use" in create(email.upper()).line
 
 
-@pytest.mark.parametrize("command", ["disable", "enable", "set-password", "reset-link"])
+@pytest.mark.parametrize(
+    "command", ["disable", "enable", "set-password", "reset-link", "remove-factors"]
+)
 def test_unknown_account_is_refused(email: str, command: str) -> None:
     assert "no account" in duly("user", command, email, typed=f"{PASSWORD}\n").line
 

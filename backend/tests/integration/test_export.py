@@ -22,7 +22,7 @@ async def test_an_export_holds_the_user_the_sessions_and_the_tasks(alice: Accoun
     assert response.status_code == 200
     export = response.json()
     plurals = {kind.plural for kind in RESOURCE_TYPES}
-    whole = {"user", "identities", "sessions", "api_tokens", "security_events", "trash"}
+    whole = {"user", "identities", "sessions", "factors", "api_tokens", "security_events", "trash"}
     assert set(export) == {*whole, *plurals}
     assert export["user"] == (await alice.get("/users/me")).json()
     assert export["sessions"] == (await alice.get("/auth/sessions")).json()["items"]

@@ -14,6 +14,7 @@ from tests.support.accounts import API, Account, error_code, register
 from tests.support.direct_sql import execute
 from tests.support.instances import captured_logs, client_at, running, sweep_all
 from tests.support.postbox import until
+from tests.support.second_factors import Clock, add_app, challenge_of, send_factor
 
 PATH = "/users/me/security-events"
 
@@ -158,6 +159,33 @@ async def test_acts_of_the_operator_are_recorded(app: FastAPI, alice: Account) -
         "session.opened",
     ]
     assert (await events_of(again))[1]["address"] is None
+
+
+async def test_second_factors_are_recorded(
+    app: FastAPI, alice: Account, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failed_sign_ins, "_GATHER", 0.05)
+    phone = await add_app(alice, clock)
+    assert (await alice.post("/users/me/factors/recovery-codes")).status_code == 200
+    challenge = await challenge_of(alice)
+    assert (await send_factor(alice, challenge, code=phone.wrong_code())).status_code == 401
+
+    async def is_there() -> bool:
+        return (await names_of(alice))[-1] == "factor.failed"
+
+    await until(is_there)
+    assert (await send_factor(alice, challenge, code=phone.next_code())).status_code == 200
+    assert (await alice.delete(f"/users/me/factors/{phone.factor_id}")).status_code == 204
+    await operators.remove_factors(app.state.context, alice.email)
+
+    assert (await names_of(alice))[1:] == [
+        "factor.added",
+        "factor.recovery_codes_replaced",
+        "factor.failed",
+        "session.opened",
+        "factor.removed",
+        "user.factors_removed",
+    ]
 
 
 async def test_what_fails_leaves_no_event(alice: Account) -> None:

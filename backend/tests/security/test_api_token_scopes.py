@@ -81,6 +81,8 @@ async def test_token_with_all_scopes_manages_no_account(app: FastAPI, unlimited:
         *("list_api_tokens", "create_api_token", "delete_api_token"),
         *("list_sessions", "end_session", "end_all_sessions", "logout"),
         *("update_me", "change_password", "delete_me", "resend_verification"),
+        *("list_factors", "enroll_factor", "confirm_factor", "remove_factor"),
+        "replace_recovery_codes",
         "list_security_events",
     }
 

@@ -16,6 +16,7 @@ from tests.support.counting import counting, seen, work_of
 from tests.support.direct_sql import execute
 from tests.support.factories import RegistrationFactory
 from tests.support.instances import client_at
+from tests.support.second_factors import Clock, add_app
 
 
 @pytest.fixture
@@ -57,6 +58,26 @@ async def test_unknown_wrong_and_disabled_are_the_same_bytes_after_the_same_work
     for name in attempts:
         assert answers[name] == answers["unknown"], name
         assert works[name] == works["unknown"], name
+
+
+async def test_second_factor_is_revealed_by_the_right_password_only(
+    counted: FastAPI, dora: Account, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = await register(dora.client)
+    await add_app(dora, clock)
+    answers, works = {}, {}
+    for name, email in {
+        "unknown": RegistrationFactory()["email"],
+        "without": plain.email,
+        "with": dora.email,
+    }.items():
+        with work_of(counted, monkeypatch) as works[name]:
+            answers[name] = seen(await sign_in(dora.client, email, "not the password"))
+
+    assert answers["with"] == answers["without"] == answers["unknown"]
+    assert works["with"] == works["without"] == works["unknown"]
+    right = await sign_in(dora.client, dora.email, dora.password)
+    assert error_code(right) == "SECOND_FACTOR_REQUIRED"
 
 
 async def test_a_throttled_address_learns_nothing_either(

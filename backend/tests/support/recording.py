@@ -32,7 +32,9 @@ _LINE = 100
 _ID = 16
 """Characters of an event's id that are shown."""
 
-_CUT = re.compile(r'("(?:access_token|refresh_token|next_cursor|token)": ?"[^"]{10})[^"]{10,}"')
+_CUT = re.compile(
+    r'("(?:access_token|refresh_token|next_cursor|token|challenge)": ?"[^"]{10})[^"]{10,}"'
+)
 
 
 def _recorded(example: Example, output: str) -> str:

@@ -18,9 +18,11 @@ from duly.schemas.auth import (
     Registration,
     SessionQuery,
 )
+from duly.schemas.factors import FactorSignIn
 from duly.services import (
     auth,
     email_verification,
+    factor_sign_in,
     password_resets,
     session_lists,
     session_refresh,
@@ -39,7 +41,8 @@ async def register(context: Context, client: Client, body: Registration) -> Resp
 async def login(context: Context, client: Client, body: Credentials) -> Response:
     """Sign in with email and password.
 
-    A wrong password and an unknown email get the same response.
+    A wrong password and an unknown email get the same response. If the account has a second factor,
+    send it to `/auth/factor` with the challenge.
     """
     return Encoded(await auth.login(context, body, client))
 
@@ -56,6 +59,23 @@ async def login_with_form(
     except ValidationError:
         raise Unauthenticated("Incorrect email or password.") from None
     return Encoded(await auth.login(context, credentials, client))
+
+
+async def finish_sign_in(context: Context, client: Client, body: FactorSignIn) -> Response:
+    """Finish a sign-in with a second factor, or with a passkey alone.
+
+    A challenge works once, within 5 minutes, until 5 wrong codes were sent or the password changes.
+    """
+    return Encoded(await factor_sign_in.finish(context, body, client))
+
+
+async def begin_passkey_sign_in(context: Context, client: Client) -> Response:
+    """Begin to sign in with a passkey alone.
+
+    Let the user choose a passkey for `options`, and send what it has signed to `/auth/factor` as
+    `assertion`, with the challenge, within 5 minutes.
+    """
+    return Encoded(await factor_sign_in.begin_with_passkey(context, client))
 
 
 async def refresh(context: Context, body: Refresh) -> Response:

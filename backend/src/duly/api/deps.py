@@ -129,5 +129,6 @@ IdempotencyKey = Annotated[
     ),
 ]
 
+FactorId = Annotated[UUID, Path(description="The factor's id.")]
 SessionId = Annotated[UUID, Path(description="The session's id.")]
 ApiTokenId = Annotated[UUID, Path(description="The API token's id.")]

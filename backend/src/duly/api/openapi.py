@@ -27,6 +27,7 @@ every request. All errors share one envelope, `ErrorEnvelope`, and every respons
 _TAGS = [
     {"name": "auth", "description": "Create an account, sign in and out, and manage sessions."},
     {"name": "batch", "description": "Apply many operations in one request."},
+    {"name": "factors", "description": "Add and remove second factors, and get recovery codes."},
     {"name": "filters", "description": "Create, list, change and delete saved filters."},
     {"name": "health", "description": "Checks for load balancers and containers."},
     {"name": "labels", "description": "Create, list, change and delete labels."},

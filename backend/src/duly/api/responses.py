@@ -44,8 +44,8 @@ DESCRIPTIONS = {
     204: "Success, without a body.",
     304: "Not modified: If-None-Match names the current version.",
     400: "The request is invalid; `details.fields` lists each invalid input.",
-    401: "The access token is missing or invalid, or sign-in failed.",
-    403: "The caller or the token may not do this, a quota is reached, or no account may be created.",
+    401: "The access token is missing or invalid, or sign-in failed or needs a second factor.",
+    403: "The caller or the token may not do this, the sign-in is too long ago, a quota is reached, or no account may be created.",
     404: "The caller has no such resource.",
     408: "The request body did not arrive in time.",
     409: "The request conflicts with what is stored, or with a request in progress.",
@@ -57,7 +57,7 @@ DESCRIPTIONS = {
     428: "If-Match is required.",
     429: "Too many requests.",
     500: "Internal error.",
-    503: "The service is temporarily unavailable, or cannot send mail.",
+    503: "The service is temporarily unavailable, or mail or passkeys are not configured.",
 }
 
 _HEADERS = {
@@ -71,6 +71,7 @@ _DETAILS: dict[str, dict[str, Any]] = {
         "fields": [{"path": "body.title", "message": "Must be present", "type": "missing"}]
     },
     "INSUFFICIENT_SCOPE": {"required": ["tasks:write"]},
+    "SECOND_FACTOR_REQUIRED": {"challenge": "AaIh1u0Hc4", "factors": ["totp"]},
     "QUOTA_EXCEEDED": {"limit": 100_000, "what": "tasks"},
 }
 """Examples of the details of errors that have some."""

@@ -8,6 +8,7 @@ from duly.api import (
     api_tokens,
     auth,
     batches,
+    factors,
     filters,
     health,
     keys,
@@ -30,12 +31,15 @@ from duly.core.errors import (
     MailNotConfigured,
     NameTaken,
     NotFound,
+    PasskeysNotConfigured,
     PreconditionFailed,
     PreconditionRequired,
     QuotaExceeded,
     RateLimited,
+    RecentSignInRequired,
     RegistrationClosed,
     RequestTimeout,
+    SecondFactorRequired,
     SyncTokenExpired,
     TooManyChanges,
     Unauthenticated,
@@ -53,6 +57,13 @@ from duly.core.scopes import (
 from duly.schemas.api_tokens import ApiTokenPage, CreatedApiToken
 from duly.schemas.auth import SessionPage
 from duly.schemas.batches import BatchResult
+from duly.schemas.factors import (
+    FactorConfirmed,
+    FactorEnrolment,
+    FactorList,
+    PasskeyChallenge,
+    RecoveryCodes,
+)
 from duly.schemas.filters import FilterPage, FilterRead
 from duly.schemas.health import Health
 from duly.schemas.keys import PublicKeySet
@@ -135,15 +146,31 @@ SIGN_IN = [
         (RegistrationClosed, EmailTaken, RateLimited, *_BODY),
         status=201,
     ),
-    Route("POST", "/auth/login", _PUBLIC, auth.login, SessionTokens, _SIGNING_IN),
+    Route(
+        "POST",
+        "/auth/login",
+        _PUBLIC,
+        auth.login,
+        SessionTokens,
+        (*_SIGNING_IN, SecondFactorRequired),
+    ),
     Route(
         "POST",
         "/auth/token",
         _PUBLIC,
         auth.login_with_form,
         SessionTokens,
-        (Unauthenticated, RateLimited, RequestTimeout),
+        (Unauthenticated, RateLimited, RequestTimeout, SecondFactorRequired),
     ),
+    Route(
+        "POST",
+        "/auth/passkey",
+        _PUBLIC,
+        auth.begin_passkey_sign_in,
+        PasskeyChallenge,
+        (RateLimited, PasskeysNotConfigured),
+    ),
+    Route("POST", "/auth/factor", _PUBLIC, auth.finish_sign_in, SessionTokens, _SIGNING_IN),
     Route("POST", "/auth/refresh", _PUBLIC, auth.refresh, SessionTokens, _SIGNING_IN),
     Route(
         "POST",
@@ -227,6 +254,42 @@ API_TOKENS = [
         api_tokens.delete_api_token,
         None,
         _FIND,
+    ),
+]
+FACTORS = [
+    Route("GET", "", _MANAGE, factors.list_factors, FactorList, _SIGNED_IN),
+    Route(
+        "POST",
+        "",
+        _MANAGE,
+        factors.enroll_factor,
+        FactorEnrolment,
+        (*_SIGNED_IN, RecentSignInRequired, QuotaExceeded, PasskeysNotConfigured, *_BODY),
+        status=201,
+    ),
+    Route(
+        "POST",
+        "/{factor_id}/confirm",
+        _MANAGE,
+        factors.confirm_factor,
+        FactorConfirmed,
+        (*_FIND, PasskeysNotConfigured, *_BODY),
+    ),
+    Route(
+        "DELETE",
+        "/{factor_id}",
+        _MANAGE,
+        factors.remove_factor,
+        None,
+        (*_FIND, RecentSignInRequired),
+    ),
+    Route(
+        "POST",
+        "/recovery-codes",
+        _MANAGE,
+        factors.replace_recovery_codes,
+        RecoveryCodes,
+        (*_FIND, RecentSignInRequired),
     ),
 ]
 TASKS = [
@@ -345,6 +408,7 @@ TABLE = [
     Part("", "auth", KEYS),
     Part(API_PREFIX, "users", USERS),
     Part(API_PREFIX, "users", API_TOKENS),
+    Part(f"{API_PREFIX}/users/me/factors", "factors", FACTORS),
     Part(f"{API_PREFIX}/tasks", "tasks", TASKS),
     Part(f"{API_PREFIX}/users/{{user_id}}/tasks", "tasks", TASKS, is_alias=True),
     Part(f"{API_PREFIX}/lists", "lists", LISTS),

@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     )
     public_url: PublicUrl | None = Field(
         None,
-        description="URL that links in mail begin with, such as https://duly.example.org; required with DULY_SMTP_URL",
+        description="URL that links in mail begin with and passkeys are bound to, such as https://duly.example.org; required with DULY_SMTP_URL",
     )
     mail_account_limit: Rate = Field("5/hour", description="mails requested for an email address")
     mail_address_limit: Rate = Field(

@@ -3,10 +3,12 @@
 DulyError
 ├── ValidationFailed       400 VALIDATION_ERROR
 ├── Unauthenticated        401 UNAUTHENTICATED
+├── SecondFactorRequired   401 SECOND_FACTOR_REQUIRED
 ├── Forbidden              403 FORBIDDEN
 ├── InsufficientScope      403 INSUFFICIENT_SCOPE
 ├── EmailNotVerified       403 EMAIL_NOT_VERIFIED
 ├── LocalAccountsDisabled  403 LOCAL_ACCOUNTS_DISABLED
+├── RecentSignInRequired   403 RECENT_SIGN_IN_REQUIRED
 ├── RegistrationClosed     403 REGISTRATION_CLOSED
 ├── QuotaExceeded          403 QUOTA_EXCEEDED
 ├── NotFound               404 NOT_FOUND
@@ -29,7 +31,8 @@ DulyError
 │   └── TooManyStreams
 ├── InternalError          500 INTERNAL_ERROR
 ├── ServiceUnavailable     503 SERVICE_UNAVAILABLE
-└── MailNotConfigured      503 MAIL_NOT_CONFIGURED
+├── MailNotConfigured      503 MAIL_NOT_CONFIGURED
+└── PasskeysNotConfigured  503 PASSKEYS_NOT_CONFIGURED
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -81,6 +84,26 @@ class Unauthenticated(DulyError):
         super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
 
 
+class SecondFactorRequired(DulyError):
+    """The password is right, and the account has a second factor."""
+
+    status = 401
+    code = "SECOND_FACTOR_REQUIRED"
+    message = "The password is correct. Send a second factor with the challenge; see details."
+
+    def __init__(
+        self,
+        challenge: str = "",
+        factors: Iterable[str] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        offered = {} if options is None else {"options": options}
+        super().__init__(
+            details={"challenge": challenge, "factors": [*factors], **offered},
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+
+
 class Forbidden(DulyError):
     """The user in the path is not the authenticated user."""
 
@@ -119,6 +142,14 @@ class LocalAccountsDisabled(DulyError):
     status = 403
     code = "LOCAL_ACCOUNTS_DISABLED"
     message = "This service has no passwords. Sign in at the issuer that its operator has chosen."
+
+
+class RecentSignInRequired(DulyError):
+    """The session was opened too long ago for this."""
+
+    status = 403
+    code = "RECENT_SIGN_IN_REQUIRED"
+    message = "Sign in again, then retry: this needs a session that is at most 10 minutes old."
 
 
 class RegistrationClosed(DulyError):
@@ -290,6 +321,17 @@ class MailNotConfigured(DulyError):
     status = 503
     code = "MAIL_NOT_CONFIGURED"
     message = "This service cannot send mail. Ask its operator for help."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "3600"})
+
+
+class PasskeysNotConfigured(DulyError):
+    """The service does not know the name that passkeys would be bound to."""
+
+    status = 503
+    code = "PASSKEYS_NOT_CONFIGURED"
+    message = "This service has no public URL, which passkeys need. Ask its operator for help."
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "3600"})

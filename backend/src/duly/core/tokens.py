@@ -27,7 +27,7 @@ CLOCK_LEEWAY = 5
 _SECRET_BYTES = 32
 _TAG_BYTES = 16
 _IDS_BYTES = 32
-"""Those of two ids: the user's, and that of a session or a link."""
+"""Those of two ids: the user's, and that of a session, a link or a challenge."""
 LAST_SECOND = 2**33
 """Times beyond it, in Unix seconds, are mistakes."""
 _MAX_VERIFIED = 2048
@@ -85,6 +85,15 @@ class LinkToken:
         return hashlib.sha256(self.token.encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The token of a sign-in that needs a second factor; the database decides the rest."""
+
+    token: str
+    user_id: UUID
+    id: UUID
+
+
 class _Key:
     """One signing secret, with a key derived from it for each use."""
 
@@ -93,6 +102,7 @@ class _Key:
         self.access = OctKey.import_key(self.derive("access token"))
         self.refresh = self.derive("refresh token")
         self.link = self.derive("link in a mail")
+        self.challenge = self.derive("sign-in challenge")
         self.cursor = self.derive("cursor")
         self.fingerprint = self.derive("fingerprint")
         self.address = self.derive("address")
@@ -243,19 +253,24 @@ class Keyring:
 
     def issue_link(self, user_id: UUID, link_id: UUID) -> LinkToken:
         """Return the token of a link, always the same, so that a mail can be sent again."""
-        body = user_id.bytes + link_id.bytes
-        token = base64url.encode(body + _tag(self._keys[0].link, body))
-        return LinkToken(token, user_id, link_id)
+        return LinkToken(_sign_ids(self._keys[0].link, user_id, link_id), user_id, link_id)
 
     def read_link(self, token: str) -> LinkToken:
         """Return the user of a link and its id. Raise `InvalidToken` if it was never issued."""
-        raw = _decode(token)
-        body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
-        if len(body) != _IDS_BYTES or not any(
-            hmac.compare_digest(_tag(key.link, body), tag) for key in self._keys
-        ):
-            raise InvalidToken
-        return LinkToken(token, UUID(bytes=body[:16]), UUID(bytes=body[16:]))
+        return LinkToken(token, *_read_ids([key.link for key in self._keys], token))
+
+    def issue_challenge(self, user_id: UUID, challenge_id: UUID) -> Challenge:
+        """Return the token of a sign-in that needs a second factor."""
+        token = _sign_ids(self._keys[0].challenge, user_id, challenge_id)
+        return Challenge(token, user_id, challenge_id)
+
+    def read_challenge(self, token: str) -> Challenge:
+        """Return the user and the id of a challenge. Raise `InvalidToken` if it was never issued."""
+        return Challenge(token, *_read_ids([key.challenge for key in self._keys], token))
+
+    def derive(self, purpose: str) -> list[bytes]:
+        """Return keys for another use: from the current secret, then from each earlier one."""
+        return [key.derive(purpose) for key in self._keys]
 
     def fingerprint(self, text: str) -> str:
         """Return a keyed digest of `text` for logs: always the same, and not reversible."""
@@ -323,6 +338,21 @@ def _id(text: str) -> UUID:
 def _sign_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:
     body = user_id.bytes + session_id.bytes + secret
     return RefreshToken(base64url.encode(body + _tag(key.refresh, body)), user_id, session_id)
+
+
+def _sign_ids(key: bytes, first: UUID, second: UUID) -> str:
+    body = first.bytes + second.bytes
+    return base64url.encode(body + _tag(key, body))
+
+
+def _read_ids(keys: Sequence[bytes], token: str) -> tuple[UUID, UUID]:
+    raw = _decode(token)
+    body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
+    if len(body) != _IDS_BYTES or not any(
+        hmac.compare_digest(_tag(key, body), tag) for key in keys
+    ):
+        raise InvalidToken
+    return UUID(bytes=body[:16]), UUID(bytes=body[16:])
 
 
 def _tag(key: bytes, content: bytes) -> bytes:

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 
 from duly.models.api_tokens import ApiToken, ApiTokenDigest
 from duly.models.exports import ExportLease
+from duly.models.factors import Factor, PasskeyOwner, SignInChallenge
 from duly.models.filters import Filter
 from duly.models.idempotency import IdempotencyKey
 from duly.models.identities import DeletedIdentity, UserIdentity
@@ -23,7 +24,7 @@ metadata = SQLModel.metadata
 
 # PostgreSQL then expects a user to have a hundred rows. Where most have one or two, it would expect no
 # more of anybody: it would read all of a user's rows to find one, and join trees in quadratic time.
-for _model in (EmailLink, Filter, Label, List, Section, Task):
+for _model in (EmailLink, Factor, Filter, Label, List, Section, SignInChallenge, Task):
     event.listen(
         metadata.tables[str(_model.__tablename__)],
         "after_create",
@@ -36,16 +37,19 @@ __all__ = [
     "DeletedIdentity",
     "EmailLink",
     "ExportLease",
+    "Factor",
     "Filter",
     "IdempotencyKey",
     "Installation",
     "Label",
     "List",
     "OutgoingMail",
+    "PasskeyOwner",
     "RevokedSession",
     "Section",
     "SecurityEvent",
     "Session",
+    "SignInChallenge",
     "Task",
     "TaskLabel",
     "Tombstone",

@@ -18,6 +18,7 @@ from sqlmodel import Field, SQLModel
 from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestamp_field
 
 MAX_KNOWN_ADDRESSES = 10
+MAX_RECOVERY_CODES = 10
 
 
 class User(SQLModel, table=True):
@@ -29,6 +30,7 @@ class User(SQLModel, table=True):
     `profile_revision` is the revision of the last change of what responses show of the account.
     Deletions up to `horizon` have been purged: an older sync token requires a full sync.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
+    `recovery_codes` are the hashes of those that were not used yet.
     Quotas limit `stored_response_bytes` and the counts of resources (including the trash): each
     statement that inserts or deletes such rows also updates the counter. `email` and `password_hash`
     may be null in an account of another issuer's subject.
@@ -47,6 +49,9 @@ class User(SQLModel, table=True):
         CheckConstraint("revision >= 0", name="revision_not_negative"),
         CheckConstraint(
             f"cardinality(known_addresses) <= {MAX_KNOWN_ADDRESSES}", name="known_addresses_count"
+        ),
+        CheckConstraint(
+            f"cardinality(recovery_codes) <= {MAX_RECOVERY_CODES}", name="recovery_codes_count"
         ),
     )
 
@@ -69,6 +74,9 @@ class User(SQLModel, table=True):
     profile_revision: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     horizon: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     known_addresses: list[bytes] = Field(
+        sa_type=ARRAY(LargeBinary), sa_column_kwargs={"server_default": "{}"}
+    )
+    recovery_codes: list[bytes] = Field(
         sa_type=ARRAY(LargeBinary), sa_column_kwargs={"server_default": "{}"}
     )
     task_count: int = Field(sa_type=Integer, sa_column_kwargs={"server_default": "0"})

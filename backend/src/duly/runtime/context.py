@@ -145,7 +145,9 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     uses.start()
     failures = FailedSignIns(across_users)
     failures.start()
-    housekeeping = asyncio.create_task(forever("maintenance", partial(keep_house, pool), INTERVAL))
+    housekeeping = asyncio.create_task(
+        forever("maintenance", partial(keep_house, pool, keyring), INTERVAL)
+    )
     try:
         async with open_bearers(keyring, settings, across_users) as bearers:
             yield Context(

@@ -43,9 +43,9 @@ class FailedSignIns:
             async with asyncio.timeout(_LAST_TIMEOUT):
                 await self._record()
 
-    def note(self, user_id: UUID, address: str | None, user_agent: str | None) -> None:
+    def note(self, user_id: UUID, event: str, address: str | None, user_agent: str | None) -> None:
         """Note a failed sign-in to an account."""
-        self._waiting.append(Failure(user_id, time.monotonic(), address, user_agent))
+        self._waiting.append(Failure(user_id, event, time.monotonic(), address, user_agent))
         del self._waiting[:-_MAX_WAITING]
         self._has_some.set()
 

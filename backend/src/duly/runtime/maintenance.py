@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql
 
 from duly.core.logging import log
+from duly.core.tokens import Keyring
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers
 from duly.database.statements import CrossUserStatement, across_users
@@ -18,12 +19,16 @@ from duly.models import (
     DeletedIdentity,
     EmailLink,
     ExportLease,
+    Factor,
     IdempotencyKey,
     RevokedSession,
     Session,
+    SignInChallenge,
     User,
 )
+from duly.models.factors import ENROLMENT_LIFETIME
 from duly.records.retention import purge_tombstones, purge_trash
+from duly.runtime.resealing import reseal
 from duly.services import mails, security_events
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.utils.tables import table_of
@@ -31,6 +36,7 @@ from duly.utils.tables import table_of
 INTERVAL = 600.0
 """Seconds between two rounds of a worker, give or take a tenth."""
 
+_ENROLMENT_LIFETIME = bindparam("lifetime", ENROLMENT_LIFETIME, type_=postgresql.INTERVAL())
 _LOCK_NUMBER = 4_420_771_864
 _TIMEOUT = 60.0
 
@@ -99,6 +105,21 @@ def _expired_api_tokens() -> CrossUserStatement:
     return across_users(select(func.count().label("count")).select_from(gone).add_cte(forgotten))
 
 
+def _unconfirmed_factors() -> CrossUserStatement:
+    """As above, for factors that were not confirmed in time."""
+    factors = table_of(Factor)
+    gone = (
+        delete(factors)
+        .where(
+            factors.c.confirmed_at.is_(None),
+            factors.c.created_at < func.now() - _ENROLMENT_LIFETIME,
+        )
+        .returning(factors.c.id)
+        .cte("gone")
+    )
+    return across_users(select(func.count().label("count")).select_from(gone))
+
+
 # Resources before those that they refer to.
 _TABLES = table_of(User).metadata.sorted_tables
 _IN_TRASH = sorted(
@@ -109,10 +130,12 @@ _IN_TRASH = sorted(
 
 _SWEEPS = {
     "email_links": _expired(EmailLink),
+    "factors": _unconfirmed_factors(),
     "outgoing_mails": mails.PURGE,
     "security_events": security_events.PURGE,
     "sessions": _expired(Session),
     "api_tokens": _expired_api_tokens(),
+    "sign_in_challenges": _expired(SignInChallenge),
     "revoked_sessions": _expired(RevokedSession),
     "idempotency_keys": _expired_keys(),
     "export_leases": _expired(ExportLease),
@@ -122,7 +145,7 @@ _SWEEPS = {
 }
 
 
-async def keep_house(pool: Pool) -> None:
+async def keep_house(pool: Pool, keyring: Keyring) -> None:
     """Sweep once in a while, until cancelled.
 
     A worker that has served no request since the last sweep leaves the database alone, since on
@@ -133,6 +156,7 @@ async def keep_house(pool: Pool) -> None:
         await asyncio.sleep(INTERVAL * random.uniform(0.9, 1.1))  # noqa: S311  # spreads workers
         if pool.used != used:
             await sweep(AcrossUsers(pool))
+            await reseal(AcrossUsers(pool), keyring)
             used = pool.used
 
 

@@ -95,6 +95,10 @@ class Throttle:
             if not (is_known and item is self._login_total):
                 await self._require("test", item, *key)
 
+    async def check_address(self, address: str) -> None:
+        """Raise `RateLimited` if too many sign-ins from an address have failed lately."""
+        await self._require("test", self._login_address, "login", address)
+
     async def reserve_login(self, account: str, address: str, *, is_known: bool) -> None:
         """Count a sign-in as failed before its outcome is known. Raise `RateLimited`.
 

@@ -1,7 +1,7 @@
 """The body of every error."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
@@ -53,6 +53,21 @@ class ErrorDetails(TypedDict, total=False):
     required: Annotated[
         list[str],
         Field(description="With `INSUFFICIENT_SCOPE`: the scopes that the token lacks."),
+    ]
+    challenge: Annotated[
+        str,
+        Field(description="With `SECOND_FACTOR_REQUIRED`: what to send to `/auth/factor`."),
+    ]
+    factors: Annotated[
+        list[str],
+        Field(description="With `SECOND_FACTOR_REQUIRED`: the types of the account's factors."),
+    ]
+    options: Annotated[
+        dict[str, Any],
+        Field(
+            description="With `SECOND_FACTOR_REQUIRED`, if a passkey is among the factors: what "
+            "`PublicKeyCredential.parseRequestOptionsFromJSON()` takes."
+        ),
     ]
 
 

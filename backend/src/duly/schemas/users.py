@@ -9,6 +9,7 @@ from duly.schemas.api_tokens import ApiTokenRead
 from duly.schemas.auth import Email, Name, NewPassword, Password, SessionRead
 from duly.schemas.base import Id, Instant, RequestBody, ResponseBody
 from duly.schemas.changes import Upsert
+from duly.schemas.factors import FactorRead
 from duly.schemas.filters import FilterRead
 from duly.schemas.labels import LabelRead
 from duly.schemas.lists import ListRead
@@ -116,6 +117,7 @@ class UserExport(ResponseBody):
     user: UserRead
     identities: list[IdentityRead]
     sessions: list[SessionRead]
+    factors: list[FactorRead]
     api_tokens: list[ApiTokenRead]
     security_events: list[SecurityEventRead]
     tasks: list[TaskRead]

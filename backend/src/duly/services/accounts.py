@@ -126,7 +126,7 @@ async def check_password(
     exceeds the limits. Raise `RateLimited`, or `ServiceUnavailable` if too many wait.
     """
     hashed = None if account is None else account.password_hash
-    is_known = account is not None and _is_known(context, account, client)
+    is_known = account is not None and is_known_address(context, account, client)
     await context.throttle.check_login(key, client.address, is_known=is_known)
     async with context.passwords.turn(client.address, key):
         await context.throttle.reserve_login(key, client.address, is_known=is_known)
@@ -136,7 +136,7 @@ async def check_password(
         return hashed
 
 
-def _is_known(context: "Context", account: Account, client: "Client") -> bool:
+def is_known_address(context: "Context", account: Account, client: "Client") -> bool:
     """Whether the account's owner has recently signed in from the client's address."""
     digests = context.keyring.address_digests(account.profile["id"], client.address)
     return not set(digests).isdisjoint(account.known_addresses)

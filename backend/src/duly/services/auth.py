@@ -13,7 +13,7 @@ from duly.models import User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import Credentials, Registration
 from duly.schemas.users import PasswordChange
-from duly.services import mails, security_events
+from duly.services import factor_sign_in, mails, security_events
 from duly.services.accounts import (
     check_password,
     confirm_password,
@@ -72,7 +72,8 @@ async def register(context: Context, body: Registration, client: Client) -> dict
 
 async def login(context: Context, body: Credentials, client: Client) -> dict[str, Any]:
     """Sign in. An unknown address takes the same work, and gets the same response, as a wrong
-    password. Raise `Unauthenticated`, `RateLimited`, or `ServiceUnavailable` as above.
+    password. Raise `Unauthenticated`, `RateLimited`, `SecondFactorRequired` if the password is right
+    and the account has a second factor, or `ServiceUnavailable` as above.
     """
     account = email_key(body.email)
     context.passwords.check_room(client.address, account)
@@ -82,17 +83,20 @@ async def login(context: Context, body: Credentials, client: Client) -> dict[str
     known_hash = await check_password(context, account, client, body.password, user)
     if known_hash is None or scope is None or user is None:
         if scope is not None:
-            context.failed_sign_ins.note(scope.user_id, client.stored_address, client.user_agent)
+            context.failed_sign_ins.note(
+                scope.user_id, SIGN_IN_FAILED, client.stored_address, client.user_agent
+            )
         log.warning(SIGN_IN_FAILED, account=context.keyring.fingerprint(account))
         raise Unauthenticated("Incorrect email or password.")
     if context.passwords.needs_rehash(known_hash):
         async with context.passwords.turn(client.address, account):
             known_hash = await _rehash(context, scope, body.password, known_hash)
+    await factor_sign_in.require_factor(context, scope, known_hash)
     async with scope.transaction() as own:
         opened = await open_session(context, own, client, user.profile, known_hash)
         await security_events.record(own, "session.opened", client)
     bind_user(scope.user_id)
-    log.info("session.opened")
+    log.info("session.opened", how="password")
     return opened.announce()
 
 

@@ -25,7 +25,7 @@ from duly.database.values import Row
 from duly.models import ExportLease
 from duly.records.export import read_all
 from duly.runtime.context import Caller, Context
-from duly.services import users
+from duly.services import factors, users
 from duly.services.api_token_lists import list_api_tokens
 from duly.services.identities import list_identities
 from duly.services.resource_types import RESOURCE_TYPES
@@ -197,9 +197,11 @@ async def _document(caller: Caller) -> AsyncIterator[bytes]:
     user = await users.read(caller.scope)
     sessions = await list_sessions(caller)
     identities = await list_identities(caller.scope)
+    own_factors = await factors.list_all(caller.scope)
     tokens = await list_api_tokens(caller.scope)
     yield b'{"user":' + encode(user) + b',"identities":' + encode(identities)
-    yield b',"sessions":' + encode(sessions) + b',"api_tokens":' + encode(tokens)
+    yield b',"sessions":' + encode(sessions) + b',"factors":' + encode(own_factors)
+    yield b',"api_tokens":' + encode(tokens)
     yield b',"security_events":' + encode(await list_events(caller.scope))
     for kind in RESOURCE_TYPES:
         async for piece in _list(kind.plural, [read_all(caller.scope, kind, trashed=False)]):

@@ -39,7 +39,7 @@ from duly.models import ApiToken, ApiTokenDigest, Installation, RevokedSession, 
 from duly.runtime.context import Context
 from duly.schemas.auth import Registration
 from duly.schemas.messages import message_of
-from duly.services import api_tokens, email_links, security_events
+from duly.services import api_tokens, email_links, factors, security_events
 from duly.services.accounts import create_account, find_account
 from duly.services.identities import end_identities
 from duly.services.profiles import NEW_CREDENTIALS
@@ -182,6 +182,17 @@ async def reset_link(context: Context, email: str) -> str:
     await security_events.record(found, "user.reset_link_created")
     log.info("user.reset_link_created", user_id=str(found.user_id))
     return (settings.public_url or f"http://{settings.host}:{settings.port}") + path
+
+
+async def remove_factors(context: Context, email: str) -> int:
+    """Remove all second factors and recovery codes of an account; return how many factors.
+
+    Raises `NotFound`.
+    """
+    found = await _find(context, email)
+    removed = await factors.remove_all(found)
+    log.info("user.factors_removed", user_id=str(found.user_id), count=removed)
+    return removed
 
 
 async def list_users(context: Context) -> AsyncIterator[Row]:

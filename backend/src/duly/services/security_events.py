@@ -15,7 +15,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from duly.runtime.context import Client
 
 SIGN_IN_FAILED = "session.login_failed"
+FACTOR_FAILED = "factor.failed"
 
 _MAX_ADDRESS, _MAX_USER_AGENT = 45, 255
 _MEMORY = timedelta(days=90)
@@ -76,6 +76,7 @@ _failed = (
     func.unnest(
         bindparam("user_ids", type_=ARRAY(Uuid())),
         bindparam("ids", type_=ARRAY(Uuid())),
+        bindparam("events", type_=ARRAY(Text())),
         bindparam("addresses", type_=ARRAY(Text())),
         bindparam("user_agents", type_=ARRAY(Text())),
         bindparam("ages", type_=ARRAY(INTERVAL())),
@@ -83,6 +84,7 @@ _failed = (
     .table_valued(
         column("user_id", Uuid()),
         column("id", Uuid()),
+        column("event", Text()),
         column("address", Text()),
         column("user_agent", Text()),
         column("age", INTERVAL()),
@@ -97,7 +99,7 @@ _RECORD_FAILURES = across_users(
         select(
             _failed.c.user_id,
             _failed.c.id,
-            literal(SIGN_IN_FAILED, Text()),
+            _failed.c.event,
             _failed.c.address,
             _failed.c.user_agent,
             func.now() - _failed.c.age,
@@ -120,6 +122,7 @@ class Failure(NamedTuple):
     """A sign-in that failed, `at` by `time.monotonic`."""
 
     user_id: UUID
+    event: str
     at: float
     address: str | None
     user_agent: str | None
@@ -142,6 +145,7 @@ async def record_failures(scope: AcrossUsers, failures: Sequence[Failure], now: 
         _RECORD_FAILURES,
         user_ids=[failure.user_id for failure in failures],
         ids=[new_id() for _ in failures],
+        events=[failure.event for failure in failures],
         addresses=[failure.address for failure in failures],
         user_agents=[
             failure.user_agent and failure.user_agent[:_MAX_USER_AGENT] for failure in failures

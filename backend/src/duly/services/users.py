@@ -13,7 +13,7 @@ from duly.database.values import Row
 from duly.models import ExportLease, IdempotencyKey, User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.users import AccountDeletion, UserPatch
-from duly.services import api_tokens, email_keys, email_verification, security_events
+from duly.services import api_tokens, email_keys, email_verification, passkeys, security_events
 from duly.services.accounts import confirm_password, read_account, require_password
 from duly.services.identities import delete_identities
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE, PROFILE
@@ -123,6 +123,7 @@ async def delete_account(
         await api_tokens.delete_all(context, scope)
         await delete_identities(context, scope)
         await email_keys.drop(scope, locked["email"] or "")
+        await passkeys.release_all(scope)
         await scope.all(_DELETE_LEASE)
         await scope.all(_DELETE)
     log.info("user.deleted")
