@@ -333,6 +333,16 @@ async def test_every_operation_rejects_the_token_of_a_disabled_account(
         assert error_code(response) == "UNAUTHENTICATED"
 
 
+async def test_operator_sets_no_password_for_an_account_without_one(
+    app: FastAPI, ada: Subject
+) -> None:
+    ada.claims |= {"email": f"{uuid4()}@example.com", "email_verified": True}
+    await ada.profile()
+
+    with pytest.raises(NotFound, match="no password"):
+        await operators.set_password(app.state.context, ada.claims["email"], "by the operator")
+
+
 async def test_unknown_id_is_refused(app: FastAPI) -> None:
     for command in (operators.disable_user, operators.enable_user):
         with pytest.raises(NotFound):
@@ -360,9 +370,9 @@ async def test_account_is_deleted_with_a_recent_token(ada: Subject, dsn: str) ->
 
 
 async def test_token_from_before_the_deletion_creates_no_account(
-    settings: Settings, address: str, file: Path, ada: Subject
+    settings: Settings, address: str, file: Path, ada: Subject, dsn: str
 ) -> None:
-    before, remembered = ada.token(iat=In(-2)), ada.token(iat=In(-3))
+    before, remembered = ada.token(iat=In(-30)), ada.token(iat=In(-40))
     first = await ada.profile(token=remembered)
     async with running(settings, address, issuers=file) as client:
         there = Subject(client, ada.issuer, ada.claims)
@@ -372,9 +382,18 @@ async def test_token_from_before_the_deletion_creates_no_account(
         await asyncio.sleep(revocations.MAX_AGE)
 
         for place in (ada, there):
-            for token in (before, remembered, ada.token(iat=In(-4)), ada.token(iat=ABSENT)):
+            for token in (
+                *(before, remembered),
+                *(ada.token(iat=iat) for iat in (In(-4), In(4), ABSENT)),
+            ):
                 assert (await place.get("/users/me", token=token)).status_code == 401
         # A token that is issued afterwards means that the user has come back.
+        await execute(
+            dsn,
+            "UPDATE deleted_identities SET deleted_at = deleted_at - interval '10 seconds' "
+            "WHERE subject = %s",
+            ada.claims["sub"],
+        )
         again = await there.profile(token=ada.token(iat=In(1)))
         assert again["id"] != first["id"]
         assert (await ada.get("/users/me", token=before)).status_code == 401

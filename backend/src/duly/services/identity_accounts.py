@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from duly.core.errors import EmailTaken, RegistrationClosed
 from duly.core.issuer_tokens import IssuerClaims
 from duly.core.logging import log
-from duly.core.tokens import InvalidToken
+from duly.core.tokens import CLOCK_LEEWAY, InvalidToken
 from duly.database.scope import AcrossUsers
 from duly.database.statements import USER_ID, across_users, owned
 from duly.database.values import Row
@@ -97,8 +97,10 @@ async def find_or_create(
 
 
 async def _find(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
+    # The issuer's clock may be ahead: a token from before a deletion can name a later time.
+    issued_at = None if claims.issued_at is None else claims.issued_at - CLOCK_LEEWAY
     found = await across_users.one(
-        _FIND, issuer=claims.issuer, subject=claims.subject, issued_at=claims.issued_at
+        _FIND, issuer=claims.issuer, subject=claims.subject, issued_at=issued_at
     )
     assert found is not None
     if found["is_outdated"]:

@@ -84,7 +84,7 @@ _SET_DISABLED = owned(
 )
 _SET_PASSWORD = owned_change(
     update(_users)
-    .where(_users.c.id == USER_ID)
+    .where(_users.c.id == USER_ID, _users.c.password_hash.is_not(None))
     .values(password_hash=bindparam("password_hash", type_=Text()))
     .values(NEW_CREDENTIALS)
     .returning(_users.c.id)
@@ -149,7 +149,8 @@ async def set_password(context: Context, email: str, password: str) -> int:
     found = _require(await find_account(context, email))
     password_hash = await context.passwords.hash(_checked(email, password).password)
     async with found.transaction() as scope:
-        await scope.one(_SET_PASSWORD, password_hash=password_hash)
+        if await scope.one(_SET_PASSWORD, password_hash=password_hash) is None:
+            raise NotFound("This account signs in at another issuer; it has no password.")
         ended = await end(context, scope, END_ALL)
         deleted = await api_tokens.delete_all(context, scope)
         await security_events.record(scope, "user.password_set")
