@@ -15,6 +15,7 @@ from duly.api.middleware import RequestMiddleware
 from duly.api.openapi import add_schema
 from duly.api.router import add_routes
 from duly.api.routing import RouteTable
+from duly.api.sign_in_callback import add_sign_in_callback
 from duly.core.config import Settings, load_settings, unknown_settings
 from duly.core.logging import configure_logging, log_unknown_settings
 from duly.runtime.context import open_context
@@ -32,7 +33,9 @@ def create_app(
     is_given = settings is not None
     settings = settings or load_settings()
     if settings.issuers is not None:
-        import duly.runtime.issuers  # noqa: F401  # before workers are forked, which then share it
+        import duly.runtime.issuers  # before workers are forked, which then share it
+    if settings.sign_in_providers is not None:
+        import duly.runtime.sign_in_providers  # noqa: F401  # as above
     configure_logging(settings.log_level, settings.log_format)
     if not is_given:
         log_unknown_settings(unknown_settings())
@@ -62,6 +65,7 @@ def create_app(
     add_docs(app)
     add_index(app)
     add_link_pages(app)
+    add_sign_in_callback(app)
     add_schema(app)
     add_routes(app.router)
     # In place of the layers of Starlette and FastAPI.

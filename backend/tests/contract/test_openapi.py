@@ -26,6 +26,9 @@ OPERATIONS = {
     "login_with_form": "POST /api/v1/auth/token",
     "begin_passkey_sign_in": "POST /api/v1/auth/passkey",
     "finish_sign_in": "POST /api/v1/auth/factor",
+    "list_sign_in_providers": "GET /api/v1/auth/oidc",
+    "begin_sign_in": "GET /api/v1/auth/oidc/{provider}",
+    "exchange_sign_in_code": "POST /api/v1/auth/oidc/exchange",
     "refresh": "POST /api/v1/auth/refresh",
     "request_password_reset": "POST /api/v1/auth/password/forgot",
     "reset_password": "POST /api/v1/auth/password/reset",
@@ -114,6 +117,7 @@ ALIASES = {
 }
 OF_TYPES = "|".join(kind.name for kind in RESOURCE_TYPES)
 LINKS = {"request_password_reset", "reset_password", "verify_email"}
+PROVIDERS = {"list_sign_in_providers", "begin_sign_in"}
 OPEN = {
     "register",
     "login",
@@ -121,6 +125,8 @@ OPEN = {
     "finish_sign_in",
     "begin_passkey_sign_in",
     "refresh",
+    "exchange_sign_in_code",
+    *PROVIDERS,
     *LINKS,
     "get_public_keys",
     "check_liveness",
@@ -228,6 +234,8 @@ def expected_errors(operation: Operation) -> set[int]:
         statuses |= {401, 403, 429}
     if operation.id in SIGN_IN:
         statuses |= {403, 429} if operation.id == "register" else {401, 403, 429}
+    if operation.id == "exchange_sign_in_code":
+        statuses |= {401, 429}
     if operation.id in {*LINKS, "begin_passkey_sign_in"}:
         statuses |= {403}
     if operation.id in {*LINKS, "begin_passkey_sign_in"} - {"verify_email"}:
@@ -242,7 +250,7 @@ def expected_errors(operation: Operation) -> set[int]:
 def expected_refusals(operation: Operation) -> set[int]:
     """The statuses with which an operation answers what is well-formed."""
     statuses = set()
-    if re.search(rf"\{{({OF_TYPES}|session|token|factor)_id\}}", operation.path):
+    if re.search(rf"\{{(({OF_TYPES}|session|token|factor)_id|provider)\}}", operation.path):
         statuses |= {404}
     if operation.id == "replace_recovery_codes":
         statuses |= {404}

@@ -38,6 +38,7 @@ async def rows_of(dsn: str, account: Account) -> dict[str, int]:
         "idempotency_keys",
         "export_leases",
         "email_links",
+        "sign_in_codes",
         "security_events",
         "factors",
         "sign_in_challenges",
@@ -72,6 +73,13 @@ async def test_a_deleted_account_leaves_no_row(alice: Account, clock: Clock, dsn
         dsn,
         "INSERT INTO email_links "
         "VALUES (%s, gen_random_uuid(), 'reset', sha256(''), 'a@b.org', now(), now() + interval '1 hour')",
+        alice.id,
+    )
+    # As after a sign-in at a provider.
+    await execute(
+        dsn,
+        "INSERT INTO sign_in_codes "
+        "VALUES (%s, gen_random_uuid(), sha256(''), NULL, 'google', now())",
         alice.id,
     )
     await execute(

@@ -13,7 +13,7 @@ import pytest
 
 from duly.core import jws
 from duly.core.config import Settings
-from duly.runtime import issuer_keys, issuers, key_fetching
+from duly.runtime import copies, fetching, issuer_keys, issuers
 from duly.runtime.issuer_keys import IssuerKeys
 from tests.support.accounts import API, error_code
 from tests.support.instances import captured_logs, running
@@ -187,7 +187,7 @@ async def test_last_good_keys_count_for_a_day_while_the_issuer_is_down(place: Pl
 
     assert await place.status(place.issuer.token()) == 503
     place.issuer.behavior = "serves"
-    place.let_pass(issuer_keys.RETRY_INTERVAL)
+    place.let_pass(copies.RETRY_INTERVAL)
     assert await place.status(place.issuer.token()) == 200
 
 
@@ -219,7 +219,7 @@ async def test_issuer_without_usable_response_is_unavailable_and_left_alone(
     assert place.issuer.requests == ["/jwks"]
 
     place.issuer.behavior, place.issuer.raw = "serves", None
-    place.let_pass(issuer_keys.RETRY_INTERVAL)
+    place.let_pass(copies.RETRY_INTERVAL)
     assert await place.status(place.issuer.token()) == 200
 
 
@@ -232,7 +232,7 @@ async def test_fetch_ends_after_five_seconds(place: Place, behavior: str) -> Non
     responses = await asyncio.gather(*(place.present(place.issuer.token()) for _ in range(5)))
 
     assert {response.status_code for response in responses} == {503}
-    assert key_fetching.TIMEOUT - 0.5 < time.monotonic() - began < key_fetching.TIMEOUT + 1
+    assert fetching.TIMEOUT - 0.5 < time.monotonic() - began < fetching.TIMEOUT + 1
     assert place.issuer.requests == ["/jwks"]
 
 
@@ -309,7 +309,7 @@ async def test_failures_and_new_keys_are_logged(
             place = Place(client, issuer)
             await place.status(issuer.token())
             issuer.behavior = "serves"
-            place.let_pass(issuer_keys.RETRY_INTERVAL)
+            place.let_pass(copies.RETRY_INTERVAL)
             await place.status(issuer.token())
 
     lines = [json.loads(line) for line in log.getvalue().splitlines()]

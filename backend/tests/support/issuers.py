@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -82,7 +82,7 @@ def public(key: Any, kid: str, **members: Any) -> dict[str, Any]:
     return {**key.as_dict(private=False), "kid": kid, **members}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """Answers as its issuer says."""
 
     protocol_version = "HTTP/1.1"
@@ -91,7 +91,10 @@ class _Handler(BaseHTTPRequestHandler):
         issuer: Issuer = self.server.issuer  # type: ignore[attr-defined]  # set below
         issuer.requests.append(self.path)
         time.sleep(issuer.delay)
-        match issuer.behavior:
+        self.respond(issuer, issuer.behavior, issuer.document)
+
+    def respond(self, issuer: "Issuer", behavior: str, body: bytes) -> None:
+        match behavior:
             case "dies":
                 self.connection.close()
             case "stalls":
@@ -110,11 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
                 for _ in range(10):
                     self.wfile.write(b" " * 1_000_000)
             case "is compressed":
-                self._send(200, issuer.document, **{"Content-Encoding": "gzip"})
+                self.send_whole(200, body, **{"Content-Encoding": "gzip"})
             case "fails":
-                self._send(500, issuer.document)
+                self.send_whole(500, body)
             case _:
-                self._send(200, issuer.document)
+                self.send_whole(200, body)
 
     def _start(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)
@@ -123,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _send(self, status: int, body: bytes, **headers: str) -> None:
+    def send_whole(self, status: int, body: bytes, **headers: str) -> None:
         self._start(status, len(body), **headers)
         self.wfile.write(body)
 
@@ -185,13 +188,23 @@ class Issuer:
         return sign(fields, self.claims(**claims), key_for(algorithm, number), algorithm)
 
 
+AnyIssuer = TypeVar("AnyIssuer", bound=Issuer)
+
+
 @contextmanager
 def issuing(*algorithms: str) -> Iterator[Issuer]:
     """An issuer whose server runs for the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    with running(Issuer, Handler) as issuer:
+        issuer.publish(*(algorithms or ("ES256",)))
+        yield issuer
+
+
+@contextmanager
+def running(kind: type[AnyIssuer], handler: type[Handler]) -> Iterator[AnyIssuer]:
+    """An issuer of some kind, served by `handler`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    issuer = Issuer(f"http://127.0.0.1:{server.server_port}")
-    issuer.publish(*(algorithms or ("ES256",)))
+    issuer = kind(f"http://127.0.0.1:{server.server_port}")
     server.issuer = issuer  # type: ignore[attr-defined]  # for the handler
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -218,8 +231,13 @@ def table(issuer: Issuer, /, **changes: Any) -> dict[str, Any]:
 
 def write_issuers(path: Path, *tables: dict[str, Any]) -> Path:
     """The file of issuers."""
+    return write_tables(path, "issuer", *tables)
+
+
+def write_tables(path: Path, kind: str, *tables: dict[str, Any]) -> Path:
+    """A file of tables of one kind."""
     text = "\n".join(
-        "\n".join(["[[issuer]]", *(f"{name} = {_toml(value)}" for name, value in fields.items())])
+        "\n".join([f"[[{kind}]]", *(f"{name} = {_toml(value)}" for name, value in fields.items())])
         for fields in tables
     )
     path.write_text(text + "\n")

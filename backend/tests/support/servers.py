@@ -52,17 +52,22 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-@contextmanager
-def serving(dsn: str, workers: int = 2, **settings: str) -> Iterator[Server]:
-    """A server on a free port of the loopback, ended with the block."""
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(dsn: str, workers: int = 2, **settings: str) -> Iterator[Server]:
+    """A server on the loopback, by default on a free port, ended with the block."""
+    port = settings.pop("DULY_PORT", None) or str(free_port())
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DULY_")},
         "DATABASE_URL": dsn,
         "DULY_SECRET_KEY": SECRET,
-        "DULY_PORT": str(port),
+        "DULY_PORT": port,
         "DULY_WORKERS": str(workers),
         "DULY_BCRYPT_COST": "4",
         "DULY_RATE_LIMIT": "off",

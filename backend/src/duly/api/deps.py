@@ -130,5 +130,6 @@ IdempotencyKey = Annotated[
 ]
 
 FactorId = Annotated[UUID, Path(description="The factor's id.")]
+ProviderName = Annotated[str, Path(description="The provider's name.", examples=["google"])]
 SessionId = Annotated[UUID, Path(description="The session's id.")]
 ApiTokenId = Annotated[UUID, Path(description="The API token's id.")]

@@ -42,6 +42,7 @@ DESCRIPTIONS = {
     201: "Created.",
     202: "Accepted, without a body.",
     204: "Success, without a body.",
+    302: "Redirected.",
     304: "Not modified: If-None-Match names the current version.",
     400: "The request is invalid; `details.fields` lists each invalid input.",
     401: "The access token is missing or invalid, or sign-in failed or needs a second factor.",
@@ -57,7 +58,7 @@ DESCRIPTIONS = {
     428: "If-Match is required.",
     429: "Too many requests.",
     500: "Internal error.",
-    503: "The service is temporarily unavailable, or mail or passkeys are not configured.",
+    503: "The service, or one that it needs, is temporarily unavailable, or mail or passkeys are not configured.",
 }
 
 _HEADERS = {

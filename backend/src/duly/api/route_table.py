@@ -14,6 +14,7 @@ from duly.api import (
     keys,
     labels,
     lists,
+    provider_sign_in,
     sections,
     security_events,
     sync,
@@ -28,6 +29,7 @@ from duly.core.errors import (
     IdempotencyInFlight,
     IdempotencyMismatch,
     IdTaken,
+    LocalAccountsDisabled,
     MailNotConfigured,
     NameTaken,
     NotFound,
@@ -69,6 +71,7 @@ from duly.schemas.health import Health
 from duly.schemas.keys import PublicKeySet
 from duly.schemas.labels import LabelPage, LabelRead
 from duly.schemas.lists import ListPage, ListRead
+from duly.schemas.provider_sign_in import SignInProviderList
 from duly.schemas.quick_add import QuickAddPreviewOrResult, QuickAddResult
 from duly.schemas.sections import SectionPage, SectionRead
 from duly.schemas.security_events import SecurityEventPage
@@ -170,8 +173,6 @@ SIGN_IN = [
         PasskeyChallenge,
         (RateLimited, PasskeysNotConfigured),
     ),
-    Route("POST", "/auth/factor", _PUBLIC, auth.finish_sign_in, SessionTokens, _SIGNING_IN),
-    Route("POST", "/auth/refresh", _PUBLIC, auth.refresh, SessionTokens, _SIGNING_IN),
     Route(
         "POST",
         "/auth/password/forgot",
@@ -185,7 +186,52 @@ SIGN_IN = [
     ),
     Route("POST", "/auth/email/verify", _PUBLIC, auth.verify_email, None, (EmailTaken, *_BODY)),
 ]
+PROVIDERS = [
+    Route(
+        "GET",
+        "/auth/oidc",
+        _PUBLIC,
+        provider_sign_in.list_sign_in_providers,
+        SignInProviderList,
+    ),
+    Route(
+        "GET",
+        "/auth/oidc/{provider}",
+        _PUBLIC,
+        provider_sign_in.begin_sign_in,
+        errors=(NotFound,),
+        headers={
+            "Location": "Where the user signs in, at the provider.",
+            "Set-Cookie": "Identifies the browser when it returns from the provider.",
+        },
+        status=302,
+    ),
+    Route(
+        "POST",
+        "/auth/oidc/exchange",
+        _PUBLIC,
+        provider_sign_in.exchange_sign_in_code,
+        SessionTokens,
+        (*_SIGNING_IN, SecondFactorRequired),
+    ),
+]
 SESSIONS = [
+    Route(
+        "POST",
+        "/auth/factor",
+        _PUBLIC,
+        auth.finish_sign_in,
+        SessionTokens,
+        (*_SIGNING_IN, LocalAccountsDisabled),
+    ),
+    Route(
+        "POST",
+        "/auth/refresh",
+        _PUBLIC,
+        auth.refresh,
+        SessionTokens,
+        (*_SIGNING_IN, LocalAccountsDisabled),
+    ),
     Route(
         "POST",
         "/auth/email/resend",
@@ -404,6 +450,7 @@ class Part:
 
 TABLE = [
     Part(API_PREFIX, "auth", SIGN_IN, is_for_local_accounts=True),
+    Part(API_PREFIX, "auth", PROVIDERS),
     Part(API_PREFIX, "auth", SESSIONS),
     Part("", "auth", KEYS),
     Part(API_PREFIX, "users", USERS),

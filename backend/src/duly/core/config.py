@@ -27,7 +27,10 @@ from duly.core.setting_values import (
     SecretKey,
     Sender,
     SigningKey,
+    SignInProvidersFile,
 )
+from duly.core.trust_files import URL, is_safe
+from duly.core.urls import origin_of
 
 _PREFIX = "DULY_"
 _ENV_FILE = ".env"
@@ -103,6 +106,10 @@ class Settings(BaseSettings):
     issuers: IssuersFile | None = Field(
         None, description="path of a TOML file with other issuers whose tokens are accepted"
     )
+    sign_in_providers: SignInProvidersFile | None = Field(
+        None,
+        description="path of a TOML file with OpenID Connect providers that users can sign in with",
+    )
     access_token_minutes: int = Field(
         15, ge=1, le=MAX_ACCESS_TOKEN_MINUTES, description="lifetime of an access token in minutes"
     )
@@ -165,7 +172,7 @@ class Settings(BaseSettings):
     )
     public_url: PublicUrl | None = Field(
         None,
-        description="URL that links in mail begin with and passkeys are bound to, such as https://duly.example.org; required with DULY_SMTP_URL",
+        description="URL of this service for users, to which passkeys are bound, such as https://duly.example.org; required with DULY_SMTP_URL and DULY_SIGN_IN_PROVIDERS",
     )
     mail_account_limit: Rate = Field("5/hour", description="mails requested for an email address")
     mail_address_limit: Rate = Field(
@@ -231,6 +238,8 @@ def load_settings(**overrides: object) -> Settings:
     if not settings.is_embedded and settings.secret_key is None:
         raise StartupError(f"DULY_SECRET_KEY: required with DATABASE_URL; {HOW_TO_CREATE}")
     _require_with_mail(settings)
+    if settings.sign_in_providers is not None:
+        _require_callback_url(settings.public_url)
     return settings
 
 
@@ -242,6 +251,14 @@ def _require_with_mail(settings: Settings) -> None:
     for name in ("mail_from", "public_url"):
         if getattr(settings, name) is None:
             raise StartupError(f"{environment_name(name)}: required with DULY_SMTP_URL")
+
+
+def _require_callback_url(public_url: str | None) -> None:
+    """Providers send users back to this URL, with a code that nobody else may see."""
+    if public_url is None:
+        raise StartupError("DULY_PUBLIC_URL: required with DULY_SIGN_IN_PROVIDERS")
+    if not is_safe(public_url) or origin_of(public_url.lower()) is None:
+        raise StartupError(f"DULY_PUBLIC_URL: with DULY_SIGN_IN_PROVIDERS, must be {URL}")
 
 
 def _reason(field: str, error: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from duly.core.ed25519_keys import read_previous_key, read_private_key
 from duly.core.issuers import read_issuers
 from duly.core.mail_server import read_mail_server, read_sender
 from duly.core.secret_check import check_secret
+from duly.core.sign_in_providers import read_sign_in_providers
 from duly.utils.dsn import HOW_TO_ENCODE, is_readable
 
 HOW_TO_CREATE = "create one with `openssl rand -hex 32`"
@@ -64,6 +65,11 @@ def _check_previous_key(key: SecretStr) -> SecretStr:
 
 def _check_issuers(file: Path) -> Path:
     read_issuers(file)
+    return file
+
+
+def _check_sign_in_providers(file: Path) -> Path:
+    read_sign_in_providers(file)
     return file
 
 
@@ -135,6 +141,7 @@ SecretKey = Annotated[SecretStr, AfterValidator(_check_secret)]
 SigningKey = Annotated[SecretStr, AfterValidator(_check_signing_key)]
 PreviousSigningKey = Annotated[SecretStr, AfterValidator(_check_previous_key)]
 IssuersFile = Annotated[Path, AfterValidator(_check_issuers)]
+SignInProvidersFile = Annotated[Path, AfterValidator(_check_sign_in_providers)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 OptionalRate = Annotated[str, AfterValidator(_check_optional_rate)]
 CounterStorage = Annotated[SecretStr, AfterValidator(_check_counters)]

@@ -27,7 +27,7 @@ CLOCK_LEEWAY = 5
 _SECRET_BYTES = 32
 _TAG_BYTES = 16
 _IDS_BYTES = 32
-"""Those of two ids: the user's, and that of a session, a link or a challenge."""
+"""Those of two ids: the user's, and that of a session, a link, a challenge or a code."""
 LAST_SECOND = 2**33
 """Times beyond it, in Unix seconds, are mistakes."""
 _MAX_VERIFIED = 2048
@@ -94,6 +94,20 @@ class Challenge:
     id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class CodeToken:
+    """A code that an app exchanges for a session; the database decides the rest."""
+
+    token: str
+    user_id: UUID
+    id: UUID
+
+    @property
+    def digest(self) -> bytes:
+        """The hash that is stored instead of the code."""
+        return hashlib.sha256(self.token.encode()).digest()
+
+
 class _Key:
     """One signing secret, with a key derived from it for each use."""
 
@@ -103,6 +117,7 @@ class _Key:
         self.refresh = self.derive("refresh token")
         self.link = self.derive("link in a mail")
         self.challenge = self.derive("sign-in challenge")
+        self.sign_in_code = self.derive("sign-in code")
         self.cursor = self.derive("cursor")
         self.fingerprint = self.derive("fingerprint")
         self.address = self.derive("address")
@@ -267,6 +282,15 @@ class Keyring:
     def read_challenge(self, token: str) -> Challenge:
         """Return the user and the id of a challenge. Raise `InvalidToken` if it was never issued."""
         return Challenge(token, *_read_ids([key.challenge for key in self._keys], token))
+
+    def issue_sign_in_code(self, user_id: UUID, code_id: UUID) -> CodeToken:
+        """Return the code of a sign-in at a provider."""
+        token = _sign_ids(self._keys[0].sign_in_code, user_id, code_id)
+        return CodeToken(token, user_id, code_id)
+
+    def read_sign_in_code(self, token: str) -> CodeToken:
+        """Return the user and the id of a code. Raise `InvalidToken` if it was never issued."""
+        return CodeToken(token, *_read_ids([key.sign_in_code for key in self._keys], token))
 
     def derive(self, purpose: str) -> list[bytes]:
         """Return keys for another use: from the current secret, then from each earlier one."""

@@ -16,6 +16,7 @@ from duly.models.mails import EmailLink, OutgoingMail
 from duly.models.sections import Section
 from duly.models.security_events import SecurityEvent
 from duly.models.sessions import RevokedSession, Session
+from duly.models.sign_in_codes import SignInCode
 from duly.models.tasks import Task
 from duly.models.tombstones import Tombstone
 from duly.models.users import User, UserEmail
@@ -24,7 +25,7 @@ metadata = SQLModel.metadata
 
 # PostgreSQL then expects a user to have a hundred rows. Where most have one or two, it would expect no
 # more of anybody: it would read all of a user's rows to find one, and join trees in quadratic time.
-for _model in (EmailLink, Factor, Filter, Label, List, Section, SignInChallenge, Task):
+for _model in (EmailLink, Factor, Filter, Label, List, Section, SignInChallenge, SignInCode, Task):
     event.listen(
         metadata.tables[str(_model.__tablename__)],
         "after_create",
@@ -50,6 +51,7 @@ __all__ = [
     "SecurityEvent",
     "Session",
     "SignInChallenge",
+    "SignInCode",
     "Task",
     "TaskLabel",
     "Tombstone",

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from duly.core.config import Settings
@@ -28,6 +29,9 @@ from duly.runtime.throttle import Throttle
 from duly.services.idempotency import Kept
 from duly.utils.flights import Flights
 from duly.utils.shares import Shares, Terms
+
+if TYPE_CHECKING:
+    from duly.runtime.sign_in_providers import SignInProviders
 
 _USER_TERMS = Terms(
     at_once=4,
@@ -105,6 +109,8 @@ class Context:
     """Turns of errors, for each user or else each address, and of responses without a user."""
     export_slots: asyncio.Semaphore
     """How many exports may read at a time: a fifth of the connections."""
+    sign_in_providers: "SignInProviders | None"
+    """Where users can sign in, if the operator has configured it."""
 
     @property
     def across_users(self) -> AcrossUsers:
@@ -149,7 +155,10 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         forever("maintenance", partial(keep_house, pool, keyring), INTERVAL)
     )
     try:
-        async with open_bearers(keyring, settings, across_users) as bearers:
+        async with (
+            open_bearers(keyring, settings, across_users) as bearers,
+            _open_sign_in_providers(settings) as sign_in_providers,
+        ):
             yield Context(
                 settings,
                 pool,
@@ -168,6 +177,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
                 Shares(_LARGE_TERMS),
                 Shares(_STRANGER_TERMS),
                 asyncio.Semaphore(max(1, settings.pool_size // 5)),
+                sign_in_providers,
             )
     finally:
         housekeeping.cancel()
@@ -178,6 +188,17 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         await throttle.close()
         passwords.close()
         await pool.close()
+
+
+@asynccontextmanager
+async def _open_sign_in_providers(settings: Settings) -> AsyncIterator["SignInProviders | None"]:
+    if settings.sign_in_providers is None:
+        yield None
+        return
+    from duly.runtime.sign_in_providers import open_sign_in_providers  # it imports Authlib
+
+    async with open_sign_in_providers(settings) as providers:
+        yield providers
 
 
 def dsn_of(settings: Settings) -> str:

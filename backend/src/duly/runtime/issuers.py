@@ -15,8 +15,8 @@ from duly.core.logging import log
 from duly.core.scopes import ALL, OWN_SESSION
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import AcrossUsers
+from duly.runtime.fetching import Fetcher
 from duly.runtime.issuer_keys import Fetch, IssuerKeys
-from duly.runtime.key_fetching import KeyFetcher
 from duly.services.identity_accounts import find_or_create
 
 REMEMBERED = 600.0
@@ -120,7 +120,7 @@ class Issuers:
 @asynccontextmanager
 async def open_issuers(file: Path, across_users: AcrossUsers) -> AsyncIterator[Issuers]:
     """Open the issuers of a file, which was checked when the settings were read."""
-    fetcher = KeyFetcher()
+    fetcher = Fetcher()
     issuers = Issuers(read_issuers(file), across_users, fetcher.fetch)
     try:
         yield issuers

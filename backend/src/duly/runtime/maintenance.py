@@ -24,6 +24,7 @@ from duly.models import (
     RevokedSession,
     Session,
     SignInChallenge,
+    SignInCode,
     User,
 )
 from duly.models.factors import ENROLMENT_LIFETIME
@@ -134,6 +135,7 @@ _SWEEPS = {
     "outgoing_mails": mails.PURGE,
     "security_events": security_events.PURGE,
     "sessions": _expired(Session),
+    "sign_in_codes": _expired(SignInCode),
     "api_tokens": _expired_api_tokens(),
     "sign_in_challenges": _expired(SignInChallenge),
     "revoked_sessions": _expired(RevokedSession),

@@ -117,6 +117,14 @@ class Throttle:
         """Take back what `reserve_login` has counted: the sign-in succeeded."""
         await self._refund(self._login_counts(account, address))
 
+    async def reserve_sign_in(self, address: str) -> None:
+        """Count a sign-in at a provider as failed before its outcome is known."""
+        await self._require("hit", self._login_address, "sign_in", address)
+
+    async def refund_sign_in(self, address: str) -> None:
+        """Take back what `reserve_sign_in` has counted: the sign-in succeeded."""
+        await self._refund([(self._login_address, ("sign_in", address))])
+
     def _login_counts(self, account: str, address: str) -> list[_Count]:
         return [
             (self._login_account, ("login", account, address)),

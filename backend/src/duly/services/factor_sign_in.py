@@ -10,7 +10,12 @@ from sqlalchemy import LargeBinary, Text, Uuid, bindparam, delete, func, select,
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import INTERVAL
 
-from duly.core.errors import SecondFactorRequired, Unauthenticated, ValidationFailed
+from duly.core.errors import (
+    LocalAccountsDisabled,
+    SecondFactorRequired,
+    Unauthenticated,
+    ValidationFailed,
+)
 from duly.core.logging import bind_user, log
 from duly.core.passkeys import InvalidPasskey, challenge_to_sign, credential_id_of
 from duly.core.tokens import Challenge, InvalidToken
@@ -54,7 +59,7 @@ _LOCK = owned(
     .where(
         _users.c.id == USER_ID,
         _users.c.disabled_at.is_(None),
-        _users.c.password_hash == bindparam("password_hash", type_=Text()),
+        _users.c.password_hash.is_not_distinct_from(bindparam("password_hash", type_=Text())),
     )
     .with_for_update()
 )
@@ -84,11 +89,11 @@ _TRY = owned(
 _END = owned(delete(_challenges).where(_is_challenge).returning(_challenges.c.id))
 
 
-async def require_factor(context: Context, scope: UserScope, password_hash: str) -> None:
+async def require_factor(context: Context, scope: UserScope, password_hash: str | None) -> None:
     """Raise `SecondFactorRequired` with a challenge if the user has a second factor.
 
-    The password must have been found to fit `password_hash`. Raise `Unauthenticated` if the
-    account has changed since.
+    The password must have been found to fit `password_hash`, or the account has none. Raise
+    `Unauthenticated` if the account has changed since.
     """
     types = sorted(row["type"] for row in await scope.all(_TYPES))
     if not types:
@@ -121,7 +126,7 @@ async def finish(context: Context, body: FactorSignIn, client: Client) -> dict[s
 
     A wrong factor counts like a wrong password, also if others are tried at the same moment. Raise
     `ValidationFailed` unless there is one factor, `Unauthenticated`, in the same words whatever the
-    reason, and `RateLimited`.
+    reason, `RateLimited`, and `LocalAccountsDisabled`.
     """
     try:
         challenge = context.keyring.read_challenge(body.challenge)
@@ -135,8 +140,11 @@ async def finish(context: Context, body: FactorSignIn, client: Client) -> dict[s
     account = await read_account(UserScope(context.pool, user_id))
     if account is None:
         raise Unauthenticated(_REFUSED)
+    is_local = challenge.user_id == _ANYBODY or account.password_hash is not None
+    if is_local and not context.settings.local_accounts:
+        raise LocalAccountsDisabled
     bind_user(user_id)
-    key = email_key(account.profile["email"])
+    key = email_key(account.profile["email"] or str(user_id))
     is_known = is_known_address(context, account, client)
     await context.throttle.reserve_login(key, client.address, is_known=is_known)
     try:
@@ -177,8 +185,6 @@ async def _open(
 ) -> dict[str, Any]:
     """Open a session and return the response. Raise `Unauthenticated`."""
     password_hash = account.password_hash
-    if password_hash is None:
-        raise Unauthenticated(_REFUSED)
     scope = UserScope(context.pool, account.profile["id"])
     is_alone = challenge.user_id == _ANYBODY
     of_challenge = {"challenge_id": challenge.id, "digest": _digest(password_hash)}
@@ -200,7 +206,8 @@ async def _open(
             raise Unauthenticated(_REFUSED)
         opened = await open_session(context, own, client, account.profile, password_hash)
         await security_events.record(own, "session.opened", client)
-    log.info("session.opened", how=how if is_alone else f"password and {how}")
+    first = "provider" if password_hash is None else "password"
+    log.info("session.opened", how=how if is_alone else f"{first} and {how}")
     return opened.announce()
 
 
@@ -220,5 +227,5 @@ def _issued_at(challenge: Challenge) -> float:
     return int.from_bytes(challenge.id.bytes[:6]) / 1000
 
 
-def _digest(password_hash: str) -> bytes:
-    return hashlib.sha256(password_hash.encode()).digest()
+def _digest(password_hash: str | None) -> bytes:
+    return hashlib.sha256((password_hash or "").encode()).digest()

@@ -1,7 +1,6 @@
 """Second factors, as their owners manage them, and recovery codes."""
 
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,12 +34,12 @@ from duly.core.secret_box import seal, unseal
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
-from duly.models import Factor, Session, User
+from duly.models import Factor, User
 from duly.models.factors import ENROLMENT_LIFETIME
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.factors import FactorConfirmation, FactorCreate
 from duly.services import passkeys, security_events
-from duly.services.sessions import SESSION_ID
+from duly.services.sessions import is_recent
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 from duly.utils.times import utc
@@ -48,12 +47,9 @@ from duly.utils.times import utc
 TOTP = "totp"
 PASSKEY = "passkey"
 MAX_FACTORS = 10
-RECENT = timedelta(minutes=10)
-"""How old a session may be to change what signs in to the account."""
 
 _factors = table_of(Factor)
 _users = table_of(User)
-_sessions = table_of(Session)
 
 FACTOR_ID = bindparam("factor_id", type_=Uuid())
 _READ = (
@@ -75,13 +71,6 @@ _mine = _factors.c.user_id == USER_ID
 _is_it = _mine & (_factors.c.id == FACTOR_ID)
 
 _LOCK = owned(select(_users.c.email).where(_users.c.id == USER_ID).with_for_update())
-_IS_RECENT = owned(
-    select(_sessions.c.id).where(
-        _sessions.c.user_id == USER_ID,
-        _sessions.c.id == SESSION_ID,
-        _sessions.c.created_at > func.now() - bindparam("age", RECENT, type_=INTERVAL()),
-    )
-)
 _LIST = owned(
     select(*_READ)
     .where(_mine, or_(IS_CONFIRMED, ~_has_lapsed))
@@ -278,15 +267,18 @@ async def _new_passkey(
 
 
 async def _lock(scope: UserScope) -> str:
-    """Let one request at a time change the factors of a user, and return the user's address."""
+    """Let one request at a time change the factors of a user.
+
+    Return the user's address, or id, by which an app or a browser lists the account.
+    """
     user = await scope.one(_LOCK)
     if user is None:
         raise Unauthenticated
-    return str(user["email"])
+    return str(user["email"] or scope.user_id)
 
 
 async def _require_recent_sign_in(scope: UserScope, caller: Caller) -> None:
-    if await scope.one(_IS_RECENT, session_id=caller.session_id) is None:
+    if not await is_recent(scope, caller.session_id):
         raise RecentSignInRequired
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import INTERVAL, array
 
-from duly.core.errors import RateLimited, Unauthenticated
+from duly.core.errors import LocalAccountsDisabled, RateLimited, Unauthenticated
 from duly.core.logging import bind_user, log
 from duly.core.tokens import InvalidToken
 from duly.database.scope import UserScope
@@ -30,6 +30,7 @@ from duly.models import Session, User
 from duly.models.sessions import MAX_SPENT
 from duly.runtime.context import Context
 from duly.services import security_events
+from duly.services.accounts import read_account
 from duly.services.profiles import PROFILE
 from duly.services.sessions import LIFETIME, SESSION_ID, end, ending, session_response
 from duly.utils.tables import table_of
@@ -92,7 +93,11 @@ _ROTATE = owned(
         last_used_at=func.now(),
         expires_at=func.now() + LIFETIME,
     )
-    .returning(_successor.label("_successor_hash"), *PROFILE)
+    .returning(
+        _successor.label("_successor_hash"),
+        _users.c.password_hash.is_not(None).label("_is_local"),
+        *PROFILE,
+    )
 )
 
 _END_REUSED = ending(
@@ -109,7 +114,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
 
     Within `REPLAY_WINDOW` of its exchange, a token gets the same successor again, however often
     that one was exchanged itself; a later replay ends the session. Raise `Unauthenticated`, and
-    `RateLimited` for more than `MAX_SPENT` exchanges in one window.
+    `RateLimited` for more than `MAX_SPENT` exchanges in one window, and `LocalAccountsDisabled`.
     """
     try:
         presented = context.keyring.read_refresh(token)
@@ -119,6 +124,8 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
     await context.throttle.spend_refresh(str(presented.session_id))
     successors = {token.digest: token for token in context.keyring.successors(presented)}
     scope = UserScope(context.pool, presented.user_id)
+    if not context.settings.local_accounts:
+        await _require_no_password(scope)
     this: dict[str, Any] = {
         "session_id": presented.session_id,
         "presented": presented.digest,
@@ -141,4 +148,12 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
     assert found.resource is not None
     if successor is None:
         raise RateLimited(int(REPLAY_WINDOW.total_seconds()))
-    return session_response(context, successors[successor], found.resource)
+    is_local = found.facts["is_local"]
+    return session_response(context, successors[successor], found.resource, is_local)
+
+
+async def _require_no_password(scope: UserScope) -> None:
+    """Raise `LocalAccountsDisabled` for an account with a password."""
+    account = await read_account(scope)
+    if account is not None and account.password_hash is not None:
+        raise LocalAccountsDisabled

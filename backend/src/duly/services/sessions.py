@@ -46,6 +46,9 @@ another instance. The extra minute is for clocks that differ and for a refresh t
 end of its session.
 """
 
+RECENT = timedelta(minutes=10)
+"""How long a sign-in shows that the user is present."""
+
 _MAX_USER_AGENT = 255
 
 _sessions = table_of(Session)
@@ -57,13 +60,14 @@ SESSION_ID = bindparam("session_id", type_=Uuid())
 _ADDRESS = bindparam("address", type_=LargeBinary())
 
 # Locks the account, so that its sessions are counted by one sign-in at a time. No row matches if
-# the account was disabled, deleted or given another password since the one sent was checked.
+# the account was disabled, deleted or given another password since the one sent was checked; an
+# account of another issuer has none.
 _ADMIT = owned(
     update(_users)
     .where(
         _users.c.id == USER_ID,
         _users.c.disabled_at.is_(None),
-        _users.c.password_hash == bindparam("password_hash", type_=Text()),
+        _users.c.password_hash.is_not_distinct_from(bindparam("password_hash", type_=Text())),
     )
     .values(
         known_addresses=(
@@ -133,15 +137,23 @@ def _opening() -> OwnedStatement:
 
 _OPEN = _opening()
 
+_IS_RECENT = owned(
+    select(_sessions.c.id).where(
+        _sessions.c.user_id == USER_ID,
+        _sessions.c.id == SESSION_ID,
+        _sessions.c.created_at > func.now() - bindparam("age", RECENT, type_=INTERVAL()),
+    )
+)
+
 END_ONE = ending(_sessions.c.id == SESSION_ID)
 END_OTHERS = ending(_sessions.c.id != SESSION_ID)
 END_ALL = ending(true())
 
 
 async def open_session(
-    context: Context, scope: UserScope, client: Client, user: Row, password_hash: str
+    context: Context, scope: UserScope, client: Client, user: Row, password_hash: str | None
 ) -> "Opened":
-    """Sign in a user whose password was found to fit `password_hash`.
+    """Sign in a user whose password was found to fit `password_hash`, or whose account has none.
 
     `scope` must be in a transaction; once that is committed, `Opened.announce` returns the
     response. Sessions beyond `max_sessions` end, the least recently used first. Raise
@@ -160,7 +172,8 @@ async def open_session(
         kept=context.settings.max_sessions - 1,
         revocation_lifetime=REVOCATION_LIFETIME,
     )
-    return Opened(context, refresh, user, [row["session_id"] for row in ended])
+    is_local = password_hash is not None
+    return Opened(context, refresh, user, [row["session_id"] for row in ended], is_local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +184,14 @@ class Opened:
     _refresh: RefreshToken
     _user: Row
     _ended: list[UUID]
+    _is_local: bool
 
     def announce(self) -> dict[str, Any]:
         """Note that the transaction is committed, and return the session response."""
         if self._ended:
             self._context.revocations.add(self._ended)
             log.info("session.oldest_ended", count=len(self._ended))
-        return session_response(self._context, self._refresh, self._user)
+        return session_response(self._context, self._refresh, self._user, self._is_local)
 
 
 async def end_session(context: Context, caller: Caller, session_id: UUID, client: Client) -> None:
@@ -197,6 +211,11 @@ async def end_all_sessions(context: Context, caller: Caller, client: Client) -> 
     log.info("session.all_ended", count=len(ended))
 
 
+async def is_recent(scope: UserScope, session_id: UUID) -> bool:
+    """Whether a session was opened in the last ten minutes."""
+    return await scope.one(_IS_RECENT, session_id=session_id) is not None
+
+
 async def end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
@@ -210,10 +229,15 @@ async def end(
     return ended
 
 
-def session_response(context: Context, refresh: RefreshToken, user: Row) -> dict[str, Any]:
-    """Return what a sign-in or a refresh returns: both tokens, and the user."""
+def session_response(
+    context: Context, refresh: RefreshToken, user: Row, is_local: bool
+) -> dict[str, Any]:
+    """Return what a sign-in or a refresh returns: both tokens, and the user.
+
+    `is_local` says that the account has a password. The issuers of others say what they verify.
+    """
     seconds = int(context.access_lifetime.total_seconds())
-    is_verified = user["email_verified_at"] is not None
+    is_verified = user["email_verified_at"] is not None or not is_local
     return {
         "access_token": context.keyring.issue_access(
             refresh.user_id,

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.core.logging import log
+from duly.core.scopes import OWN_SESSION
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, OwnedStatement, owned, owned_change
 from duly.database.values import Row
@@ -17,12 +18,10 @@ from duly.services import api_tokens, email_keys, email_verification, passkeys, 
 from duly.services.accounts import confirm_password, read_account, require_password
 from duly.services.identities import delete_identities
 from duly.services.profiles import NEW_CREDENTIALS, NEXT_PROFILE, PROFILE
-from duly.services.sessions import END_ALL, end
+from duly.services.sessions import END_ALL, RECENT, end, is_recent
 from duly.utils.tables import table_of
 
 _DELETION_TIMEOUT = 60.0
-_RECENT = 600.0
-"""Seconds for which the token of another issuer shows that its user has just signed in."""
 
 _users = table_of(User)
 _keys = table_of(IdempotencyKey)
@@ -134,7 +133,7 @@ async def _confirm_deletion(
 ) -> str | None:
     """Return the password hash that the caller has confirmed, or None if the account has none.
 
-    Then the token must have been issued lately, which shows that the user has just signed in.
+    Then the user must have signed in lately.
     """
     if body.current_password is not None:
         return await confirm_password(context, caller.scope, client, body.current_password)
@@ -143,10 +142,17 @@ async def _confirm_deletion(
         raise Unauthenticated
     if account.password_hash is not None:
         raise ValidationFailed.of("body.current_password", "Must be present", "missing")
-    if caller.issued_at is None or caller.issued_at < time.time() - _RECENT:
+    if not await _has_just_signed_in(caller):
         raise ValidationFailed.of(
             "header.authorization",
-            "Must be a token that was issued in the last ten minutes: sign in again at its issuer",
+            "Must be of a sign-in in the last ten minutes: sign in again",
             "token_too_old",
         )
     return None
+
+
+async def _has_just_signed_in(caller: Caller) -> bool:
+    """Whether the token of another issuer, or the session, is at most ten minutes old."""
+    if caller.issued_at is not None:
+        return caller.issued_at >= time.time() - RECENT.total_seconds()
+    return OWN_SESSION in caller.scopes and await is_recent(caller.scope, caller.session_id)

@@ -1,21 +1,25 @@
-"""Fetches the keys of other issuers. Imported only if there are any, since httpx takes 6 MB."""
+"""Calls other servers: issuers of tokens, and sign-in providers.
+
+Imported only if there are any, since httpx takes 6 MB.
+"""
 
 import asyncio
+from collections.abc import Mapping
 
 import httpcore  # noqa: F401  # httpx imports it with its first client, in 0.1 s
 import httpx
 
 MAX_BYTES = 256 * 1024
 TIMEOUT = 5.0
-"""Seconds that a fetch may take in all."""
+"""Seconds that a call may take in all."""
 
 
 class FetchFailed(Exception):
-    """The keys could not be fetched; the message is the reason."""
+    """There is no usable response; the message is the reason."""
 
 
-class KeyFetcher:
-    """A client without redirects, cookies and proxies. It keeps no connections: a fetch is rare."""
+class Fetcher:
+    """A client without redirects, cookies and proxies. It keeps no connections: a call is rare."""
 
     def __init__(self) -> None:
         # Certificates as the environment names them: an issuer may have an authority of its own.
@@ -31,11 +35,26 @@ class KeyFetcher:
         """Close the client."""
         await self._client.aclose()
 
-    async def fetch(self, url: str) -> bytes:
+    async def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
         """Return the body at `url`. Raise `FetchFailed`, after `TIMEOUT` seconds at the latest."""
+        status, body = await self._send("GET", url, headers or {}, None)
+        if status != httpx.codes.OK:
+            raise FetchFailed(f"the status is {status}, not 200")
+        return body
+
+    async def post(self, url: str, headers: Mapping[str, str], form: str) -> tuple[int, bytes]:
+        """Send a form, and return the status and the body. Raise `FetchFailed` as above."""
+        return await self._send("POST", url, headers, form.encode())
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
+    ) -> tuple[int, bytes]:
         try:
-            async with asyncio.timeout(TIMEOUT), self._client.stream("GET", url) as response:
-                return await _read(response)
+            async with (
+                asyncio.timeout(TIMEOUT),
+                self._client.stream(method, url, headers=headers, content=content) as response,
+            ):
+                return response.status_code, await _read(response)
         except TimeoutError:
             raise FetchFailed(f"no complete response within {TIMEOUT:.0f} seconds") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
@@ -43,8 +62,6 @@ class KeyFetcher:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    if response.status_code != httpx.codes.OK:
-        raise FetchFailed(f"the status is {response.status_code}, not 200")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("the response is compressed")
     body = bytearray()

@@ -1,0 +1,74 @@
+"""Where providers send browsers back to. It is not an operation of the API: no app calls it.
+
+Providers may add any parameters, so it is not one of the compiled routes, which reject unknown ones.
+"""
+
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from duly.api.deps import get_client
+from duly.api.requests import Request
+from duly.core.sign_in_providers import CALLBACK_PATH
+from duly.runtime.context import Context
+from duly.services import provider_sign_in
+
+_COOKIE = "duly_sign_in"
+
+
+def add_sign_in_callback(app: FastAPI) -> None:
+    """Serve the path."""
+    app.router.routes.append(
+        Route(CALLBACK_PATH, _Callback(), methods=["GET"], include_in_schema=False)
+    )
+
+
+class _Callback:
+    """The endpoint. As an ASGI application, it gets the request unchanged."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        context = request.context
+        url = await provider_sign_in.finish(
+            context,
+            request.path_params["provider"],
+            _unique(request.scope["query_string"]),
+            request.cookies.get(_cookie_name(context), ""),
+            get_client(request, context),
+        )
+        await redirect(context, url, "", 0)(scope, receive, send)
+
+
+def redirect(context: Context, url: str, cookie: str, seconds: int) -> Response:
+    """Send a browser to a URL, with a cookie for so many seconds."""
+    response = Response(status_code=302, headers={"Location": url})
+    # A cookie of this name is never set by another host of the same domain. It must have the path /.
+    response.set_cookie(
+        _cookie_name(context),
+        cookie,
+        max_age=seconds,
+        path="/",
+        secure=_is_secure(context),
+        httponly=True,
+        samesite="lax",
+    )
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _cookie_name(context: Context) -> str:
+    return f"__Host-{_COOKIE}" if _is_secure(context) else _COOKIE
+
+
+def _is_secure(context: Context) -> bool:
+    """Whether browsers use TLS. Without it, the settings allow only a loopback address."""
+    return (context.settings.public_url or "").lower().startswith("https:")
+
+
+def _unique(query: bytes) -> dict[str, str]:
+    """Parse a query. No parameter may be repeated (RFC 6749, 3.1), so those that are do not count."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    names = [name for name, _ in pairs]
+    return {name: value for name, value in pairs if names.count(name) == 1}
