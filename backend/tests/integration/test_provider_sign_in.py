@@ -1,6 +1,7 @@
 """Sign-in with a certified OpenID Connect provider: real servers, a browser's cookies."""
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from uuid import uuid4
@@ -20,6 +21,7 @@ from tests.support.openid_provider import (
     parts_behind,
     sign_in_at_provider,
 )
+from tests.support.second_factors import Clock, add_app, send_factor
 from tests.support.servers import Server, free_port, serving
 from tests.support.typescript import MODULES
 
@@ -144,3 +146,24 @@ async def test_user_who_cancels_at_the_provider_returns_with_an_error(
     back = await browser.get(callback)
 
     assert back.headers["location"] == f"{APP}/after#error=access_denied"
+
+
+async def test_user_with_a_second_factor_needs_it_after_the_provider(
+    browser: httpx.AsyncClient,
+) -> None:
+    login = f"ada-{uuid4().hex}"
+    ada = await account_of(browser, login)
+    phone = await add_app(ada, Clock(time.time()))
+    browser.cookies.clear()
+    code = (await signed_in(browser, login))["code"]
+
+    refused = await exchange(browser, code=code)
+
+    assert refused.status_code == 401
+    assert error_code(refused) == "SECOND_FACTOR_REQUIRED"
+    assert error_code(await exchange(browser, code=code)) == "UNAUTHENTICATED"
+    challenge = refused.json()["error"]["details"]["challenge"]
+    wrong = await send_factor(ada, challenge, code=phone.wrong_code())
+    assert error_code(wrong) == "UNAUTHENTICATED"
+    opened = await send_factor(ada, challenge, code=phone.recovery_codes[0])
+    assert opened.json()["user"]["id"] == ada.id
