@@ -36,6 +36,11 @@ class SignInState:
     _key: bytes = field(repr=False)
 
     @property
+    def begun_at(self) -> int:
+        """When it began, in Unix seconds."""
+        return self.expires_at - LIFETIME
+
+    @property
     def state(self) -> str:
         """What the provider must send back (RFC 6749, 10.12)."""
         return self._derive("state")

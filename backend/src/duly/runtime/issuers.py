@@ -13,7 +13,7 @@ from duly.core.issuers import Issuer, read_issuers
 from duly.core.key_sets import KeySet
 from duly.core.logging import log
 from duly.core.scopes import ALL, OWN_SESSION
-from duly.core.tokens import AccessClaims, InvalidToken
+from duly.core.tokens import CLOCK_LEEWAY, AccessClaims, InvalidToken
 from duly.database.scope import AcrossUsers
 from duly.runtime.fetching import Fetcher
 from duly.runtime.issuer_keys import Fetch, IssuerKeys
@@ -95,8 +95,10 @@ class Issuers:
         keys = issuer.known
         if not read.is_signed_by(key.key, algorithm):
             raise InvalidToken("the signature does not fit")
+        # The issuer's clock may be ahead: a token from before a deletion can name a later time.
+        signed_in_at = None if claims.issued_at is None else claims.issued_at - CLOCK_LEEWAY
         user_id, identity_id = await find_or_create(
-            self._across_users, claims, may_create=issuer.issuer.create_accounts
+            self._across_users, claims, signed_in_at, may_create=issuer.issuer.create_accounts
         )
         now = time.time()
         access = AccessClaims(

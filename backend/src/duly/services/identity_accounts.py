@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from duly.core.errors import EmailTaken, RegistrationClosed
 from duly.core.issuer_tokens import IssuerClaims
 from duly.core.logging import log
-from duly.core.tokens import CLOCK_LEEWAY, InvalidToken
+from duly.core.tokens import InvalidToken
 from duly.database.scope import AcrossUsers
 from duly.database.statements import USER_ID, across_users, owned
 from duly.database.values import Row
@@ -44,7 +44,7 @@ _FIND = across_users(
         _identities.c.user_id,
         # A token that does not say when it was issued may be older than the deletion.
         func.coalesce(
-            _deleted_at > func.to_timestamp(cast(bindparam("issued_at"), Float)),
+            _deleted_at > func.to_timestamp(cast(bindparam("signed_in_at"), Float)),
             _deleted_at.is_not(None),
         ).label("is_outdated"),
         and_(_users.c.id.is_not(None), _users.c.disabled_at.is_(None)).label("is_active"),
@@ -79,28 +79,33 @@ _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 async def find_or_create(
-    across_users: AcrossUsers, claims: IssuerClaims, *, may_create: bool
+    across_users: AcrossUsers,
+    claims: IssuerClaims,
+    signed_in_at: float | None,
+    *,
+    may_create: bool,
 ) -> tuple[UUID, UUID]:
     """Return the ids of the account and the identity of a token's subject.
 
+    `signed_in_at` is the earliest time at which they can have signed in, in Unix seconds, if known.
     Raise `InvalidToken` if the account is disabled, or was deleted after the token was issued, and
     `RegistrationClosed` if there is none and none may be created.
     """
-    found = await _find(across_users, claims)
+    found = await _find(across_users, claims, signed_in_at)
     if found["id"] is None:
         if not may_create:
             raise RegistrationClosed
-        found = await _create(across_users, claims)
+        found = await _create(across_users, claims, signed_in_at)
     if not found["is_active"]:
         raise InvalidToken("the account is disabled or deleted")
     return found["user_id"], found["id"]
 
 
-async def _find(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
-    # The issuer's clock may be ahead: a token from before a deletion can name a later time.
-    issued_at = None if claims.issued_at is None else claims.issued_at - CLOCK_LEEWAY
+async def _find(
+    across_users: AcrossUsers, claims: IssuerClaims, signed_in_at: float | None
+) -> Row:
     found = await across_users.one(
-        _FIND, issuer=claims.issuer, subject=claims.subject, issued_at=issued_at
+        _FIND, issuer=claims.issuer, subject=claims.subject, signed_in_at=signed_in_at
     )
     assert found is not None
     if found["is_outdated"]:
@@ -108,7 +113,9 @@ async def _find(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
     return found
 
 
-async def _create(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
+async def _create(
+    across_users: AcrossUsers, claims: IssuerClaims, signed_in_at: float | None
+) -> Row:
     """Create an account, or find the one that a concurrent request has created."""
     user_id = new_id()
     async with across_users.transaction() as both:
@@ -129,7 +136,7 @@ async def _create(across_users: AcrossUsers, claims: IssuerClaims) -> Row:
                     await email_keys.take(both, user_id, email)
                     await both.user(user_id).one(_SET_VERIFIED)
             await security_events.record(both.user(user_id), "user.created_by_issuer")
-        found = await _find(both, claims)
+        found = await _find(both, claims, signed_in_at)
     if created is not None:
         log.info("user.created_by_issuer", user_id=str(user_id), issuer=claims.issuer)
     return found

@@ -129,7 +129,10 @@ async def _finish(
         raise _Failed(TEMPORARILY_UNAVAILABLE, reason) from None
     try:
         user_id, _ = await find_or_create(
-            context.across_users, claims, may_create=provider.provider.create_accounts
+            context.across_users,
+            claims,
+            state.begun_at,
+            may_create=provider.provider.create_accounts,
         )
     except InvalidToken as error:
         raise _Failed(ACCESS_DENIED, str(error)) from None
