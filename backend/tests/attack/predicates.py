@@ -204,10 +204,11 @@ BUILDERS: Mapping[str, list[Call]] = {
     "records.changes.erasing": [((filters.TYPE,), {})],
     "records.creation._created": [((tasks.TYPE,), {})],
     "records.creation._insert": [
-        ((kind, shape, is_under_client_id, is_placed), {})
+        ((kind, shape, is_under_client_id, is_placed, is_short), {})
         for kind in RESOURCE_TYPES
         for shape in _shapes_of(kind)
         for is_under_client_id, is_placed in itertools.product((True, False), repeat=2)
+        for is_short in ((True, False) if kind.rare else (True,))
     ],
     "records.creation._lookup": [
         ((kind, shape), {}) for kind in RESOURCE_TYPES for shape in _shapes_of(kind)

@@ -13,6 +13,8 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
+from duly.database.scope import UserScope
+from duly.records import commands
 from duly.services import exports, users
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.sections import TYPE as SECTION
@@ -246,3 +248,39 @@ def names_tried_by(test: Callable[..., Any]) -> list[str]:
     """The mutants that a test runs with, each of which must change what it sees."""
     marks: list[pytest.Mark] = getattr(test, "pytestmark", [])
     return [name for mark in marks if mark.args[:1] == ("name",) for name in mark.args[1]]
+
+
+@pytest.mark.parametrize(
+    "name", shown_by("test_subtask_of_another_user_does_not_change_the_response")
+)
+async def test_subtask_of_another_user_does_not_change_the_response(
+    alice: Account, bob: Account, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    run = commands.run
+    other_ways: list[object] = []
+
+    async def noted(scope: UserScope, operation: Any) -> Any:
+        other_ways.append(operation)
+        return await run(scope, operation)
+
+    action = name.split(".")[2].split("_", maxsplit=1)[0].lower()
+    parent_ids = [str(uuid4()) for _ in "12"]
+    for parent_id in parent_ids:
+        for account in (alice, bob):
+            await create_task(account, id=parent_id, is_completed=action == "reopen")
+        await create_task(bob, parent_id=parent_id)
+
+    async def changed(parent_id: str) -> Any:
+        task = (await alice.post(f"/tasks/{parent_id}/{action}")).json()
+        return {key: task[key] for key in ("user_id", "is_completed", "trashed_at", "parent_id")}
+
+    monkeypatch.setattr(commands, "run", noted)
+    right = await changed(parent_ids[0])
+    assert not other_ways
+    with broken(mutant_of(name)):
+        assert await changed(parent_ids[1]) == right
+    assert other_ways
+    monkeypatch.undo()
+    for parent_id in parent_ids:
+        task = (await bob.get(f"/tasks/{parent_id}")).json()
+        assert task["is_completed"] is (action == "reopen")

@@ -50,7 +50,8 @@ def _samples_of(kind: ResourceType) -> Iterator[tuple[str, str]]:
     for is_resumed in (False, True):
         yield f"records.export._page({kind} is_resumed={is_resumed})", "export_me"
     for shape in SHAPES.get(kind.name, ("plain",)):
-        yield f"records.creation._insert({kind} {shape} True False)", f"create_{kind}"
+        form = f"{kind} {shape} True False {not kind.rare}"
+        yield f"records.creation._insert({form})", f"create_{kind}"
     if kind in PLAINLY_LISTED:
         page = f"{kind} {sorts_of(kind)[0]} start True False "
         yield f"records.pages._plain({page})", f"list_{kind.plural}"
@@ -75,7 +76,9 @@ SAMPLE = {
     "services.labels._TAKE_OFF": "delete_label",
     # Statements are named after the first module that has them.
     "services.task_completion.COMPLETE": "complete_task",
+    "services.task_completion.COMPLETE_ONE": "complete_task",
     "services.task_completion.REOPEN": "reopen_task",
+    "services.task_completion.REOPEN_ONE": "reopen_task",
     "services.task_trees.RESTORE": "restore_task",
     "services.task_trees.TRASH": "delete_task",
     "services.task_completion.ERASE": "delete_task",

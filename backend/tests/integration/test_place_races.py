@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.accounts import Account
 from tests.support.invariants import check_rows
-from tests.support.resource_calls import body_of, create, create_task
+from tests.support.resource_calls import body_of, create, create_task, read
 from tests.support.sync_copies import stored, synced
 
 ROUNDS = 10
@@ -232,4 +232,34 @@ async def test_completions_and_reopenings_race(
         )
 
     assert len({task["version"] for task in body_of(await pair[0].get("/tasks"))["items"]}) == 4
+    await check_end(pair, dsn, copies)
+
+
+async def test_subtasks_are_created_while_their_parent_is_completed(
+    pair: Pair, dsn: str, run_seed: int, rounds: int
+) -> None:
+    draw, copies = random.Random(run_seed), [await synced(device) for device in pair]
+    for _ in range(2 * rounds):
+        parent = await create_task(pair[0])
+        moved = await create_task(pair[0])
+        await at_once(
+            pair,
+            [
+                posting(f"/tasks/{parent['id']}/complete"),
+                posting("/tasks", {"title": "new", "parent_id": parent["id"]}),
+                patching(f"/tasks/{moved['id']}", {"parent_id": parent["id"]}),
+            ],
+            draw,
+        )
+
+        done = await read(pair[0], parent)
+        below = body_of(await pair[0].get(f"/tasks?parent_id={parent['id']}"))["items"]
+        assert (done["is_completed"], len(below)) == (True, 2)
+        # Those that were there first are completed with it; the others came later, and are open.
+        assert all(
+            one["completed_at"] == done["completed_at"]
+            if one["is_completed"]
+            else one["version"] > done["version"]
+            for one in below
+        )
     await check_end(pair, dsn, copies)

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from duly.services.task_type import TYPE as TASK
 from tests.support.accounts import Account, error_code
 
 # RFC 3339 in UTC, to the microsecond where there is one.
@@ -87,6 +88,32 @@ async def test_an_id_that_the_service_makes_is_a_uuid_of_version_7(alice: Accoun
     task = await alice.create_task()
 
     assert UUID(task["id"]).version == 7
+
+
+@pytest.mark.parametrize("name", TASK.rare)
+async def test_task_with_a_single_rare_field_has_it(alice: Account, name: str) -> None:
+    section_list = (await alice.post("/lists", {"name": "Work"})).json()
+    section = {"name": "Soon", "list_id": section_list["id"]}
+    due = {"date": "2030-01-01", "time": None, "timezone": None}
+    value = {
+        "section_id": (await alice.post("/sections", section)).json()["id"],
+        "parent_id": (await alice.create_task())["id"],
+        "priority": 1,
+        "start": due,
+        "due": due,
+        "duration_minutes": 30,
+        "recurrence": {"rule": "FREQ=DAILY"},
+        "label_ids": [(await alice.post("/labels", {"name": "home"})).json()["id"]],
+        "metadata": {"number": 1e5},
+    }[name]
+    others = {"due": due} if name == "recurrence" else {}
+
+    created = await alice.post("/tasks", {"title": "Buy milk", name: value, **others})
+
+    found = await alice.get(f"/tasks/{created.json()['id']}")
+    assert found.content == created.content
+    shown = found.json()[name]
+    assert shown == ({**shown, **value} if name == "recurrence" else value)
 
 
 async def test_a_task_can_be_created_completed(alice: Account) -> None:

@@ -10,14 +10,18 @@ from duly.api.responses import Encoded, not_modified
 from duly.database.scope import UserScope
 from duly.database.values import Row
 from duly.records import changes, commands
-from duly.records.commands import Operation
+from duly.records.commands import FastPath, Operation
 from duly.records.types import ResourceType
 from duly.utils.etags import etag, is_named
 
 
-async def change_one(scope: UserScope, operation: Operation[Row]) -> Response:
+async def change_one(
+    scope: UserScope, operation: Operation[Row], fast_path: FastPath | None = None
+) -> Response:
     """Change a resource, and return it."""
-    return _one(await commands.run(scope, operation))
+    if fast_path is None:
+        return _one(await commands.run(scope, operation))
+    return _one(await commands.run_fast(scope, fast_path, operation))
 
 
 async def delete_one(scope: UserScope, operation: Operation[Row]) -> Response:

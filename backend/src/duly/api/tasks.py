@@ -156,7 +156,7 @@ async def complete_task(
     `occurrence`; an earlier one changes nothing. Completing a completed task changes nothing.
     """
     operation = task_completion.complete(scope, task_id, body, versions, context.settings)
-    return await change_one(scope, operation)
+    return await change_one(scope, operation, task_completion.fast_completion(body, versions))
 
 
 async def skip_task(
@@ -180,4 +180,4 @@ async def reopen_task(
     occurrence is deleted, and the response is the task. Reopening an open task changes nothing.
     """
     operation = task_completion.reopen(scope, task_id, None, versions, context.settings)
-    return await change_one(scope, operation)
+    return await change_one(scope, operation, task_completion.fast_reopening(versions))

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -67,6 +67,23 @@ class Procedure(Generic[Result]):
 
 
 Operation = Command[Result] | Procedure[Result]
+
+
+class FastPath(NamedTuple):
+    """A cheaper statement for the usual case of an operation; it returns no row in any other."""
+
+    event: str
+    statement: OwnedStatement
+    params: Mapping[str, Any]
+
+
+async def run_fast(scope: UserScope, fast_path: FastPath, operation: Operation[Row]) -> Row:
+    """Run the fast path of an operation or, if it returns no row, the operation; commit it."""
+    row = await scope.one(fast_path.statement, id=operation.resource_id, **fast_path.params)
+    if row is None:
+        return await run(scope, operation)
+    log.info(fast_path.event, id=str(operation.resource_id))
+    return row
 
 
 def lookup(kind: ResourceType, **facts: ColumnElement[Any]) -> OwnedStatement:

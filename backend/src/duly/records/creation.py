@@ -54,6 +54,9 @@ class Shape:
 
 
 PLAIN = Shape()
+
+_ALWAYS_COMPUTED = ("position", "created_at", "updated_at", "version")
+"""The columns of responses that each statement that creates a resource computes."""
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 _POSITION = bindparam("position", type_=Text())
@@ -136,12 +139,14 @@ def _command(  # noqa: PLR0917  # all that a create consists of
         "limit": limit,
         "position": position,
     }
-    for name, value in _values_of(kind, body, values).items():
-        params |= kind.fields[name].params(user_id, value)
+    stored = _values_of(kind, body, values)
+    is_short = all(stored[name] == empty for name, empty in kind.rare.items())
+    for name in _fields_to_set(kind, is_short):
+        params |= kind.fields[name].params(user_id, stored[name])
 
     def finish(row: Row | None, found: Found | None) -> Created:
         if row is not None:
-            return row, True
+            return {**_blank(kind), "id": resource_id, "user_id": user_id, **stored, **row}, True
         assert found is not None
         if found.resource is not None:
             if not found.facts["is_same"]:
@@ -161,7 +166,7 @@ def _command(  # noqa: PLR0917  # all that a create consists of
     return Command(
         f"{kind.name}.created",
         resource_id,
-        _insert(kind, shape, is_under_client_id, position is not None),
+        _insert(kind, shape, is_under_client_id, position is not None, is_short),
         _lookup(kind, shape),
         params,
         finish,
@@ -174,9 +179,32 @@ def _values_of(kind: ResourceType, body: Creation, values: Mapping[str, Any]) ->
 
 
 @cache
+def _fields_to_set(kind: ResourceType, is_short: bool) -> tuple[str, ...]:
+    """All fields, or all but the rare ones, whose columns then have their defaults.
+
+    Not those with a value: clients would choose how many statements are compiled.
+    """
+    return tuple(name for name in kind.fields if not (is_short and name in kind.rare))
+
+
+@cache
+def _blank(kind: ResourceType) -> Row:
+    """A resource without values, its columns in the order of responses."""
+    return dict.fromkeys(str(column.name) for column in kind.shown)
+
+
+@cache
 def _insert(
-    kind: ResourceType, shape: Shape, is_under_client_id: bool, is_placed: bool
+    kind: ResourceType,
+    shape: Shape,
+    is_under_client_id: bool,
+    is_placed: bool,
+    is_short: bool,
 ) -> OwnedStatement:
+    """The statement that sets all fields or all but the rare ones.
+
+    It returns what the caller does not know.
+    """
     # An id that is taken takes no revision. One taken at the same moment is a conflict and undoes
     # the statement: the resource would have been counted.
     conditions = [kind.counter < _LIMIT]
@@ -187,6 +215,7 @@ def _insert(
     if shape.condition is not None:
         conditions += [IS_FRESH, shape.condition]
     owner = next_revision(*conditions, **{kind.counter.name: kind.counter + 1})
+    fields = [kind.fields[name] for name in _fields_to_set(kind, is_short)]
     values: dict[str, Any] = {
         "user_id": USER_ID,
         "id": ID,
@@ -196,17 +225,15 @@ def _insert(
         "creation_hash": _HASH,
         "position": _POSITION if is_placed else appended(owner.c.revision),
     }
-    for field in kind.fields.values():
+    for field in fields:
         values |= (field.new_values or field.values)(owner)
-    insert = (
-        postgresql.insert(kind.table)
-        .from_select(list(values), select(*values.values()))
-        .returning(*kind.shown)
-    )
+    insert = postgresql.insert(kind.table).from_select(list(values), select(*values.values()))
+    names = {*_ALWAYS_COMPUTED, *(name for field in fields for name in field.computed)}
+    returned = [column for column in kind.shown if column.name in names]
     if shape.beside is None:
-        return owned_change(insert)
-    new = insert.cte("new")
-    shown = [new.c[column.name] for column in kind.shown]
+        return owned_change(insert.returning(*returned))
+    new = insert.returning(kind.table.c.id, *returned).cte("new")
+    shown = [new.c[column.name] for column in returned]
     return owned_change(select(*shown).add_cte(shape.beside(new).cte("beside")))
 
 

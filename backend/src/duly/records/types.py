@@ -1,7 +1,7 @@
 """Resource types: the table, the columns of responses, and the fields that clients may set."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -40,13 +40,16 @@ class Field:
 
     `values` returns the columns that it sets; `new_values`, if it differs, the same for a new
     resource. `params` returns the parameters in them, given the owner's id and what the client
-    sent. The result of an operation in a batch shows an `is_long` field only if it was set there.
-    `merge` applies a patch to the current value; it raises `ValueError` if they do not fit.
+    sent. Responses show that under the field's name, except for the columns in `computed`, which
+    PostgreSQL computes. The result of an operation in a batch shows an `is_long` field only if it
+    was set there. `merge` applies a patch to the current value; it raises `ValueError` if they do
+    not fit.
     """
 
     values: Values
     params: Callable[[UUID, Any], Mapping[str, Any]]
     new_values: Values | None = None
+    computed: tuple[str, ...] = ()
     is_long: bool = False
     merge: Callable[[Any, Any], Any] | None = None
 
@@ -76,6 +79,7 @@ def json_object(column: Column[Any]) -> Field:
     return Field(
         lambda _: {column.name: value},
         lambda _, sent: {column.name: Jsonb(sent)},
+        computed=(column.name,),  # PostgreSQL writes numbers in its own form
         is_long=True,
         merge=merge_metadata,
     )
@@ -98,7 +102,8 @@ class ResourceType:
     owner's row that counts the resources, those in the trash included. `siblings` are the columns
     that resources of one manual order have in common. With `has_unique_name`, no two resources of
     a user have the same `name_key`. `has_trash`: whether a deleted resource can be restored.
-    `is_referred_to`: whether other resources can refer to one when they are created.
+    `is_referred_to`: whether other resources can refer to one when they are created. `rare` are the
+    fields that most new resources lack, and what they are then; their columns have that default.
     """
 
     name: str
@@ -110,6 +115,7 @@ class ResourceType:
     has_unique_name: bool = False
     has_trash: bool = False
     is_referred_to: bool = False
+    rare: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.name

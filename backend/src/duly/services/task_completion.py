@@ -11,7 +11,7 @@ from duly.core.logging import log
 from duly.database.scope import Call, UserScope
 from duly.database.values import Row
 from duly.records import changes, commands
-from duly.records.commands import Operation, Procedure
+from duly.records.commands import FastPath, Operation, Procedure
 from duly.records.revisions import check_count
 from duly.records.versions import Versions
 from duly.recurrence import occurrences
@@ -29,7 +29,14 @@ from duly.services.task_occurrences import (
     facts_call,
 )
 from duly.services.task_recurrence import recurring
-from duly.services.task_trees import COMPLETE, COMPLETE_WHOLE, ERASE, REOPEN
+from duly.services.task_trees import (
+    COMPLETE,
+    COMPLETE_ONE,
+    COMPLETE_WHOLE,
+    ERASE,
+    REOPEN,
+    REOPEN_ONE,
+)
 from duly.services.task_type import TYPE, Recurring
 from duly.utils.identifiers import new_id
 
@@ -149,6 +156,19 @@ def reopen(
 
     reads = [changes.read_call(TYPE, task_id), (SERIES, {"copy_id": task_id})]
     return Procedure(None, task_id, reads, work)
+
+
+def fast_completion(body: Completion | None, versions: Versions) -> FastPath | None:
+    """The fast path of `complete`, for a task without subtasks that is not recurring."""
+    if body is not None and body.occurrence is not None:
+        return None  # it is recurring, as far as the client knows
+    at = past(body.completed_at if body else None)
+    return FastPath("task.completed", COMPLETE_ONE, {"versions": versions, "completed_at": at})
+
+
+def fast_reopening(versions: Versions) -> FastPath:
+    """The fast path of `reopen`, for a task without subtasks and parent that is no occurrence."""
+    return FastPath("task.reopened", REOPEN_ONE, {"versions": versions})
 
 
 def _former_moments(task: Row, copy: Row) -> tuple[Moment, Moment | None]:

@@ -20,15 +20,16 @@ from sqlalchemy import (
     select,
     true,
     union,
+    update,
 )
 
 from duly.core.errors import ValidationFailed
-from duly.database.statements import USER_ID, OwnedStatement
+from duly.database.statements import USER_ID, OwnedStatement, owned_change
 from duly.database.values import Row
 from duly.models import List
 from duly.records.cascades import changing_tree, erasing_all
 from duly.records.changes import Change, lookup_of
-from duly.records.revisions import check_count
+from duly.records.revisions import IS_FRESH, check_count, next_revision
 from duly.records.types import ID, Values
 from duly.records.versions import has_version
 from duly.services.task_type import TYPE, done_at
@@ -127,6 +128,10 @@ def _explain(facts: Row) -> None:
     check_count(facts["affected"])
 
 
+def _completed(owner: CTE) -> dict[str, ColumnElement[Any]]:
+    return {"completed_at": done_at(owner), "completed_with": owner.c.revision}
+
+
 def _completing(is_simple: ColumnElement[bool]) -> Change:
     condition = and_(TYPE.is_live, _IS_OPEN, is_simple)
     tree = tree_of(TYPE.is_named, condition, has_version(TYPE))
@@ -134,7 +139,7 @@ def _completing(is_simple: ColumnElement[bool]) -> Change:
     return _change(
         "task.completed",
         targets,
-        lambda owner: {"completed_at": done_at(owner), "completed_with": owner.c.revision},
+        _completed,
         condition,
         explain=_require_occurrence,
         is_recurring=~is_simple,
@@ -248,6 +253,36 @@ def _erasing() -> Change:
         explain=_explain,
     )
 
+
+def _of_one(values: Values, *conditions: ColumnElement[bool]) -> OwnedStatement:
+    """Set `values` in a live task without subtasks that meets `conditions`.
+
+    It finds nothing if anything of the user changed meanwhile, so it needs no lock but the owner's.
+    """
+    child = _tasks.alias("child")
+    owner = next_revision(
+        IS_FRESH,
+        exists().where(TYPE.is_named, TYPE.is_live, has_version(TYPE), *conditions),
+        ~exists().where(child.c.user_id == USER_ID, child.c.parent_id == ID),
+    )
+    always = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
+    return owned_change(
+        update(_tasks)
+        .where(TYPE.is_named, owner.c.revision.is_not(None))
+        .values({**always, **values(owner)})
+        .returning(*TYPE.shown)
+    )
+
+
+COMPLETE_ONE = _of_one(_completed, _IS_OPEN, _tasks.c.recurrence_rule.is_(None))
+"""Complete a task without subtasks that is not recurring; no row for any other."""
+REOPEN_ONE = _of_one(
+    lambda _: {"completed_at": null(), "completed_with": null()},
+    _IS_DONE,
+    _tasks.c.parent_id.is_(None),
+    _tasks.c.occurrence_of.is_(None),
+)
+"""Reopen a task without subtasks and parent that is not an occurrence; no row for any other."""
 
 COMPLETE = _completing(_tasks.c.recurrence_rule.is_(None))
 COMPLETE_WHOLE = _completing(true())

@@ -86,7 +86,7 @@ def _moment(name: str) -> Field:
             f"{name}_at": instant_of(moment),
         }
 
-    return Field(lambda _: values, params, merge=merge_moment)
+    return Field(lambda _: values, params, computed=(name,), merge=merge_moment)
 
 
 def instant_of(moment: Moment) -> datetime | None:
@@ -132,7 +132,7 @@ def _recurrence() -> Field:
             "recurrence_remaining": state.state.remaining,
         }
 
-    return Field(lambda _: values, params)
+    return Field(lambda _: values, params, computed=("recurrence",))
 
 
 def _shown_recurrence() -> ColumnElement[Any]:
@@ -173,7 +173,9 @@ TYPE = ResourceType(
         "description": searchable_text(
             _tasks.c.description, _tasks.c.description_words, description_vector
         ),
-        "is_completed": Field(_completion, _completion_params),
+        "is_completed": Field(
+            _completion, _completion_params, computed=("is_completed", "completed_at")
+        ),
         "list_id": stored_as_sent(_tasks.c.list_id),
         "section_id": stored_as_sent(_tasks.c.section_id),
         "parent_id": stored_as_sent(_tasks.c.parent_id),
@@ -188,4 +190,15 @@ TYPE = ResourceType(
     counter=table_of(User).c.task_count,
     siblings=(_tasks.c.list_id, _tasks.c.section_id, _tasks.c.parent_id),
     has_trash=True,
+    rare={
+        "section_id": None,
+        "parent_id": None,
+        "priority": None,
+        "start": None,
+        "due": None,
+        "duration_minutes": None,
+        "recurrence": None,
+        "label_ids": [],
+        "metadata": {},
+    },
 )

@@ -84,12 +84,14 @@ def _vector(owner: UUID, positioned: Iterable[tuple[int, str]], max_words: int) 
                 positions[word] = [position]
         elif len(known) < _MAX_POSITIONS_OF_A_WORD:
             known.append(position)
+    # Not quoted: words consist of letters, marks and digits.
     prefix = _prefix(owner)
-    lexemes = [f"{_quoted(prefix + word)}{_places(at)}" for word, at in positions.items()]
-    return " ".join([_quoted(prefix), *lexemes])
+    return " ".join([prefix, *[f"{prefix}{word}{_places(at)}" for word, at in positions.items()]])
 
 
 def _places(positions: list[int]) -> str:
+    if len(positions) == 1 and positions[0] <= _MAX_POSITION:
+        return f":{positions[0]}"  # nearly all words
     stored = ",".join([str(position) for position in positions if position <= _MAX_POSITION])
     return stored and f":{stored}"
 
