@@ -112,6 +112,39 @@ async def test_wrong_code_does_not_confirm(alice: Account, clock: Clock) -> None
     assert (await confirm(alice, app)).status_code == 200
 
 
+async def test_wrong_codes_are_limited_like_wrong_passwords(alice: Account, clock: Clock) -> None:
+    app = await enroll(alice, clock)
+    path, body = f"{FACTORS}/{app.factor_id}/confirm", {"code": app.wrong_code()}
+
+    statuses = [(await alice.post(path, body)).status_code for _ in range(11)]
+
+    assert statuses == [400] * 10 + [429]
+    assert error_code(await confirm(alice, app)) == "RATE_LIMITED"
+
+
+async def test_factor_whose_secret_is_unreadable_must_be_added_again(
+    alice: Account, clock: Clock, dsn: str
+) -> None:
+    app = await enroll(alice, clock)
+    await execute(dsn, "UPDATE factors SET secret = 'x' WHERE user_id = %s", alice.id)
+
+    assert error_code(await confirm(alice, app)) == "NOT_FOUND"
+    assert (await confirm(alice, await enroll(alice, clock))).status_code == 200
+
+
+async def test_session_that_cannot_have_added_a_factor_does_not_confirm_it(
+    alice: Account, clock: Clock, dsn: str
+) -> None:
+    stolen = await alice.sign_in_again()
+    await age_session(dsn, alice, 25)
+    alice = await alice.sign_in_again()
+    app = await enroll(alice, clock)
+
+    assert error_code(await confirm(stolen, app)) == "RECENT_SIGN_IN_REQUIRED"
+    await age_session(dsn, alice, 14)
+    assert (await confirm(alice, app)).status_code == 200
+
+
 async def test_factor_is_confirmed_once(alice: Account, clock: Clock) -> None:
     app = await add_app(alice, clock)
     clock.step()

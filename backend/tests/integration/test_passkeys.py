@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import FastAPI
-from fido2.cose import CoseKey
+from fido2.cose import ES256, CoseKey
 from fido2.webauthn import AuthenticatorData
 
 from duly.core.config import Settings
@@ -91,29 +91,93 @@ async def test_key_of_an_unknown_algorithm_is_refused(alice: Account, algorithm:
         {},
         {"rawId": "x"},
         {"id": "YQ", "rawId": "YQ", "type": "public-key", "response": {}},
-        {
-            "id": "YQ",
-            "rawId": "YQ",
-            "response": {"clientDataJSON": "e30", "attestationObject": ""},
-        },
-        {
-            "id": "YQ",
-            "rawId": "YQ",
-            "response": {"clientDataJSON": "W10", "attestationObject": "/"},
-        },
         {"id": 1, "rawId": None, "response": []},
         {"rawId": {"a": {"b": {}}}, "response": "\u00e9"},
     ],
 )
 async def test_malformed_passkey_is_refused(alice: Account, credential: dict[str, Any]) -> None:
-    enrolled = await enroll(alice)
     await add_passkey(alice)
     enrolled = await enroll(alice)
     begun, details = await begin(alice), await details_of(alice)
 
     assert (await confirm(alice, enrolled, credential)).status_code == 400
     for challenge in (begun, details):
+        assert (await send(alice, challenge, credential)).status_code == 400
+
+
+@pytest.mark.parametrize("garbage", ["", "e30", "W10", "/", "YQ", "\u00e9", "n2s", "_" * 8192])
+async def test_meaningless_passkey_is_refused(alice: Account, garbage: str) -> None:
+    await add_passkey(alice)
+    enrolled = await enroll(alice)
+    begun, details = await begin(alice), await details_of(alice)
+    names = ["clientDataJSON", "attestationObject", "authenticatorData", "signature"]
+    response = dict.fromkeys(names, garbage)
+    credential = {"id": "YQ", "rawId": garbage, "type": "public-key", "response": response}
+
+    assert (await confirm(alice, enrolled, credential)).status_code == 400
+    for challenge in (begun, details):
         assert (await send(alice, challenge, credential)).status_code == 401
+
+
+async def test_members_of_a_passkey_are_not_long(alice: Account) -> None:
+    passkey = await add_passkey(alice)
+    enrolled, details = await enroll(alice), await details_of(alice)
+    new, used = Passkey().register(enrolled["options"]), passkey.sign(details["options"])
+
+    for whole, members in (
+        (new, ["clientDataJSON", "attestationObject"]),
+        (used, ["clientDataJSON", "authenticatorData", "signature", "userHandle"]),
+    ):
+        for name in members:
+            long = {**whole, "response": {**whole["response"], name: "A" * 8193}}
+            answer = await (
+                confirm(alice, enrolled, long) if whole is new else send(alice, details, long)
+            )
+            assert answer.status_code == 400
+            [field] = answer.json()["error"]["details"]["fields"]
+            assert field["path"].endswith(f".response.{name}")
+            assert field["type"] == "string_too_long"
+
+
+async def test_unknown_members_of_a_passkey_are_ignored(alice: Account) -> None:
+    enrolled, passkey = await enroll(alice), Passkey()
+    new = passkey.register(enrolled["options"])
+    more = {"authenticatorAttachment": "platform", "clientExtensionResults": {"credProps": {}}}
+    response = {**new["response"], "transports": ["internal"], "publicKeyAlgorithm": -7}
+
+    answer = await confirm(alice, enrolled, {**new, **more, "response": response})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "cose",
+    [
+        {1: 2, 3: -7, -1: 1},
+        {1: 2, 3: -7, -1: 1, -2: b"x" * 32, -3: b"y" * 32},
+        {1: 3, 3: -257, -1: b"\x03", -2: b"\x01"},
+        {1: 4, 3: -7, -1: b"secret"},
+        {1: "x", 3: -7},
+    ],
+)
+async def test_key_that_can_verify_nothing_is_refused(
+    alice: Account, cose: dict[int, Any]
+) -> None:
+    enrolled = await enroll(alice)
+
+    answer = await confirm(alice, enrolled, Passkey().register(enrolled["options"], cose=cose))
+
+    assert answer.status_code == 400
+
+
+async def test_long_public_key_is_refused(alice: Account) -> None:
+    enrolled, passkey = await enroll(alice), Passkey()
+    key = ES256.from_cryptography_key(passkey.key.public_key())  # type: ignore[no-untyped-call]  # fido2
+    cose = {**key, 99: b"x" * 4096}
+
+    answer = await confirm(alice, enrolled, passkey.register(enrolled["options"], cose=cose))
+
+    assert answer.status_code == 400
 
 
 async def test_passkey_is_of_one_user_only(alice: Account, bob: Account) -> None:
@@ -140,7 +204,8 @@ async def test_each_type_is_confirmed_in_its_own_way(alice: Account) -> None:
     by_code = await alice.post(path, {"code": "123456"})
     body = {"type": "totp", "name": "Phone"}
     path = f"{FACTORS}/{(await alice.post(FACTORS, body)).json()['id']}/confirm"
-    by_credential = await alice.post(path, {"credential": {}})
+    credential = Passkey().register(enrolled["options"])
+    by_credential = await alice.post(path, {"credential": credential})
 
     for answer, name in ((by_code, "credential"), (by_credential, "code")):
         [field] = answer.json()["error"]["details"]["fields"]

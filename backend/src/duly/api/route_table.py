@@ -319,7 +319,7 @@ FACTORS = [
         _MANAGE,
         factors.confirm_factor,
         FactorConfirmed,
-        (*_FIND, PasskeysNotConfigured, *_BODY),
+        (*_FIND, RecentSignInRequired, PasskeysNotConfigured, *_BODY),
     ),
     Route(
         "DELETE",

@@ -331,7 +331,10 @@ class PasskeysNotConfigured(DulyError):
 
     status = 503
     code = "PASSKEYS_NOT_CONFIGURED"
-    message = "This service has no public URL, which passkeys need. Ask its operator for help."
+    message = (
+        "This service has no public URL with a host name, which passkeys need. Ask its operator for "
+        "help."
+    )
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "3600"})

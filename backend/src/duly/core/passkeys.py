@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from cryptography.exceptions import InvalidSignature
 from fido2 import cbor
 from fido2.cose import CoseKey
 from fido2.server import Fido2Server
@@ -36,6 +37,9 @@ from duly.core.tokens import Challenge, Keyring
 
 MAX_CREDENTIAL_ID = 1023
 """Bytes, as WebAuthn limits it."""
+
+MAX_PUBLIC_KEY = 4096
+"""Bytes; those of ML-DSA-87, the largest, are 2,592."""
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _REQUIRED = UserVerificationRequirement.REQUIRED
@@ -103,6 +107,8 @@ class RelyingParty:
             algorithm not in _ALGORITHMS
             or client_data.cross_origin
             or not 0 < len(credential.credential_id) <= MAX_CREDENTIAL_ID
+            or len(key) > MAX_PUBLIC_KEY
+            or not _is_usable(credential.public_key)
         ):
             raise InvalidPasskey
         return Passkey(credential.credential_id, key, found.counter)
@@ -180,6 +186,17 @@ def challenges_to_enroll(keyring: Keyring, user_id: UUID, factor_id: UUID) -> li
 
 
 _ALGORITHMS = frozenset(CoseKey.supported_algorithms())
+
+
+def _is_usable(key: CoseKey) -> bool:
+    """Whether a key can verify signatures."""
+    try:
+        key.verify(b"", b"")
+    except InvalidSignature:
+        return True
+    except Exception:  # noqa: BLE001  # as above
+        return False
+    return False
 
 
 def _descriptor(credential_id: bytes) -> PublicKeyCredentialDescriptor:

@@ -40,6 +40,7 @@ class Factor(Owned, table=True):
     __table_args__ = (
         CheckConstraint("type IN ('totp', 'passkey')", name="type_known"),
         CheckConstraint(f"char_length(name) BETWEEN 1 AND {MAX_NAME}", name="name_length"),
+        CheckConstraint("octet_length(public_key) <= 4096", name="public_key_length"),
         CheckConstraint(
             "(type = 'totp' AND secret IS NOT NULL) OR (type = 'passkey' AND (confirmed_at IS NULL "
             "OR (credential_id IS NOT NULL AND public_key IS NOT NULL)))",

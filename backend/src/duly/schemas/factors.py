@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from duly.schemas.base import Id, Instant, Opaque, RequestBody, ResponseBody, Text
+from duly.schemas.passkeys import NewPasskey, PasskeyAssertion
 
 FactorType = Annotated[
     Literal["totp", "passkey"],
@@ -25,12 +26,6 @@ Code = Annotated[
 _RECOVERY_CODES = "Each signs in once, instead of a second factor. They are shown only here."
 
 
-PasskeyResponse = Annotated[
-    dict[str, Any],
-    Field(description="What `toJSON()` of the browser's `PublicKeyCredential` returns."),
-]
-
-
 class FactorCreate(RequestBody):
     """A second factor to add."""
 
@@ -42,7 +37,7 @@ class FactorConfirmation(RequestBody):
     """Shows that a new factor works: an app by `code`, a passkey by `credential`."""
 
     code: Code | None = None
-    credential: PasskeyResponse | None = None
+    credential: NewPasskey | None = None
 
 
 class FactorSignIn(RequestBody):
@@ -56,7 +51,7 @@ class FactorSignIn(RequestBody):
         ),
     ]
     code: Code | None = None
-    assertion: PasskeyResponse | None = None
+    assertion: PasskeyAssertion | None = None
 
 
 class FactorRead(ResponseBody):

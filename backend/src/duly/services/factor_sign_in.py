@@ -165,7 +165,7 @@ async def _find_user(
     """Return whose passkey was used with a challenge for anybody. Raise `Unauthenticated`."""
     try:
         is_recent = time.time() < _issued_at(challenge) + LIFETIME.total_seconds()
-        credential_id = credential_id_of(body.assertion or {})
+        credential_id = credential_id_of(body.assertion.as_sent() if body.assertion else {})
     except InvalidPasskey:
         is_recent = False
     if not is_recent:
@@ -217,7 +217,7 @@ async def _use(
     """Use a factor for a challenge. Return what it was, or None for a wrong one."""
     if body.assertion is not None:
         to_sign = challenge_to_sign(challenge)
-        is_right = await passkeys.use(context, scope, to_sign, body.assertion)
+        is_right = await passkeys.use(context, scope, to_sign, body.assertion.as_sent())
         return PASSKEY if is_right else None
     return await one_time_code_use.use(context, scope, body.code or "")
 

@@ -1,6 +1,7 @@
 """Second factors, as their owners manage them, and recovery codes."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from duly.core.errors import (
     ValidationFailed,
 )
 from duly.core.logging import log
-from duly.core.secret_box import seal, unseal
+from duly.core.secret_box import UnreadableSecret, seal, unseal
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
@@ -39,7 +40,7 @@ from duly.models.factors import ENROLMENT_LIFETIME
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.factors import FactorConfirmation, FactorCreate
 from duly.services import passkeys, security_events
-from duly.services.sessions import is_recent
+from duly.services.sessions import RECENT, is_recent
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 from duly.utils.times import utc
@@ -179,11 +180,23 @@ async def confirm(
 ) -> dict[str, Any]:
     """Let a factor count from now on, and return recovery codes with the first.
 
-    Raise `NotFound` if it does not wait for this, and `ValidationFailed` for a wrong code or an
-    invalid passkey.
+    A wrong code counts like a wrong password. Raise `NotFound` if the factor does not wait for
+    this, `RecentSignInRequired` if the session cannot have added it, `ValidationFailed` for a wrong
+    code or an invalid passkey, and `RateLimited`.
     """
+    user_id = str(caller.scope.user_id)
+    await context.throttle.reserve_login(user_id, client.address, is_known=False)
+    confirmed = await _confirm(context, caller, factor_id, body, client)
+    await context.throttle.refund_login(user_id, client.address)
+    return confirmed
+
+
+async def _confirm(
+    context: Context, caller: Caller, factor_id: UUID, body: FactorConfirmation, client: Client
+) -> dict[str, Any]:
     async with caller.scope.transaction() as scope:
         await _lock(scope)
+        await _require_recent_sign_in(scope, caller, RECENT + ENROLMENT_LIFETIME)
         pending = await scope.one(_PENDING, factor_id=factor_id)
         if pending is None:
             raise NotFound
@@ -250,7 +263,13 @@ async def replace_recovery_codes(caller: Caller, client: Client) -> dict[str, An
 def _counter_of(context: Context, sealed: bytes, body: FactorConfirmation) -> int:
     if body.code is None:
         raise ValidationFailed.of("body.code", "Must be sent for an app", "missing")
-    counter = one_time_codes.counter_of(unseal(context.keyring, sealed), body.code)
+    try:
+        secret = unseal(context.keyring, sealed)
+    except UnreadableSecret:
+        raise NotFound(
+            "The signing key of the service has changed. Add the factor again."
+        ) from None
+    counter = one_time_codes.counter_of(secret, body.code)
     if counter is None:
         raise ValidationFailed.of(
             "body.code", "Incorrect code; check the clock of the device", "wrong_code"
@@ -263,7 +282,7 @@ async def _new_passkey(
 ) -> dict[str, Any]:
     if body.credential is None:
         raise ValidationFailed.of("body.credential", "Must be sent for a passkey", "missing")
-    return asdict(await passkeys.claim(context, scope, factor_id, body.credential))
+    return asdict(await passkeys.claim(context, scope, factor_id, body.credential.as_sent()))
 
 
 async def _lock(scope: UserScope) -> str:
@@ -277,8 +296,10 @@ async def _lock(scope: UserScope) -> str:
     return str(user["email"] or scope.user_id)
 
 
-async def _require_recent_sign_in(scope: UserScope, caller: Caller) -> None:
-    if not await is_recent(scope, caller.session_id):
+async def _require_recent_sign_in(
+    scope: UserScope, caller: Caller, age: timedelta = RECENT
+) -> None:
+    if not await is_recent(scope, caller.session_id, age):
         raise RecentSignInRequired
 
 

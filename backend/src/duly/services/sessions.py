@@ -141,7 +141,7 @@ _IS_RECENT = owned(
     select(_sessions.c.id).where(
         _sessions.c.user_id == USER_ID,
         _sessions.c.id == SESSION_ID,
-        _sessions.c.created_at > func.now() - bindparam("age", RECENT, type_=INTERVAL()),
+        _sessions.c.created_at > func.now() - bindparam("age", type_=INTERVAL()),
     )
 )
 
@@ -211,9 +211,9 @@ async def end_all_sessions(context: Context, caller: Caller, client: Client) -> 
     log.info("session.all_ended", count=len(ended))
 
 
-async def is_recent(scope: UserScope, session_id: UUID) -> bool:
-    """Whether a session was opened in the last ten minutes."""
-    return await scope.one(_IS_RECENT, session_id=session_id) is not None
+async def is_recent(scope: UserScope, session_id: UUID, age: timedelta = RECENT) -> bool:
+    """Whether a session was opened at most `age` ago."""
+    return await scope.one(_IS_RECENT, session_id=session_id, age=age) is not None
 
 
 async def end(

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("sign_count", sa.BigInteger(), server_default="0", nullable=False),
         sa.CheckConstraint("type IN ('totp', 'passkey')", name="type_known"),
         sa.CheckConstraint("char_length(name) BETWEEN 1 AND 120", name="name_length"),
+        sa.CheckConstraint("octet_length(public_key) <= 4096", name="public_key_length"),
         sa.CheckConstraint(
             "(type = 'totp' AND secret IS NOT NULL) OR (type = 'passkey' AND (confirmed_at IS NULL "
             "OR (credential_id IS NOT NULL AND public_key IS NOT NULL)))",
