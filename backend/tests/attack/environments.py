@@ -30,6 +30,7 @@ from duly.records import revisions
 from duly.services import email_links, factor_sign_in
 from duly.utils.identifiers import new_id
 from tests.attack.wire import Answer, Request, call
+from tests.support import known_provider
 from tests.support.accounts import API
 from tests.support.databases import migrated_database
 
@@ -205,7 +206,7 @@ class Person:
             self.own |= {name: session[name] for name in ("access_token", "refresh_token")}
 
     async def get_links(self) -> None:
-        """Have new links, as they come by mail."""
+        """Have new links, as they come by mail, and the code of a sign-in."""
         context = self.environment.app.state.context
         for purpose in email_links.PATHS:
             scope = UserScope(context.pool, UUID(self.id))
@@ -213,6 +214,9 @@ class Person:
                 scope, context.keyring, purpose, link_id=new_id(), email=self.own["email"]
             )
             self.own[f"{purpose}_token"] = path.partition("#token=")[2]
+        self.own["sign_in_code"] = await known_provider.create_code(
+            context, UserScope(context.pool, UUID(self.id))
+        )
 
     async def get_factor(self, *, is_confirmed: bool) -> str:
         """Have a second factor, and with it, if it counts, a challenge. Return its id."""

@@ -60,6 +60,14 @@ def _no_token_names_anothers_session() -> None:
     assert {column.name for column in table_of(Session).primary_key} == {"user_id", "id"}
 
 
+def _no_code_names_anothers() -> None:
+    keyring = Keyring("0f6a41ce2b7d9853" * 4)
+    raw = _raw(keyring.issue_sign_in_code(UUID(int=1), UUID(int=2)).token)
+    for forged in (raw[:16] + UUID(int=3).bytes + raw[32:], UUID(int=3).bytes + raw[16:]):
+        with pytest.raises(InvalidToken):
+            keyring.read_sign_in_code(_text(forged))
+
+
 def _session_ids_are_new() -> None:
     assert new_id() != new_id()
     assert not {"id", "session_id"} & {*Registration.model_fields, *Credentials.model_fields}
@@ -237,6 +245,22 @@ EXPLAINED = {
     ),
     "services.sessions._ADMIT#0": Reason(
         _SALTED, "users.password_hash = %(password_hash)s", _no_two_hashes_are_alike
+    ),
+    "services.sessions._ADMIT_WITHOUT_PASSWORD#0": Reason(
+        "no attacker has an account without a password; a test of its own shows that the accounts "
+        "of others stay as they are, and change without the predicate",
+        "users.password_hash IS NULL",
+        test="test_sign_in_changes_no_other_account_without_a_password",
+    ),
+    "services.sessions._IS_RECENT#0": Reason(
+        "the id is that of the caller's access token, and nobody but us chooses a session's id",
+        "sessions.id = %(session_id)s",
+        _session_ids_are_new,
+    ),
+    "services.sign_in_codes._USE#0": Reason(
+        "both the user and the code are read from a code that is sealed with our key",
+        "sign_in_codes.digest = %(digest)s",
+        _no_code_names_anothers,
     ),
     "services.sessions._OPEN#0": Reason(
         "it picks which of the user's own sessions are beyond the limit; a test of its own shows, "

@@ -38,7 +38,7 @@ _REPLAYED = b"idempotency-replayed"
 _USES = 6
 _MOST_USES = 40
 """For an operation that fails with most of one's own resources, such as `skip`."""
-_WITH_LINKS = {"reset_password", "verify_email"}
+_WITH_LINKS = {"reset_password", "verify_email", "exchange_sign_in_code"}
 _WITH_FACTORS = {
     "list_factors": True,
     "confirm_factor": False,

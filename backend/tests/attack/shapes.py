@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from tests.attack.places import ANCHORS, REFERS_TO, combined, without_contradictions
 from tests.attack.wire import Request
+from tests.support import known_provider
 from tests.support.operations import Operation, operations_of
 
 # Where a client that hopes for a hole would put an id that nobody asked for.
@@ -110,6 +111,8 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("FactorConfirmation", "code"): Own("code"),
     ("FactorSignIn", "challenge"): Own("challenge"),
     ("FactorSignIn", "code"): Own("code"),
+    ("SignInCodeExchange", "code"): Own("sign_in_code"),
+    ("SignInCodeExchange", "verifier"): known_provider.VERIFIER,
     ("query", "cursor"): Own("cursor"),
     ("query", "token"): Own("sync_token"),
     ("path", "factor_id"): Own("factor_id"),
@@ -118,6 +121,9 @@ _MEANINGS: dict[tuple[str, str], Any] = {
     ("path", "user_id"): Own("user_id"),
     ("header", "last-event-id"): Own("sync_token"),
 }
+OUTSIDE = {"begin_sign_in"}
+"""Operations that need more than this service, and neither read nor write rows."""
+
 _NULLS = (0.25, 0.5)
 """How often a field is null that can be; the second, of anchors: it stands for the first or last."""
 _NEW = 0.8

@@ -15,9 +15,11 @@ from fastapi import FastAPI
 from duly.core.config import Settings
 from duly.database.scope import UserScope
 from duly.records import commands
+from duly.runtime.context import Client
 from duly.services import exports, users
 from duly.services.resource_types import RESOURCE_TYPES
 from duly.services.sections import TYPE as SECTION
+from duly.services.sessions import open_session
 from tests.attack.explained import EXPLAINED, LOOKUPS, TOO_MANY, shown_by
 from tests.attack.predicates import broken, mutant_of
 from tests.support.accounts import API, Account
@@ -230,6 +232,34 @@ async def test_lease_of_another_user_is_untouched(
     with broken(mutant_of(name)):
         await scope.all(statement, **params)
     assert await kept() == []
+
+
+@pytest.mark.parametrize(
+    "name", shown_by("test_sign_in_changes_no_other_account_without_a_password")
+)
+async def test_sign_in_changes_no_other_account_without_a_password(
+    app: FastAPI, alice: Account, bob: Account, dsn: str, name: str
+) -> None:
+    context = app.state.context
+    both = [UUID(alice.id), UUID(bob.id)]
+    await execute(
+        dsn,
+        "UPDATE users SET password_hash = NULL, known_addresses = '{}' WHERE id = ANY(%s)",
+        both,
+    )
+    scope = context.across_users.user(UUID(alice.id))
+    known = "SELECT id FROM users WHERE id = ANY(%s) AND known_addresses <> '{}' ORDER BY id"
+
+    async def sign_in() -> list[Any]:
+        async with scope.transaction() as own:
+            await open_session(
+                context, own, Client("192.0.2.1", None), alice.session["user"], None
+            )
+        return [row[0] for row in await execute(dsn, known, both)]
+
+    assert await sign_in() == [UUID(alice.id)]
+    with broken(mutant_of(name)):
+        assert await sign_in() == sorted(both)
 
 
 @pytest.mark.parametrize("name", EXPLAINED)

@@ -6,6 +6,7 @@
 import random
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,22 +15,30 @@ from duly.core.config import Settings
 from tests.hostile.attacked_account import UNLIMITED, AttackedAccount, connect
 from tests.hostile.attacks import attacks_on
 from tests.support.instances import running
+from tests.support.known_provider import know_provider, write_provider
 from tests.support.postbox import settings_for
 
 SHARE = 0.02
 
 
 @pytest.fixture
-async def attacked(settings: Settings, dsn: str, address: str) -> AsyncIterator[AttackedAccount]:
+async def attacked(
+    settings: Settings, dsn: str, address: str, tmp_path: Path
+) -> AsyncIterator[AttackedAccount]:
     # Nobody listens there: mail waits.
     unlimited = settings_for(
-        settings.model_copy(update=UNLIMITED), dsn, 9, mail_account_limit="99999/second"
+        settings.model_copy(update=UNLIMITED),
+        dsn,
+        9,
+        mail_account_limit="99999/second",
+        sign_in_providers=write_provider(tmp_path),
     )
     async with running(unlimited, address) as client, await connect(dsn) as connection:
         transport = client._transport
         assert isinstance(transport, httpx.ASGITransport)
         # They write by themselves, and all rows are compared.
         context = transport.app.state.context  # type: ignore[attr-defined]  # the application
+        know_provider(transport.app)  # type: ignore[arg-type]  # the application
         await context.mailer.close()
         await context.failed_sign_ins.close()
         attacked = AttackedAccount(transport.app, client, connection)

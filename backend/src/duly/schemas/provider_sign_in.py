@@ -30,6 +30,7 @@ class SignInBeginning(RequestBody):
         Field(
             min_length=1,
             max_length=MAX_URL,
+            examples=["https://app.example.org/signed-in"],
             description="Where the browser returns to: a URL below `DULY_PUBLIC_URL`'s origin or "
             "one of `DULY_CORS_ORIGINS`, or one that the operator has listed. By default "
             "`DULY_PUBLIC_URL`.",
@@ -39,6 +40,7 @@ class SignInBeginning(RequestBody):
         str | None,
         Field(
             pattern=patterns.S256,
+            examples=["E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"],
             description="The SHA-256 of a `verifier`, in base64url. The code then works only with "
             "that.",
         ),
@@ -53,6 +55,7 @@ class SignInCodeExchange(RequestBody):
         str | None,
         Field(
             pattern=patterns.VERIFIER,
+            examples=["dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"],
             description="The text whose SHA-256 was the `app_challenge`, if there was one.",
         ),
     ] = None

@@ -59,24 +59,28 @@ LIFETIME = bindparam("lifetime", type_=INTERVAL())
 SESSION_ID = bindparam("session_id", type_=Uuid())
 _ADDRESS = bindparam("address", type_=LargeBinary())
 
-# Locks the account, so that its sessions are counted by one sign-in at a time. No row matches if
-# the account was disabled, deleted or given another password since the one sent was checked; an
-# account of another issuer has none.
-_ADMIT = owned(
-    update(_users)
-    .where(
-        _users.c.id == USER_ID,
-        _users.c.disabled_at.is_(None),
-        _users.c.password_hash.is_not_distinct_from(bindparam("password_hash", type_=Text())),
+
+def _admitting(password: ColumnElement[bool]) -> OwnedStatement:
+    """Lock the account, so that its sessions are counted by one sign-in at a time.
+
+    No row matches if the account was disabled or deleted, or if its password has changed since the
+    one sent was checked.
+    """
+    return owned(
+        update(_users)
+        .where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None), password)
+        .values(
+            known_addresses=(
+                array([_ADDRESS])
+                + func.array_remove(_users.c.known_addresses, _ADDRESS, type_=ARRAY(LargeBinary()))
+            )[1:MAX_KNOWN_ADDRESSES]
+        )
+        .returning(_users.c.id)
     )
-    .values(
-        known_addresses=(
-            array([_ADDRESS])
-            + func.array_remove(_users.c.known_addresses, _ADDRESS, type_=ARRAY(LargeBinary()))
-        )[1:MAX_KNOWN_ADDRESSES]
-    )
-    .returning(_users.c.id)
-)
+
+
+_ADMIT = _admitting(_users.c.password_hash == bindparam("password_hash", type_=Text()))
+_ADMIT_WITHOUT_PASSWORD = _admitting(_users.c.password_hash.is_(None))
 
 
 def revoking(ended: Select[Any]) -> Insert:
@@ -160,7 +164,11 @@ async def open_session(
     `Unauthenticated` if the account has changed since the password was checked.
     """
     address = context.keyring.address_digests(scope.user_id, client.address)[0]
-    if await scope.one(_ADMIT, password_hash=password_hash, address=address) is None:
+    if password_hash is None:
+        admitted = await scope.one(_ADMIT_WITHOUT_PASSWORD, address=address)
+    else:
+        admitted = await scope.one(_ADMIT, password_hash=password_hash, address=address)
+    if admitted is None:
         raise Unauthenticated("Incorrect email or password.")
     refresh = context.keyring.issue_refresh(scope.user_id, new_id())
     ended = await scope.all(
