@@ -4,13 +4,17 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
 from duly.utils import base64url
 from tests.support.accounts import API, Account, error_code
+from tests.support.browsers import chromium
 from tests.support.databases import migrated_database
 from tests.support.issuers import write_tables
 from tests.support.openid_provider import (
@@ -42,12 +46,13 @@ CHALLENGE = base64url.encode(hashlib.sha256(VERIFIER.encode()).digest())
 class Place:
     server: Server
     provider: OpenIDProvider
+    here: str
 
 
 @pytest.fixture(scope="module")
 def place(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     port = free_port()
-    here = f"http://127.0.0.1:{port}"
+    here = f"http://localhost:{port}"  # another site than the provider's
     names = {"local": "duly", "post": "duly-post", "public": "duly-public"}
     callbacks = [f"{here}{API}/auth/oidc/{name}/callback" for name in names]
     with openid_provider(*callbacks) as provider, migrated_database(dsn) as own:
@@ -58,12 +63,12 @@ def place(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]
         )
         settings = {"DULY_SIGN_IN_PROVIDERS": str(file), "DULY_PUBLIC_URL": here}
         with serving(own, 2, DULY_PORT=str(port), DULY_CORS_ORIGINS=APP, **settings) as server:
-            yield Place(server, provider)
+            yield Place(server, provider, here)
 
 
 @pytest.fixture
 async def browser(place: Place) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=place.server.url) as browser:
+    async with httpx.AsyncClient(base_url=place.here) as browser:
         yield browser
 
 
@@ -167,3 +172,25 @@ async def test_user_with_a_second_factor_needs_it_after_the_provider(
     assert error_code(wrong) == "UNAUTHENTICATED"
     opened = await send_factor(ada, challenge, code=phone.recovery_codes[0])
     assert opened.json()["user"]["id"] == ada.id
+
+
+async def test_sign_in_in_a_browser(place: Place, tmp_path: Path) -> None:
+    login = f"ada-{uuid4().hex}"
+    with chromium(tmp_path / "profile") as browser:
+        wait = WebDriverWait(browser, 20, poll_frequency=0.05)
+        browser.get(f"{place.here}{API}/auth/oidc/local?app_challenge={CHALLENGE}")
+        browser.find_element(By.NAME, "login").send_keys(login)
+        browser.find_element(By.NAME, "password").send_keys("any")
+        browser.find_element(By.CSS_SELECTOR, "button").click()
+        wait.until(lambda _: browser.find_elements(By.CSS_SELECTOR, "[value=consent]"))
+        browser.find_element(By.CSS_SELECTOR, "button").click()
+        wait.until(lambda _: "#code=" in browser.current_url)
+        url = browser.current_url
+        assert browser.get_cookies() == [], "what is left of it is the provider's"
+
+    assert url.startswith(f"{place.here}/#code=")
+    async with httpx.AsyncClient(base_url=place.here) as client:
+        response = await exchange(client, **parts_behind(url), verifier=VERIFIER)
+    assert response.json()["user"]["email"] == f"{login}@example.com"
+    # Neither the code nor the token was sent anywhere that logs it.
+    assert parts_behind(url)["code"] not in place.server.log.read_text()

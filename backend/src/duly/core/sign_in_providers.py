@@ -169,7 +169,7 @@ def _read_method(table: dict[str, Any], secret: str | None) -> str | None:
     check(
         "token_endpoint_auth_method",
         f"{CLIENT_SECRET_BASIC} or {CLIENT_SECRET_POST}",
-        holds=method in {None, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST},
+        holds=method in (None, CLIENT_SECRET_BASIC, CLIENT_SECRET_POST),  # or a list
     )
     return method
 
