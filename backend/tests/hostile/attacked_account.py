@@ -95,7 +95,6 @@ PLACEHOLDERS = {
     "provider": known_provider.NAME,
     "return_to": RETURN_TO,
     "app_challenge": known_provider.CHALLENGE,
-    "code": SIGN_IN_CODE,
     "verifier": known_provider.VERIFIER,
 }
 
@@ -179,6 +178,7 @@ class AttackedAccount:
         own |= {"password": _PASSWORD} if operation.id == "login_with_form" else {}
         own |= {"token": RESET_TOKEN} if operation.id == "reset_password" else {}
         own |= {"token": VERIFY_TOKEN} if operation.id == "verify_email" else {}
+        own |= {"code": SIGN_IN_CODE} if operation.id == "exchange_sign_in_code" else {}
         return self.sampler.knowing(**own)
 
     async def begin(self, operation: Operation | None = None) -> None:
