@@ -138,9 +138,9 @@ async def test_new_address_counts_once_it_is_verified(ada: Account, box: Postbox
     assert (await again.sign_in_again()).id == ada.id
 
 
-async def test_old_address_is_told(ada: Account, box: Postbox) -> None:
+async def test_verified_old_address_is_told(ada: Account, box: Postbox) -> None:
     new = f"new-{ada.email}"
-    await box.mail_to(ada.email)
+    await verify(ada.client, await box.link_to(ada.email))
 
     await move(ada, new)
     [_, note] = await box.mail_to(ada.email, 2)
@@ -148,6 +148,52 @@ async def test_old_address_is_told(ada: Account, box: Postbox) -> None:
     assert note["Subject"] == "Your email address is about to change"
     assert new in text_of(note)
     assert "token=" not in text_of(note)
+
+
+async def test_old_address_that_was_not_verified_gets_no_note(ada: Account, box: Postbox) -> None:
+    await box.mail_to(ada.email)
+
+    await move(ada, f"new-{ada.email}")
+    await box.link_to(f"new-{ada.email}")
+    await ada.client.post(f"{API}/auth/password/forgot", json={"email": ada.email})
+
+    [_, mail] = await box.mail_to(ada.email, 2)
+    assert mail["Subject"] == "Set a new password"
+
+
+async def test_account_can_announce_five_new_addresses_an_hour(ada: Account, box: Postbox) -> None:
+    statuses = [(await move(ada, f"{number}-{ada.email}")).status_code for number in range(6)]
+
+    assert statuses == [200] * 5 + [429]
+
+
+async def test_address_that_is_registered_again_and_again_gets_five_mails(
+    client: httpx.AsyncClient, box: Postbox
+) -> None:
+    email = f"{uuid4()}@example.com"
+    for _ in range(6):
+        account = await register(client, email=email)
+        deletion = {"current_password": account.password}
+        assert (await account.delete("/users/me", json=deletion)).status_code == 204
+    last = await register(client)
+    await box.mail_to(last.email)
+
+    assert len(box.found(email)) <= 5
+    # Registering does not show in what is left for links that set a password.
+    for _ in range(5):
+        response = await client.post(f"{API}/auth/password/forgot", json={"email": email})
+        assert response.status_code == 202
+
+
+async def test_changed_password_cancels_a_new_address(ada: Account, box: Postbox) -> None:
+    await move(ada, f"new-{ada.email}")
+    token = await box.link_to(f"new-{ada.email}")
+
+    body = {"current_password": ada.password, "new_password": "a brand-new passphrase"}
+    assert (await ada.put("/users/me/password", body)).status_code == 204
+
+    assert (await profile(ada))["pending_email"] is None
+    assert is_refused(await verify(ada.client, token))
 
 
 async def test_old_address_is_free_again(ada: Account, box: Postbox) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from duly.core.config import Settings
-from duly.runtime import mailer
+from duly.runtime import mailer, maintenance
 from tests.support.accounts import register
 from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute
@@ -224,6 +225,50 @@ async def test_recipient_who_does_not_exist_is_given_up(
     assert '"event":"mail.given_up"' in logs.getvalue()
     assert "550 no such mailbox" in logs.getvalue()
     assert account.email not in logs.getvalue()
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_what_the_server_repeats_of_a_mail_is_not_logged(
+    settings: Settings, own_dsn: str, box: Postbox, address: str
+) -> None:
+    token = "AaIXAt6GcQ" * 4
+    with captured_logs(settings) as logs:
+        async with sending(settings, own_dsn, box.port, address) as client:
+            email = f"{uuid4()}@Example.com"
+            box.faults = [
+                f"451 4.7.1 not <{email.lower()}>, see https://example.org/verify-email#token={token}",
+                f"554 5.7.1 spam in token={token} and {token}",
+            ]
+            await register(client, email=email)
+            await none_waits(own_dsn)
+
+    assert "451 4.7.1 not …" in logs.getvalue()
+    assert "554 5.7.1 spam in … and …" in logs.getvalue()
+    assert token not in logs.getvalue()
+    assert email.lower() not in logs.getvalue()
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_instance_in_use_sends_what_another_has_left(
+    settings: Settings,
+    own_dsn: str,
+    box: Postbox,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(maintenance, "INTERVAL", 0.1)
+    async with sending(settings, own_dsn, box.port, address) as client:
+        account = await register(client)
+        await box.mail_to(account.email)
+        await execute(
+            own_dsn,
+            "INSERT INTO outgoing_mails (id, kind, email, account_id, next_attempt_at) "
+            "VALUES (gen_random_uuid(), 'verify', %s, %s, now())",
+            *(account.email, account.id),
+        )
+        await account.get("/users/me")
+
+        await box.mail_to(account.email, 2)
 
 
 @pytest.mark.usefixtures("quickly")

@@ -188,6 +188,22 @@ async def test_second_factors_are_recorded(
     ]
 
 
+async def test_newest_ten_thousand_events_are_kept(alice: Account, dsn: str) -> None:
+    await execute(
+        dsn,
+        "INSERT INTO security_events (user_id, id, event, created_at) SELECT %s, gen_random_uuid(), "
+        "'old.' || number, now() - interval '1 day' - number * interval '1 second' "
+        "FROM generate_series(1, 10000) AS number",
+        alice.id,
+    )
+
+    await create_token(alice)
+
+    kept = "SELECT count(*), max(substr(event, 5)::int) FILTER (WHERE event LIKE 'old.%%') FROM security_events WHERE user_id = %s"
+    [(count, oldest)] = await execute(dsn, kept, alice.id)
+    assert (count, oldest) == (10_001, 9_999)
+
+
 async def test_what_fails_leaves_no_event(alice: Account) -> None:
     other = await register(alice.client)
     before = await names_of(alice)

@@ -132,7 +132,9 @@ def _check_sender(sender: str) -> str:
 
 def _check_public_url(url: str) -> str:
     if re.fullmatch(r"https?://[^/\s?#@]+(/[^\s?#]*)?", url) is None:
-        raise ValueError("must be a URL without a query, such as https://duly.example.org")
+        raise ValueError(
+            "must be an http or https URL without a query, such as https://duly.example.org"
+        )
     return url.rstrip("/")
 
 

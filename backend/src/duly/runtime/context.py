@@ -152,7 +152,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     failures = FailedSignIns(across_users)
     failures.start()
     housekeeping = asyncio.create_task(
-        forever("maintenance", partial(keep_house, pool, keyring), INTERVAL)
+        forever("maintenance", partial(keep_house, pool, keyring, mailer.wake), INTERVAL)
     )
     try:
         async with (

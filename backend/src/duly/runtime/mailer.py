@@ -7,6 +7,7 @@ it again: a mail may come twice, but none is lost. While there is no mail, the d
 import asyncio
 import contextlib
 import random
+import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,7 @@ _STEP_TIMEOUT = 20.0
 
 _CLOSING_TIMEOUT = 5.0
 _LEASE = timedelta(seconds=2 * ATTEMPT_TIMEOUT)
-_AT_ONCE = 4
+_AT_ONCE = 16
 _GIVEN_UP_AFTER = timedelta(days=1)
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
@@ -44,6 +45,9 @@ _RETRY_INTERVAL = 5.0
 _PERMANENT = 500
 """SMTP codes from here on say that trying again is pointless (RFC 5321, 4.2.1)."""
 _MAX_REASON = 200
+_PRIVATE = re.compile(r"\S*(?:@|#|://)\S*|[\w%=./+-]{24,}")
+"""Addresses, URLs, and what may be a part of a token."""
+
 _START_TLS = {"tls": False, "starttls": True, "if_offered": None}
 
 # Seconds from a request to its mail, at random: what is sent would otherwise delay the next
@@ -175,12 +179,12 @@ class Mailer:
                     await client.quit()
         except aiosmtplib.SMTPRecipientsRefused as refused:
             code, text = refused.recipients[0].code, refused.recipients[0].message
-            return _Failure(_reason(message, f"{code} {text}"), is_final=code >= _PERMANENT)
+            return _Failure(_reason(f"{code} {text}"), is_final=code >= _PERMANENT)
         except aiosmtplib.SMTPResponseException as error:
             is_final = isinstance(error, aiosmtplib.SMTPDataError) and error.code >= _PERMANENT
-            return _Failure(_reason(message, f"{error.code} {error.message}"), is_final=is_final)
+            return _Failure(_reason(f"{error.code} {error.message}"), is_final=is_final)
         except (aiosmtplib.SMTPException, OSError) as error:  # a timeout is an OSError
-            return _Failure(_reason(message, str(error) or type(error).__name__))
+            return _Failure(_reason(str(error) or type(error).__name__))
         finally:
             client.close()
         return None
@@ -194,7 +198,9 @@ class _Failure:
     is_final: bool = False
 
 
-def _reason(message: EmailMessage, text: str) -> str:
-    """Return what a mail server said, in one line and without the recipient's address."""
-    address = message["To"].addresses[0].addr_spec
-    return printable(" ".join(text.replace(address, "…").split())[:_MAX_REASON])
+def _reason(text: str) -> str:
+    """Return what a mail server said, in one line, without addresses and links.
+
+    It may repeat the message, whose links contain secrets.
+    """
+    return printable(" ".join(_PRIVATE.sub("…", text).split())[:_MAX_REASON])

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -147,8 +148,8 @@ _SWEEPS = {
 }
 
 
-async def keep_house(pool: Pool, keyring: Keyring) -> None:
-    """Sweep once in a while, until cancelled.
+async def keep_house(pool: Pool, keyring: Keyring, wake_mailer: Callable[[], None]) -> None:
+    """Sweep once in a while, until cancelled, and look for mail that a dead worker has left.
 
     A worker that has served no request since the last sweep leaves the database alone, since on
     Neon it may sleep.
@@ -159,6 +160,8 @@ async def keep_house(pool: Pool, keyring: Keyring) -> None:
         if pool.used != used:
             await sweep(AcrossUsers(pool))
             await reseal(AcrossUsers(pool), keyring)
+            if await mails.seconds_until_next(AcrossUsers(pool)) is not None:
+                wake_mailer()
             used = pool.used
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, update
+from sqlalchemy import Text, bindparam, null, update
 
 from duly.core.errors import RegistrationClosed, Unauthenticated, ValidationFailed
 from duly.core.logging import bind_user, log
@@ -13,7 +13,7 @@ from duly.models import User
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.auth import Credentials, Registration
 from duly.schemas.users import PasswordChange
-from duly.services import factor_sign_in, mails, security_events
+from duly.services import email_verification, factor_sign_in, mails, security_events
 from duly.services.accounts import (
     check_password,
     confirm_password,
@@ -41,7 +41,7 @@ _with_new_hash = (
     .values(password_hash=bindparam("new_hash", type_=Text()))
     .returning(_users.c.id)
 )
-_SET_PASSWORD = owned_change(_with_new_hash.values(NEW_CREDENTIALS))
+_SET_PASSWORD = owned_change(_with_new_hash.values(NEW_CREDENTIALS).values(pending_email=null()))
 _REHASH = owned(_with_new_hash)
 
 
@@ -57,12 +57,13 @@ async def register(context: Context, body: Registration, client: Client) -> dict
     # One queue for all registrations of an address, so that they never delay its sign-ins.
     async with context.passwords.turn(client.address, None):
         password_hash = await context.passwords.hash(body.password)
+    sends_mail = await email_verification.may_send(context, body.email, client)
     async with context.across_users.transaction() as across_users:
         user = await create_account(across_users, body.email, body.name, password_hash)
         scope = across_users.user(user["id"])
         opened = await open_session(context, scope, client, user, password_hash)
         await security_events.record(scope, "user.registered", client)
-        if context.settings.smtp_url is not None:
+        if sends_mail:
             await mails.add(across_users, mails.VERIFY, body.email, scope.user_id)
     context.mailer.wake()
     bind_user(user["id"])

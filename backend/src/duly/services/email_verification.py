@@ -1,10 +1,11 @@
 """Verified addresses: a link in a mail shows that its reader has the address."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, null, select, update
 
-from duly.core.errors import EmailTaken
+from duly.core.errors import EmailTaken, RateLimited
 from duly.core.logging import bind_user, log
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, owned, owned_change
@@ -62,18 +63,46 @@ async def resend(context: Context, caller: Caller, client: Client) -> None:
 
 
 async def spend(context: Context, email: str, client: Client) -> None:
-    """Count the mails that a new address causes. Raise `RateLimited`."""
+    """Count a link to verify an address. Raise `RateLimited`.
+
+    Not with the links to set a password: how many of those are left would show that the address was
+    registered lately.
+    """
     if context.settings.smtp_url is not None:
-        await context.throttle.spend_mail(email_key(email), client.address)
+        await context.throttle.spend_mail(f"verify {email_key(email)}", client.address)
+
+
+async def spend_note(context: Context, user_id: UUID, client: Client) -> None:
+    """Count the note to the address that another one is to replace. Raise `RateLimited`.
+
+    Not with the mails to that address: others can request those.
+    """
+    if context.settings.smtp_url is not None:
+        await context.throttle.spend_mail(str(user_id), client.address)
+
+
+async def may_send(context: Context, email: str, client: Client) -> bool:
+    """Count the mail to the address of a new account, and say whether it may be sent.
+
+    The account is created in any case: others could use the limit up.
+    """
+    try:
+        await spend(context, email, client)
+    except RateLimited:
+        log.warning("mail.limited", kind=mails.VERIFY)
+        return False
+    return context.settings.smtp_url is not None
 
 
 async def change(
-    context: Context, across_users: AcrossUsers, scope: UserScope, old: str, new: str
+    context: Context, across_users: AcrossUsers, scope: UserScope, user: Row, new: str
 ) -> dict[str, Any]:
     """Return the fields of the account that a new address sets. Raise `EmailTaken`.
 
-    With mail configured, another address is pending until it is verified, and the old one is told.
+    With mail configured, another address is pending until it is verified, and the old one is told if
+    it was verified: before that, it may be the address of somebody else.
     """
+    old = user["email"]
     if is_same_mailbox(old, new):
         return {"email": new, "pending_email": None}
     if context.settings.smtp_url is None:
@@ -82,7 +111,8 @@ async def change(
     if await email_keys.find(across_users, new) not in {None, scope.user_id}:
         raise EmailTaken
     await mails.add(across_users, mails.VERIFY, new, scope.user_id)
-    await mails.add(across_users, mails.ADDRESS, old, scope.user_id)
+    if user["email_verified_at"] is not None:
+        await mails.add(across_users, mails.ADDRESS, old, scope.user_id)
     return {"pending_email": new}
 
 

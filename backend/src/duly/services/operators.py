@@ -85,7 +85,7 @@ _SET_DISABLED = owned(
 _SET_PASSWORD = owned_change(
     update(_users)
     .where(_users.c.id == USER_ID, _users.c.password_hash.is_not(None))
-    .values(password_hash=bindparam("password_hash", type_=Text()))
+    .values(password_hash=bindparam("password_hash", type_=Text()), pending_email=null())
     .values(NEW_CREDENTIALS)
     .returning(_users.c.id)
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    Integer,
     Text,
     Uuid,
     bindparam,
@@ -38,6 +39,8 @@ FACTOR_FAILED = "factor.failed"
 
 _MAX_ADDRESS, _MAX_USER_AGENT = 45, 255
 _MEMORY = timedelta(days=90)
+MAX_EVENTS = 10_000
+"""How many events of a user are kept: the newest."""
 
 _events = table_of(SecurityEvent)
 _users = table_of(User)
@@ -51,9 +54,26 @@ _COLUMNS = (
 )
 _MINE = (_events.c.user_id == USER_ID,)
 
+_others = _events.alias("others")
+_trimmed = (
+    delete(_events)
+    .where(
+        _events.c.user_id == USER_ID,
+        _events.c.id.in_(
+            select(_others.c.id)
+            .where(_others.c.user_id == USER_ID)
+            .order_by(_others.c.created_at.desc(), _others.c.id.desc())
+            .offset(bindparam("kept", MAX_EVENTS, type_=Integer()))
+            .limit(bindparam("trimmed_at_once", 100, type_=Integer()))
+        ),
+    )
+    .returning(_events.c.id)
+    .cte("trimmed")
+)
 # From the user's row, which may be gone.
 _RECORD = owned(
     insert(_events)
+    .add_cte(_trimmed)
     .from_select(
         ["user_id", "id", "event", "address", "user_agent", "created_at"],
         select(

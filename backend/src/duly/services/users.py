@@ -29,7 +29,9 @@ _leases = table_of(ExportLease)
 
 _READ = owned(select(*PROFILE).where(_users.c.id == USER_ID))
 _LOCK = owned(
-    select(_users.c.email, _users.c.password_hash).where(_users.c.id == USER_ID).with_for_update()
+    select(_users.c.email, _users.c.email_verified_at, _users.c.password_hash)
+    .where(_users.c.id == USER_ID)
+    .with_for_update()
 )
 _DELETE_LEASE = owned(delete(_leases).where(_leases.c.user_id == USER_ID))
 _DELETE_KEYS = owned(delete(_keys).where(_keys.c.user_id == USER_ID))
@@ -75,6 +77,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
             )
         verified = await confirm_password(context, caller.scope, client, body.current_password)
         await email_verification.spend(context, changes["email"], client)
+        await email_verification.spend_note(context, caller.scope.user_id, client)
     async with context.across_users.transaction() as across_users:
         scope = across_users.user(caller.scope.user_id)
         locked = await scope.one(_LOCK)
@@ -89,7 +92,7 @@ async def patch(context: Context, caller: Caller, body: UserPatch, client: Clien
             )
         if "email" in changes:
             changes |= await email_verification.change(
-                context, across_users, scope, locked["email"], changes.pop("email")
+                context, across_users, scope, locked, changes.pop("email")
             )
         changed = await scope.one(_update(frozenset(changes)), **changes)
         if is_new:
