@@ -161,7 +161,7 @@ async def test_old_address_that_was_not_verified_gets_no_note(ada: Account, box:
     assert mail["Subject"] == "Set a new password"
 
 
-async def test_account_can_announce_five_new_addresses_an_hour(ada: Account, box: Postbox) -> None:
+async def test_account_can_announce_five_new_addresses_an_hour(ada: Account) -> None:
     statuses = [(await move(ada, f"{number}-{ada.email}")).status_code for number in range(6)]
 
     assert statuses == [200] * 5 + [429]
