@@ -205,14 +205,19 @@ async def test_work_that_could_not_begin_in_time_is_unavailable(
     dsn: str, pools: AsyncExitStack
 ) -> None:
     pool = await open_pool(pools, dsn, timeout=0.5)
+
+    async def wait_for_long() -> None:
+        async with pool.transaction(timeout=60):
+            pass
+
     async with pool.transaction(timeout=60):
-        waiting = [asyncio.create_task(pid_of(pool)) for _ in range(connections._MAX_WAITING)]
+        waiting = [asyncio.create_task(wait_for_long()) for _ in range(connections._MAX_WAITING)]
         await until_waiting()
 
         with pytest.raises(ServiceUnavailable):
             await pool.wait_for_room()
 
-    await asyncio.gather(*waiting, return_exceptions=True)
+    await asyncio.gather(*waiting)
 
 
 async def test_a_statement_that_takes_too_long_is_ended_and_unavailable(

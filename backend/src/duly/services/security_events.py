@@ -59,13 +59,14 @@ _trimmed = (
     delete(_events)
     .where(
         _events.c.user_id == USER_ID,
-        _events.c.id.in_(
-            select(_others.c.id)
-            .where(_others.c.user_id == USER_ID)
-            .order_by(_others.c.created_at.desc(), _others.c.id.desc())
-            .offset(bindparam("kept", MAX_EVENTS, type_=Integer()))
-            .limit(bindparam("trimmed_at_once", 100, type_=Integer()))
-        ),
+        # Compared with one time, which is looked up once, whatever the plan.
+        _events.c.created_at
+        <= select(_others.c.created_at)
+        .where(_others.c.user_id == USER_ID)
+        .order_by(_others.c.created_at.desc(), _others.c.id.desc())
+        .offset(bindparam("kept", MAX_EVENTS, type_=Integer()))
+        .limit(1)
+        .scalar_subquery(),
     )
     .returning(_events.c.id)
     .cte("trimmed")
