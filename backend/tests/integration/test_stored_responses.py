@@ -155,13 +155,13 @@ async def test_expired_keys_free_their_stored_bytes(
     app: FastAPI, alice: Account, dsn: str, small_store: int
 ) -> None:
     used = await use_keys(alice)
+    before = await counted(dsn, alice.id)
     expire = "UPDATE idempotency_keys SET expires_at = now() - interval '1 s' WHERE user_id = %s"
     await execute(dsn, expire, alice.id)
 
-    # Taken over before it is swept, a key counts once.
+    # Taken over before it is swept, a key counts once. Another test may sweep at any moment.
     same, body = used[0]
     assert (await alice.post("/tasks", body, **same)).status_code == 201
-    before = await counted(dsn, alice.id)
     await sweep_all(app)
     after = await counted(dsn, alice.id)
 
