@@ -122,6 +122,9 @@ bench-quick-add: $(VENV)/dev.stamp ## time the parser of quick add on 10,000 and
 bench-waiting: $(VENV)/dev.stamp ## measure what it saves that requests wait before they begin; 1 minute
 	@cd backend && .venv/bin/python -m bench.waiting $(call flags,rounds)
 
+bench-overload: $(VENV)/dev.stamp ## offer a server three times what it can serve; 2 minutes
+	@cd backend && .venv/bin/python -m bench.overload $(call flags,seconds)
+
 bench-batches: $(VENV)/dev.stamp ## time batches of 100 operations, with the database near and 5 ms away
 	@cd backend && .venv/bin/python -m bench.batches $(call flags,rounds)
 

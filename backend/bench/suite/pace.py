@@ -32,12 +32,14 @@ class Timings:
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
+    served: list[float] = field(default_factory=list)
+    """The latencies of successful requests only."""
     statuses: Counter[int] = field(default_factory=Counter)
 
     @property
     def errors(self) -> int:
         """The number of requests that failed; status 0 stands for a lost connection."""
-        return sum(n for status, n in self.statuses.items() if not 200 <= status < 400)
+        return sum(n for status, n in self.statuses.items() if not _is_success(status))
 
     @property
     def per_second(self) -> float:
@@ -47,6 +49,10 @@ class Timings:
     def percentile(self, share: float) -> float:
         """Return the latency that `share` of the requests did not exceed."""
         return percentile(self.latencies, share)
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 400  # HTTP's own limits
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -99,12 +105,15 @@ async def _drive(
     for link in links:
         link.close()
     timings.latencies.sort()
+    timings.served.sort()
     return timings
 
 
 def _note(timings: Timings, seconds: float, status: int) -> None:
     timings.latencies.append(seconds * 1000)
     timings.statuses[status] += 1
+    if _is_success(status):
+        timings.served.append(seconds * 1000)
 
 
 def _trigger(  # noqa: PLR0917  # the arguments of a thread

@@ -73,7 +73,7 @@ def create_app(
         RequestMiddleware(
             RouteTable(app.routes),
             app.router,
-            database_timeout=settings.database_timeout,
+            timeout=settings.request_timeout,
             trusted_proxies=settings.trusted_proxies,
             log_addresses=settings.log_addresses,
         ),

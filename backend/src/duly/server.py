@@ -24,6 +24,7 @@ from duly.core.signing_key import signing_secret
 from duly.database import embedded, migrations
 from duly.database.supervision import kept_running
 from duly.runtime.context import direct_dsn_of, dsn_of
+from duly.utils.open_files import raise_limit
 from duly.utils.processes import describe_exit
 from duly.workers import STOP_SIGNALS, Loader, Pipes, work
 
@@ -33,6 +34,10 @@ _BUFFER_BYTES = 32_768
 """The buffer of a connection in each direction. Larger headers may be rejected."""
 
 _BACKLOG = 2048
+_MAX_CONNECTIONS = 8192
+"""Open connections of a worker, most of them idle or streams. Further ones wait until one ends."""
+_OTHER_FILES = 256
+"""What a worker has open besides: connections to the database, pipes, files of exports."""
 
 _LOOK_INTERVAL = 1.0
 _MAX_PAUSE = 1.0
@@ -175,6 +180,7 @@ def _granian(settings: Settings, pipes: Pipes) -> _Server:
         http=HTTPModes.http1,
         websockets=False,
         backlog=_BACKLOG,
+        backpressure=_connections(),
         http1_settings=HTTP1Settings(
             header_read_timeout=_HEADER_TIMEOUT_MS, max_buffer_size=_BUFFER_BYTES
         ),
@@ -183,6 +189,11 @@ def _granian(settings: Settings, pipes: Pipes) -> _Server:
         respawn_failed_workers=True,
         workers_kill_timeout=_DRAIN_SECONDS,
     )
+
+
+def _connections() -> int:
+    """Return how many connections a worker may have, as far as the system allows."""
+    return max(_OTHER_FILES, raise_limit(_MAX_CONNECTIONS + _OTHER_FILES) - _OTHER_FILES)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

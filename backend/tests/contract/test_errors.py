@@ -285,7 +285,7 @@ async def test_database_outage_is_unavailable_with_retry_after(
         port = probe.getsockname()[1]
     down: dict[str, Any] = {
         "database_url": SecretStr(f"postgresql://duly@127.0.0.1:{port}/duly"),
-        "database_timeout": 0.1,
+        "request_timeout": 0.1,
     }
     async with running(settings, address, **down) as client:
         calls = [

@@ -235,7 +235,7 @@ def test_accounts_of_a_database_that_can_not_be_reached_are_one_line(
     commanded: pytest.MonkeyPatch,
 ) -> None:
     commanded.setenv("DATABASE_URL", "postgresql:///duly?host=/nonexistent")
-    commanded.setenv("DULY_DATABASE_TIMEOUT", "0.5")
+    commanded.setenv("DULY_REQUEST_TIMEOUT", "0.5")
     commanded.setenv("DULY_LOG_LEVEL", "error")
 
     ended = duly("user", "list")

@@ -98,7 +98,7 @@ async def test_two_hundred_sign_ins_at_once_on_two_instances_leave_no_more_than_
     request: pytest.FixtureRequest, settings: Settings, dsn: str, way: str
 ) -> None:
     place = dsn if way == "direct" else request.getfixturevalue("through_pooler")
-    changes = {"database_url": SecretStr(place), "max_sessions": LIMIT, "database_timeout": 60.0}
+    changes = {"database_url": SecretStr(place), "max_sessions": LIMIT, "request_timeout": 60.0}
     apps = [create_app(settings.model_copy(update=changes)) for _ in range(2)]
     one, other = apps
     async with one.router.lifespan_context(one), other.router.lifespan_context(other):

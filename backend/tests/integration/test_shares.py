@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 async def small(settings: Settings, address: str, alice: Account) -> AsyncIterator[Account]:
     """Alice at an instance with four connections."""
-    async with running(settings, address, pool_size=4, database_timeout=3.0) as client:
+    async with running(settings, address, pool_size=4, request_timeout=3.0) as client:
         yield replace(alice, client=client)
 
 

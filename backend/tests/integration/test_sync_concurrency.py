@@ -38,7 +38,7 @@ async def clients(
     changes = {
         "database_url": SecretStr(route),
         "rate_limit": "off",
-        "database_timeout": 30.0,
+        "request_timeout": 30.0,
     }
     async with AsyncExitStack() as stack:
         yield [

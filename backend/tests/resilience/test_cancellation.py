@@ -137,7 +137,7 @@ async def test_client_that_disconnects_during_a_query_does_not_affect_others(
 async def test_cancelled_queries_do_not_affect_other_requests(
     own_dsn: str, route: str, hang_ups: int
 ) -> None:
-    with served(own_dsn, route, DULY_DATABASE_TIMEOUT="1") as server:
+    with served(own_dsn, route, DULY_REQUEST_TIMEOUT="1") as server:
         crowd = await crowd_of(server.url, 12, seed=2)
         over = asyncio.Event()
         others = [asyncio.create_task(crowd.use_honestly(over)) for _ in range(2)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from duly.api.exchange import BODY_TIMEOUT
 from tests.support.accounts import API, Account, register
 from tests.support.direct_sql import execute
 from tests.support.raw_http import END, Connection, chunk, connected, head
@@ -150,6 +151,16 @@ async def test_stalled_clients_are_dropped_while_others_are_served(
         assert (b'"REQUEST_TIMEOUT"' in connection.received) == (408 in one.gets)
     for client in deaf:
         client.close()
+
+
+async def test_the_time_limit_of_a_request_covers_its_body(dsn: str) -> None:
+    with serving(dsn, workers=1, DULY_REQUEST_TIMEOUT="1") as server:
+        async with connected(server.url) as connection:
+            connection.send(begun(Content_Length="100") + b'{"em')
+
+            assert await connection.read_for(BODY_TIMEOUT / 2)
+
+    assert connection.statuses == [408]
 
 
 async def test_a_reader_that_is_slow_but_reads_gets_all_of_it(dora: Account, dsn: str) -> None:

@@ -16,7 +16,7 @@ def test_service_is_back_soon_after_a_long_outage_of_the_database(tmp_path: Path
     with embedded.opened(tmp_path / "data") as database:
         dsn = embedded.embedded_dsn(tmp_path / "data")
         migrations.upgrade(dsn)
-        with serving(dsn, workers=1, DULY_DATABASE_TIMEOUT="2") as server:
+        with serving(dsn, workers=1, DULY_REQUEST_TIMEOUT="2") as server:
             database.stop()
             # The pool tries again after 1, 2, 4, … seconds. With its own default, it would now
             # wait until the 63rd second.

@@ -307,7 +307,7 @@ async def test_revived_token_is_remembered_again(app: FastAPI, alice: Account) -
 @pytest.fixture
 async def closed(settings: Settings, address: str, alice: Account) -> AsyncIterator[Account]:
     """Alice at an instance that does not respond to the database in time."""
-    async with running(settings, address, database_timeout=0.3, pool_size=1) as client:
+    async with running(settings, address, request_timeout=0.3, pool_size=1) as client:
         yield replace(alice, client=client)
 
 

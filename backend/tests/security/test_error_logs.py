@@ -64,7 +64,7 @@ async def test_an_unreachable_database_is_logged_without_its_password(
     settings: Settings,
 ) -> None:
     dsn = f"postgresql://duly:{SECRET}@127.0.0.1:1/duly"
-    async with defective(settings, dsn, database_timeout=0.3) as (client, stream):
+    async with defective(settings, dsn, request_timeout=0.3) as (client, stream):
         response = await client.post(
             f"{API}/auth/login", json={"email": "ada@example.com", "password": SECRET}
         )

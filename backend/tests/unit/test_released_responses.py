@@ -36,7 +36,7 @@ def no_collection() -> Iterator[None]:
 async def respond(app: Any) -> "weakref.ref[Server]":
     """Let an application respond, and return a reference to the response that keeps nothing."""
     server = Server()
-    middleware = RequestMiddleware(RouteTable([]), app, database_timeout=1)
+    middleware = RequestMiddleware(RouteTable([]), app, timeout=1)
     await middleware(http_scope("GET", "/"), server.receive, server.send)
     return weakref.ref(server)
 

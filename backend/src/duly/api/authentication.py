@@ -93,7 +93,7 @@ async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> 
     ends = ExitStack()
     request.end_turn = ends.close
     try:
-        async with time_budget.waiting():
+        async with time_budget.limited():
             if is_large:
                 ends.callback(await request.context.large_shares.acquire(user_id))
             ends.callback(await request.context.shares.acquire(user_id))

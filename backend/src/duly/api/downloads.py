@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
+from duly.core import time_budget
 from duly.core.logging import log
 from duly.runtime.context import Caller, Context
 from duly.services import exports
@@ -32,7 +33,9 @@ class Download(Response):
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Prepare and send the export. Raises as `exports.prepared` does."""
-        self._end_turn()  # exports have turns of their own, and are long
+        # Exports have turns and time limits of their own, and are long.
+        self._end_turn()
+        time_budget.lift()
         gone = asyncio.Event()
         work = asyncio.create_task(self._work(send, gone))
         disconnection = asyncio.create_task(_disconnected(receive))

@@ -31,7 +31,7 @@ from duly.utils.turns import Crowded
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT = 8.0
-"""Seconds within which a body must arrive."""
+"""Seconds within which a body must arrive, if the request has as many left."""
 
 _LINGER = 2.0
 """Seconds for which the rest of a rejected body is read and discarded."""
@@ -122,7 +122,7 @@ class Exchange:
             # There is no body, or it has been read: the client's disconnection is awaited.
             return await self._receive()
         loop = asyncio.get_running_loop()
-        self._deadline = self._deadline or loop.time() + BODY_TIMEOUT
+        self._deadline = self._deadline or loop.time() + min(BODY_TIMEOUT, time_budget.remaining())
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
@@ -188,8 +188,11 @@ class Exchange:
     def _is_paced(self) -> bool:
         """Whether the response may be delayed: an error, or one to a request without a user.
 
-        Not a successful sign-in, which waits in a queue of its own.
+        Not a successful sign-in, which waits in a queue of its own, and not a 503: an overloaded
+        server must not keep what it refuses.
         """
+        if self._status == HTTPStatus.SERVICE_UNAVAILABLE:
+            return False
         if self._status >= HTTPStatus.BAD_REQUEST:
             return True
         return self.request.caller is None and self._method != "POST"

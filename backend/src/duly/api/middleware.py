@@ -29,15 +29,15 @@ class RequestMiddleware:
         self,
         routes: RouteTable,
         others: ASGIApp,
-        database_timeout: float,
+        timeout: float,
         trusted_proxies: tuple[Network, ...] = (),
         *,
         log_addresses: bool = True,
     ) -> None:
-        """`others` responds to paths that are not in the table of routes."""
+        """`others` responds to paths that are not in the table of routes; `timeout` is in seconds."""
         self._routes = routes
         self._others = others
-        self._database_timeout = database_timeout
+        self._timeout = timeout
         self._trusted_proxies = trusted_proxies
         self._log_addresses = log_addresses
         self._untrusted = FirstTimes()
@@ -49,7 +49,7 @@ class RequestMiddleware:
             return
         _join_repeated(scope)
         exchange = Exchange(scope, receive, send, self._trusted_proxies)
-        time_budget.start(self._database_timeout)
+        time_budget.start(self._timeout)
         bind_request(exchange.request_id, self._address(exchange.request))
         try:
             self._warn_of_proxy(exchange.request)

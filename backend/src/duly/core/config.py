@@ -87,11 +87,11 @@ class Settings(BaseSettings):
         False, description="migrate the database of DATABASE_URL at start"
     )
     pool_size: int = Field(10, ge=1, le=200, description="database connections per worker")
-    database_timeout: float = Field(
-        5.0,
+    request_timeout: float = Field(
+        10.0,
         gt=0,
         le=60,
-        description="database timeout of a request in seconds; when it expires, the response is 503",
+        description="time limit of a request in seconds; when it expires, the response is 503",
     )
     prepared_statements: Literal["auto", "on", "off"] = Field(
         "auto",

@@ -1,9 +1,7 @@
-"""The database time of a request: one limit for all its statements and waits together.
+"""The time of a request: one limit for all that happens until its response begins.
 
-The middleware starts a budget for each request. The pool takes from it what each use of a
-connection costs, so that a request that needs three statements ends as early as one that needs a
-single one. Time spent elsewhere, such as hashing a password or receiving a body, has limits of
-its own and is not charged.
+The middleware starts it. Everything that can wait takes what is left of it: for the body, for a
+turn, for a connection, for a statement, for a key that another request holds.
 """
 
 import asyncio
@@ -18,53 +16,43 @@ Result = TypeVar("Result")
 
 
 class TimeBudget:
-    """The seconds of database time that are left."""
+    """When the time of a request is over."""
 
-    __slots__ = ("remaining",)
+    __slots__ = ("ends_at",)
 
     def __init__(self, seconds: float) -> None:
-        self.remaining = seconds
+        self.ends_at = time.monotonic() + seconds
 
 
 _budget: ContextVar[TimeBudget | None] = ContextVar("time_budget", default=None)
 
 
 def start(seconds: float) -> None:
-    """Give the current request `seconds` of database time."""
+    """Give the current request `seconds` from now."""
     _budget.set(TimeBudget(seconds))
 
 
 def lift() -> None:
-    """Stop charging the current request: once its response has begun, it may be a long stream."""
+    """Lift the limit of the current request: once its response has begun, it may be long."""
     if budget := _budget.get():
-        budget.remaining = math.inf
+        budget.ends_at = math.inf
 
 
 def remaining() -> float:
     """Return the seconds left to the current request; infinite outside of requests."""
     budget = _budget.get()
-    return math.inf if budget is None else budget.remaining
-
-
-def charge(seconds: float) -> None:
-    """Take `seconds` from what is left to the current request."""
-    if budget := _budget.get():
-        budget.remaining -= seconds
+    return math.inf if budget is None else budget.ends_at - time.monotonic()
 
 
 async def wait_for(shared: asyncio.Future[Result]) -> Result:
-    """Wait for work that other requests share, without cancelling it, as in `waiting`."""
-    async with waiting():
+    """Wait for work that other requests share, without cancelling it, as in `limited`."""
+    async with limited():
         return await asyncio.shield(shared)
 
 
 @asynccontextmanager
-async def waiting() -> AsyncIterator[None]:
-    """Charge the time of the block. Raises `TimeoutError` once the request's budget runs out."""
-    began = time.monotonic()
+async def limited() -> AsyncIterator[None]:
+    """Raise `TimeoutError` once the time of the request is over."""
     left = remaining()
-    try:
-        async with asyncio.timeout(None if math.isinf(left) else left):
-            yield
-    finally:
-        charge(time.monotonic() - began)
+    async with asyncio.timeout(None if math.isinf(left) else left):
+        yield

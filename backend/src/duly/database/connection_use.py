@@ -9,7 +9,6 @@ from typing import Self
 import psycopg
 from anyio import CancelScope
 
-from duly.core import time_budget
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
 from duly.database.connection import Connection
@@ -32,7 +31,6 @@ class ConnectionUse:
     """
 
     __slots__ = (
-        "_began",
         "_connections",
         "_deadline",
         "_is_late",
@@ -56,11 +54,10 @@ class ConnectionUse:
     async def begin(self) -> None:
         """Take a connection. Raises `ServiceUnavailable` if none is available in time."""
         loop = asyncio.get_running_loop()
-        self._began = loop.time()
-        self._deadline = self._began + self._limit
+        self._deadline = loop.time() + self._limit
         try:
             if self._limit <= 0:
-                raise TimeoutError("the request has no database time left")  # noqa: TRY301  # as below
+                raise TimeoutError("the request has no time left")  # noqa: TRY301  # as below
             self.connection = self._connections.take_idle() or await self._connections.wait(
                 self._deadline
             )
@@ -159,7 +156,7 @@ class ConnectionUse:
         await self.connection.execute(sql)
 
     def _settle(self, error: BaseException | None) -> None:
-        settle(self._began, error, limit=self._limit if self._is_late else None)
+        settle(error, limit=self._limit if self._is_late else None)
 
     def _stop(self) -> None:
         """End the statement on the server, and the connection after its use."""
@@ -194,13 +191,10 @@ def _cut(connection: Connection) -> None:
         connection.shut_down()
 
 
-def settle(began: float, error: BaseException | None, *, limit: float | None = None) -> None:
-    """Charge the request for its use of the database, or its wait for that, since `began`.
-
-    Log and raise `ServiceUnavailable` if `error` means that. `limit` is in seconds, if it was
+def settle(error: BaseException | None, *, limit: float | None = None) -> None:
+    """Log and raise `ServiceUnavailable` if `error` means that. `limit` is in seconds, if it was
     exceeded.
     """
-    time_budget.charge(asyncio.get_running_loop().time() - began)
     if error is None or not is_unavailable(error):
         return
     reason = summary(error)

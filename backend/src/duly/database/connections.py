@@ -7,7 +7,7 @@ here needs no lock, no task and no wait.
 
 import asyncio
 import random
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from itertools import chain, repeat
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from duly.database.connection import Connection
 from duly.database.failures import NoConnection, summary
+from duly.database.line import Line
 
 Prepared = Literal["auto", "on", "off"]
 """Where statements are prepared on the server: on direct connections, everywhere, or nowhere."""
@@ -86,7 +87,8 @@ class Connections:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: list[Connection] = []
         self._waiting: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
-        self._not_begun: deque[asyncio.Future[None]] = deque()
+        self.line = Line(lambda: len(self._waiting) < _MAX_WAITING)
+        """Work that waits before it begins."""
         self._connecting: set[asyncio.Task[None]] = set()
         self._in_use = 0
         self._failure: str | None = None
@@ -106,11 +108,6 @@ class Connections:
     def waiting_count(self) -> int:
         """How many callers wait for a connection."""
         return len(self._waiting)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether work can begin at once."""
-        return len(self._waiting) < _MAX_WAITING and not self._not_begun
 
     def open(self) -> None:
         """Start connecting in the background."""
@@ -179,31 +176,7 @@ class Connections:
         finally:
             timer.cancel()
             self._waiting.pop(waiter, None)
-            self._begin_next()
-
-    async def wait_for_room(self, deadline: float) -> None:
-        """Wait, in order, until few callers wait for a connection.
-
-        Raises `NoConnection` at `deadline`. Work that begins after this finds a connection soon, so
-        what it uses is still in the processor's caches when the statement ends.
-        """
-        if self.has_room or self._loop is None:
-            return
-        turn: asyncio.Future[None] = self._loop.create_future()
-        self._not_begun.append(turn)
-        timer = self._loop.call_at(deadline, self._expire, turn)
-        try:
-            await turn
-        finally:
-            timer.cancel()
-            self._begin_next()  # also if this work was given up after its turn had come
-
-    def _begin_next(self) -> None:
-        while self._not_begun and len(self._waiting) < _MAX_WAITING:
-            turn = self._not_begun.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
+            self.line.advance()
 
     def _expire(self, waiter: asyncio.Future[Any]) -> None:
         if not waiter.done():

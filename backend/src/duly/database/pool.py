@@ -7,9 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from duly.core import time_budget
+from duly.core.errors import ServiceUnavailable
+from duly.core.logging import log
 from duly.database.connection import Call
 from duly.database.connection_use import ConnectionUse, settle
 from duly.database.connections import Connections, Prepared
+from duly.database.failures import NoConnection
+from duly.database.line import Overloaded
 from duly.database.values import Row
 
 __all__ = ["Pool", "Transaction"]
@@ -40,6 +44,8 @@ class Pool:
         self._on_change = on_change
         self.connections = Connections(dsn, size=size, timeout=timeout, prepared=prepared)
         self._stoppers: set[asyncio.Task[None]] = set()
+        self._refused = 0
+        self._refusal_logged_at = 0.0
 
     async def open(self) -> None:
         """Start connecting in the background, so that a database that is down is not an error."""
@@ -53,20 +59,22 @@ class Pool:
         await asyncio.gather(*self._stoppers, return_exceptions=True)
 
     async def wait_for_room(self) -> None:
-        """Wait, in order, until few callers wait for a connection; charged like a statement.
+        """Wait, in order, until few callers wait for a connection.
 
-        A request that waits before it begins needs less CPU time than one that waits in the middle
+        Raises `ServiceUnavailable`, at once if requests arrive faster than they can be served. A
+        request that waits before it begins needs less CPU time than one that waits in the middle
         of its work: see docs/decisions/0026-requests-wait-before-they-begin.md.
         """
-        if self.connections.has_room:
+        if self.connections.line.is_open:
             return
-        began = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
         try:
-            await self.connections.wait_for_room(began + self._time_left())
-        except BaseException as error:
-            settle(began, error)
-            raise  # a cancellation
-        settle(began, None)
+            await self.connections.line.wait(now + self._time_left())
+        except Overloaded:
+            self._note_refused(now)
+            raise ServiceUnavailable("The service is overloaded. Retry shortly.") from None
+        except NoConnection as error:
+            settle(error)
 
     async def fetch(
         self, sql: bytes, params: Mapping[str, Any], *, is_for_response: bool = False
@@ -108,6 +116,13 @@ class Pool:
     def note_change(self, user_id: UUID) -> None:
         """Report a committed change."""
         self._on_change(user_id)
+
+    def _note_refused(self, now: float) -> None:
+        """Log that requests are refused, at most once a second."""
+        self._refused += 1
+        if now >= self._refusal_logged_at + 1:
+            log.warning("requests.refused", reason="overload", number=self._refused)
+            self._refused, self._refusal_logged_at = 0, now
 
     def _use(self, timeout: float | None = None) -> ConnectionUse:
         self.used += 1

@@ -136,7 +136,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     pool = Pool(
         dsn_of(settings),
         size=settings.pool_size,
-        timeout=settings.database_timeout,
+        timeout=settings.request_timeout,
         prepared=settings.prepared_statements,
         on_change=hub.note_change,
     )

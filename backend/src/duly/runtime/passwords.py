@@ -10,17 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from duly.core import password_hashes
+from duly.core import password_hashes, time_budget
 from duly.core.errors import RateLimited, ServiceUnavailable
 from duly.utils.turns import Bounds, Crowded, FairTurns
 
 Result = TypeVar("Result")
 
-BOUNDS = Bounds(lane=30, group=60, total=200, seconds=10)
+BOUNDS = Bounds(lane=30, group=60, total=200, seconds=8)
 """How many hashes may wait per account, per address and in all, and for how long.
 
 At the default work factor a hash takes about a quarter of a second. An account with many waiting
-has pauses, so its last ones are refused after the ten seconds that a client commonly waits.
+has pauses, so its last ones are refused, while their requests still have time for a response.
 """
 
 _REST = 2.0
@@ -75,7 +75,10 @@ class PasswordWorkers:
         if too many of the address wait already, and `ServiceUnavailable` if too many do in all.
         """
         try:
-            await self._turns.acquire(address, account)
+            async with time_budget.limited():
+                await self._turns.acquire(address, account)
+        except TimeoutError:
+            raise ServiceUnavailable("Too many sign-ins at once. Retry shortly.") from None
         except Crowded as crowded:
             if crowded.is_own_share:
                 raise RateLimited(_RETRY_AFTER) from None

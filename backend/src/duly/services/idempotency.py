@@ -1,6 +1,5 @@
 """Requests that may be repeated: the first response is stored, in the transaction of its effect."""
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -159,16 +158,13 @@ async def once(
     """
     encoded = encode_sorted(body)
     this = _Request(_id_of(route, key), sha256(encoded).digest(), len(encoded), again)
-    began = time.monotonic()
-
-    async def first() -> Kept:
-        time_budget.charge(time.monotonic() - began)
-        return await _first(scope, this, work)
 
     try:
         # Repeats in this worker wait here, so that they hold no connection meanwhile.
         patience = min(_PATIENCE, time_budget.remaining())
-        kept, is_shared = await flights.share((scope.user_id, this.id), first, patience)
+        kept, is_shared = await flights.share(
+            (scope.user_id, this.id), lambda: _first(scope, this, work), patience
+        )
     except TimeoutError:
         raise IdempotencyInFlight from None
     except ForeignKeyViolation:
