@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
 from duly.api.requests import Request
-from duly.core.errors import LocalAccountsDisabled, NoRoute, UnsupportedMediaType
+from duly.core.errors import ConnectionLost, LocalAccountsDisabled, NoRoute, UnsupportedMediaType
 from duly.core.scopes import Scopes
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
@@ -29,6 +29,7 @@ _JSON_ERRORS = {
     TooManyMembers: "json_too_many_members",
     TooManyValues: "json_too_many_values",
 }
+_KEY = "Idempotency-Key"
 _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -73,6 +74,7 @@ class CompiledRoute(APIRoute):
         has_json = self.body_field is not None and not has_form
         scopes, endpoint = self.scopes, self.endpoint
         is_for_local_accounts = self.is_for_local_accounts
+        repeat = _repeater(self)
 
         async def handle(request: Request) -> Response:
             if is_for_local_accounts and not request.context.settings.local_accounts:
@@ -95,10 +97,30 @@ class CompiledRoute(APIRoute):
             arguments = read_arguments(request, errors)
             if errors:
                 raise RequestValidationError(errors)
-            response: Response = await endpoint(**arguments)
+            try:
+                response: Response = await endpoint(**arguments)
+            except ConnectionLost as error:
+                response = await repeat(request, arguments, error)
             return response
 
         return handle
+
+
+def _repeater(
+    route: CompiledRoute,
+) -> Callable[[Request, Any, ConnectionLost], Awaitable[Response]]:
+    """Return the function that calls the endpoint again, unless that may change something twice."""
+    takes_key = any(param.alias == _KEY for param in get_flat_params(route.dependant))
+
+    async def repeat(request: Request, arguments: Any, error: ConnectionLost) -> Response:
+        has_id = isinstance(request.content, dict) and request.content.get("id") is not None
+        has_key = _KEY.lower().encode() in request.fields
+        if request.method != "GET" and not (takes_key and (has_id or has_key)):
+            raise error
+        response: Response = await route.endpoint(**arguments)
+        return response
+
+    return repeat
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ DulyError
 │   └── TooManyStreams
 ├── InternalError          500 INTERNAL_ERROR
 ├── ServiceUnavailable     503 SERVICE_UNAVAILABLE
+│   └── ConnectionLost
 ├── MailNotConfigured      503 MAIL_NOT_CONFIGURED
 └── PasskeysNotConfigured  503 PASSKEYS_NOT_CONFIGURED
 """
@@ -313,6 +314,15 @@ class ServiceUnavailable(DulyError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class ConnectionLost(ServiceUnavailable):
+    """The connection to the database was lost during a statement, which may have taken effect."""
+
+    message = (
+        "The connection to the database was lost, so a change may or may not have been made. Repeat "
+        "the request with its Idempotency-Key or its id, or read the resource first."
+    )
 
 
 class MailNotConfigured(DulyError):

@@ -9,11 +9,11 @@ from typing import Self
 import psycopg
 from anyio import CancelScope
 
-from duly.core.errors import ServiceUnavailable
+from duly.core.errors import ConnectionLost, ServiceUnavailable
 from duly.core.logging import log
 from duly.database.connection import Connection
 from duly.database.connections import Connections
-from duly.database.failures import is_unavailable, summary
+from duly.database.failures import is_lost_connection, is_unavailable, summary
 
 _GRACE = 0.5
 """Seconds between the cancellation of a statement and the end of its connection."""
@@ -74,7 +74,8 @@ class ConnectionUse:
             self.connection.ended().add_done_callback(self._end_later)
         else:
             self._return()
-        self._settle(error)
+        if error is not None:
+            self._settle(error)
 
     async def __aenter__(self) -> Self:
         # A client that disconnects from a stream causes repeated cancellation, even during
@@ -155,7 +156,7 @@ class ConnectionUse:
         self.check()
         await self.connection.execute(sql)
 
-    def _settle(self, error: BaseException | None) -> None:
+    def _settle(self, error: BaseException) -> None:
         settle(error, limit=self._limit if self._is_late else None)
 
     def _stop(self) -> None:
@@ -191,14 +192,16 @@ def _cut(connection: Connection) -> None:
         connection.shut_down()
 
 
-def settle(error: BaseException | None, *, limit: float | None = None) -> None:
+def settle(error: BaseException, *, limit: float | None = None) -> None:
     """Log and raise `ServiceUnavailable` if `error` means that. `limit` is in seconds, if it was
     exceeded.
     """
-    if error is None or not is_unavailable(error):
+    if not is_unavailable(error):
         return
     reason = summary(error)
     if limit is not None:
         reason = f"no result within {limit:g} s ({reason})"
     log.error("database.unavailable", reason=reason)
+    if limit is None and is_lost_connection(error):
+        raise ConnectionLost from error
     raise ServiceUnavailable from error

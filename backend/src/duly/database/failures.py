@@ -20,6 +20,8 @@ _UNAVAILABLE = (
     errors.IdleInTransactionSessionTimeout,
     errors.TransactionTimeout,
 )
+# The server stops, has crashed, or is told to end the connection.
+_GOODBYES = {"57P01", "57P02", "57P03", "57P05"}
 _MISUSE = (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)
 
 
@@ -37,6 +39,13 @@ def is_unavailable(error: BaseException) -> bool:
     # Without a state, the error does not come from the server: the connection is closed, or psycopg
     # got no result, or one that makes no sense. Misuse is found before anything is sent.
     return error.sqlstate is None and not isinstance(error, _MISUSE)
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether the connection ended during the use, so that its last statement is in doubt."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate in _GOODBYES
 
 
 def summary(error: BaseException) -> str:
