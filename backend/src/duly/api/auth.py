@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import Form, Query, Response
 from pydantic import ValidationError
 
-from duly.api.deps import Caller, Client, Context, SessionId
+from duly.api.deps import Caller, Client, Context, SessionCookie, SessionId, get_client
+from duly.api.requests import Request
 from duly.api.responses import Encoded
-from duly.core.errors import Unauthenticated
+from duly.api.session_cookies import session_answer
+from duly.core.errors import Unauthenticated, ValidationFailed
 from duly.schemas.auth import (
     Credentials,
     EmailVerification,
@@ -30,21 +32,25 @@ from duly.services import (
 )
 
 
-async def register(context: Context, client: Client, body: Registration) -> Response:
+async def register(
+    context: Context, client: Client, cookie: SessionCookie, body: Registration
+) -> Response:
     """Create an account and sign in.
 
     The response is the first session of the new account.
     """
-    return Encoded(await auth.register(context, body, client), 201)
+    return session_answer(await auth.register(context, body, client), cookie, 201)
 
 
-async def login(context: Context, client: Client, body: Credentials) -> Response:
+async def login(
+    context: Context, client: Client, cookie: SessionCookie, body: Credentials
+) -> Response:
     """Sign in with email and password.
 
     A wrong password and an unknown email get the same response. If the account has a second factor,
     send it to `/auth/factor` with the challenge.
     """
-    return Encoded(await auth.login(context, body, client))
+    return session_answer(await auth.login(context, body, client), cookie)
 
 
 async def login_with_form(
@@ -61,12 +67,14 @@ async def login_with_form(
     return Encoded(await auth.login(context, credentials, client))
 
 
-async def finish_sign_in(context: Context, client: Client, body: FactorSignIn) -> Response:
+async def finish_sign_in(
+    context: Context, client: Client, cookie: SessionCookie, body: FactorSignIn
+) -> Response:
     """Finish a sign-in with a second factor, or with a passkey alone.
 
     A challenge works once, within 5 minutes, until 5 wrong codes were sent or the password changes.
     """
-    return Encoded(await factor_sign_in.finish(context, body, client))
+    return session_answer(await factor_sign_in.finish(context, body, client), cookie)
 
 
 async def begin_passkey_sign_in(context: Context, client: Client) -> Response:
@@ -78,21 +86,48 @@ async def begin_passkey_sign_in(context: Context, client: Client) -> Response:
     return Encoded(await factor_sign_in.begin_with_passkey(context, client))
 
 
-async def refresh(context: Context, body: Refresh) -> Response:
+async def refresh(context: Context, cookie: SessionCookie, body: Refresh) -> Response:
     """Exchange a refresh token for new tokens.
 
-    Each refresh token works once. Using one again later ends its session.
+    Each refresh token works once. Using one again later ends its session. With `Duly-Session:
+    cookie`, send `{}`: the cookie has the token.
     """
-    return Encoded(await session_refresh.refresh_session(context, body.refresh_token))
+    if (cookie is None) != bool(body.refresh_token):
+        raise (
+            ValidationFailed.of("body.refresh_token", "Must be present", "missing")
+            if cookie is None
+            else ValidationFailed.of(
+                "body.refresh_token", "Must be absent with Duly-Session", "contradiction"
+            )
+        )
+    token = body.refresh_token if cookie is None else cookie.token
+    session = await session_refresh.refresh_session(context, token, in_cookie=cookie is not None)
+    return session_answer(session, cookie)
 
 
-async def logout(context: Context, caller: Caller, client: Client) -> Response:
+async def logout(
+    context: Context, caller: Caller, client: Client, cookie: SessionCookie
+) -> Response:
     """End this session.
 
-    Its access and refresh tokens stop working.
+    Its access and refresh tokens stop working. With `Duly-Session: cookie`, it is the session of
+    the cookie that ends, no access token is needed, and the cookie is deleted.
     """
     await auth.logout(context, caller, client)
-    return Response(status_code=204)
+    response = Response(status_code=204)
+    if cookie is not None:
+        cookie.clear(response)
+    return response
+
+
+async def logout_by_cookie(request: Request) -> Response:
+    """End the session of the cookie. The access token of the page may have expired."""
+    context, cookie = request.context, request.session_cookie
+    assert cookie is not None
+    await auth.logout_by_refresh_token(context, cookie.token, get_client(request, context))
+    response = Response(status_code=204)
+    cookie.clear(response)
+    return response
 
 
 async def list_sessions(

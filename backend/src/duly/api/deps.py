@@ -1,7 +1,7 @@
 """The dependencies of endpoints: the application's context, the client, the caller."""
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, Header, Path
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from duly.api.authentication import get_caller
 from duly.api.requests import Request
+from duly.api.session_cookies import SessionCookie as Cookie
 from duly.core.errors import Forbidden, PreconditionRequired
 from duly.core.logging import log
 from duly.database.scope import UserScope
@@ -40,7 +41,12 @@ def get_client(request: Request, context: Context) -> runtime.Client:
         _warn_of_proxy(found)
     address = client_address(request.peer, forwarded_for, trusted)
     stored = found[:_MAX_ADDRESS] if context.settings.log_addresses else None
-    return runtime.Client(address, request.field(b"user-agent"), stored)
+    return runtime.Client(
+        address,
+        request.field(b"user-agent"),
+        stored,
+        has_cookie=request.session_cookie is not None,
+    )
 
 
 @lru_cache(maxsize=256)
@@ -55,6 +61,24 @@ def _warn_of_proxy(address: str) -> None:
 
 
 Client = Annotated[runtime.Client, Depends(get_client)]
+
+
+def get_session_cookie(
+    request: Request,
+    _: Annotated[
+        Literal["cookie"] | None,
+        Header(
+            alias="Duly-Session",
+            description="Keep the refresh token in a cookie that scripts cannot read. Only pages "
+            "of this server can.",
+        ),
+    ] = None,
+) -> Cookie | None:
+    """Return the cookie of the session if the client keeps its refresh token there."""
+    return request.session_cookie
+
+
+SessionCookie = Annotated[Cookie | None, Depends(get_session_cookie)]
 
 
 Caller = Annotated[runtime.Caller, Depends(get_caller)]

@@ -24,7 +24,7 @@ from duly.core.errors import (
     ValidationFailed,
 )
 from duly.core.logging import log
-from duly.utils.addresses import Network, client_address, is_trusted
+from duly.utils.addresses import Network, client_address
 from duly.utils.printable import printable
 from duly.utils.tracebacks import clear_tracebacks
 from duly.utils.turns import Crowded
@@ -159,20 +159,13 @@ class Exchange:
         ours = [*headers, (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
         if not any(name == b"cache-control" for name, _ in ours):
             ours.append(_NO_STORE)
-        if self._is_secure():
+        if self.request.uses_tls(self._trusted_proxies):
             ours.append(_HSTS)
         if budget := self.request.budget:
             ours += [
                 (name.lower().encode(), value.encode()) for name, value in budget.headers.items()
             ]
         return ours
-
-    def _is_secure(self) -> bool:
-        """Whether the client uses TLS, to this server or to a trusted proxy."""
-        if self._scope["scheme"] == "https":
-            return True
-        forwarded = self.request.fields.get(b"x-forwarded-proto")
-        return forwarded == b"https" and is_trusted(self.request.peer, self._trusted_proxies)
 
     async def fail(self, error: Exception) -> None:
         """Send an error, unless a response has begun, which can only be cut off."""

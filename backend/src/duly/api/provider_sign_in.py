@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
-from duly.api.deps import Client, Context, ProviderName
+from duly.api.deps import Client, Context, ProviderName, SessionCookie
 from duly.api.responses import Encoded
+from duly.api.session_cookies import session_answer
 from duly.api.sign_in_callback import redirect
 from duly.core.sign_in_states import LIFETIME
 from duly.schemas.provider_sign_in import SignInBeginning, SignInCodeExchange
@@ -34,11 +35,11 @@ async def begin_sign_in(
 
 
 async def exchange_sign_in_code(
-    context: Context, client: Client, body: SignInCodeExchange
+    context: Context, client: Client, cookie: SessionCookie, body: SignInCodeExchange
 ) -> Response:
     """Exchange the code of a sign-in for a session.
 
     A code works once, within a minute. It needs the `verifier` if the sign-in began with an
     `app_challenge`.
     """
-    return Encoded(await provider_sign_in.exchange(context, body, client))
+    return session_answer(await provider_sign_in.exchange(context, body, client), cookie)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request as StarletteRequest
 
+from duly.utils.addresses import is_trusted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from duly.api.routing import CompiledRoute
+    from duly.api.session_cookies import SessionCookie
     from duly.runtime.context import Caller, Context
     from duly.runtime.throttle import Budget
+    from duly.utils.addresses import Network
 
 ABSENT: Final = object()
 """The content of a request without a body: JSON's null is a body."""
@@ -26,6 +30,9 @@ def _do_nothing() -> None:
 
 class Request(StarletteRequest):
     """Starlette's request, with its headers read once, and what is known of it so far."""
+
+    session_cookie: SessionCookie | None = None
+    """Where the refresh token is, with `Duly-Session: cookie` on a route that supports it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
@@ -63,6 +70,13 @@ class Request(StarletteRequest):
         """The method and the path of the route, as the route table has it."""
         assert self.route is not None
         return f"{self.method} {self.route.path}"
+
+    def uses_tls(self, trusted_proxies: tuple[Network, ...]) -> bool:
+        """Whether the client uses TLS, to this server or to a trusted proxy."""
+        if self.scope["scheme"] == "https":
+            return True
+        forwarded = self.fields.get(b"x-forwarded-proto")
+        return forwarded == b"https" and is_trusted(self.peer, trusted_proxies)
 
     def field(self, name: bytes) -> str | None:
         """The value of a header, by its name in lower case."""

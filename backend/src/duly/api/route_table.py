@@ -1,8 +1,10 @@
 """The route table: which function serves which path, for which tokens, and with which responses."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from fastapi import Response
 
 from duly.api import (
     api_tokens,
@@ -21,6 +23,7 @@ from duly.api import (
     tasks,
     users,
 )
+from duly.api.requests import Request
 from duly.api.responses import DESCRIPTIONS
 from duly.core.errors import (
     DulyError,
@@ -33,6 +36,7 @@ from duly.core.errors import (
     MailNotConfigured,
     NameTaken,
     NotFound,
+    NotSameOrigin,
     PasskeysNotConfigured,
     PreconditionFailed,
     PreconditionRequired,
@@ -103,6 +107,10 @@ class Route:
     others: dict[int, str] = field(default_factory=dict)
     status: int | None = None
     other_answers: dict[int, Any] = field(default_factory=dict)
+    has_cookie: bool = False
+    """Whether the session's refresh token can be in a cookie."""
+    by_cookie: Callable[[Request], Awaitable[Response]] | None = None
+    """Responds instead of the endpoint if such a cookie was sent; needs no access token."""
 
     @property
     def success(self) -> int:
@@ -146,8 +154,9 @@ SIGN_IN = [
         _PUBLIC,
         auth.register,
         SessionTokens,
-        (RegistrationClosed, EmailTaken, RateLimited, *_BODY),
+        (RegistrationClosed, EmailTaken, RateLimited, NotSameOrigin, *_BODY),
         status=201,
+        has_cookie=True,
     ),
     Route(
         "POST",
@@ -155,7 +164,8 @@ SIGN_IN = [
         _PUBLIC,
         auth.login,
         SessionTokens,
-        (*_SIGNING_IN, SecondFactorRequired),
+        (*_SIGNING_IN, SecondFactorRequired, NotSameOrigin),
+        has_cookie=True,
     ),
     Route(
         "POST",
@@ -212,7 +222,8 @@ PROVIDERS = [
         _PUBLIC,
         provider_sign_in.exchange_sign_in_code,
         SessionTokens,
-        (*_SIGNING_IN, SecondFactorRequired),
+        (*_SIGNING_IN, SecondFactorRequired, NotSameOrigin),
+        has_cookie=True,
     ),
 ]
 SESSIONS = [
@@ -222,7 +233,8 @@ SESSIONS = [
         _PUBLIC,
         auth.finish_sign_in,
         SessionTokens,
-        (*_SIGNING_IN, LocalAccountsDisabled),
+        (*_SIGNING_IN, LocalAccountsDisabled, NotSameOrigin),
+        has_cookie=True,
     ),
     Route(
         "POST",
@@ -230,7 +242,8 @@ SESSIONS = [
         _PUBLIC,
         auth.refresh,
         SessionTokens,
-        (*_SIGNING_IN, LocalAccountsDisabled),
+        (*_SIGNING_IN, LocalAccountsDisabled, NotSameOrigin),
+        has_cookie=True,
     ),
     Route(
         "POST",
@@ -239,7 +252,16 @@ SESSIONS = [
         auth.resend_verification,
         errors=(Unauthenticated, *_MAIL),
     ),
-    Route("POST", "/auth/logout", _SIGN_OUT, auth.logout, None, _SIGNED_IN),
+    Route(
+        "POST",
+        "/auth/logout",
+        _SIGN_OUT,
+        auth.logout,
+        None,
+        (*_SIGNED_IN, NotSameOrigin),
+        has_cookie=True,
+        by_cookie=auth.logout_by_cookie,
+    ),
     Route("GET", "/auth/sessions", _MANAGE, auth.list_sessions, SessionPage, _SIGNED_IN),
     Route("DELETE", "/auth/sessions", _MANAGE, auth.end_all_sessions, None, _SIGNED_IN),
     Route(

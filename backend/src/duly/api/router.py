@@ -64,6 +64,8 @@ def _build(part: Part, row: Route) -> BaseRoute:
             CompiledRoute,
             scopes=row.scopes,
             is_for_local_accounts=part.is_for_local_accounts,
+            has_cookie=row.has_cookie,
+            by_cookie=row.by_cookie,
         )
     )
     router.add_api_route(
@@ -102,6 +104,12 @@ def _describe_answers(row: Route) -> dict[int | str, Any]:
         }
         for name, meaning in {"X-Request-ID": REQUEST_ID, **row.headers}.items()
     }
+    if row.has_cookie:
+        headers["Set-Cookie"] = {
+            "description": "The cookie of `Duly-Session: cookie`.",
+            "schema": {"type": "string"},
+            "required": False,
+        }
     answers: dict[int | str, Any] = {row.success: {"headers": headers}}
     if row.answer is StreamedEvent:
         schema = {"$ref": f"#/components/schemas/{StreamedEvent.__name__}"}

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
 from duly.api.requests import Request
+from duly.api.session_cookies import COOKIE, HEADER, read_session_cookie
 from duly.core.errors import ConnectionLost, LocalAccountsDisabled, NoRoute, UnsupportedMediaType
 from duly.core.scopes import Scopes
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
@@ -48,12 +49,15 @@ class CompiledRoute(APIRoute):
         *args: Any,
         scopes: Scopes = frozenset(),
         is_for_local_accounts: bool = False,
+        has_cookie: bool = False,
+        by_cookie: Handler | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.scopes = scopes
         self.is_for_local_accounts = is_for_local_accounts
-        self.handle_request = self._compile()
+        handle = self._compile()
+        self.handle_request = _with_cookie(handle, by_cookie) if has_cookie else handle
 
     def get_route_handler(self) -> Any:
         """Return what FastAPI would run: never this route, which only `RouteTable` finds.
@@ -121,6 +125,22 @@ def _repeater(
         return response
 
     return repeat
+
+
+def _with_cookie(handle: Handler, by_cookie: Handler | None) -> Handler:
+    """Return a function that first looks for `Duly-Session: cookie`.
+
+    `by_cookie` handles requests with a cookie; by default, all are handled alike.
+    """
+
+    async def handle_with_cookie(request: Request) -> Response:
+        if request.fields.get(HEADER) == COOKIE:
+            request.session_cookie = cookie = read_session_cookie(request)
+            if by_cookie is not None and cookie.token:
+                return await by_cookie(request)
+        return await handle(request)
+
+    return handle_with_cookie
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ DulyError
 ├── Unauthenticated        401 UNAUTHENTICATED
 ├── SecondFactorRequired   401 SECOND_FACTOR_REQUIRED
 ├── Forbidden              403 FORBIDDEN
+│   └── NotSameOrigin
 ├── InsufficientScope      403 INSUFFICIENT_SCOPE
 ├── EmailNotVerified       403 EMAIL_NOT_VERIFIED
 ├── LocalAccountsDisabled  403 LOCAL_ACCOUNTS_DISABLED
@@ -111,6 +112,15 @@ class Forbidden(DulyError):
     status = 403
     code = "FORBIDDEN"
     message = "The user in the path is not the authenticated user."
+
+
+class NotSameOrigin(Forbidden):
+    """With `Duly-Session: cookie`, the request must be JSON from a page of this server."""
+
+    message = (
+        "With Duly-Session: cookie, only pages of this server may send this, with Content-Type: "
+        "application/json."
+    )
 
 
 class InsufficientScope(DulyError):

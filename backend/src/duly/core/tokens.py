@@ -64,6 +64,8 @@ class RefreshToken:
     token: str
     user_id: UUID
     session_id: UUID
+    in_cookie: bool = False
+    """Whether it works only as a cookie; any other works only in a body."""
 
     @property
     def digest(self) -> bytes:
@@ -114,7 +116,8 @@ class _Key:
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
         self.access = OctKey.import_key(self.derive("access token"))
-        self.refresh = self.derive("refresh token")
+        self._refresh = self.derive("refresh token")
+        self._refresh_in_cookie = self.derive("refresh token in a cookie")
         self.link = self.derive("link in a mail")
         self.challenge = self.derive("sign-in challenge")
         self.sign_in_code = self.derive("sign-in code")
@@ -127,6 +130,10 @@ class _Key:
             "kid": self.derive("key id")[:8].hex(),
         }
         self.header_segment = base64url.encode(orjson.dumps(self.header))
+
+    def refresh(self, *, in_cookie: bool) -> bytes:
+        """Return the key of refresh tokens."""
+        return self._refresh_in_cookie if in_cookie else self._refresh
 
     def issue(self, claims: dict[str, Any]) -> str:
         """Sign an access token."""
@@ -235,33 +242,40 @@ class Keyring:
         except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             raise InvalidToken from None
 
-    def issue_refresh(self, user_id: UUID, session_id: UUID) -> RefreshToken:
+    def issue_refresh(
+        self, user_id: UUID, session_id: UUID, *, in_cookie: bool = False
+    ) -> RefreshToken:
         """Create the first refresh token of a session."""
-        return _sign_refresh(
-            self._keys[0], user_id, session_id, secrets.token_bytes(_SECRET_BYTES)
-        )
+        secret = secrets.token_bytes(_SECRET_BYTES)
+        return _sign_refresh(self._keys[0], user_id, session_id, secret, in_cookie=in_cookie)
 
-    def read_refresh(self, token: str) -> RefreshToken:
-        """Return the user and session of a token. Raise `InvalidToken` if it was never issued."""
+    def read_refresh(self, token: str, *, in_cookie: bool = False) -> RefreshToken:
+        """Return the user and session of a token. Raise `InvalidToken` if it was never issued, or
+        not for a cookie, or only for one.
+        """
         raw = _decode(token)
         if len(raw) != _IDS_BYTES + _SECRET_BYTES + _TAG_BYTES:
             raise InvalidToken
         body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
-        if not any(hmac.compare_digest(_tag(key.refresh, body), tag) for key in self._keys):
+        keys = [key.refresh(in_cookie=in_cookie) for key in self._keys]
+        if not any(hmac.compare_digest(_tag(key, body), tag) for key in keys):
             raise InvalidToken
-        return RefreshToken(token, UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]))
+        return RefreshToken(token, UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), in_cookie)
 
     def successors(self, token: RefreshToken) -> list[RefreshToken]:
         """Return the successors of a token, always the same, so that concurrent clients agree.
 
         The first is signed with the current key, the others with the earlier keys.
         """
+        kind = {"in_cookie": token.in_cookie}
+        seed = b"successor " + token.token.encode()
         return [
             _sign_refresh(
                 key,
                 token.user_id,
                 token.session_id,
-                hmac.digest(key.refresh, b"successor " + token.token.encode(), "sha256"),
+                hmac.digest(key.refresh(**kind), seed, "sha256"),
+                **kind,
             )
             for key in self._keys
         ]
@@ -359,9 +373,12 @@ def _id(text: str) -> UUID:
     return found
 
 
-def _sign_refresh(key: _Key, user_id: UUID, session_id: UUID, secret: bytes) -> RefreshToken:
+def _sign_refresh(
+    key: _Key, user_id: UUID, session_id: UUID, secret: bytes, *, in_cookie: bool
+) -> RefreshToken:
     body = user_id.bytes + session_id.bytes + secret
-    return RefreshToken(base64url.encode(body + _tag(key.refresh, body)), user_id, session_id)
+    token = base64url.encode(body + _tag(key.refresh(in_cookie=in_cookie), body))
+    return RefreshToken(token, user_id, session_id, in_cookie)
 
 
 def _sign_ids(key: bytes, first: UUID, second: UUID) -> str:

@@ -72,6 +72,8 @@ class Client:
     user_agent: str | None
     stored_address: str | None = None
     """Its own, if the settings allow that it is stored."""
+    has_cookie: bool = False
+    """Whether it is a page whose refresh token is in a cookie."""
 
 
 @dataclass(frozen=True, slots=True)

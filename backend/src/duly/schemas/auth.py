@@ -112,7 +112,11 @@ class PasswordForm(RequestBody):
 class Refresh(RequestBody):
     """A refresh token to exchange for a new session."""
 
-    refresh_token: Opaque
+    # A factory sets a default that the schema does not show.
+    refresh_token: Opaque = Field(
+        default_factory=str,
+        description="Required, but with `Duly-Session: cookie` it must be absent.",
+    )
 
 
 class PasswordForgotten(RequestBody):

@@ -95,7 +95,13 @@ class SessionTokens(ResponseBody):
     """A new session: its tokens and its user."""
 
     access_token: str
-    refresh_token: str
+    refresh_token: Annotated[
+        str,
+        Field(
+            default_factory=str,
+            description="Absent with `Duly-Session: cookie`: then a cookie has it.",
+        ),
+    ]
     token_type: Literal["bearer"]
     expires_in: Annotated[
         int, Field(description="Seconds until the access token expires.", examples=[900])

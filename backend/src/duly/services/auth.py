@@ -7,6 +7,7 @@ from sqlalchemy import Text, bindparam, null, update
 
 from duly.core.errors import RegistrationClosed, Unauthenticated, ValidationFailed
 from duly.core.logging import bind_user, log
+from duly.core.tokens import InvalidToken
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned, owned_change
 from duly.models import User
@@ -105,6 +106,24 @@ async def logout(context: Context, caller: Caller, client: Client) -> None:
     """End the session of this request."""
     async with caller.scope.transaction() as scope:
         await end(context, scope, END_ONE, session_id=caller.session_id)
+        await security_events.record(scope, "session.logged_out", client)
+    log.info("session.logged_out")
+
+
+async def logout_by_refresh_token(context: Context, token: str, client: Client) -> None:
+    """End the session of a refresh token that was in a cookie, also if it is spent or has expired.
+
+    Do nothing if the session has ended, or if there never was one. Raise `RateLimited`.
+    """
+    try:
+        presented = context.keyring.read_refresh(token, in_cookie=True)
+    except InvalidToken:
+        return
+    bind_user(presented.user_id)
+    await context.throttle.spend_request(str(presented.user_id))
+    async with UserScope(context.pool, presented.user_id).transaction() as scope:
+        if not await end(context, scope, END_ONE, session_id=presented.session_id):
+            return
         await security_events.record(scope, "session.logged_out", client)
     log.info("session.logged_out")
 

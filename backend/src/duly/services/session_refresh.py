@@ -38,19 +38,29 @@ from duly.utils.tables import table_of
 REPLAY_WINDOW = timedelta(seconds=10)
 """How long a used refresh token still gets the successor that it got before."""
 
+COOKIE_REPLAY_WINDOW = timedelta(hours=24)
+"""The same for a token in a cookie, as long as its successor has not been used."""
+
 _REFUSED = "The refresh token is invalid, expired or already used."
 
 _sessions = table_of(Session)
 _users = table_of(User)
 _PRESENTED = bindparam("presented", type_=LargeBinary())
 _window = bindparam("replay_window", type_=INTERVAL())
+_unused_window = bindparam("unused_window", type_=INTERVAL())
 _is_current = _sessions.c.refresh_hash == _PRESENTED
 
 # The position of the presented token among the spent ones, and its successor.
 _position = func.array_position(_sessions.c.spent_hashes, _PRESENTED, type_=Integer())
 _chain = _sessions.c.spent_hashes + array([_sessions.c.refresh_hash])
 _successor = _chain[_position + 1]
-_is_recent = _sessions.c.spent_at[_position] > func.now() - _window
+_count = func.cardinality(_sessions.c.spent_hashes, type_=Integer())
+_spent_at = _sessions.c.spent_at[_position]
+# The successor of the last spent token is the current one, which was not used yet.
+_is_repeatable = or_(
+    _spent_at > func.now() - _window,
+    and_(_position == _count, _spent_at > func.now() - _unused_window),
+)
 
 # How many of the oldest spent tokens have left the window; by now(), which is one time in all of
 # the statement.
@@ -58,9 +68,7 @@ _times = func.unnest(_sessions.c.spent_at).column_valued("spent")
 _lapsed = select(func.count(_times)).where(_times <= func.now() - _window).scalar_subquery()
 _first_kept = _lapsed + 1
 _clock = func.clock_timestamp(type_=DateTime(timezone=True))
-_is_rotated = and_(
-    _is_current, func.cardinality(_sessions.c.spent_hashes, type_=Integer()) - _lapsed < MAX_SPENT
-)
+_is_rotated = and_(_is_current, _count - _lapsed < MAX_SPENT)
 _ROTATE = owned(
     update(_sessions)
     .where(
@@ -70,7 +78,7 @@ _ROTATE = owned(
         or_(
             _is_current,
             and_(
-                _is_recent,
+                _is_repeatable,
                 _successor == any_(bindparam("successors", type_=ARRAY(LargeBinary()))),
             ),
         ),
@@ -104,20 +112,23 @@ _END_REUSED = ending(
     and_(
         _sessions.c.id == SESSION_ID,
         _sessions.c.refresh_hash != _PRESENTED,
-        func.coalesce(not_(_is_recent), true()),
+        func.coalesce(not_(_is_repeatable), true()),
     )
 )
 
 
-async def refresh_session(context: Context, token: str) -> dict[str, Any]:
+async def refresh_session(
+    context: Context, token: str, *, in_cookie: bool = False
+) -> dict[str, Any]:
     """Exchange a refresh token; each works once.
 
     Within `REPLAY_WINDOW` of its exchange, a token gets the same successor again, however often
-    that one was exchanged itself; a later replay ends the session. Raise `Unauthenticated`, and
+    that one was exchanged itself; one in a cookie also within `COOKIE_REPLAY_WINDOW` until its
+    successor is exchanged. A later replay ends the session. Raise `Unauthenticated`, and
     `RateLimited` for more than `MAX_SPENT` exchanges in one window, and `LocalAccountsDisabled`.
     """
     try:
-        presented = context.keyring.read_refresh(token)
+        presented = context.keyring.read_refresh(token, in_cookie=in_cookie)
     except InvalidToken:
         raise Unauthenticated(_REFUSED) from None
     bind_user(presented.user_id)
@@ -130,6 +141,7 @@ async def refresh_session(context: Context, token: str) -> dict[str, Any]:
         "session_id": presented.session_id,
         "presented": presented.digest,
         "replay_window": REPLAY_WINDOW,
+        "unused_window": COOKIE_REPLAY_WINDOW if in_cookie else REPLAY_WINDOW,
     }
     found = await scope.find(
         _ROTATE,

@@ -170,7 +170,7 @@ async def open_session(
         admitted = await scope.one(_ADMIT, password_hash=password_hash, address=address)
     if admitted is None:
         raise Unauthenticated("Incorrect email or password.")
-    refresh = context.keyring.issue_refresh(scope.user_id, new_id())
+    refresh = context.keyring.issue_refresh(scope.user_id, new_id(), in_cookie=client.has_cookie)
     ended = await scope.all(
         _OPEN,
         session_id=refresh.session_id,
