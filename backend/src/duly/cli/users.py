@@ -1,0 +1,115 @@
+"""`duly user`: the operator's commands for accounts."""
+
+import getpass
+import sys
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from duly.cli.common import with_context
+from duly.runtime.context import Context
+from duly.services import operators
+
+commands = typer.Typer(help="Manage accounts.", no_args_is_help=True, rich_markup_mode=None)
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The account's email address.")]
+Account = Annotated[
+    str, typer.Argument(metavar="EMAIL|ID", help="The account's email address, or its id.")
+]
+
+
+@commands.command("create")
+def create_user(
+    email: Email,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="The user's name.")] = None,
+) -> None:
+    """Create an account. Prompts for the password, or reads it from standard input.
+
+    Example: duly user create ada@example.com --name Ada
+    """
+
+    async def create(context: Context) -> UUID:
+        return await operators.create_user(context, email, _read_password(), name)
+
+    print(f"created {with_context(create)}")
+
+
+@commands.command("set-password")
+def set_password(email: Email) -> None:
+    """Set a new password, end all sessions and delete all API tokens of the account.
+
+    Prompts for the password, or reads it from standard input.
+
+    Example: duly user set-password ada@example.com
+    """
+
+    async def change(context: Context) -> int:
+        return await operators.set_password(context, email, _read_password())
+
+    ended = with_context(change)
+    print(f"set the password of {email} and ended its sessions ({ended})")
+
+
+@commands.command("reset-link")
+def create_reset_link(email: Email) -> None:
+    """Print a link with which the user sets a new password. It works once, within 30 minutes.
+
+    It begins with DULY_PUBLIC_URL, or without that setting with the address that Duly listens on.
+
+    Example: duly user reset-link ada@example.com
+    """
+    print(with_context(lambda context: operators.reset_link(context, email)))
+
+
+@commands.command("remove-factors")
+def remove_factors(email: Email) -> None:
+    """Remove all second factors and recovery codes of a user who has lost them.
+
+    Find out first that it is the user who asks: afterwards, the password alone signs in.
+
+    Example: duly user remove-factors ada@example.com
+    """
+    removed = with_context(lambda context: operators.remove_factors(context, email))
+    print(f"removed the second factors of {email} ({removed})")
+
+
+@commands.command("list")
+def list_users() -> None:
+    """List all accounts.
+
+    Example: duly user list
+    """
+
+    async def show(context: Context) -> None:
+        async for user in operators.list_users(context):
+            state = "disabled" if user["is_disabled"] else "enabled"
+            print(
+                f"{user['id']}  {user['created_at']:%Y-%m-%d}  {state:8}  {user['email'] or '-'}"
+            )
+
+    with_context(show)
+
+
+@commands.command("disable")
+def disable_user(account: Account) -> None:
+    """Disable sign-in for an account, end its sessions and reject its API tokens.
+
+    Example: duly user disable ada@example.com
+    """
+    with_context(lambda context: operators.disable_user(context, account))
+    print(f"disabled {account}")
+
+
+@commands.command("enable")
+def enable_user(account: Account) -> None:
+    """Let a disabled account sign in again, and its API tokens work again.
+
+    Example: duly user enable ada@example.com
+    """
+    with_context(lambda context: operators.enable_user(context, account))
+    print(f"enabled {account}")
+
+
+def _read_password() -> str:
+    return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
