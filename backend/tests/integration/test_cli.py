@@ -30,6 +30,8 @@ NOWHERE = "postgresql:///duly?host=/nonexistent"
     [
         ("serve",),
         ("migrate",),
+        ("backup",),
+        ("restore",),
         ("restored",),
         ("openapi",),
         ("user", "create"),
@@ -52,10 +54,12 @@ def test_the_help_of_a_command_gives_an_example(command: tuple[str, ...]) -> Non
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        ((), ["--version", "serve", "migrate", "restored", "openapi", "user"]),
+        ((), ["--version", "serve", "migrate", "backup", "restore", "openapi", "user"]),
         (("user",), ["create", "set-password", "reset-link", "list", "disable", "enable"]),
         (("user",), ["remove-factors"]),
         (("restored",), ["--end-sessions"]),
+        (("backup",), ["--with-secret-key"]),
+        (("restore",), ["--replace", "--with-secret-key"]),
         (("serve",), ["--host", "--port", "--workers"]),
         (("user", "create"), ["--name"]),
     ],

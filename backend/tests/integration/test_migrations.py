@@ -298,7 +298,7 @@ def test_known_revisions_are_those_of_alembic(migrated: str) -> None:
         scripts = ScriptDirectory.from_config(migrations._config(connection))
 
     known = [step.revision for step in scripts.walk_revisions()]
-    assert migrations._revisions() == known[::-1]
+    assert migrations.revisions() == known[::-1]
 
 
 def test_check_of_an_outdated_schema_names_the_command(empty: str) -> None:

@@ -105,7 +105,7 @@ def test_second_upgrade_waits_for_the_first_without_blocking_it(old: str, is_poo
 
         results = [upgrade.communicate(timeout=WAIT)[0] for upgrade in upgrades]
 
-    newest = migrations._revisions()[-1]
+    newest = migrations.revisions()[-1]
     assert results == [
         f"Upgrade(before='{PREVIOUS}', after='{newest}')\n",
         f"Upgrade(before='{newest}', after='{newest}')\n",

@@ -23,6 +23,11 @@ def open_keyring(settings: Settings) -> Keyring:
     )
 
 
+def secret_key_path(settings: Settings) -> Path:
+    """Return the file of the key that is used if the operator has set none."""
+    return settings.data_dir / "secret_key"
+
+
 def signing_secret(settings: Settings) -> str:
     """Return the configured key, or the one in the data directory, created on first use.
 
@@ -30,7 +35,7 @@ def signing_secret(settings: Settings) -> str:
     """
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value()
-    path = settings.data_dir / "secret_key"
+    path = secret_key_path(settings)
     try:
         if not path.exists():
             _create(path)

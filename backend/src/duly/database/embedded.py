@@ -50,6 +50,13 @@ def embedded_dsn(data_dir: Path) -> str:
     )
 
 
+def own_binaries() -> Path | None:
+    """The directory of the PostgreSQL programs that Duly includes, if it does on this system."""
+    with contextlib.suppress(StartupError):
+        return _binaries()
+    return None
+
+
 def exists(data_dir: Path) -> bool:
     """Whether `data_dir` holds a database. Raises `StartupError` if it can't be read."""
     try:

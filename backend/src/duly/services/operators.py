@@ -104,6 +104,12 @@ _SKIP_TIMEOUT = 600.0
 _NEW_EPOCH = across_users(
     update(table_of(Installation)).values(epoch=func.gen_random_uuid()).returning(true())
 )
+_LIST_REVOCATIONS_AGAIN = across_users(update(_revoked).values(xid=func.pg_current_xact_id()))
+"""The numbers of transactions in a backup mean nothing where it is restored: a worker would miss
+revocations whose numbers are small, and read those with large ones each second.
+"""
+AFTER_RESTORE = (_NEW_EPOCH, _SKIP_REVISIONS, _LIST_REVOCATIONS_AGAIN)
+"""What invalidates all sync tokens and versions, and makes workers read the revocations."""
 
 
 def _revoking_all(key: Column[Any], *others: Delete) -> CrossUserStatement:
@@ -240,6 +246,7 @@ async def note_restore(context: Context, end_sessions: bool = False) -> int:
     async with context.across_users.transaction(timeout=_SKIP_TIMEOUT) as across_users:
         await across_users.one(_NEW_EPOCH)
         skipped = await across_users.one(_SKIP_REVISIONS)
+        await across_users.all(_LIST_REVOCATIONS_AGAIN)
         if end_sessions:
             row = await across_users.one(_END_EVERY_SESSION, lifetime=REVOCATION_LIFETIME)
             ended = row["count"] if row else 0

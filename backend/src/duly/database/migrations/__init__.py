@@ -45,11 +45,11 @@ def upgrade(dsn: str, revision: str = "head") -> Upgrade:
     """
     with connected(dsn) as connection:
         found = _check_known(connection)
-        if revision == "head" and found == _revisions()[-1]:
+        if revision == "head" and found == revisions()[-1]:
             return Upgrade(found, found)
         from alembic import command
 
-        with _alone(dsn):
+        with alone(dsn):
             config = _config(connection)
             command.upgrade(config, revision)
         after = _current(connection)
@@ -67,13 +67,13 @@ def downgrade(dsn: str, revision: str = "base") -> None:
 
     with connected(dsn) as connection:
         found = _check_known(connection)
-        if revision not in ("base", *(one for one in _revisions() if one <= (found or ""))):
+        if revision not in ("base", *(one for one in revisions() if one <= (found or ""))):
             raise StartupError(
                 f"the revision must be one of those up to {found}, the current one"
                 if found
                 else "the database has no schema that could be taken back"
             )
-        with _alone(dsn):
+        with alone(dsn):
             command.downgrade(_config(connection), revision)
 
 
@@ -86,7 +86,7 @@ def complete(dsn: str) -> None:
     from duly.database.migrations.filling import fill_label_names
     from duly.database.migrations.repairs import repair_tasks
 
-    with connected(dsn) as connection, _alone(dsn):
+    with connected(dsn) as connection, alone(dsn):
         connection.execution_options(isolation_level="AUTOCOMMIT")
         driver = connection.connection.driver_connection
         assert driver is not None
@@ -96,8 +96,8 @@ def complete(dsn: str) -> None:
 
 def check(dsn: str) -> None:
     """Raise `StartupError` unless the schema is the one that this version needs."""
-    found = _revision_of(dsn)
-    if found != _revisions()[-1]:
+    found = revision_of(dsn)
+    if found != revisions()[-1]:
         fault = "out of date" if found else "missing"
         raise StartupError(
             f"the database schema is {fault}; run `duly migrate` or set DULY_MIGRATE_AT_START=true"
@@ -109,10 +109,14 @@ def is_current(dsn: str) -> bool:
 
     Raises `StartupError` if it is a newer one.
     """
-    return _revision_of(dsn) == _revisions()[-1]
+    return revision_of(dsn) == revisions()[-1]
 
 
-def _revision_of(dsn: str) -> str | None:
+def revision_of(dsn: str) -> str | None:
+    """Return the revision of the schema; None without one.
+
+    Raises `StartupError` if it is newer than this version, or if the database cannot be reached.
+    """
     with connected(dsn) as connection:
         return _check_known(connection)
 
@@ -120,7 +124,7 @@ def _revision_of(dsn: str) -> str | None:
 def _check_known(connection: Connection) -> str | None:
     """Return the revision of the schema. Raise `StartupError` if a newer version made it."""
     found = _current(connection)
-    known = _revisions()
+    known = revisions()
     if found is not None and found not in known:
         raise StartupError(
             f"the database schema has revision {found}, which is newer than Duly "
@@ -142,7 +146,7 @@ def _current(connection: Connection) -> str | None:
     return found
 
 
-def _revisions() -> list[str]:
+def revisions() -> list[str]:
     """Return all revisions in order; each file is named for its own."""
     files = (Path(__file__).parent / "versions").glob("[0-9]*.py")
     return sorted(file.stem.partition("_")[0] for file in files)
@@ -187,7 +191,7 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
 
 
 @contextmanager
-def _alone(dsn: str) -> Iterator[None]:
+def alone(dsn: str) -> Iterator[None]:
     """Keep other migrations of the database out for the block; wait for one that is running.
 
     A transaction of its own holds the lock, so that it works behind a transaction pooler. It does

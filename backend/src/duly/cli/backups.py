@@ -1,0 +1,105 @@
+"""`duly backup` and `duly restore`."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from duly.cli.common import database_name, direct_database, read_settings, require_database
+from duly.cli.progress import progress
+from duly.database import embedded, migrations
+from duly.services import backups
+
+_TERMINATED = 128 + signal.SIGTERM
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")],
+    *,
+    with_secret_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-secret-key", help="Include the secret key of the data directory in the file."
+        ),
+    ] = False,
+) -> None:
+    """Back up the database while it is used. Replaces FILE once the backup is complete.
+
+    FILE has the custom format of pg_dump. It contains all data of all users: keep it safe.
+
+    Example: duly backup duly.backup
+    """
+    settings = read_settings()
+    require_database(settings)
+    with _ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
+        size = backups.back_up(settings, dsn, file, show, with_secret_key=with_secret_key)
+    print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({_readable(size)}).")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup of `duly backup`.")],
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace the data that the database has.")
+    ] = False,
+    with_secret_key: Annotated[
+        bool,
+        typer.Option(
+            "--with-secret-key", help="Restore the secret key too, so that sessions stay valid."
+        ),
+    ] = False,
+) -> None:
+    """Restore a backup. If that fails, nothing has changed.
+
+    Invalidates all sync tokens, so that every device does a full sync.
+
+    Example: duly restore duly.backup
+    """
+    settings = read_settings()
+    backups.check(settings, file, with_secret_key=with_secret_key)
+    is_served = settings.is_embedded and embedded.is_running(settings.data_dir)
+    with _ended_in_order(), direct_database(settings) as dsn:
+        with progress("Restoring") as show:
+            done = backups.restore(
+                settings,
+                dsn,
+                file,
+                show,
+                is_replacing=replace,
+                with_secret_key=with_secret_key,
+            )
+        name = database_name(settings, is_direct=True)
+        print(f"Restored {name} from {file}. Every device will do a full sync.")
+        if settings.is_embedded:
+            migrations.upgrade(dsn)
+    if not settings.is_embedded and not done.has_current_schema:
+        print(f"Its schema is at revision {done.revision}: run `duly migrate`.")
+    if with_secret_key and is_served:
+        print("Restart Duly: it still uses the former secret key.")
+    if not with_secret_key and settings.secret_key is None and backups.secret_in(file):
+        print("The secret key in the backup was not restored: see --with-secret-key.")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that it stops and removes what it began."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _readable(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004  # a thousand of a unit is the next
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
