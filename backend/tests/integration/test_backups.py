@@ -169,6 +169,34 @@ def test_restore_that_fails_in_the_middle_changes_nothing(source: str, backup: P
     assert state_of(source) == before
 
 
+def test_restore_whose_reading_fails_between_two_statements_changes_nothing(
+    source: str, backup: Path, commanded: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = state_of(source)
+    programs = embedded._binaries()
+    for name in ("pg_dump", "psql"):
+        write_program(tmp_path / "bin" / name, f'exec {programs}/{name} "$@"')
+    last = "/^COPY public.users /,$d"  # a statement before the last tables
+    failing = (
+        f'case "$*" in *--no-owner*) {programs}/pg_restore "$@" | sed "{last}"; exit 1;; esac'
+    )
+    failing = failing.replace("$d", "\\$d")
+    write_program(tmp_path / "bin" / "pg_restore", f'{failing}\nexec {programs}/pg_restore "$@"')
+    commanded.setattr(embedded, "own_binaries", lambda: None)
+    commanded.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    line = duly("restore", str(backup), "--replace").line
+
+    assert line == f"duly: cannot restore {backup}: it wrote no reason"
+    assert state_of(source) == before
+
+
+def write_program(file: Path, script: str) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
 def test_restore_waits_for_a_transaction_that_uses_the_tables(source: str, backup: Path) -> None:
     with psycopg.connect(source) as holder:
         holder.execute("SELECT count(*) FROM tasks")
