@@ -111,6 +111,20 @@ async def test_state_works_at_its_own_provider_only(browser: Browser) -> None:
     assert (await browser.come_back("other")).status_code == 400
 
 
+async def test_a_person_whose_sign_in_cannot_go_on_sees_a_page(browser: Browser) -> None:
+    await browser.begin()
+    url = f"{API}/auth/oidc/lying/callback?code=a&state=another"
+
+    for_a_person = await browser.client.get(url, headers={"Accept": "text/html,*/*;q=0.8"})
+    for_a_program = await browser.client.get(url)
+
+    assert for_a_person.status_code == for_a_program.status_code == 400
+    assert for_a_person.headers["content-type"].startswith("text/html")
+    assert "Go back to the app and sign in again." in for_a_person.text
+    assert "default-src 'none'" in for_a_person.headers["content-security-policy"]
+    assert for_a_program.json()["error"]["code"] == "VALIDATION_ERROR"
+
+
 async def test_callback_works_once(browser: Browser) -> None:
     await browser.sign_in()
 

@@ -31,7 +31,7 @@ async def begin_sign_in(
     have when it comes back, within ten minutes.
     """
     url, cookie = await provider_sign_in.begin(context, provider, query)
-    return redirect(context, url, cookie, LIFETIME)
+    return redirect(context, url, cookie, LIFETIME if cookie else 0)
 
 
 async def exchange_sign_in_code(

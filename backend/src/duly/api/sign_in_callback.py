@@ -3,6 +3,7 @@
 Providers may add any parameters, so it is not one of the compiled routes, which reject unknown ones.
 """
 
+from html import escape
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Response
@@ -10,7 +11,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from duly.api.deps import get_client
+from duly.api.index import STYLE, source_of
 from duly.api.requests import Request
+from duly.core.errors import ValidationFailed
 from duly.core.sign_in_providers import CALLBACK_PATH
 from duly.runtime.context import Context
 from duly.services import provider_sign_in
@@ -31,14 +34,38 @@ class _Callback:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         context = request.context
-        url = await provider_sign_in.finish(
-            context,
-            request.path_params["provider"],
-            _unique(request.scope["query_string"]),
-            request.cookies.get(_cookie_name(context), ""),
-            get_client(request, context),
-        )
-        await redirect(context, url, "", 0)(scope, receive, send)
+        response: Response
+        try:
+            url = await provider_sign_in.finish(
+                context,
+                request.path_params["provider"],
+                _unique(request.scope["query_string"]),
+                request.cookies.get(_cookie_name(context), ""),
+                get_client(request, context),
+            )
+        except ValidationFailed as error:
+            if "text/html" not in (request.field(b"accept") or ""):
+                raise
+            response = _explain(error, context.settings.public_url or "")
+        else:
+            response = redirect(context, url, "", 0)
+        await response(scope, receive, send)
+
+
+def _explain(error: ValidationFailed, public_url: str) -> Response:
+    """Return a page for a person whose sign-in cannot go on, since no app is known to return to."""
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f"<title>Duly</title><style>{STYLE}</style></head><body><h1>Sign-in not finished</h1>"
+        f'<p>{escape(error.message)}</p><p><a href="{escape(public_url)}/">Go on</a></p></body></html>'
+    )
+    policy = (
+        f"default-src 'none'; style-src {source_of(STYLE)}; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+    return Response(page, error.status, headers, media_type="text/html")
 
 
 def redirect(context: Context, url: str, cookie: str, seconds: int) -> Response:

@@ -84,6 +84,10 @@ def read(keyring: Keyring, cookie: str, provider: str, state: str) -> SignInStat
 
     Raise `InvalidToken` if it is not one of Duly's for this provider and state, or expired.
     """
+    if not cookie:
+        raise InvalidToken(
+            "the browser sent no cookie, so it began at another host, or cannot keep one"
+        )
     try:
         raw = base64url.decode(cookie)
     except ValueError:

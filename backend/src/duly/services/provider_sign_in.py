@@ -60,7 +60,8 @@ def list_providers(context: Context) -> dict[str, Any]:
 async def begin(context: Context, name: str, query: SignInBeginning) -> tuple[str, str]:
     """Return the URL at the provider where the user signs in, and a cookie for the browser.
 
-    Raise `NotFound`, `ValidationFailed`, or `ServiceUnavailable` if the provider does not respond.
+    If the provider does not respond, it is a URL of the app with an error. Raise `NotFound` or
+    `ValidationFailed`.
     """
     provider = _find(context, name)
     public_url = context.settings.public_url
@@ -75,7 +76,11 @@ async def begin(context: Context, name: str, query: SignInBeginning) -> tuple[st
             "unknown_return_to",
         )
     state = sign_in_states.begin(context.keyring, name, return_to, query.app_challenge)
-    return await provider.begin(state), state.seal()
+    try:
+        return await provider.begin(state), state.seal()
+    except ServiceUnavailable as error:
+        log.warning(SIGN_IN_FAILED, provider=name, reason=getattr(error, "reason", error.message))
+        return f"{return_to}#error={TEMPORARILY_UNAVAILABLE}", ""
 
 
 async def finish(
@@ -92,8 +97,8 @@ async def finish(
     except InvalidToken as error:
         log.warning(SIGN_IN_FAILED, provider=name, reason=str(error))
         raise ValidationFailed(
-            "This sign-in has expired, or another one has begun in this browser since. Go back to "
-            "the app and sign in again."
+            "This sign-in has expired, or another one has begun in this browser since, or it began "
+            "at another host. Go back to the app and sign in again."
         ) from None
     try:
         code = await _finish(context, provider, response, state, client)
