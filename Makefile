@@ -110,6 +110,9 @@ bench-neighbors: $(VENV)/dev.stamp ## let one user attack the service in a dozen
 bench-memory: $(VENV)/dev.stamp ## measure the memory of two workers, idle and under 1,000 connections; 1 minute
 	@cd backend && .venv/bin/python -m bench.memory $(call flags,seconds)
 
+bench-metrics: $(VENV)/dev.stamp ## measure the cost of counting a request for the metrics; 1 minute
+	@cd backend && .venv/bin/python -m bench.metrics $(call flags,rounds)
+
 bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
 	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
 

@@ -36,6 +36,11 @@ def create_app(
         import duly.runtime.issuers  # before workers are forked, which then share it
     if settings.sign_in_providers is not None:
         import duly.runtime.sign_in_providers  # noqa: F401  # as above
+    metrics = None
+    if settings.metrics_port is not None:
+        from duly.runtime.metrics import Metrics  # it imports prometheus_client
+
+        metrics = Metrics()
     configure_logging(settings.log_level, settings.log_format)
     if not is_given:
         log_unknown_settings(unknown_settings())
@@ -48,7 +53,11 @@ def create_app(
             loop = asyncio.get_running_loop()
             app.state.end_streams = partial(loop.call_soon_threadsafe, context.hub.end_streams)
             on_ready()
-            yield
+            if metrics is None:
+                yield
+                return
+            async with metrics.observing(context):
+                yield
 
     app = FastAPI(
         title="Duly",
@@ -76,6 +85,7 @@ def create_app(
             timeout=settings.request_timeout,
             trusted_proxies=settings.trusted_proxies,
             log_addresses=settings.log_addresses,
+            on_outcome=None if metrics is None else metrics.record,
         ),
         settings.cors_origins,
     )

@@ -17,6 +17,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
 
+from duly import metrics_port
 from duly.core.config import Settings
 from duly.core.errors import StartupError
 from duly.core.logging import log
@@ -56,11 +57,13 @@ def serve(settings: Settings) -> None:
         stack.enter_context(_stopped_by_signals())
         database = _prepare_database(settings, stack)
         signing_secret(settings)
+        serve_metrics = stack.enter_context(metrics_port.reserved(settings))
         pipes = Pipes()
         server = _granian(settings, pipes)
         loader = Loader(settings, pipes)
         if _forks_workers():
             loader.prepare()  # before there are threads
+        serve_metrics(server)
         threading.Thread(target=_announce, args=(settings,), daemon=True).start()
         if database is not None:
             stack.enter_context(kept_running(database, on_failure=server.fail))
@@ -92,7 +95,13 @@ class _Server(MPServer):
         self._ready: set[int] = set()
         self._early_deaths = 0
         self._failed_starts = 0
+        self.deaths = 0
         self._failure: str | None = None
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers, including those that have just died."""
+        return [worker.inner.pid for worker in list(self.wrks) if worker.inner.pid is not None]
 
     def fail(self, reason: str) -> None:
         """End the service, from any thread. `serve` then raises `StartupError`."""
@@ -139,6 +148,7 @@ class _Server(MPServer):
         for pid in self._pipes.newly_ready():
             self._ready.add(pid)
             self._early_deaths = self._failed_starts = 0
+        self.deaths += 1
         was_ready = worker.pid in self._ready
         status = describe_exit(worker.exitcode)
         log.error("worker.died", pid=worker.pid, status=status, was_ready=was_ready)

@@ -13,6 +13,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
+from prometheus_client import CollectorRegistry, Histogram
 from psycopg.adapt import Transformer
 from psycopg.pq import PGconn, PGresult
 from sqlalchemy import insert, select, update
@@ -114,3 +115,18 @@ def test_what_connections_use_of_psycopg() -> None:
     assert missing(PGresult, ["status", "nfields", "ntuples", "fname"]) == []
     assert missing(Transformer, ["dump_sequence", "set_pgresult", "load_rows"]) == []
     assert "result" in inspect.signature(psycopg.errors.error_from_result).parameters
+
+
+def test_parts_of_a_histogram_of_prometheus_client() -> None:
+    """`runtime.metrics` adds many requests to it at once."""
+    histogram = Histogram("duly_parts", "Parts.", buckets=(1,), registry=CollectorRegistry())
+
+    assert missing(histogram, ["_sum", "_buckets"]) == []
+    histogram._sum.inc(3)
+    histogram._buckets[1].inc(2)
+    [found] = histogram.collect()
+    assert {
+        one.name.rpartition("_")[2]: one.value
+        for one in found.samples
+        if one.labels != {"le": "1.0"}
+    } == {"bucket": 2, "count": 2, "sum": 3, "created": histogram._created}

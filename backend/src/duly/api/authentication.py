@@ -98,7 +98,7 @@ async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> 
                 ends.callback(await request.context.large_shares.acquire(user_id))
             ends.callback(await request.context.shares.acquire(user_id))
     except Crowded:
-        raise RateLimited(_RETRY_AFTER) from None
+        raise RateLimited(_RETRY_AFTER, limit="turns") from None
     except TimeoutError:
         raise ServiceUnavailable from None
 

@@ -17,6 +17,7 @@ from duly.api.requests import Request
 from duly.api.responses import error_response
 from duly.core import time_budget
 from duly.core.errors import (
+    DulyError,
     InternalError,
     NoRoute,
     PayloadTooLarge,
@@ -24,6 +25,7 @@ from duly.core.errors import (
     ValidationFailed,
 )
 from duly.core.logging import log
+from duly.runtime.outcomes import Outcome
 from duly.utils.addresses import Network, client_address
 from duly.utils.printable import printable
 from duly.utils.tracebacks import clear_tracebacks
@@ -67,6 +69,7 @@ class Exchange:
             request.fields.get(b"content-length", b"").strip(b"0") != b""
         )
         self._status = 0
+        self._error: DulyError | None = None
 
     @property
     def _is_head(self) -> bool:
@@ -173,6 +176,7 @@ class Exchange:
         if known is None:
             log.exception("request.failed")
             known = InternalError()
+        self._error = known
         if not self._status:
             await error_response(known)(self._scope, self._receive, self.send)
         # The server cuts off a response as soon as nothing refers to it.
@@ -239,4 +243,17 @@ class Exchange:
             **({"path": printable(self._scope["path"])} if is_missing else {}),
             status=self._status,
             duration_ms=round((time.perf_counter() - self._started_at) * 1000, 2),
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the request ended, for the metrics."""
+        route = self.request.route or self._scope.get("route")
+        return Outcome(
+            self._method,
+            getattr(route, "path", None),
+            self._status,
+            time.perf_counter() - self._started_at,
+            self._error,
+            self.request.query_values,
         )

@@ -1,5 +1,7 @@
 """The middleware: it wraps each request in an exchange, and finds its route."""
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from duly.api.exchange import Exchange
@@ -7,6 +9,7 @@ from duly.api.requests import Request
 from duly.api.routing import RouteTable
 from duly.core import time_budget
 from duly.core.logging import bind_request, log
+from duly.runtime.outcomes import Outcome
 from duly.utils.addresses import Network, is_trusted, source_address
 from duly.utils.once import FirstTimes
 
@@ -33,13 +36,17 @@ class RequestMiddleware:
         trusted_proxies: tuple[Network, ...] = (),
         *,
         log_addresses: bool = True,
+        on_outcome: Callable[[Outcome], None] | None = None,
     ) -> None:
-        """`others` responds to paths that are not in the table of routes; `timeout` is in seconds."""
+        """`others` responds to paths that are not in the table of routes. `timeout` is in seconds.
+        `on_outcome` is called after each request.
+        """
         self._routes = routes
         self._others = others
         self._timeout = timeout
         self._trusted_proxies = trusted_proxies
         self._log_addresses = log_addresses
+        self._on_outcome = on_outcome
         self._untrusted = FirstTimes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +68,8 @@ class RequestMiddleware:
         finally:
             exchange.request.end_turn()
             exchange.log()
+            if self._on_outcome is not None:
+                self._on_outcome(exchange.outcome)
             exchange.release()
         if exchange.has_more:
             await exchange.linger()

@@ -73,6 +73,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(1, ge=1, le=64, description="number of worker processes")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="port that serves /metrics for Prometheus; if unset, nothing is counted",
+    )
+    metrics_host: str = Field("127.0.0.1", description="address to listen on for /metrics")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error"
     )
@@ -237,6 +244,8 @@ def load_settings(**overrides: object) -> Settings:
         raise StartupError(f"{environment_name(field)}: {_reason(field, first)}") from None
     if not settings.is_embedded and settings.secret_key is None:
         raise StartupError(f"DULY_SECRET_KEY: required with DATABASE_URL; {HOW_TO_CREATE}")
+    if settings.metrics_port == settings.port:
+        raise StartupError("DULY_METRICS_PORT: must differ from DULY_PORT")
     _require_with_mail(settings)
     if settings.sign_in_providers is not None:
         _require_callback_url(settings.public_url)
@@ -275,7 +284,9 @@ def _allowed(field: str) -> str:
         return "comma-separated IP addresses or networks, such as 127.0.0.1 or 10.0.0.0/24"
     if info.annotation is bool:
         return "true or false"
-    if choices := get_args(info.annotation):
+    kinds = {kind for kind in get_args(info.annotation) if kind is not type(None)}
+    kind = info.annotation if kinds != {int} else int
+    if choices := get_args(kind):
         return f"{', '.join(choices[:-1])} or {choices[-1]}"
     limits = {
         name: getattr(limit, name)
@@ -283,6 +294,6 @@ def _allowed(field: str) -> str:
         for name in ("ge", "gt", "le")
         if hasattr(limit, name)
     }
-    if info.annotation is int:
+    if kind is int:
         return f"a whole number from {limits['ge']} to {limits['le']}"
     return f"a number greater than {limits['gt']} and at most {limits['le']}"

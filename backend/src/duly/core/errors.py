@@ -292,14 +292,17 @@ class BatchNotApplied(DulyError):
 
 
 class RateLimited(DulyError):
-    """Too many requests. `retry_after` is in seconds."""
+    """Too many requests. `retry_after` is in seconds; `limit` is its name in the metrics."""
 
     status = 429
     code = "RATE_LIMITED"
     message = "Too many requests. Retry after the number of seconds in Retry-After."
 
-    def __init__(self, retry_after: int, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, retry_after: int, headers: Mapping[str, str] | None = None, *, limit: str
+    ) -> None:
         super().__init__(headers={"Retry-After": str(max(1, retry_after)), **(headers or {})})
+        self.limit = limit
 
 
 class TooManyStreams(RateLimited):
@@ -312,7 +315,7 @@ class TooManyStreams(RateLimited):
 
     def __init__(self) -> None:
         # By then a stream whose client vanished has missed a heartbeat and was dropped.
-        super().__init__(retry_after=30)
+        super().__init__(retry_after=30, limit="streams")
 
 
 class ServiceUnavailable(DulyError):

@@ -157,6 +157,8 @@ class ConnectionUse:
         await self.connection.execute(sql)
 
     def _settle(self, error: BaseException) -> None:
+        if self._is_late and is_unavailable(error):
+            self._connections.late_uses += 1
         settle(error, limit=self._limit if self._is_late else None)
 
     def _stop(self) -> None:

@@ -91,6 +91,10 @@ class Connections:
         """Work that waits before it begins."""
         self._connecting: set[asyncio.Task[None]] = set()
         self._in_use = 0
+        self.failed_waits = 0
+        """How often no connection was available in time."""
+        self.late_uses = 0
+        """How often statements were cancelled because they took too long."""
         self._failure: str | None = None
         self._tidying: asyncio.TimerHandle | None = None
 
@@ -103,6 +107,16 @@ class Connections:
     def idle_count(self) -> int:
         """How many connections are idle."""
         return len(self._idle)
+
+    @property
+    def in_use_count(self) -> int:
+        """How many connections are in use."""
+        return self._in_use
+
+    @property
+    def queue_length(self) -> int:
+        """How many requests wait: for a connection, or for others that do before they begin."""
+        return len(self._waiting) + self.line.length
 
     @property
     def waiting_count(self) -> int:
@@ -180,6 +194,7 @@ class Connections:
 
     def _expire(self, waiter: asyncio.Future[Any]) -> None:
         if not waiter.done():
+            self.failed_waits += 1
             reason = self._failure or f"all {self._in_use} connections are in use"
             waiter.set_exception(NoConnection(reason))
 

@@ -30,6 +30,11 @@ class Line:
         self._last_wait = 0.0
 
     @property
+    def length(self) -> int:
+        """How many wait."""
+        return len(self._turns)
+
+    @property
     def is_open(self) -> bool:
         """Whether a request can begin at once."""
         return not self._turns and self._has_room()
@@ -63,8 +68,9 @@ class Line:
                 return
 
     def _is_too_long(self) -> bool:
-        length = len(self._turns)
-        return length >= _MAX_LENGTH or (length >= _SHORT and self._last_wait > _LONGEST_WAIT)
+        return self.length >= _MAX_LENGTH or (
+            self.length >= _SHORT and self._last_wait > _LONGEST_WAIT
+        )
 
 
 def _expire(turn: asyncio.Future[None]) -> None:

@@ -1,6 +1,7 @@
 """The parts of one running application that services need."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -113,6 +114,8 @@ class Context:
     """How many exports may read at a time: a fifth of the connections."""
     sign_in_providers: "SignInProviders | None"
     """Where users can sign in, if the operator has configured it."""
+    quota_hits: Counter[str]
+    """Operations of batches that exceeded a quota, by resource; counted for the metrics."""
 
     @property
     def across_users(self) -> AcrossUsers:
@@ -180,6 +183,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
                 Shares(_STRANGER_TERMS),
                 asyncio.Semaphore(max(1, settings.pool_size // 5)),
                 sign_in_providers,
+                Counter(),
             )
     finally:
         housekeeping.cancel()

@@ -112,6 +112,11 @@ class Hub:
             if not self._feeds:
                 self._has_streams.clear()
 
+    @property
+    def stream_count(self) -> int:
+        """How many streams are open in this worker."""
+        return sum(map(len, self._feeds.values()))
+
     def note_change(self, user_id: UUID) -> None:
         """Wake the user's streams here, and soon those elsewhere."""
         self._wake(user_id)

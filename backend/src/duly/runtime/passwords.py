@@ -65,7 +65,7 @@ class PasswordWorkers:
         It costs nothing, so that a flood is refused before it reaches the database.
         """
         if not self._turns.has_room(address, account):
-            raise RateLimited(_RETRY_AFTER)
+            raise RateLimited(_RETRY_AFTER, limit="passwords")
 
     @asynccontextmanager
     async def turn(self, address: str, account: str | None) -> AsyncIterator[None]:
@@ -81,7 +81,7 @@ class PasswordWorkers:
             raise ServiceUnavailable("Too many sign-ins at once. Retry shortly.") from None
         except Crowded as crowded:
             if crowded.is_own_share:
-                raise RateLimited(_RETRY_AFTER) from None
+                raise RateLimited(_RETRY_AFTER, limit="passwords") from None
             raise ServiceUnavailable("Too many sign-ins at once. Retry shortly.") from None
         try:
             yield

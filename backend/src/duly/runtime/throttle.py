@@ -18,6 +18,18 @@ _Count = tuple[RateLimitItem, tuple[str, ...]]
 """A budget and what is counted under it."""
 
 
+_NAMES = {
+    "register": "registrations",
+    "refresh": "refreshes",
+    "mail": "mails",
+    "mail_to": "mails",
+    "login": "sign_ins",
+    "login_total": "sign_ins",
+    "sign_in": "sign_ins",
+}
+"""The limit in the metrics, by the first part of the key that is counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The remaining budget of a limit. `window` and `reset` are in seconds."""
@@ -69,7 +81,7 @@ class Throttle:
         granted = await self._ask("hit", self._request, "request", user_id)
         budget = await self._budget(self._request, "request", user_id)
         if not granted:
-            raise RateLimited(budget.reset, budget.headers)
+            raise RateLimited(budget.reset, budget.headers, limit="requests")
         return budget
 
     async def spend_registration(self, address: str) -> None:
@@ -111,7 +123,7 @@ class Throttle:
             if not granted and not (is_known and item is self._login_total):
                 reset = (await self._budget(item, *key)).reset
                 await self._refund(reserved)
-                raise RateLimited(reset)
+                raise RateLimited(reset, limit=_NAMES[key[0]])
 
     async def refund_login(self, account: str, address: str) -> None:
         """Take back what `reserve_login` has counted: the sign-in succeeded."""
@@ -138,7 +150,7 @@ class Throttle:
 
     async def _require(self, question: _Question, item: RateLimitItem, *key: str) -> None:
         if not await self._ask(question, item, *key):
-            raise RateLimited((await self._budget(item, *key)).reset)
+            raise RateLimited((await self._budget(item, *key)).reset, limit=_NAMES[key[0]])
 
     async def _ask(self, question: _Question, item: RateLimitItem, *key: str) -> bool:
         return bool(await getattr(self._limiter, question)(item, *key))

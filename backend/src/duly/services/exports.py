@@ -153,7 +153,7 @@ async def prepared(context: Context, caller: Caller, gone: asyncio.Event) -> Asy
 async def _leased(scope: UserScope) -> AsyncIterator[_Lease]:
     row = await scope.one(_CLAIM)
     if row is None:
-        raise RateLimited(_RETRY_AFTER)
+        raise RateLimited(_RETRY_AFTER, limit="exports")
     lease = _Lease(scope, row["expires_at"])
     try:
         yield lease

@@ -159,7 +159,7 @@ async def refresh_session(
     successor = found.facts["successor_hash"]
     assert found.resource is not None
     if successor is None:
-        raise RateLimited(int(REPLAY_WINDOW.total_seconds()))
+        raise RateLimited(int(REPLAY_WINDOW.total_seconds()), limit="refreshes")
     is_local = found.facts["is_local"]
     return session_response(context, successors[successor], found.resource, is_local)
 

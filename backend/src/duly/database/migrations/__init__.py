@@ -112,6 +112,11 @@ def is_current(dsn: str) -> bool:
     return revision_of(dsn) == revisions()[-1]
 
 
+def newest_revision() -> str:
+    """Return the revision of the schema that this version needs."""
+    return revisions()[-1]
+
+
 def revision_of(dsn: str) -> str | None:
     """Return the revision of the schema; None without one.
 
