@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from duly.core.errors import QuotaExceeded, RateLimited, SecondFactorRequired
+from duly.core.errors import InternalError, QuotaExceeded, RateLimited, SecondFactorRequired
 from duly.runtime.context import Context
 from duly.runtime.outcomes import Outcome
 
@@ -81,6 +81,11 @@ class Metrics:
             ["resource"],
             registry=registry,
         )
+        self._internal_errors = Counter(
+            "duly_internal_errors",
+            "Requests that ended in 500, or were cut off, because of a bug.",
+            registry=registry,
+        )
         self._sync_pages = Counter(
             "duly_sync_pages",
             "Pages of sync that were sent; first: requested without a token, which begins a full sync.",
@@ -141,6 +146,8 @@ class Metrics:
             self._throttled.labels(error.limit).inc()
         elif isinstance(error, QuotaExceeded):
             self._quota_hits.labels(error.details["what"]).inc()
+        elif isinstance(error, InternalError):
+            self._internal_errors.inc()
 
     @asynccontextmanager
     async def observing(self, context: Context) -> AsyncIterator[None]:
