@@ -149,6 +149,7 @@ def settings(dsn: str) -> Settings:
         bcrypt_cost=4,
         pool_size=5,
         log_format="json",
+        web_app="off",  # whether it was built or not
     )
 
 

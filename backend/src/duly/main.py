@@ -16,8 +16,10 @@ from duly.api.openapi import add_schema
 from duly.api.router import add_routes
 from duly.api.routing import RouteTable
 from duly.api.sign_in_callback import add_sign_in_callback
+from duly.api.web_app import add_web_app, find_web_app
 from duly.core.config import Settings, load_settings, unknown_settings
 from duly.core.logging import configure_logging, log_unknown_settings
+from duly.core.setting_values import WEB_APP_OFF
 from duly.runtime.context import open_context
 
 
@@ -71,12 +73,16 @@ def create_app(
         # It looks for collectors at each request.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    web_app = find_web_app(settings.web_app)
     add_docs(app)
-    add_index(app)
+    add_index(
+        app, None if web_app is None else web_app.page, is_off=settings.web_app == WEB_APP_OFF
+    )
     add_link_pages(app)
     add_sign_in_callback(app)
     add_schema(app)
     add_routes(app.router)
+    add_web_app(app, web_app)
     # In place of the layers of Starlette and FastAPI.
     app.middleware_stack = CORS(
         RequestMiddleware(

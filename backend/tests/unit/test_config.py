@@ -154,6 +154,8 @@ def test_a_variable_set_to_nothing_is_not_set(elsewhere: pytest.MonkeyPatch) -> 
         ("DULY_MAIL_FROM", "Duly"),
         ("DULY_MAIL_FROM", "Duly <duly>"),
         ("DULY_MAIL_FROM", "Duly <duly@example.org"),
+        ("DULY_WEB_APP", "true"),
+        ("DULY_WEB_APP", "/nowhere"),
         ("DULY_PUBLIC_URL", "duly.example.org"),
         ("DULY_PUBLIC_URL", "https://duly.example.org?a=b"),
         ("DULY_TRUSTED_PROXIES", "10.0.0.0/33"),
@@ -190,6 +192,7 @@ def test_a_wrong_value_is_refused_in_one_line_that_names_the_setting(
         ("DULY_MIGRATE_AT_START", "perhaps", "must be true or false"),
         ("DULY_LOG_LEVEL", "loud", "must be debug, info, warning or error"),
         ("DULY_REGISTRATION", "ajar", "must be open or closed"),
+        ("DULY_WEB_APP", "/etc", "must be on, off, or a directory with an index.html"),
         ("DULY_RATE_LIMIT", "x", "must be a number per second, minute, hour or day, such as 600/"),
         ("DULY_TRUSTED_PROXIES", "proxy", "must be comma-separated IP addresses or networks"),
         (

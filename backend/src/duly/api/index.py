@@ -1,7 +1,7 @@
-"""The index at `/`: a page for browsers, JSON for everything else."""
+"""The index at `/`: the web app or else a page for browsers, JSON for everything else."""
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from html import escape
 from importlib.metadata import version
@@ -29,14 +29,24 @@ STYLE = (
     "color:#222;background:#fff}"
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}a{color:#8ab4f8}}"
 )
+_HOW_TO_BUILD = (
+    "<p>This installation does not contain the web app. To build it, run <code>make web</code> in "
+    "the repository of Duly, and start the server again.</p>"
+)
 _HTML = "text/html"
 _JSON = "application/json"
 
 
-def add_index(app: FastAPI) -> None:
-    """Serve `/`. The page loads nothing, and its policy forbids loading anything."""
+def add_index(
+    app: FastAPI, web_app: Callable[[Request], Awaitable[Response]] | None, *, is_off: bool
+) -> None:
+    """Serve `/`: with `web_app`, if there is one.
+
+    The page loads nothing, and its policy forbids loading anything. It says how to get the app
+    unless the operator has turned that off.
+    """
     number = version("duly")
-    page = _page(app.summary or "", number)
+    page = _page(app.summary or "", number, "" if is_off else _HOW_TO_BUILD)
     policy = (
         f"default-src 'none'; style-src {source_of(STYLE)}; img-src data:; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'"
@@ -44,7 +54,10 @@ def add_index(app: FastAPI) -> None:
     content = {"name": _NAME, "version": number, "links": _LINKS}
 
     async def index(request: Request) -> Response:
-        if _prefers_html(request.headers.getlist("accept")):
+        is_browser = prefers_html(request.headers.getlist("accept"))
+        if is_browser and web_app is not None:
+            return await web_app(request)
+        if is_browser:
             response = Response(page, media_type=_HTML)
             response.headers["Content-Security-Policy"] = policy
         else:
@@ -60,7 +73,7 @@ def source_of(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _page(summary: str, number: str) -> str:
+def _page(summary: str, number: str, hint: str) -> str:
     items = "".join(
         f'<li><a href="{escape(path)}">{escape(_TEXTS[name])}</a></li>'
         for name, path in _LINKS.items()
@@ -72,11 +85,11 @@ def _page(summary: str, number: str) -> str:
         '<link rel="icon" href="data:,">'
         f"<title>{_NAME}</title><style>{STYLE}</style></head><body>"
         f"<h1>{_NAME}</h1><p>{escape(summary)}</p><p>This is a server for apps. The API is at "
-        f"<code>/api/v1</code>.</p><ul>{items}</ul><p>Version {escape(number)}</p></body></html>"
+        f"<code>/api/v1</code>.</p>{hint}<ul>{items}</ul><p>Version {escape(number)}</p></body></html>"
     )
 
 
-def _prefers_html(accept: Iterable[str]) -> bool:
+def prefers_html(accept: Iterable[str]) -> bool:
     """Whether HTML suits a client better than JSON (RFC 9110, 12.5.1)."""
     ranges = [_parse(item) for value in accept for item in value.split(",")]
     html = _quality(_HTML, ranges)

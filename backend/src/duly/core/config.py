@@ -14,6 +14,7 @@ from duly.core.errors import StartupError
 from duly.core.secret_check import MIN_SECRET_BYTES
 from duly.core.setting_values import (
     HOW_TO_CREATE,
+    WEB_APP_ON,
     CounterStorage,
     Dsn,
     IssuersFile,
@@ -28,6 +29,7 @@ from duly.core.setting_values import (
     Sender,
     SigningKey,
     SignInProvidersFile,
+    WebAppChoice,
 )
 from duly.core.trust_files import URL, is_safe
 from duly.core.urls import origin_of
@@ -190,6 +192,10 @@ class Settings(BaseSettings):
     )
     require_if_match: bool = Field(
         False, description="reject changes of a resource without If-Match, with 428"
+    )
+    web_app: WebAppChoice = Field(
+        WEB_APP_ON,
+        description="the web app at /: on (if this installation contains it), off, or a directory with another one",
     )
     cors_origins: Listed[Origin] = Field(
         (), description="comma-separated origins whose pages may call the API; none by default"

@@ -15,6 +15,9 @@ from duly.core.secret_check import check_secret
 from duly.core.sign_in_providers import read_sign_in_providers
 from duly.utils.dsn import HOW_TO_ENCODE, is_readable
 
+WEB_APP_ON = "on"
+WEB_APP_OFF = "off"
+
 HOW_TO_CREATE = "create one with `openssl rand -hex 32`"
 
 Item = TypeVar("Item")
@@ -71,6 +74,12 @@ def _check_issuers(file: Path) -> Path:
 def _check_sign_in_providers(file: Path) -> Path:
     read_sign_in_providers(file)
     return file
+
+
+def _check_web_app(choice: str) -> str:
+    if choice not in {WEB_APP_ON, WEB_APP_OFF} and not Path(choice, "index.html").is_file():
+        raise ValueError("must be on, off, or a directory with an index.html")
+    return choice
 
 
 def _check_rate(rate: str) -> str:
@@ -144,6 +153,7 @@ SigningKey = Annotated[SecretStr, AfterValidator(_check_signing_key)]
 PreviousSigningKey = Annotated[SecretStr, AfterValidator(_check_previous_key)]
 IssuersFile = Annotated[Path, AfterValidator(_check_issuers)]
 SignInProvidersFile = Annotated[Path, AfterValidator(_check_sign_in_providers)]
+WebAppChoice = Annotated[str, AfterValidator(_check_web_app)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 OptionalRate = Annotated[str, AfterValidator(_check_optional_rate)]
 CounterStorage = Annotated[SecretStr, AfterValidator(_check_counters)]
