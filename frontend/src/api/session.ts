@@ -1,0 +1,256 @@
+/**
+ * The session of this browser. A cookie that no script can read has the refresh token; the access
+ * token is in memory only. Tabs share access tokens, so that they do not all refresh at once.
+ */
+import { type ReadonlySignal, signal } from "@preact/signals-core";
+
+import { ApiError, send, type SendOptions } from "./client";
+import { readEvents, type StreamedEvent } from "./events";
+import { ask, openChannel, type TabMessage, type Tokens } from "./tabs";
+import type { SignedIn, User } from "./things";
+
+const COOKIE = { "Duly-Session": "cookie" };
+const LOCK = "duly-refresh";
+/** An access token is replaced so long before it expires. */
+const AHEAD = 60_000;
+const OWED = "duly-logout-owed";
+
+export interface Session {
+  /** The user who is signed in, or was until the session ended; null before that. */
+  readonly user: ReadonlySignal<User | null>;
+  /** The session is over on the server, or the cookie is another user's. Signing in begins another. */
+  readonly ended: ReadonlySignal<boolean>;
+  /** The user has signed out, here or in another tab: the copy on this device must go. */
+  readonly signedOut: ReadonlySignal<boolean>;
+
+  register(email: string, password: string, name?: string | null): Promise<User>;
+  /** Throws `ApiError` with SECOND_FACTOR_REQUIRED, whose details `secondFactor` needs. */
+  login(email: string, password: string): Promise<User>;
+  secondFactor(challenge: string, factor: { code: string } | { assertion: unknown }): Promise<User>;
+  /** Signs in with what a provider returned to the page. */
+  exchange(code: string, verifier?: string): Promise<User>;
+  /**
+   * Goes on with the session of this browser. Null if it has none; throws what `fetch` throws
+   * without a connection. With `expected`, only the session of that user is accepted.
+   */
+  resume(expected?: string): Promise<User | null>;
+  /**
+   * Signs out. Without a connection, the logout is owed, and sent before the next request of a
+   * session; it never throws.
+   */
+  logout(): Promise<void>;
+
+  request(method: string, path: string, options?: SendOptions): Promise<Response>;
+  stream(token: string, on: (event: StreamedEvent) => void, signal: AbortSignal): Promise<void>;
+  /** Takes over a changed profile, as the store receives it. */
+  setUser(user: User): void;
+  close(): void;
+}
+
+export function openSession(now: () => number = Date.now): Session {
+  const user = signal<User | null>(null);
+  const ended = signal(false);
+  const signedOut = signal(false);
+  let tokens: Tokens | null = null;
+  /** The access token that the server rejected last. */
+  let rejected: string | null = null;
+  let refreshing: Promise<void> | null = null;
+  const channel = openChannel(receive);
+
+  const isFresh = (given: Tokens | null) =>
+    given !== null && given.access !== rejected && given.expiresAt - AHEAD > now();
+
+  function receive(message: TabMessage): TabMessage | null {
+    if (message.type === "ask") {
+      rejected = message.rejected ?? rejected;
+      const shared = !ended.value && isFresh(tokens) ? tokens : null;
+      return shared && { type: "tokens", tokens: shared };
+    }
+    if (message.type === "tokens" && message.tokens.user.id === user.peek()?.id) {
+      if (isFresh(message.tokens) && !signedOut.peek()) take(message.tokens);
+    } else if (message.type === "signed_out" && message.userId === user.peek()?.id) {
+      leave();
+    }
+    return null;
+  }
+
+  /** Takes tokens, unless the browser has been signed in as somebody else since. */
+  function take(given: Tokens): void {
+    const known = user.peek();
+    if (known && known.id !== given.user.id) {
+      ended.value = true;
+      throw new ApiError(401, "UNAUTHENTICATED", "This browser is signed in as another user.");
+    }
+    tokens = given;
+    ended.value = false;
+    signedOut.value = false;
+    if (known === null) user.value = given.user;
+  }
+
+  async function tokensOf(response: Response): Promise<Tokens> {
+    const answer = (await response.json()) as SignedIn;
+    const expiresAt = now() + answer.expires_in * 1000;
+    return { access: answer.access_token, expiresAt, user: answer.user };
+  }
+
+  /** Sends a sign-in. Another user's session replaces the one before. */
+  async function signIn(path: string, body: unknown): Promise<User> {
+    await payLogout();
+    const given = await tokensOf(await send("POST", path, { body, headers: COOKIE }));
+    if (user.peek()?.id !== given.user.id) user.value = null;
+    take(given);
+    user.value = given.user;
+    channel.post({ type: "tokens", tokens: given });
+    return given.user;
+  }
+
+  /** Sends the logout that is owed since the device was offline. */
+  async function payLogout(): Promise<void> {
+    if (!stored(OWED)) return;
+    await sendLogout();
+    store(OWED, null);
+  }
+
+  async function sendLogout(): Promise<void> {
+    try {
+      await send("POST", "/auth/logout", { body: {}, headers: COOKIE });
+    } catch (error) {
+      // The session is over already: that is all a logout wants.
+      if (!(error instanceof ApiError) || error.isPassing) throw error;
+    }
+  }
+
+  /** Replaces the access token, by that of another tab if one has it. All callers share one run. */
+  function refresh(expected?: string): Promise<void> {
+    refreshing ??= locked(async () => {
+      if (isFresh(tokens)) return; // received while waiting for the lock
+      const shared = await ask(channel, rejected);
+      if (shared && isFresh(shared)) return accept(shared, expected);
+      const response = await send("POST", "/auth/refresh", { body: {}, headers: COOKIE });
+      const given = await tokensOf(response);
+      accept(given, expected);
+      channel.post({ type: "tokens", tokens: given });
+    })
+      .catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 401) ended.value = true;
+        throw error;
+      })
+      .finally(() => {
+        refreshing = null;
+      });
+    return refreshing;
+  }
+
+  function accept(given: Tokens, expected?: string): void {
+    // The user has signed out while the response was on its way.
+    if (signedOut.peek()) throw new ApiError(401, "UNAUTHENTICATED", "Signed out.");
+    if (expected !== undefined && given.user.id !== expected) {
+      throw new ApiError(401, "UNAUTHENTICATED", "This browser is signed in as another user.");
+    }
+    take(given);
+  }
+
+  async function authorized<T>(act: (headers: Record<string, string>) => Promise<T>): Promise<T> {
+    if (ended.peek()) {
+      throw new ApiError(401, "UNAUTHENTICATED", "The session has ended. Sign in again.");
+    }
+    if (!isFresh(tokens)) await refresh();
+    const used = tokens!.access;
+    try {
+      return await act({ Authorization: `Bearer ${used}` });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.code !== "UNAUTHENTICATED") throw error;
+      // The session ended, or the server's key changed. Another tab may have replaced the token.
+      rejected = used;
+      if (!isFresh(tokens)) await refresh();
+      return act({ Authorization: `Bearer ${tokens!.access}` });
+    }
+  }
+
+  /** Forgets the user: what other tabs do as well. */
+  function leave(): void {
+    tokens = null;
+    ended.value = true;
+    signedOut.value = true;
+  }
+
+  return {
+    user,
+    ended,
+    signedOut,
+    register: (email, password, name = null) =>
+      signIn("/auth/register", name ? { email, password, name } : { email, password }),
+    login: (email, password) => signIn("/auth/login", { email, password }),
+    secondFactor: (challenge, factor) => signIn("/auth/factor", { challenge, ...factor }),
+    exchange: (code, verifier) =>
+      signIn("/auth/oidc/exchange", verifier ? { code, verifier } : { code }),
+    async resume(expected) {
+      if (stored(OWED)) {
+        await payLogout();
+        return null;
+      }
+      ended.value = false;
+      signedOut.value = false;
+      try {
+        if (!isFresh(tokens)) await refresh(expected);
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 401) return null;
+        throw error;
+      }
+      return user.peek();
+    },
+    async logout() {
+      const userId = user.peek()?.id;
+      leave();
+      if (userId) channel.post({ type: "signed_out", userId });
+      store(OWED, "1");
+      await payLogout().catch(() => {});
+    },
+    request: (method, path, options) =>
+      authorized((headers) =>
+        send(method, path, { ...options, headers: { ...options?.headers, ...headers } }),
+      ),
+    async stream(token, on, signal) {
+      const response = await authorized((headers) =>
+        send("GET", "/events", {
+          headers: { Accept: "text/event-stream", "Last-Event-ID": token, ...headers },
+          signal,
+          timeout: 0,
+        }),
+      );
+      await readEvents(response, on, signal);
+    },
+    setUser(changed) {
+      if (changed.id !== user.peek()?.id) return;
+      user.value = changed;
+      if (tokens) tokens = { ...tokens, user: changed };
+    },
+    close: () => channel.close(),
+  };
+}
+
+/** Runs while no other tab does. Without Web Locks (plain http), tabs may refresh at once, which works. */
+function locked<T>(act: () => Promise<T>): Promise<T> {
+  return navigator.locks ? (navigator.locks.request(LOCK, act) as Promise<T>) : act();
+}
+
+// Storage can be forbidden; then nothing is owed after a reload.
+const remembered = new Map<string, string>();
+
+function stored(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return remembered.get(key) ?? null;
+  }
+}
+
+function store(key: string, value: string | null): void {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {
+    if (value === null) remembered.delete(key);
+    else remembered.set(key, value);
+  }
+}
