@@ -36,6 +36,7 @@ export type Sorting = "position" | "due" | "priority" | "title" | "created_at";
 
 /** One line of a view: a task with its depth, or a heading (a section, a day, "Overdue"). */
 export type Line =
+  /** `level` is 1 for a task whose parent is not above it. `children` counts completed ones too. */
   | { type: "task"; id: string; level: number; children: number; completedChildren: number }
   | { type: "section"; id: string; count: number }
   | { type: "heading"; key: string; date: string | null; count: number };
@@ -51,7 +52,9 @@ export interface View {
 }
 
 export interface Counts {
+  /** Open tasks, each once; subtasks count too. Those of archived lists count in their list only. */
   inbox: number;
+  /** Due today, without the overdue ones. */
   today: number;
   overdue: number;
   /** Open tasks by list id. */
@@ -130,7 +133,8 @@ export interface Waiting {
 /** Something that could not be kept as it was, and what can be done about it. */
 export interface Conflict {
   readonly key: number;
-  readonly kind: "same_text" | "trashed_elsewhere" | "gone" | "refused" | "moved_to";
+  /** `replaced` is no question: the detail of the task says for a day what ours has replaced. */
+  readonly kind: "same_text" | "replaced" | "trashed_elsewhere" | "gone" | "refused" | "moved_to";
   readonly type: Kind;
   readonly id: string;
   readonly name: string;
@@ -140,6 +144,8 @@ export interface Conflict {
   /** The server's message, where it refused. */
   readonly message: string | null;
   readonly choices: readonly Choice[];
+  /** When it was noticed, in milliseconds. */
+  readonly since?: number;
 }
 export type Choice =
   | "keep_mine"
@@ -147,6 +153,7 @@ export type Choice =
   | "keep_both"
   | "trash_again"
   | "create_again"
+  | "try_again"
   | "discard"
   | "dismiss";
 

@@ -1,0 +1,186 @@
+/** What outlives the tab: the copy, the outbox, the conflicts, and where the next sync begins. */
+import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from "idb";
+
+import type { Entry, Frozen, Thing } from "./entries";
+import type { Conflict, Kind, Task, User } from "./types";
+
+/** One resource as it is stored: null data is a deletion, which hides what a pack holds. */
+export interface Row {
+  type: Kind;
+  id: string;
+  data: Thing | null;
+}
+
+export interface Meta {
+  token: string;
+  user: User;
+  /** The packs that count. */
+  generation: number;
+  /** A full sync that has begun: its packs have their own generation until its last page. */
+  next: { generation: number; token: string | null; done: number; total: number };
+  frozen: Frozen;
+  lastSync: number;
+  vanished: Task[];
+}
+
+/** What changes together. Null removes a value. */
+export interface Write {
+  rows?: Row[];
+  pack?: { generation: number; rows: Row[] };
+  /** Makes a generation of packs the copy, without the others. */
+  become?: number;
+  put?: Entry[];
+  drop?: number[];
+  conflicts?: Conflict[];
+  settled?: number[];
+  meta?: { [Name in keyof Meta]?: Meta[Name] | null };
+}
+
+export interface Loaded {
+  rows: Row[];
+  /** The rows of a full sync that was interrupted. */
+  nextRows: Row[];
+  /** How many rows are not in packs. */
+  loose: number;
+  outbox: Entry[];
+  conflicts: Conflict[];
+  meta: Partial<Meta>;
+}
+
+export interface Database {
+  /** False if all is lost with the tab. */
+  readonly kept: boolean;
+  load(): Promise<Loaded>;
+  write(write: Write): Promise<void>;
+  /** Rows and the whole outbox as other tabs have left them. */
+  reread(keys: readonly { type: Kind; id: string }[]): Promise<Omit<Loaded, "nextRows" | "loose">>;
+  close(wipe: boolean): Promise<void>;
+}
+
+interface Schema extends DBSchema {
+  packs: { key: number; value: { generation: number; json: string } };
+  rows: { key: string; value: Row };
+  outbox: { key: number; value: Entry };
+  conflicts: { key: number; value: Conflict };
+  meta: { key: string; value: unknown };
+}
+
+const VERSION = 1;
+const STORES = ["packs", "rows", "outbox", "conflicts", "meta"] as const;
+
+/** Opens the database of a user. `onBlocking` runs when a tab with a newer version needs it. */
+export async function openDatabase(name: string, onBlocking: () => void): Promise<Database> {
+  const db = await openDB<Schema>(name, VERSION, {
+    upgrade(db) {
+      db.createObjectStore("packs", { autoIncrement: true });
+      db.createObjectStore("rows");
+      db.createObjectStore("outbox", { keyPath: "seq" });
+      db.createObjectStore("conflicts", { keyPath: "key" });
+      db.createObjectStore("meta");
+    },
+    blocking() {
+      db.close();
+      onBlocking();
+    },
+  });
+  return new StoredDatabase(db, name);
+}
+
+const rowKey = (row: { type: Kind; id: string }): string => `${row.type}:${row.id}`;
+
+class StoredDatabase implements Database {
+  readonly kept = true;
+
+  constructor(
+    private readonly db: IDBPDatabase<Schema>,
+    private readonly name: string,
+  ) {}
+
+  async load(): Promise<Loaded> {
+    const transaction = this.db.transaction(STORES);
+    const store = transaction.objectStore.bind(transaction);
+    const [packs, loose, outbox, conflicts, keys, values] = await Promise.all([
+      store("packs").getAll(),
+      store("rows").getAll(),
+      store("outbox").getAll(),
+      store("conflicts").getAll(),
+      store("meta").getAllKeys(),
+      store("meta").getAll(),
+    ]);
+    const meta: Partial<Meta> = Object.fromEntries(keys.map((key, i) => [key, values[i]]));
+    const rowsOf = (generation: number | undefined) =>
+      packs
+        .filter((pack) => pack.generation === generation)
+        .flatMap((pack) => JSON.parse(pack.json) as Row[]);
+    const rows = [...rowsOf(meta.generation), ...loose];
+    const nextRows = meta.next ? rowsOf(meta.next.generation) : [];
+    return { rows, nextRows, loose: loose.length, outbox, conflicts, meta };
+  }
+
+  async write(write: Write): Promise<void> {
+    const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
+    const store = transaction.objectStore.bind(transaction);
+    const done: Promise<unknown>[] = [];
+    if (write.pack) {
+      const { generation, rows } = write.pack;
+      done.push(store("packs").add({ generation, json: JSON.stringify(rows) }));
+    }
+    if (write.become !== undefined) {
+      done.push(store("rows").clear(), dropPacks(store("packs"), write.become));
+    }
+    for (const row of write.rows ?? []) done.push(store("rows").put(row, rowKey(row)));
+    for (const entry of write.put ?? []) done.push(store("outbox").put(entry));
+    for (const seq of write.drop ?? []) done.push(store("outbox").delete(seq));
+    for (const conflict of write.conflicts ?? []) done.push(store("conflicts").put(conflict));
+    for (const key of write.settled ?? []) done.push(store("conflicts").delete(key));
+    for (const [key, value] of Object.entries(write.meta ?? {})) {
+      done.push(value == null ? store("meta").delete(key) : store("meta").put(value, key));
+    }
+    await Promise.all([...done, transaction.done]);
+  }
+
+  async reread(keys: readonly { type: Kind; id: string }[]) {
+    const transaction = this.db.transaction(["rows", "outbox", "conflicts", "meta"]);
+    const store = transaction.objectStore.bind(transaction);
+    const [rows, outbox, conflicts, metaKeys, values] = await Promise.all([
+      Promise.all(keys.map((key) => store("rows").get(rowKey(key)))),
+      store("outbox").getAll(),
+      store("conflicts").getAll(),
+      store("meta").getAllKeys(),
+      store("meta").getAll(),
+    ]);
+    const meta: Partial<Meta> = Object.fromEntries(metaKeys.map((key, i) => [key, values[i]]));
+    return { rows: rows.filter((row) => row !== undefined), outbox, conflicts, meta };
+  }
+
+  async close(wipe: boolean): Promise<void> {
+    this.db.close();
+    if (wipe) await deleteDB(this.name);
+  }
+}
+
+async function dropPacks(
+  packs: IDBPObjectStore<Schema, typeof STORES, "packs", "readwrite">,
+  generation: number,
+): Promise<void> {
+  for (let cursor = await packs.openCursor(); cursor; cursor = await cursor.continue()) {
+    if (cursor.value.generation !== generation) await cursor.delete();
+  }
+}
+
+/** Stands in where the browser has no database: nothing is kept. */
+export class NoDatabase implements Database {
+  readonly kept = false;
+
+  async load(): Promise<Loaded> {
+    return { rows: [], nextRows: [], loose: 0, outbox: [], conflicts: [], meta: {} };
+  }
+
+  async write(): Promise<void> {}
+
+  async reread() {
+    return { rows: [], outbox: [], conflicts: [], meta: {} };
+  }
+
+  async close(): Promise<void> {}
+}

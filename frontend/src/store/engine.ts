@@ -1,0 +1,199 @@
+/** Keeps the copy and the server alike: pushes, pulls and follows, one thing at a time. */
+import { effect, signal } from "@preact/signals-core";
+
+import type { Change } from "../api/things";
+import type { Pull } from "./pull";
+import type { Push } from "./push";
+import { Refused, refusedBy } from "./requests";
+import type { Connection } from "./types";
+
+const TIMEOUT = 30_000;
+const LONGEST = 60_000;
+
+interface StreamedEvent {
+  id: string;
+  type: string;
+  data: unknown;
+}
+
+export class Engine {
+  /** Whether the last attempt to reach the server failed. */
+  readonly offline = signal(false);
+  private stopped: AbortController | null = null;
+  private running: Promise<void> | null = null;
+  private stream: AbortController | null = null;
+  private events: StreamedEvent[] = [];
+  private mustPull = true;
+  private mustStartOver = false;
+  private isUrgent = false;
+  private failures = 0;
+  private streamAt = 0;
+  private wakeUp: (() => void) | null = null;
+  private isAwake = false;
+
+  constructor(
+    private readonly push: Push,
+    private readonly pull: Pull,
+    private readonly connection: Connection,
+    private readonly now: () => number,
+    /** The first wait after a failure, in milliseconds. */
+    private readonly patience: number,
+  ) {}
+
+  start(): void {
+    if (this.stopped) return;
+    this.stopped = new AbortController();
+    this.mustPull = true;
+    this.running = this.run(this.stopped.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped?.abort();
+    this.stopped = null;
+    this.closeStream();
+    this.wake();
+    await this.running;
+    this.running = null;
+  }
+
+  /** Looks for something to do. With `again`, also after a failure, without waiting any longer. */
+  wake(again = false): void {
+    this.isAwake = true;
+    if (again) this.failures = 0;
+    if (again || this.failures === 0) this.wakeUp?.();
+  }
+
+  syncNow(): void {
+    this.mustPull = true;
+    this.wake(true);
+  }
+
+  /** Sends what would wait for its time, too. */
+  hurry(isUrgent: boolean): void {
+    this.isUrgent = isUrgent;
+    this.wake(true);
+  }
+
+  private async run(stopped: AbortSignal): Promise<void> {
+    const unwatch = effect(() => {
+      if (!this.connection.ended.value) this.wake(true);
+    });
+    while (!stopped.aborted) {
+      this.isAwake = false;
+      try {
+        if (this.connection.ended.peek()) {
+          this.closeStream();
+          await this.wait(LONGEST);
+        } else if (!(await this.step(stopped))) {
+          await this.wait(Math.min(this.push.next - this.now(), this.untilStream()));
+        }
+      } catch (error) {
+        if (stopped.aborted) break;
+        await this.failed(error);
+      }
+    }
+    unwatch();
+  }
+
+  /** Does one thing; false if there is nothing to do. */
+  private async step(stopped: AbortSignal): Promise<boolean> {
+    const signal = AbortSignal.any([stopped, AbortSignal.timeout(TIMEOUT)]);
+    if (this.pull.token) {
+      const pushed = await this.push.run(signal, this.isUrgent);
+      if (pushed) {
+        this.reached();
+        this.mustPull ||= pushed.mustPull;
+        return true;
+      }
+    }
+    if (this.mustStartOver || this.mustPull) {
+      this.closeStream();
+      const isOver = this.mustStartOver;
+      await (isOver ? this.pull.startOver(stopped) : this.pull.run(stopped));
+      this.mustPull = this.mustStartOver = false;
+      this.reached();
+      return true;
+    }
+    if (this.events.length) {
+      await this.follow();
+      return true;
+    }
+    if (!this.stream && this.untilStream() <= 0) this.open();
+    return false;
+  }
+
+  private async follow(): Promise<void> {
+    const events = this.events.splice(0);
+    const { id } = events.at(-1)!;
+    await this.pull.apply(
+      events.map(({ data }) => data as Change),
+      id,
+      false,
+    );
+  }
+
+  private open(): void {
+    const stream = new AbortController();
+    this.stream = stream;
+    this.events = [];
+    const take = (event: StreamedEvent) => {
+      if (this.stream !== stream) return;
+      this.reached();
+      if (event.type === "reset") this.mustStartOver = true;
+      else if (event.type === "change") this.events.push(event);
+      else return;
+      this.wake();
+    };
+    this.connection.stream(this.pull.token!, take, stream.signal).then(
+      () => this.closed(stream, null),
+      (error: unknown) => this.closed(stream, error ?? new Error("The stream failed.")),
+    );
+  }
+
+  private closed(stream: AbortController, error: unknown): void {
+    if (this.stream !== stream) return; // we closed it
+    this.stream = null;
+    const refused = refusedBy(error);
+    if (refused && (refused.status === 410 || refused.status === 400)) this.mustStartOver = true;
+    else if (error) this.mustPull = true; // which shows whether the server can be reached
+    this.streamAt = this.now() + (refused?.retryAfter ?? 0) * 1000 + this.patience * (0.5 + Math.random());
+    this.wake();
+  }
+
+  private closeStream(): void {
+    this.stream?.abort();
+    this.stream = null;
+    this.events = [];
+  }
+
+  private untilStream(): number {
+    return this.stream ? Infinity : this.streamAt - this.now();
+  }
+
+  private reached(): void {
+    this.failures = 0;
+    this.offline.value = false;
+  }
+
+  private async failed(error: unknown): Promise<void> {
+    this.failures += 1;
+    const refused = refusedBy(error);
+    const answered = refused instanceof Refused && refused.status < 500;
+    if (!answered) this.offline.value = true;
+    const growing = Math.min(LONGEST, this.patience * 2 ** Math.min(this.failures - 1, 10));
+    const told = refused?.retryAfter;
+    await this.wait(told ? told * 1000 : growing * (0.75 + Math.random() / 2));
+  }
+
+  private async wait(milliseconds: number): Promise<void> {
+    if (this.isAwake && this.failures === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, Math.min(milliseconds, LONGEST)));
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wakeUp = null;
+  }
+}

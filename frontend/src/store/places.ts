@@ -1,0 +1,90 @@
+/** Where a resource is among its siblings, and the keys that show it there until the server's come. */
+import { byPosition, keyBetween } from "../rules/order";
+import type { Fields, Thing } from "./entries";
+import type { Model } from "./model";
+import type { Kind, Place, Section, Task, TaskPlace } from "./types";
+
+/** The three fields that say where a task is. */
+export interface Spot {
+  list_id: string | null;
+  section_id: string | null;
+  parent_id: string | null;
+}
+
+export const INBOX: Spot = { list_id: null, section_id: null, parent_id: null };
+
+/** Where a task goes that is at `here`: the server's rules in docs/api.md, "Moving a task". */
+export function spotOf(model: Model, here: Spot, to: TaskPlace): Spot {
+  const parent = model.task(to.parent_id);
+  if (parent) return { ...pick(parent), parent_id: parent.id };
+  const section = to.section_id
+    ? (model.shown.section.get(to.section_id) as Section | undefined)
+    : undefined;
+  if (section) return { list_id: section.list_id, section_id: section.id, parent_id: null };
+  if (to.list_id !== undefined && to.list_id !== here.list_id) {
+    return { ...INBOX, list_id: to.list_id };
+  }
+  if (to.section_id === null) return { ...here, section_id: null, parent_id: null };
+  if (to.parent_id === null) return { ...here, parent_id: null };
+  return here;
+}
+
+function pick(task: Task): Spot {
+  return { list_id: task.list_id, section_id: task.section_id, parent_id: task.parent_id };
+}
+
+export function sameSpot(a: Spot, b: Spot): boolean {
+  return a.list_id === b.list_id && a.section_id === b.section_id && a.parent_id === b.parent_id;
+}
+
+/** What is sent for a spot: what the parent or the section decides is left out. */
+export function spotData(spot: Spot): Fields {
+  if (spot.parent_id) return { parent_id: spot.parent_id };
+  if (spot.section_id) return { section_id: spot.section_id, parent_id: null };
+  return { ...spot };
+}
+
+/** The siblings of a resource in manual order, without itself. Completed tasks are siblings too. */
+export function siblingsOf(model: Model, type: Kind, id: string, where: Fields): Thing[] {
+  const found: Thing[] = [];
+  if (type === "task" && where.parent_id) {
+    for (const child of model.childrenOf(where.parent_id as string)) {
+      if (child !== id) found.push(model.task(child)!);
+    }
+  } else {
+    for (const other of model.shown[type].values()) {
+      if (other.id !== id && isSibling(type, other, where)) found.push(other);
+    }
+  }
+  return found.sort(byPosition);
+}
+
+function isSibling(type: Kind, other: Thing, where: Fields): boolean {
+  if (type === "section") return (other as Section).list_id === where.list_id;
+  if (type !== "task") return true;
+  return sameSpot(other as Task, where as unknown as Spot);
+}
+
+/** The provisional key of a place among siblings, and the siblings before it, the nearest first. */
+export function keyAt(siblings: readonly Thing[], to: Place): { key: string; behind: string[] } {
+  let at = siblings.length;
+  if (to.after_id !== undefined) {
+    at = to.after_id === null ? 0 : siblings.findIndex((one) => one.id === to.after_id) + 1 || at;
+  } else if (to.before_id) {
+    const before = siblings.findIndex((one) => one.id === to.before_id);
+    if (before >= 0) at = before;
+  }
+  const key = keyBetween(siblings[at - 1]?.position ?? null, siblings[at]?.position ?? null);
+  const behind = siblings.slice(Math.max(0, at - 20), at).map((one) => one.id);
+  return { key, behind: behind.reverse() };
+}
+
+/** The place that a resource has now, as a move back to it would name it. */
+export function placeOf(model: Model, type: Kind, thing: Thing): Place & { or: Place } {
+  const siblings = siblingsOf(model, type, thing.id, thing as unknown as Fields);
+  const at = siblings.findLastIndex((one) => byPosition(one, thing) < 0);
+  return {
+    after_id: siblings[at]?.id ?? null,
+    or: siblings[at + 1] ? { before_id: siblings[at + 1]!.id } : {},
+  };
+}

@@ -1,0 +1,55 @@
+/** Requests of the store, and what their failures mean for it. */
+import type { Connection } from "./types";
+
+/** An answer that is an error, as the API describes it. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly fields: { path: string; message: string; type: string }[],
+    /** Seconds to wait before the same request, if the server has said so. */
+    readonly retryAfter: number | null,
+  ) {
+    super(message);
+  }
+
+  /** Whether the same request may succeed later, without anything being changed. */
+  get isTemporary(): boolean {
+    const { status, code } = this;
+    return status >= 500 || status === 429 || status === 408 || code === "IDEMPOTENCY_IN_FLIGHT";
+  }
+}
+
+/** Sends a request and reads its answer. Throws `Refused`, or what the network throws. */
+export async function ask<T>(
+  connection: Connection,
+  method: string,
+  path: string,
+  options: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
+): Promise<T> {
+  let response: Response;
+  try {
+    response = await connection.request(method, path, options);
+  } catch (error) {
+    throw refusedBy(error) ?? error;
+  }
+  if (response.ok) return (await response.json()) as T;
+  const body: unknown = await response.json().catch(() => null);
+  throw refused(response.status, (body as { error?: unknown } | null)?.error, response.headers.get("Retry-After"));
+}
+
+function refused(status: number, error: unknown, after: unknown): Refused {
+  const { code, message, details } = (error ?? {}) as Record<string, unknown>;
+  const fields = ((details as Record<string, unknown> | undefined)?.fields ?? []) as Refused["fields"];
+  const seconds = Number(after);
+  const wait = after != null && Number.isFinite(seconds) ? seconds : null;
+  return new Refused(status, String(code ?? ""), String(message ?? status), fields, wait);
+}
+
+/** An error of the connection that has a status is an answer too. */
+export function refusedBy(error: unknown): Refused | null {
+  if (error instanceof Refused) return error;
+  const { status, retryAfter } = (error ?? {}) as { status?: unknown; retryAfter?: unknown };
+  return typeof status === "number" && status > 0 ? refused(status, error, retryAfter) : null;
+}

@@ -1,0 +1,192 @@
+/** What takes an act back. What was sent is not recalled: another change makes up for it. */
+import { draft, type Context, type Draft } from "./commands";
+import { same, type Effect, type Entry, type Fields, type Thing } from "./entries";
+import type { Model } from "./model";
+import { placeOf, type Spot } from "./places";
+import type { Command, Place, Task } from "./types";
+
+/** An entry with what it takes to undo it, noted before it was applied. */
+export interface Step {
+  entry: Entry;
+  /** The resources that it removes or changes, as they were. */
+  before: Thing[];
+  place: (Place & { or: Place }) | null;
+}
+
+export function note(model: Model, entry: Draft): Omit<Step, "entry"> {
+  const before = entry.effects
+    .map((effect) => model.shown[effect.type].get(effect.id))
+    .filter((thing) => thing !== undefined);
+  const thing = entry.op === "move" ? model.shown[entry.type].get(entry.id) : undefined;
+  return { before, place: thing ? placeOf(model, entry.type, thing) : null };
+}
+
+export interface Inverse {
+  acts: { command: Command; drafts: Draft[] }[];
+  /** Entries that wait for their time, and need not be sent at all. */
+  drop: Entry[];
+  /** Names of what cannot be taken back, since it has changed since. */
+  lost: string[];
+}
+
+/** What undoes steps of one act, the last one first. `isWaiting`: it has not been sent. */
+export function inverse(
+  context: Context,
+  steps: readonly Step[],
+  isWaiting: (entry: Entry) => boolean,
+): Inverse {
+  const result: Inverse = { acts: [], drop: [], lost: [] };
+  for (const step of steps.toReversed()) {
+    const { entry } = step;
+    if (entry.notBefore > 0 && isWaiting(entry)) {
+      result.drop.push(entry);
+      continue;
+    }
+    const act = undoing(context, step, () => result.lost.push(entry.name));
+    if (act && act.drafts.length) result.acts.push(act);
+  }
+  return result;
+}
+
+function undoing(
+  context: Context,
+  step: Step,
+  lose: () => void,
+): { command: Command; drafts: Draft[] } | null {
+  const { entry, before, place } = step;
+  const { type, id } = entry;
+  const { model } = context;
+  const thing = model.shown[type].get(id) as (Thing & Fields) | undefined;
+  const by = (command: Command) => ({ command, drafts: draft(context, command) });
+  switch (entry.op) {
+    case "create":
+      return thing ? by({ do: "delete", type, id }) : null;
+    case "restore":
+      return thing ? by({ do: "delete", type, id }) : null;
+    case "delete": {
+      if (type !== "task" && type !== "list") {
+        lose();
+        return null;
+      }
+      const effects = before.map((made): Effect => ({ type: kindOf(made), id: made.id, made }));
+      const base = entry.base;
+      const command: Command = { do: "restore", type, id };
+      return { command, drafts: [{ op: "restore", type, id, data: {}, base, effects }] };
+    }
+    case "update":
+      return thing ? by(oldFields(entry, thing, lose)) : null;
+    case "complete":
+      if (entry.base?.recurrence) return occurrenceBack(context, step, lose);
+      if (!thing?.is_completed) lose();
+      return thing?.is_completed ? by({ do: "reopen", id }) : null;
+    case "reopen":
+      return thing ? completedAgain(context, entry, before) : null;
+    case "skip":
+      return thing ? by(datesBack(entry, thing as unknown as Task)) : null;
+    case "move":
+      return thing && place ? by(movedBack(context, entry, place)) : null;
+  }
+}
+
+/** The old values of the fields that nobody has changed since. */
+function oldFields(entry: Entry, thing: Thing & Fields, lose: () => void): Command {
+  const { type, id, base, effects } = entry;
+  const effect = effects[0]!;
+  const data: Fields = {};
+  let isLost = false;
+  for (const [field, old] of Object.entries(base ?? {})) {
+    if (field === "label_ids") {
+      data.add_label_ids = effect.labels?.remove ?? [];
+      data.remove_label_ids = effect.labels?.add ?? [];
+    } else if (field === "metadata") {
+      const patch = Object.keys(effect.metadata ?? {});
+      data.metadata = Object.fromEntries(patch.map((key) => [key, (old as Fields)[key] ?? null]));
+    } else if (field === "recurrence" && same(ruleOf(thing.recurrence), ruleOf(effect.set?.recurrence))) {
+      data.recurrence = old;
+    } else if (same(thing[field], effect.set?.[field])) data[field] = old;
+    else isLost = true;
+  }
+  if (isLost) lose();
+  return { do: "update", type, id, data };
+}
+
+function ruleOf(value: unknown): unknown {
+  return (value as Fields | null)?.rule ?? null;
+}
+
+/** Reopens the completed copy of an occurrence. It is looked for when this is sent. */
+function occurrenceBack({ model }: Context, step: Step, lose: () => void) {
+  const { entry, before } = step;
+  const task = model.task(entry.id);
+  const old = entry.base as unknown as Task;
+  if (!task) {
+    lose();
+    return null;
+  }
+  const { due, start, recurrence } = old;
+  const set = { due, start, recurrence, is_completed: false, completed_at: null };
+  const effects: Effect[] = [{ type: "task", id: task.id, set }];
+  for (const one of before as Task[]) {
+    if (one.id === task.id) continue;
+    const { is_completed, completed_at } = one;
+    effects.push({ type: "task", id: one.id, set: { is_completed, completed_at } });
+  }
+  const { occurrence } = recurrence!;
+  const copies = [...model.shown.task.values()] as Task[];
+  const copy = copies.find((one) => one.occurrence_of === task.id && one.occurrence === occurrence);
+  if (copy) effects.push({ type: "task", id: copy.id, gone: true });
+  const base = task as unknown as Fields;
+  const made: Draft = { op: "reopen", type: "task", id: task.id, data: { occurrence }, base, effects };
+  return { command: { do: "reopen", id: task.id } as Command, drafts: [made] };
+}
+
+/** Completes again what was reopened, at the time at which it had been completed. */
+function completedAgain(context: Context, entry: Entry, before: readonly Thing[]) {
+  const old = entry.base as unknown as Task;
+  const command: Command = { do: "complete", id: entry.id };
+  const drafts = draft(context, command);
+  for (const one of drafts) {
+    one.data.completed_at = old.completed_at;
+    const done = (before as Task[]).filter((each) => each.is_completed);
+    for (const { id, completed_at } of done) {
+      const set = { is_completed: true, completed_at };
+      if (id !== entry.id) one.effects.push({ type: "task", id, set });
+    }
+  }
+  return { command, drafts };
+}
+
+/**
+ * The dates before an occurrence was skipped. Another `from` makes the server start the rule at
+ * the due date again.
+ */
+function datesBack(entry: Entry, task: Task): Command {
+  const { due, start, recurrence } = entry.base as unknown as Task;
+  const { rule, anchor, occurrence } = recurrence!;
+  const isMoved = due!.date !== occurrence;
+  const data: Fields = { due: isMoved ? { ...due, date: occurrence } : due, start };
+  if (task.recurrence) data.recurrence = { rule, anchor, from: occurrence };
+  return { do: "update", type: "task", id: entry.id, data };
+}
+
+function movedBack(context: Context, entry: Entry, place: Place & { or: Place }): Command {
+  const { model } = context;
+  const { type, id } = entry;
+  const { after_id, or } = place;
+  const there = after_id ? model.shown[type].has(after_id) : true;
+  const to: Place = there ? { after_id } : or;
+  if (type !== "task") return { do: "move", type, id, to };
+  const { list_id, section_id, parent_id } = entry.base as unknown as Spot;
+  if (parent_id && model.task(parent_id)) return { do: "move", type, id, to: { parent_id, ...to } };
+  if (section_id && model.shown.section.has(section_id)) {
+    return { do: "move", type, id, to: { section_id, parent_id: null, ...to } };
+  }
+  return { do: "move", type, id, to: { list_id, section_id: null, parent_id: null, ...to } };
+}
+
+function kindOf(thing: Thing): Effect["type"] {
+  if ("title" in thing) return "task";
+  if ("list_id" in thing) return "section";
+  if ("query" in thing) return "filter";
+  return "is_archived" in thing ? "list" : "label";
+}
