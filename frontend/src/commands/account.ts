@@ -1,0 +1,104 @@
+/** Opens and closes what belongs to a user: the session, the copy on the device, the language. */
+import { effect, signal } from "@preact/signals";
+
+import { openSession } from "../api/session";
+import type { User } from "../api/things";
+import { openStore } from "../store";
+import { likelyLanguage, speak, t } from "../texts";
+import { forgetSteps, opened, showToast } from "./app";
+import { go } from "./route";
+import { clearSelection } from "./selection";
+
+export const session = openSession();
+export type Phase = "starting" | "signed_out" | "open";
+export const phase = signal<Phase>("starting");
+/** The dialog in which the same user signs in again, while work goes on. */
+export const signingInAgain = signal(false);
+
+const KNOWN = "duly-account";
+
+/** The account whose copy this device keeps, so that the app opens without a connection. */
+export function knownUser(): User | null {
+  try {
+    return JSON.parse(localStorage.getItem(KNOWN) ?? "null") as User | null;
+  } catch {
+    return null;
+  }
+}
+function remember(user: User | null): void {
+  try {
+    if (user) localStorage.setItem(KNOWN, JSON.stringify(user));
+    else localStorage.removeItem(KNOWN);
+  } catch {
+    // Without storage the next visit begins with the server.
+  }
+}
+
+export async function start(): Promise<void> {
+  await speak(likelyLanguage());
+  const known = knownUser();
+  if (known) {
+    await open(known);
+    // Work begins from the copy; the session follows when the server can be reached.
+    session.resume(known.id).catch(() => {});
+    return;
+  }
+  try {
+    const user = await session.resume();
+    if (user) return await open(user);
+  } catch {
+    // No connection and no copy: the sign-in page says so when it is used.
+  }
+  phase.value = "signed_out";
+}
+
+let stop: (() => void) | null = null;
+
+/** Opens the copy of a user who has signed in, or goes on with the one that is open. */
+export async function open(user: User): Promise<void> {
+  const before = opened.peek();
+  signingInAgain.value = false;
+  if (before && before.user.peek().id === user.id) return before.syncNow();
+  if (before) await leave(false);
+  const store = await openStore({ user, connection: session });
+  opened.value = store;
+  stop = effect(() => {
+    const now = store.user.value;
+    remember(now);
+    session.setUser(now);
+    void speak(now.language);
+  });
+  phase.value = "open";
+}
+
+async function leave(wipe: boolean): Promise<void> {
+  const store = opened.peek();
+  stop?.();
+  stop = null;
+  opened.value = null;
+  phase.value = "signed_out";
+  forgetSteps();
+  clearSelection();
+  await store?.close({ wipe });
+}
+
+/** Sends what waits for up to five seconds. Returns how many changes would be lost. */
+export function waitForUnsent(): Promise<number> {
+  return opened.peek()?.flush(5000) ?? Promise.resolve(0);
+}
+
+export async function signOut(): Promise<void> {
+  remember(null);
+  await Promise.all([session.logout(), leave(true)]);
+  go("/", { replace: true });
+}
+
+// Another tab signed out: this one forgets the user as well.
+effect(() => {
+  if (!session.signedOut.value || !opened.peek()) return;
+  remember(null);
+  void leave(true).then(() => {
+    go("/", { replace: true });
+    showToast(t().signedOutElsewhere);
+  });
+});

@@ -1,0 +1,68 @@
+/** The list on the screen, as commands see it: its rows in order, and the way to focus one. */
+import { signal } from "@preact/signals";
+
+import { currentRow, selected } from "./selection";
+
+export interface TaskRow {
+  type: "task";
+  key: string;
+  id: string;
+  /** 1 for a task without a parent in this list. */
+  level: number;
+  children: number;
+  completedChildren: number;
+  /** Completed a moment ago: keeps its place until the hand has left it. */
+  lingering?: boolean;
+}
+export interface HeadRow {
+  type: "section" | "heading";
+  key: string;
+  /** The section's id, or a heading's key. */
+  id: string;
+  date: string | null;
+  level: 1;
+  count: number;
+}
+export type Row = TaskRow | HeadRow;
+
+export interface Grid {
+  rows(): readonly Row[];
+  focus(key: string): void;
+  /** Keeps a task's row in its place although the task has left the view. */
+  keep(id: string): void;
+  rename(id: string): void;
+  fold(key: string, folded: boolean): void;
+  isFolded(key: string): boolean;
+  /** Manual order: rows may be dragged and moved. */
+  readonly manual: boolean;
+  /** Opens the field for a new task below this one, or in the list. */
+  add(below: string | null, asChild: boolean): void;
+}
+
+export const grid = signal<Grid | null>(null);
+
+/** The tasks that a command is about: the selected ones, else the row with the focus. */
+export function targets(): string[] {
+  if (selected.value.size > 0) {
+    const order = grid.peek()?.rows().filter((row) => row.type === "task" && selected.peek().has(row.id)) ?? [];
+    return order.map((row) => row.id);
+  }
+  const row = rowWithFocus();
+  return row?.type === "task" ? [row.id] : [];
+}
+
+export function rowWithFocus(): Row | undefined {
+  const key = currentRow.peek();
+  return grid.peek()?.rows().find((row) => row.key === key);
+}
+
+/** Before rows leave: the row that shall have the focus then. */
+export function successor(ids: readonly string[]): string | null {
+  const rows = grid.peek()?.rows() ?? [];
+  const gone = new Set(ids);
+  const first = rows.findIndex((row) => gone.has(row.id));
+  if (first < 0) return null;
+  const level = rows[first]!.level;
+  const next = rows.slice(first + 1).find((row) => !gone.has(row.id) && row.type === "task" && row.level <= level);
+  return (next ?? rows.slice(0, first).findLast((row) => row.type === "task"))?.key ?? null;
+}

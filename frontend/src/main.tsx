@@ -1,0 +1,12 @@
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/list.css";
+
+import { render } from "preact";
+
+import { start } from "./commands/account";
+import { App } from "./screens/app";
+
+render(<App />, document.getElementById("app")!);
+void start();

@@ -1,0 +1,80 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { act } from "../commands/app";
+import { grid } from "../commands/grid";
+import type { Command, Task } from "../store/types";
+import { t } from "../texts";
+import { Icon } from "./icons";
+
+export interface AddTo {
+  /** What a task made here has from its place: its list, a date, a label. */
+  data: Partial<Task>;
+  /** In manual order: the task above which new ones go. */
+  first?: string | null;
+  name: string;
+}
+
+const TITLE = 255;
+
+/** One line, one task; several pasted lines become several tasks, in one undo step. */
+export function createTasks(text: string, { data, name }: AddTo, before: string | null): readonly string[] {
+  const titles = text.split(/\r?\n/).map((line) => line.replace(/^\s*([-*•]|\[[ x]?\])\s+/, "").trim()).filter(Boolean);
+  if (titles.length === 0) return [];
+  const commands = titles.map((title): Command => ({
+    do: "create",
+    type: "task",
+    data: { ...data, ...(before ? { before_id: before } : {}), title: [...title].slice(0, TITLE).join("") },
+  }));
+  const said = titles.length === 1 ? t().added(titles[0]!) : t().addedMany(titles.length, name);
+  return act(commands, said, { quiet: titles.length === 1 }).ids;
+}
+
+export function AddField({ to, onReady }: { to: AddTo; onReady?: (focus: () => void) => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  const text = useSignal("");
+  useEffect(() => onReady?.(() => field.current?.focus()), []);
+  // The row that was first when typing began: what is typed goes above it, in the order of typing.
+  const before = useRef<string | null>(null);
+  const add = (value: string) => {
+    createTasks(value, to, before.current);
+    text.value = "";
+  };
+  return (
+    <div class="add">
+      <Icon name="plus" />
+      <input
+        ref={field}
+        class="add-field"
+        dir="auto"
+        enterkeyhint="done"
+        autocomplete="off"
+        aria-label={t().addTaskTo(to.name)}
+        placeholder={t().addTask}
+        maxLength={TITLE}
+        onFocus={() => (before.current = to.first ?? null)}
+        value={text.value}
+        onInput={(event) => (text.value = event.currentTarget.value)}
+        onPaste={(event) => {
+          const pasted = event.clipboardData?.getData("text/plain") ?? "";
+          if (!/\S.*\r?\n.*\S/s.test(pasted)) return;
+          event.preventDefault();
+          add(text.value + pasted);
+        }}
+        onKeyDown={(event) => {
+          if (event.isComposing) return;
+          if (event.key === "Enter") {
+            event.preventDefault();
+            if (text.value.trim()) add(text.value);
+          } else if (event.key === "Escape") {
+            if (text.value) text.value = "";
+            else field.current?.blur();
+          } else if (event.key === "ArrowDown") {
+            const row = grid.peek()?.rows()[0];
+            if (row) grid.peek()?.focus(row.key);
+          }
+        }}
+      />
+    </div>
+  );
+}

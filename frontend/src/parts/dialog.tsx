@@ -1,0 +1,59 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+
+interface Props {
+  label: string;
+  class?: string;
+  /** Beside this element where there is room; otherwise in the middle, on phones at the bottom. */
+  anchor?: Element | null;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+/** A modal `<dialog>`: the browser keeps the focus inside; Esc and a click outside close it. */
+export function Dialog({ label, class: name = "", anchor, onClose, children }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const close = useRef(onClose);
+  close.current = onClose;
+  useLayoutEffect(() => {
+    const element = dialog.current!;
+    const before = document.activeElement;
+    element.showModal();
+    if (anchor && matchMedia("(min-width: 40em)").matches) placeBeside(element, anchor);
+    return () => {
+      element.close();
+      if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body) before.focus();
+    };
+  }, []);
+  useEffect(() => {
+    const again = () => close.current();
+    addEventListener("popstate", again);
+    return () => removeEventListener("popstate", again);
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      class={`dialog ${anchor ? "anchored" : ""} ${name}`}
+      aria-label={label}
+      onCancel={(event) => {
+        event.preventDefault();
+        close.current();
+      }}
+      onMouseDown={(event) => {
+        if (event.target === dialog.current) close.current();
+      }}
+    >
+      <div class="dialog-body">{children}</div>
+    </dialog>
+  );
+}
+
+/** Below the anchor, else above it, and never outside the window. */
+export function placeBeside(element: HTMLElement, anchor: Element): void {
+  const at = anchor.getBoundingClientRect();
+  const { width, height } = element.getBoundingClientRect();
+  const left = Math.max(8, Math.min(at.left, innerWidth - width - 8));
+  const below = at.bottom + 4;
+  const top = below + height <= innerHeight - 8 ? below : Math.max(8, Math.min(at.top - height - 4, innerHeight - height - 8));
+  Object.assign(element.style, { left: `${left}px`, top: `${top}px`, margin: "0" });
+}

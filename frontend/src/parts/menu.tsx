@@ -1,0 +1,92 @@
+import { useLayoutEffect, useRef } from "preact/hooks";
+
+import { placeBeside } from "./dialog";
+import { Icon, type IconName } from "./icons";
+
+export interface MenuItem {
+  text: string;
+  icon?: IconName;
+  keys?: string;
+  danger?: boolean;
+  checked?: boolean;
+  run: () => void;
+}
+
+interface Props {
+  label: string;
+  items: readonly (MenuItem | null)[];
+  anchor: Element;
+  onClose: () => void;
+}
+
+/** A menu beside its button. `null` among the items is a line between groups. */
+export function Menu({ label, items, anchor, onClose }: Props) {
+  const menu = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = menu.current!;
+    element.showPopover();
+    placeBeside(element, anchor);
+    element.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
+  }, []);
+  const move = (event: KeyboardEvent) => {
+    const all = [...menu.current!.querySelectorAll<HTMLElement>("[role^=menuitem]")];
+    const at = all.indexOf(document.activeElement as HTMLElement);
+    const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 };
+    const next = to[event.key];
+    if (next !== undefined) all.at(next % all.length)?.focus();
+    else if (event.key === "Tab") onClose();
+    else if (event.key === "Escape") {
+      onClose();
+      focusAgain(anchor);
+    } else {
+      const letter = event.key.toLowerCase();
+      if (letter.length !== 1 || letter === " " || event.ctrlKey || event.metaKey) return;
+      const found = [...all.slice(at + 1), ...all].find((item) => item.textContent?.trim().toLowerCase().startsWith(letter));
+      found?.focus();
+    }
+    if (event.key !== "Tab") event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <div
+      ref={menu}
+      popover="auto"
+      role="menu"
+      aria-label={label}
+      class="menu"
+      tabIndex={-1}
+      onKeyDown={move}
+      onToggle={(event) => {
+        if (event.newState === "closed") onClose();
+      }}
+    >
+      {items.map((item, index) =>
+        item === null ? (
+          <div key={index} role="separator" class="menu-line" />
+        ) : (
+          <button
+            key={index}
+            type="button"
+            role={item.checked === undefined ? "menuitem" : "menuitemradio"}
+            aria-checked={item.checked}
+            tabIndex={-1}
+            class={`menu-item ${item.danger ? "is-danger" : ""}`}
+            onClick={() => {
+              onClose();
+              focusAgain(anchor);
+              item.run();
+            }}
+          >
+            {item.icon ? <Icon name={item.icon} size={18} /> : <span class="menu-gap">{item.checked && <Icon name="check" size={18} />}</span>}
+            <span class="menu-text">{item.text}</span>
+            {item.keys && <kbd aria-hidden="true">{item.keys}</kbd>}
+          </button>
+        ),
+      )}
+    </div>
+  );
+}
+
+function focusAgain(anchor: Element): void {
+  if (anchor instanceof HTMLElement && anchor.isConnected) anchor.focus();
+}

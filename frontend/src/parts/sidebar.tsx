@@ -1,0 +1,180 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
+
+import { act, store } from "../commands/app";
+import { go, route } from "../commands/route";
+import { t } from "../texts";
+import { Dot, Icon, type IconName } from "./icons";
+import { Link } from "./link";
+import { StatusDot } from "./status";
+
+/** On phones and rails the sidebar lies over the list, and closes once a place is chosen. */
+export function Sidebar({ onChoose }: { onChoose?: () => void }) {
+  const { value: counts } = store().counts;
+  const lists = store().lists.value.filter((list) => !list.is_archived);
+  return (
+    <nav class="sidebar" aria-label={t().navigation} onClick={(event) => (event.target as Element).closest("a") && onChoose?.()}>
+      <Link class="place search-place" href="/search" aria-current={here("/search")}>
+        <Icon name="search" />
+        <span class="place-name">{t().search}</span>
+        <kbd aria-hidden="true">/</kbd>
+      </Link>
+      <ul class="places">
+        <Place href="/inbox" icon="inbox" name={t().inbox} count={counts.inbox} />
+        <Place href="/today" icon="today" name={t().today} count={counts.today + counts.overdue} />
+        <Place href="/upcoming" icon="upcoming" name={t().upcoming} />
+        {counts.overdue > 0 && <Place href="/overdue" icon="overdue" name={t().overdue} count={counts.overdue} late />}
+      </ul>
+      <Group name={t().lists} id="lists" addLabel={t().newList} fieldLabel={t().listName} onAdd={addList}>
+        {lists.map((list) => (
+          <Place key={list.id} href={`/list/${list.id}`} color={list.color} name={list.name} count={counts.lists.get(list.id)} />
+        ))}
+      </Group>
+      <Group name={t().labels} id="labels" addLabel={t().newLabel} fieldLabel={t().labelName} onAdd={addLabel}>
+        {store().labels.value.map((label) => (
+          <Place key={label.id} href={`/label/${label.id}`} icon="label" name={label.name} />
+        ))}
+      </Group>
+      {store().filters.value.length > 0 && (
+        <Group name={t().filters} id="filters">
+          {store().filters.value.map((filter) => (
+            <Place key={filter.id} href={`/filter/${filter.id}`} icon="filter" name={filter.name} />
+          ))}
+        </Group>
+      )}
+      <div class="sidebar-foot">
+        <StatusDot />
+      </div>
+    </nav>
+  );
+}
+
+export function here(path: string): "page" | undefined {
+  const { at } = route.value;
+  const [, first, second] = path.split("/");
+  if (at !== first) return undefined;
+  return second === undefined || second === (route.value as { id?: string }).id ? "page" : undefined;
+}
+
+function Place({ href, icon, color, name, count, late }: {
+  href: string;
+  icon?: IconName;
+  color?: string | null;
+  name: string;
+  count?: number;
+  late?: boolean;
+}) {
+  return (
+    <li>
+      <Link class={`place ${late ? "is-late" : ""}`} href={href} aria-current={here(href)}>
+        {icon ? <Icon name={icon} /> : <span class="place-dot"><Dot color={color} /></span>}
+        <bdi class="place-name">{name}</bdi>
+        {count ? <span class="count figures" aria-label={t().tasks(count)}>{count}</span> : null}
+      </Link>
+    </li>
+  );
+}
+
+function Group({ name, id, addLabel, fieldLabel, onAdd, children }: {
+  name: string;
+  id: string;
+  addLabel?: string;
+  fieldLabel?: string;
+  onAdd?: (name: string) => void;
+  children: ComponentChildren;
+}) {
+  const folded = useSignal(stored(id));
+  const adding = useSignal(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const turn = (to: boolean) => {
+    folded.value = to;
+    keepFold(id, to);
+  };
+  return (
+    <section class="group" aria-label={name}>
+      <header class="group-head">
+        <button type="button" class="group-name" aria-expanded={!folded.value} onClick={() => turn(!folded.value)}>
+          <Icon name={folded.value ? "right" : "down"} size={16} />
+          {name}
+        </button>
+        {onAdd && (
+          <button ref={button} type="button" class="icon-button group-add" aria-label={addLabel} title={addLabel} onClick={() => {
+            turn(false);
+            adding.value = true;
+          }}>
+            <Icon name="plus" size={18} />
+          </button>
+        )}
+      </header>
+      {!folded.value && <ul class="places">{children}</ul>}
+      {adding.value && (
+        <NameField
+          label={fieldLabel!}
+          onDone={(value) => {
+            adding.value = false;
+            if (value) onAdd!(value);
+            else button.current?.focus();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+export function NameField({ label, value = "", onDone }: { label: string; value?: string; onDone: (name: string | null) => void }) {
+  const over = useRef(false);
+  const done = (name: string | null) => {
+    if (over.current) return;
+    over.current = true;
+    onDone(name?.trim() || null);
+  };
+  return (
+    <input
+      class="input name-field"
+      dir="auto"
+      maxLength={255}
+      aria-label={label}
+      placeholder={label}
+      defaultValue={value}
+      ref={(field) => {
+        if (field && document.activeElement !== field && !over.current) field.focus();
+      }}
+      onBlur={(event) => done(event.currentTarget.value)}
+      onKeyDown={(event) => {
+        if (event.isComposing) return;
+        event.stopPropagation();
+        if (event.key === "Enter") done(event.currentTarget.value);
+        if (event.key === "Escape") {
+          event.preventDefault();
+          done(null);
+        }
+      }}
+    />
+  );
+}
+
+function addList(name: string): void {
+  const { ids } = act([{ do: "create", type: "list", data: { name } }], t().added(name), { quiet: true });
+  go(`/list/${ids[0]}`);
+}
+function addLabel(name: string): void {
+  const known = store().labels.value.find((label) => label.name.toLowerCase() === name.toLowerCase());
+  const id = known?.id ?? act([{ do: "create", type: "label", data: { name } }], t().added(name), { quiet: true }).ids[0];
+  go(`/label/${id}`);
+}
+
+function stored(id: string): boolean {
+  try {
+    return localStorage.getItem(`duly-folded-${id}`) === "yes";
+  } catch {
+    return false;
+  }
+}
+function keepFold(id: string, folded: boolean): void {
+  try {
+    localStorage.setItem(`duly-folded-${id}`, folded ? "yes" : "no");
+  } catch {
+    // Holds until the page is closed.
+  }
+}

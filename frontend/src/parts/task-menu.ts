@@ -1,0 +1,32 @@
+import { store } from "../commands/app";
+import { grid } from "../commands/grid";
+import { keyOf } from "../commands/registry";
+import { showTask } from "../commands/route";
+import { toggleSelected } from "../commands/selection";
+import { setCompleted, setPriority, trashTasks } from "../commands/tasks";
+import { t } from "../texts";
+import type { MenuItem } from "./menu";
+
+/** The same commands as the keys, for the row or for all that are selected. */
+export function taskMenu(ids: readonly string[]): (MenuItem | null)[] {
+  const [id] = ids;
+  const task = id ? store().get("task", id).peek() : undefined;
+  if (!task) return [];
+  const single = ids.length === 1;
+  return [
+    single && { text: t().open, icon: "external" as const, keys: keyOf("open"), run: () => showTask(task.id) },
+    single && { text: t().rename, icon: "edit" as const, keys: keyOf("rename"), run: () => grid.peek()?.rename(task.id) },
+    {
+      text: task.is_completed ? t().reopen : t().complete,
+      icon: "check" as const,
+      keys: keyOf("toggle"),
+      run: () => setCompleted(ids, !task.is_completed),
+    },
+    null,
+    ...[1, 2, 3, 4].map((n) => ({ text: t().priority(n), keys: String(n), checked: single && task.priority === n, run: () => setPriority(ids, n) })),
+    { text: t().noPriority, keys: "0", checked: single && !task.priority, run: () => setPriority(ids, null) },
+    null,
+    single && { text: t().selectTask, icon: "list" as const, keys: "X", run: () => toggleSelected(task.id) },
+    { text: t().moveToTrash, icon: "trash" as const, keys: keyOf("trash"), danger: true, run: () => trashTasks(ids) },
+  ].filter((item) => item !== false);
+}

@@ -1,0 +1,64 @@
+import { store } from "../../commands/app";
+import type { TaskRow } from "../../commands/grid";
+import type { Shown, Task } from "../../store/types";
+import { t } from "../../texts";
+import { Bars, Dot, Icon } from "../icons";
+import { daysBetween, isPast, shortMoment, time } from "../when";
+import type { Shows } from "./row";
+
+function due(task: Task, shows: Shows): { text: string; late: boolean; days: number } | null {
+  if (!task.due) return null;
+  const today = store().today.value;
+  const late = !task.is_completed && isPast(task.due, today);
+  const days = daysBetween(task.due.date, today);
+  // In "Today" the day goes without saying; the time does not.
+  const text = shows.today && days === 0 ? time(task.due) : shortMoment(task.due, today);
+  return { text, late, days };
+}
+
+/** "Pay rent, priority 1, due today 17:00, repeats, 2 of 5 subtasks": a row in one breath. */
+export function spoken(task: Shown<"task">, row: TaskRow, shows: Shows): string {
+  const parts = [task.title];
+  const moment = due(task, { ...shows, today: false });
+  if (task.priority) parts.push(t().priority(task.priority));
+  if (moment) parts.push(moment.late ? `${t().dueOn(moment.text)}, ${t().overdueWord}` : t().dueOn(moment.text));
+  if (task.recurrence) parts.push(t().repeats);
+  const all = row.children;
+  if (all > 0) parts.push(t().subtasksDone(row.completedChildren, all));
+  for (const id of task.label_ids) {
+    const label = store().get("label", id).value;
+    if (label) parts.push(`@${label.name}`);
+  }
+  if (task.description) parts.push(t().hasNotes);
+  if (task.unsent) parts.push(t().unsent);
+  return parts.join(", ");
+}
+
+const LABELS = 2;
+
+export function Meta({ task, row, shows }: { task: Shown<"task">; row: TaskRow; shows: Shows }) {
+  const moment = due(task, shows);
+  const all = row.children;
+  const labels = task.label_ids.map((id) => store().get("label", id).value).filter((label) => label !== undefined);
+  const list = shows.list && task.list_id ? store().get("list", task.list_id).value : undefined;
+  const nothing = !moment?.text && !task.priority && !all && labels.length === 0 && !list && !task.description && !task.recurrence;
+  if (nothing && !task.unsent) return null;
+  return (
+    <span class="meta" aria-hidden="true">
+      {all > 0 && <span class="meta-part figures">{row.completedChildren}/{all}</span>}
+      {task.description && <Icon name="note" size={16} />}
+      {labels.slice(0, LABELS).map((label) => (
+        <span key={label.id} class="meta-part meta-label"><Dot color={label.color} /><bdi>{label.name}</bdi></span>
+      ))}
+      {labels.length > LABELS && <span class="meta-part">+{labels.length - LABELS}</span>}
+      {list && <span class="meta-part meta-list"><Dot color={list.color} /><bdi>{list.name}</bdi></span>}
+      {task.priority && <Bars priority={task.priority} />}
+      {task.recurrence && <Icon name="repeat" size={16} />}
+      {moment?.text && (
+        <span class={`meta-part figures ${moment.late ? "is-late" : moment.days === 0 ? "is-today" : ""}`}>
+          {moment.late && moment.days > 0 ? `${moment.text} ${t().overdueBy(moment.days)}` : moment.text}
+        </span>
+      )}
+    </span>
+  );
+}

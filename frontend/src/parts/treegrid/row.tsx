@@ -1,0 +1,98 @@
+import { useComputed } from "@preact/signals";
+import { memo } from "preact/compat";
+
+import { store } from "../../commands/app";
+import { grid, type TaskRow } from "../../commands/grid";
+import { currentRow, selected } from "../../commands/selection";
+import { setCompleted } from "../../commands/tasks";
+import { t } from "../../texts";
+import { Icon } from "../icons";
+import { Meta, spoken } from "./meta";
+import { Title } from "./title";
+
+interface Props {
+  row: TaskRow;
+  index: number;
+  /** Rows below a section are one level deeper than their own depth. */
+  deeper: number;
+  folded: boolean;
+  leaving: boolean;
+  shows: Shows;
+  onMenu: (id: string, anchor: Element) => void;
+}
+
+/** What the surrounding screen says already, so that rows do not repeat it. */
+export interface Shows {
+  list: boolean;
+  today: boolean;
+}
+
+export const Row = memo(function Row({ row, index, deeper, folded, leaving, shows, onMenu }: Props) {
+  const task = store().get("task", row.id).value;
+  const current = useComputed(() => currentRow.value === row.key);
+  const chosen = useComputed(() => selected.value.has(row.id));
+  if (!task) return null;
+  const done = task.is_completed;
+  const expandable = row.children > row.completedChildren;
+  return (
+    <div
+      role="row"
+      class={`row ${done ? "is-done" : ""} ${leaving ? "is-leaving" : ""}`}
+      data-key={row.key}
+      data-task={row.id}
+      tabIndex={current.value ? 0 : -1}
+      aria-level={row.level + deeper}
+      aria-rowindex={index + 1}
+      aria-selected={chosen.value}
+      aria-expanded={expandable ? !folded : undefined}
+      aria-label={spoken(task, row, shows)}
+      style={{ "--depth": String(row.level - 1) }}
+    >
+      <div role="gridcell" class="cell-check">
+        {expandable && (
+          <button
+            type="button"
+            class="fold"
+            tabIndex={-1}
+            aria-label={folded ? t().expand : t().collapse}
+            onClick={() => grid.peek()?.fold(row.key, !folded)}
+          >
+            <Icon name={folded ? "right" : "down"} size={16} />
+          </button>
+        )}
+        <label class="tick">
+          <input
+            type="checkbox"
+            class="check"
+            tabIndex={-1}
+            checked={done}
+            aria-label={t().completeName(task.title)}
+            onChange={(event) => {
+              const wanted = event.currentTarget.checked;
+              setCompleted([row.id], wanted);
+              // A recurring task stays open with its next date, so the box must follow the task.
+              event.currentTarget.checked = store().get("task", row.id).peek()?.is_completed ?? wanted;
+            }}
+          />
+        </label>
+      </div>
+      <div role="gridcell" class="cell-title">
+        <Title task={task} />
+        <Meta task={task} row={row} shows={shows} />
+      </div>
+      <div role="gridcell" class="cell-more">
+        <button
+          type="button"
+          class="icon-button"
+          tabIndex={-1}
+          aria-haspopup="menu"
+          aria-label={t().moreFor(task.title)}
+          onClick={(event) => onMenu(row.id, event.currentTarget)}
+        >
+          <Icon name="more" />
+        </button>
+      </div>
+    </div>
+  );
+});
+

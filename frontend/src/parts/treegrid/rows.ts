@@ -1,0 +1,168 @@
+/** From a view's lines to the rows on the screen: folds, rows that linger, completed ones below. */
+import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
+
+import type { HeadRow, Row, TaskRow } from "../../commands/grid";
+import type { Line, View } from "../../store/types";
+
+export const COMPLETED = "completed";
+const LINGER = 3000;
+const FOLD = 140;
+
+interface Kept {
+  row: TaskRow;
+  /** The rows that were above it, the nearest last: it stays below the first that is still there. */
+  above: readonly string[];
+  since: number;
+}
+
+export interface Rows {
+  readonly rows: ReadonlySignal<readonly Row[]>;
+  /** Rows that are fading out. */
+  readonly leaving: ReadonlySignal<ReadonlySet<string>>;
+  fold(key: string, folded: boolean): void;
+  isFolded(key: string): boolean;
+  keep(id: string): void;
+  dispose(): void;
+}
+
+export interface Folds {
+  read(): Set<string>;
+  write(folded: ReadonlySet<string>): void;
+}
+
+/** Folded sections and parents are remembered on the device. */
+export const storedFolds: Folds = {
+  read() {
+    try {
+      return new Set(JSON.parse(localStorage.getItem("duly-folded") ?? "[]") as string[]);
+    } catch {
+      return new Set();
+    }
+  },
+  write(folded) {
+    try {
+      localStorage.setItem("duly-folded", JSON.stringify([...folded].slice(-500)));
+    } catch {
+      // Folds are then kept until the page is closed.
+    }
+  },
+};
+
+/** `busy` says whether a row must not leave now: it has the focus, or the pointer is in the list. */
+export function makeRows(view: View, busy: (key: string) => boolean, folds = storedFolds): Rows {
+  const folded = signal<ReadonlySet<string>>(folds.read());
+  const openCompleted = signal(false);
+  const kept = signal<ReadonlyMap<string, Kept>>(new Map());
+  const leaving = signal<ReadonlySet<string>>(new Set());
+
+  const isFolded = (key: string) => (key === COMPLETED ? !openCompleted.value : folded.value.has(key));
+
+  const rows = computed<Row[]>(() => {
+    const lines = view.lines.value;
+    const result = unfolded(lines, (key) => folded.value.has(key));
+    const present = new Set(lines.map((line) => (line.type === "heading" ? line.key : line.id)));
+    for (const { row, above } of kept.value.values()) {
+      if (present.has(row.id)) continue;
+      const after = above.findLast((key) => result.some((r) => r.key === key));
+      const at = after === undefined ? 0 : result.findIndex((r) => r.key === after) + 1;
+      result.splice(at, 0, { ...row, lingering: true });
+    }
+    const done = view.completed.value.filter((id) => !kept.value.has(id));
+    if (done.length > 0) {
+      result.push({ type: "heading", key: COMPLETED, id: COMPLETED, date: null, level: 1, count: done.length });
+      if (openCompleted.value) {
+        for (const id of done) result.push({ type: "task", key: id, id, level: 1, children: 0, completedChildren: 0 });
+      }
+    }
+    return result;
+  });
+
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const sweep = () => {
+    timer = undefined;
+    const now = Date.now();
+    const ready = [...kept.peek()].filter(([key, { since }]) => now - since >= LINGER && !busy(key)).map(([key]) => key);
+    if (ready.length > 0) {
+      leaving.value = new Set(ready);
+      setTimeout(() => {
+        const next = new Map(kept.peek());
+        for (const key of ready) next.delete(key);
+        kept.value = next;
+        leaving.value = new Set();
+      }, FOLD);
+    }
+    if (kept.peek().size > ready.length) timer = setTimeout(sweep, 500);
+  };
+  const stop = effect(() => {
+    // A task that came back (reopened, undone) is a row like any other again.
+    const back = view.lines.value.filter((line) => line.type === "task" && kept.peek().has(line.id));
+    if (back.length === 0) return;
+    const next = new Map(kept.peek());
+    for (const line of back) if (line.type === "task" && Date.now() - next.get(line.id)!.since > 100) next.delete(line.id);
+    kept.value = next;
+  });
+
+  return {
+    rows,
+    leaving,
+    isFolded,
+    fold(key, fold) {
+      if (key === COMPLETED) {
+        openCompleted.value = !fold;
+        return;
+      }
+      const next = new Set(folded.peek());
+      if (fold) next.add(key);
+      else next.delete(key);
+      folded.value = next;
+      folds.write(next);
+    },
+    keep(id) {
+      const all = rows.peek();
+      const at = all.findIndex((row) => row.type === "task" && row.id === id);
+      const head = all[at];
+      const end = all.findIndex((row) => row.key === COMPLETED);
+      if (!head || head.type !== "task" || (end >= 0 && at > end)) return;
+      const next = new Map(kept.peek());
+      // Its subtasks are completed with it, so they stay with it.
+      for (let i = at; i < all.length; i++) {
+        const row = all[i]!;
+        if (row.type !== "task" || (i > at && row.level <= head.level)) break;
+        next.set(row.key, { row, above: all.slice(0, i).map((r) => r.key), since: Date.now() });
+      }
+      kept.value = next;
+      timer ??= setTimeout(sweep, LINGER + 50);
+    },
+    dispose() {
+      stop();
+      clearTimeout(timer);
+    },
+  };
+}
+
+export function unfolded(lines: readonly Line[], isFolded: (key: string) => boolean): Row[] {
+  const result: Row[] = [];
+  let hiddenBelow = Infinity;
+  let inFolded = false;
+  for (const line of lines) {
+    if (line.type === "task") {
+      if (inFolded || line.level > hiddenBelow) continue;
+      hiddenBelow = isFolded(line.id) ? line.level : Infinity;
+      result.push({ ...line, key: line.id });
+    } else {
+      const key = line.type === "section" ? line.id : line.key;
+      const head: HeadRow = {
+        type: line.type,
+        key,
+        id: key,
+        date: line.type === "heading" ? line.date : null,
+        level: 1,
+        count: line.count,
+      };
+      result.push(head);
+      inFolded = isFolded(key);
+      hiddenBelow = Infinity;
+    }
+  }
+  return result;
+}

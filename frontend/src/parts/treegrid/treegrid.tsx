@@ -1,0 +1,162 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+
+import { grid, type Grid, type Row as AnyRow } from "../../commands/grid";
+import { showTask } from "../../commands/route";
+import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
+import type { View } from "../../store/types";
+import { Head } from "./head";
+import { onGridKey } from "./keys";
+import { Row, type Shows } from "./row";
+import { makeRows } from "./rows";
+import { renaming } from "./title";
+import { useWindow } from "./virtual";
+
+interface Props {
+  view: View;
+  name: string;
+  shows: Shows;
+  manual: boolean;
+  /** What the place says when there is nothing in it. */
+  empty: ComponentChildren;
+  add: (below: string | null, asChild: boolean) => void;
+  onTaskMenu: (id: string, anchor: Element) => void;
+  onSectionMenu: (id: string, anchor: Element) => void;
+}
+
+export function TreeGrid({ view, name, shows, manual, empty, add, onTaskMenu, onSectionMenu }: Props) {
+  const element = useRef<HTMLDivElement>(null);
+  const inside = useSignal(false);
+  const made = useMemo(
+    () => makeRows(view, (key) => inside.peek() || element.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.contains(document.activeElement) === true),
+    [view],
+  );
+  useEffect(() => () => made.dispose(), [made]);
+  const rows = made.rows.value;
+  const { first, last, above, below, reveal } = useWindow(element, made.rows);
+
+  // The row that takes part in the tab order must always exist; the first one does at the start.
+  const hadFocus = element.current?.contains(document.activeElement) === true;
+  const before = useRef<readonly AnyRow[]>([]);
+  const current = currentRow.value;
+  const known = rows.some((row) => row.key === current);
+  useLayoutEffect(() => {
+    if (!known && rows.length > 0) {
+      const next = neighbour(before.current, rows, currentRow.peek());
+      currentRow.value = next;
+      if (hadFocus && !element.current?.contains(document.activeElement)) requestAnimationFrame(() => focus(next));
+    }
+    before.current = rows;
+  });
+
+  const focus = (key: string) => {
+    reveal(key);
+    currentRow.value = key;
+    element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  };
+  const api = useMemo<Grid>(
+    () => ({
+      rows: () => made.rows.peek(),
+      focus: (key) => requestAnimationFrame(() => focus(key)),
+      keep: made.keep,
+      rename: (id) => (renaming.value = id),
+      fold: made.fold,
+      isFolded: made.isFolded,
+      manual,
+      add,
+    }),
+    [made, manual],
+  );
+  useEffect(() => {
+    grid.value = api;
+    return () => {
+      if (grid.peek() === api) grid.value = null;
+    };
+  }, [api]);
+
+  const onClick = (event: MouseEvent) => {
+    const target = event.target as Element;
+    if (target.closest("button, input, label, a, [role=menu]")) return;
+    const row = target.closest<HTMLElement>("[role=row]");
+    const id = row?.dataset["task"];
+    if (!row || !id) return;
+    currentRow.value = id;
+    if (event.shiftKey) {
+      extendSelection(current ?? id, id, taskIds(rows));
+      getSelection()?.removeAllRanges();
+    } else if (event.ctrlKey || event.metaKey || selecting.value) toggleSelected(id);
+    else {
+      clearSelection();
+      showTask(id);
+    }
+    row.focus({ preventScroll: true });
+  };
+
+  if (rows.length === 0) return <div class="empty">{empty}</div>;
+  let underSection = false;
+  return (
+    <div
+      ref={element}
+      class="grid"
+      role="treegrid"
+      aria-label={name}
+      aria-multiselectable="true"
+      aria-rowcount={rows.length}
+      onClick={onClick}
+      onKeyDown={(event) => onGridKey(event, api, focus)}
+      onFocusIn={(event) => {
+        const key = (event.target as Element).closest<HTMLElement>("[role=row]")?.dataset["key"];
+        if (key) currentRow.value = key;
+      }}
+      onPointerEnter={(event) => (inside.value = event.pointerType === "mouse")}
+      onPointerLeave={() => (inside.value = false)}
+      onContextMenu={(event) => {
+        const row = (event.target as Element).closest<HTMLElement>("[role=row]");
+        const id = row?.dataset["task"];
+        if (!row || !id || getSelection()?.toString()) return;
+        event.preventDefault();
+        currentRow.value = id;
+        onTaskMenu(id, row.querySelector(".cell-more button") ?? row);
+      }}
+    >
+      {above > 0 && <div class="spacer" style={{ height: `${above}px` }} aria-hidden="true" />}
+      {rows.map((row, index) => {
+        if (row.type !== "task") underSection = row.key !== "completed";
+        // The focused row stays mounted wherever the window is.
+        if ((index < first || index >= last) && row.key !== current) return null;
+        return row.type === "task" ? (
+          <Row
+            key={row.key}
+            row={row}
+            index={index}
+            deeper={underSection ? 1 : 0}
+            folded={made.isFolded(row.key)}
+            leaving={made.leaving.value.has(row.key)}
+            shows={shows}
+            onMenu={onTaskMenu}
+          />
+        ) : (
+          <Head key={row.key} row={row} index={index} folded={made.isFolded(row.key)} onMenu={onSectionMenu} />
+        );
+      })}
+      {below > 0 && <div class="spacer" style={{ height: `${below}px` }} aria-hidden="true" />}
+    </div>
+  );
+}
+
+export function taskIds(rows: readonly AnyRow[]): string[] {
+  return rows.filter((row) => row.type === "task").map((row) => row.id);
+}
+
+/** Where the focus goes when its row has left: the next row of those before, else the previous. */
+function neighbour(before: readonly AnyRow[], now: readonly AnyRow[], gone: string | null): string {
+  const keys = new Set(now.map((row) => row.key));
+  const at = before.findIndex((row) => row.key === gone);
+  if (at >= 0) {
+    const next = before.slice(at + 1).find((row) => keys.has(row.key)) ?? before.slice(0, at).findLast((row) => keys.has(row.key));
+    if (next) return next.key;
+  }
+  return now[0]!.key;
+}
+

@@ -1,0 +1,29 @@
+import { phase } from "../commands/account";
+import { Live } from "../parts/live";
+import { ToastBar } from "../parts/toast";
+import { t } from "../texts";
+import { Shell } from "./shell";
+import { SignIn } from "./sign-in";
+
+export function App() {
+  return (
+    <>
+      <Live />
+      {phase.value === "open" ? <Shell /> : phase.value === "signed_out" ? <SignInPage /> : <Starting />}
+      <ToastBar />
+    </>
+  );
+}
+
+/** Nothing for the first 300 ms: most starts are over by then. */
+function Starting() {
+  return <p class="starting">{t().starting}</p>;
+}
+
+function SignInPage() {
+  return (
+    <main class="sign-in-page">
+      <SignIn />
+    </main>
+  );
+}

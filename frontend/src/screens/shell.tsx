@@ -1,0 +1,122 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { phase } from "../commands/account";
+import { store } from "../commands/app";
+import { listen } from "../commands/keyboard";
+import { go, place, route } from "../commands/route";
+import { clearSelection, currentRow } from "../commands/selection";
+import { Icon, type IconName } from "../parts/icons";
+import { Link } from "../parts/link";
+import { here, Sidebar } from "../parts/sidebar";
+import { StatusDot } from "../parts/status";
+import { t } from "../texts";
+import { Nothing } from "./nothing";
+import { Tasks } from "./tasks";
+import "../commands/tasks";
+
+/** The open sidebar of narrow layouts. */
+export function Shell() {
+  const open = useSignal(false);
+  const toggle = useRef<HTMLButtonElement>(null);
+  const at = place.value;
+  useEffect(listen, []);
+  useEffect(() => {
+    if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
+    clearSelection();
+    currentRow.value = null;
+  }, [at]);
+  const close = (refocus: boolean) => {
+    if (!open.value) return;
+    open.value = false;
+    if (refocus) toggle.current?.focus();
+  };
+  return (
+    <div class="shell">
+      <a class="skip" href="#list" onClick={(event) => {
+        event.preventDefault();
+        document.getElementById("list")?.focus();
+      }}>
+        {t().skipToList}
+      </a>
+      <div class="rail">
+        <button
+          ref={toggle}
+          type="button"
+          class="icon-button"
+          aria-label={t().menu}
+          aria-expanded={open.value}
+          onClick={() => (open.value = !open.value)}
+        >
+          <Icon name="menu" />
+        </button>
+        <RailPlaces />
+        <StatusDot withText={false} />
+      </div>
+      <div
+        class={`side ${open.value ? "is-open" : ""}`}
+        onKeyDown={(event) => event.key === "Escape" && close(true)}
+      >
+        <Sidebar onChoose={() => close(false)} />
+      </div>
+      {open.value && <div class="shade" onClick={() => close(true)} />}
+      <main class="main" id="list" tabIndex={-1}>
+        <FirstSync />
+        <Screen />
+      </main>
+      <nav class="bottom" aria-label={t().places}>
+        <RailPlaces />
+      </nav>
+    </div>
+  );
+}
+
+function RailPlaces() {
+  const places: [string, IconName, string][] = [
+    ["/inbox", "inbox", t().inbox],
+    ["/today", "today", t().today],
+    ["/upcoming", "upcoming", t().upcoming],
+    ["/search", "search", t().search],
+  ];
+  return (
+    <>
+      {places.map(([href, icon, name]) => (
+        <Link key={href} class="rail-place" href={href} aria-current={here(href)} title={name}>
+          <Icon name={icon} />
+          <span class="rail-name">{name}</span>
+        </Link>
+      ))}
+    </>
+  );
+}
+
+function FirstSync() {
+  const progress = store().status.value.firstSync;
+  if (!progress) return null;
+  const { done, total } = progress;
+  return (
+    <div class="first-sync">
+      <span>{t().firstSyncLabel}</span>
+      <progress aria-label={t().firstSyncLabel} value={Math.min(done, total)} max={Math.max(total, 1)} />
+      <span class="figures">{t().firstSync(done, total)}</span>
+    </div>
+  );
+}
+
+function Screen() {
+  const now = route.value;
+  switch (now.at) {
+    case "start":
+      return null;
+    case "inbox":
+    case "today":
+    case "upcoming":
+    case "overdue":
+      return <Tasks key={now.at} query={{ show: now.at }} />;
+    case "list":
+    case "label":
+      return <Tasks key={now.id} query={{ show: now.at, id: now.id }} />;
+    default:
+      return <Nothing />;
+  }
+}

@@ -1,0 +1,2 @@
+import type { Texts } from "./en";
+export const de = {} as Texts;

@@ -1,0 +1,39 @@
+/** The texts that people read. English is part of the first load; German arrives when it is wanted. */
+import { signal } from "@preact/signals";
+
+import { en, type Texts } from "./en";
+
+export type Language = "en" | "de";
+export type { Texts };
+
+const current = signal<Texts>(en);
+export const language = signal<Language>("en");
+
+/** The texts in the language of the moment; a component that calls it follows a change. */
+export function t(): Texts {
+  return current.value;
+}
+
+export async function speak(wanted: Language): Promise<void> {
+  if (wanted !== language.peek()) {
+    current.value = wanted === "de" ? (await import("./de")).de : en;
+    language.value = wanted;
+  }
+  document.documentElement.lang = wanted;
+  try {
+    localStorage.setItem("duly-language", wanted);
+  } catch {
+    // Without storage, the sign-in page follows the browser's language.
+  }
+}
+
+/** Before sign-in: the language used last on this device, else the browser's. */
+export function likelyLanguage(): Language {
+  let known: string | null = null;
+  try {
+    known = localStorage.getItem("duly-language");
+  } catch {
+    // See above.
+  }
+  return (known ?? navigator.language).startsWith("de") ? "de" : "en";
+}

@@ -1,0 +1,63 @@
+import { defineConfig, type Plugin } from "vite";
+
+/**
+ * Two scripts are not modules of the page: the theme, which must run before the first paint, and
+ * the service worker, which needs a stable address and the list of files to keep.
+ */
+function ownScripts(): Plugin {
+  return {
+    name: "duly-own-scripts",
+    transformIndexHtml: {
+      order: "post",
+      handler(_html, { bundle }) {
+        const file = Object.keys(bundle ?? {}).find((name) => /^assets\/theme-.*\.js$/.test(name));
+        const src = bundle ? `/${file}` : "/src/theme.ts";
+        const attrs = bundle ? { src } : { src, type: "module" };
+        return [{ tag: "script", attrs, injectTo: "head-prepend" }];
+      },
+    },
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        const worker = bundle["worker.js"];
+        if (worker?.type !== "chunk") return;
+        const files = Object.keys(bundle).filter((name) => name.startsWith("assets/"));
+        const kept = ["/", "/manifest.webmanifest", "/icon.svg", ...files.map((name) => `/${name}`)];
+        const page = bundle["index.html"];
+        worker.code = worker.code
+          .replace("__VERSION__", hash(kept.join() + worker.code + (page?.type === "asset" ? String(page.source) : "")))
+          .replace(/(["'`])__FILES__\1/, JSON.stringify(kept));
+      },
+    },
+  };
+}
+
+/** Enough to tell one build from the next; names of assets hold their own hashes. */
+function hash(text: string): string {
+  let value = 0x811c9dc5;
+  for (const char of text) value = Math.imul(value ^ char.codePointAt(0)!, 0x01000193) >>> 0;
+  return value.toString(36);
+}
+
+declare const process: { env: Record<string, string | undefined> };
+const server = process.env["DULY_API"] ?? "http://127.0.0.1:8000";
+
+export default defineConfig({
+  plugins: [ownScripts()],
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    target: ["chrome123", "firefox128", "safari17.5"],
+    cssTarget: ["chrome123", "firefox128", "safari17.5"],
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+    rolldownOptions: {
+      input: { index: "index.html", theme: "src/theme.ts", worker: "src/worker.ts" },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
+      },
+    },
+  },
+  server: { proxy: { "/api": server, "/.well-known": server } },
+  preview: { proxy: { "/api": server, "/.well-known": server } },
+});
