@@ -13,8 +13,10 @@ const PATIENCE = 8;
 
 export interface Outcome {
   write: Required<Pick<Write, "rows" | "put" | "drop" | "conflicts">>;
-  /** The copy is behind, or what else was changed is still to come. */
+  /** What else was changed is still to come. */
   mustPull: boolean;
+  /** The copy is older than what the server has: nothing can be sent before it is read. */
+  isBehind: boolean;
 }
 
 interface Failure {
@@ -28,6 +30,7 @@ export class Answers {
   private readonly outcome: Outcome = {
     write: { rows: [], put: [], drop: [], conflicts: [] },
     mustPull: false,
+    isBehind: false,
   };
 
   constructor(
@@ -60,7 +63,7 @@ export class Answers {
       const { code, message } = result.error;
       this.park([entry], { status: result.status, code, message, fields: [] });
     } else this.report("trashed_elsewhere", entry);
-    this.outcome.mustPull = true;
+    this.outcome.isBehind = true;
     return this.outcome;
   }
 
@@ -89,7 +92,7 @@ export class Answers {
     }
     const old = this.model.copy[type].get(data.id);
     if (!old && !("name" in data || ("title" in data && "description" in data))) {
-      this.outcome.mustPull = true; // restored: the whole of it comes with the next changes
+      this.outcome.isBehind = true; // restored: the whole of it comes with the next changes
       return;
     }
     const whole = { ...old, ...data } as Thing;
@@ -139,7 +142,7 @@ export class Answers {
     const { outcome } = this;
     const [entry] = entries;
     if (failure.status === 424) return;
-    if (failure.status === 412 || failure.status === 404) outcome.mustPull = true;
+    if (failure.status === 412 || failure.status === 404) outcome.isBehind = true;
     if (!entry) return;
     const copy = this.model.copy[entry.type].get(entry.id);
     if (failure.status === 412) {
@@ -152,7 +155,7 @@ export class Answers {
       else if (entry.tries > 1 && entry.op !== "update") this.drop(entries);
       else this.again(entries, failure);
     } else if (failure.code === "NAME_TAKEN" && entry.type === "label") {
-      outcome.mustPull = true;
+      outcome.isBehind = true;
       this.nameTaken(entry, entries, failure);
     } else if (failure.status === 400 && this.corrected(entries, failure)) {
       this.again(entries, failure);
@@ -188,7 +191,7 @@ export class Answers {
       if (!field || (type !== "unknown_reference" && type !== "future")) return false;
       for (const entry of entries) found = this.without(entry, field) || found;
     }
-    if (found) this.outcome.mustPull = true;
+    if (found) this.outcome.isBehind = true;
     return found;
   }
 

@@ -24,6 +24,8 @@ export class Engine {
   private stream: AbortController | null = null;
   private events: StreamedEvent[] = [];
   private mustPull = true;
+  /** The copy is known to be behind, so that what is sent now would be refused. */
+  private isBehind = true;
   private mustStartOver = false;
   private isUrgent = false;
   private failures = 0;
@@ -43,7 +45,7 @@ export class Engine {
   start(): void {
     if (this.stopped) return;
     this.stopped = new AbortController();
-    this.mustPull = true;
+    this.isBehind = true;
     this.running = this.run(this.stopped.signal);
   }
 
@@ -98,19 +100,21 @@ export class Engine {
   /** Does one thing; false if there is nothing to do. */
   private async step(stopped: AbortSignal): Promise<boolean> {
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(TIMEOUT)]);
-    if (this.pull.token) {
+    // A request whose answer is missing comes first: nothing may be read before it is known.
+    if (this.push.isPending || (this.pull.token && !this.isBehind)) {
       const pushed = await this.push.run(signal, this.isUrgent);
       if (pushed) {
         this.reached();
         this.mustPull ||= pushed.mustPull;
+        this.isBehind ||= pushed.isBehind;
         return true;
       }
     }
-    if (this.mustStartOver || this.mustPull) {
+    if (this.isBehind || this.mustPull || this.mustStartOver) {
       this.closeStream();
       const isOver = this.mustStartOver;
       await (isOver ? this.pull.startOver(stopped) : this.pull.run(stopped));
-      this.mustPull = this.mustStartOver = false;
+      this.mustPull = this.isBehind = this.mustStartOver = false;
       this.reached();
       return true;
     }
@@ -177,6 +181,7 @@ export class Engine {
 
   private async failed(error: unknown): Promise<void> {
     this.failures += 1;
+    this.isBehind = true;
     const refused = refusedBy(error);
     const answered = refused instanceof Refused && refused.status < 500;
     if (!answered) this.offline.value = true;

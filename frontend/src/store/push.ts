@@ -18,6 +18,8 @@ export interface PushHost {
   onStored(outcome: Outcome | null): void;
 }
 
+export type Sent = Pick<Outcome, "mustPull" | "isBehind">;
+
 export class Push {
   /** Operations in a request; fewer after one that was too large. */
   private limit = 100;
@@ -33,8 +35,13 @@ export class Push {
     private readonly host: PushHost,
   ) {}
 
+  /** Whether a request was sent, or is about to be, whose answer is not known. */
+  get isPending(): boolean {
+    return this.outbox.frozen !== null;
+  }
+
   /** Sends one request. Null if there is nothing to send; else whether a pull must follow. */
-  async run(signal: AbortSignal, isUrgent: boolean): Promise<{ mustPull: boolean } | null> {
+  async run(signal: AbortSignal, isUrgent: boolean): Promise<Sent | null> {
     const { outbox } = this;
     const frozen = outbox.frozen ?? (await this.freeze(isUrgent));
     if (!frozen) return null;
@@ -101,7 +108,7 @@ export class Push {
   private async settle(
     frozen: Frozen | null,
     act: (answers: Answers) => Outcome,
-  ): Promise<{ mustPull: boolean }> {
+  ): Promise<Sent> {
     const { model, outbox, conflicts } = this;
     const outcome = model.change(() => act(new Answers(model, outbox, conflicts)));
     if (frozen) this.limit = 100;
@@ -109,17 +116,17 @@ export class Push {
     outbox.publish();
     await this.database.write({ ...outcome.write, meta: { frozen: null } });
     this.host.onStored(outcome);
-    return { mustPull: outcome.mustPull };
+    return { mustPull: outcome.mustPull, isBehind: outcome.isBehind };
   }
 
   /** Handles a request that is refused as a whole: it is never sent again as it is. */
-  private async refused(frozen: Frozen, error: Refused): Promise<{ mustPull: boolean }> {
+  private async refused(frozen: Frozen, error: Refused): Promise<Sent> {
     const { operations } = frozen;
     const { status, code, message, fields } = error;
     if (status === 403 && code === "QUOTA_EXCEEDED" && frozen.key) {
       // No more answers can be stored. Ids and versions still prevent that anything happens twice.
       this.outbox.frozen = { ...frozen, key: "" };
-      return { mustPull: false };
+      return { mustPull: false, isBehind: false };
     }
     const isTooLarge = status === 413 || code === "TOO_MANY_CHANGES";
     if (isTooLarge && operations.length > 1) {

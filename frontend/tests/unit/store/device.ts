@@ -114,7 +114,7 @@ export async function closeDevices(): Promise<void> {
 }
 
 /** Waits until a condition holds. */
-export async function until(what: string, holds: () => boolean, milliseconds = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean, milliseconds = 4000): Promise<void> {
   const end = Date.now() + milliseconds;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`It did not happen: ${what}`);
