@@ -1,0 +1,175 @@
+/** The English words and phrases of quick add. */
+import {
+  BOUNDARY,
+  JOINED_WEEKDAYS,
+  language,
+  LETTER,
+  NUMERIC_DAY,
+  ZONE_NAME,
+} from "./quickadd.language";
+
+const MONTHS = "(?:each |<every>)(?:<interval> |<nth> |<other> )?months?";
+const PREPOSITIONS =
+  "(?:about|after|around|before|between|by|from|(?:(?:beginning|starting) )?on|starting|till|until)";
+const EACH_MONTH = `(?<of_month> (?:of )?${MONTHS})`;
+const OF_MONTHS = `(?<of_month> of ${MONTHS})`;
+
+export const english = language({
+  relativeDays: "today,tomorrow|tmrw,day after tomorrow|the day after tomorrow",
+  weekdays:
+    "monday,tuesday tues tue,wednesday,thursday thurs thur thu,friday fri,saturday,sunday",
+  shortWeekdays: "mon,,wed,,,sat,sun",
+  nouns: "sun",
+  capitalizedNouns: "",
+  months:
+    "january jan,february feb,march mar,april apr,may,june jun,july jul,august aug,september " +
+    "sept sep,october oct,november nov,december dec",
+  clearMonths: "feb apr jul aug sept sep oct nov dec",
+  units: "day days,week weeks,month months,year years",
+  cadences: "daily,weekly,monthly,yearly annually",
+  numbers: "one,two,three,four,five,six,seven,eight,nine,ten",
+  ordinals: "first 1st,second 2nd,third 3rd,fourth 4th,fifth 5th,last",
+  dayParts: [
+    [9, "morning"],
+    [12, "noon"],
+    [15, "afternoon"],
+    [19, "evening"],
+  ],
+  hasCompounds: false,
+  vocabulary: {
+    on: "(?:on|by) ",
+    at: "(?:at|around|by|@) ",
+    next: "next",
+    suffix: "st|nd|rd|th",
+    am: "a\\.?m\\.?",
+    pm: "p\\.?m\\.?",
+    noon: "noon",
+    every: "(?:(?:by|on) )?every(?<after>!)? ",
+    nth: "[0-9]{1,3}(?:st|nd|rd|th)|second|third|fourth|fifth",
+    other: "other",
+    of_month: " (?:of|in) (?:the|each|every) month| of month",
+    last_day: "last day",
+    workdays: "weekday|workday|working day",
+    weekdays: "(?:WEEKDAY)s?(?:(?:, and |, ?| and | & | )(?:every )?(?:WEEKDAY)s?){0,6}",
+    ordinals: "(?:ORDINAL)(?:(?:, and |, ?| and | & )(?:the )?(?:ORDINAL)){0,4}",
+    monthdays: "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and |, ?| and | & )[1-3]?[0-9](?:st|nd|rd|th)){0,9}",
+  },
+  dates: [
+    "(?:by )?<relative>",
+    "<on>?<weekday> in (?:<n>|an?) <unit>",
+    "in (?:<n>|an?) <unit>,? (?:on )?<weekday>",
+    "in <n> <unit>",
+    "in an? (?<unit>week|month|year)",
+    "(?:by )?<next> week (?:on )?<weekday>",
+    "<on>?<weekday> <next> week",
+    "(?:by )?<next> (?<unit>week)",
+    "<on>?<next> <weekday>",
+    "(?<on>(?:on |by )?(?:this |(?:this )?coming ))<weekday>",
+    "<on>?(?:<any_weekday>,? )?<iso>",
+    "<on>?<month> [0-9]{1,2}(?:st|nd|rd|th)?(?:(?:, and |, ?| and | & )(?<trailing>(?<monthdays>[0-9]{1,2}(?:st|nd|rd|th)?))){1,9}",
+    "<on>?(?:<any_weekday>,? )?(?:the )?<day><suffix>? (?:of )?<month>(?:,? <year>)?",
+    "<on>?(?:<any_weekday>,? )?<month> <day><suffix>?(?:,? <year>)?",
+    "<on>?<weekday>,? the <monthdays>",
+    "<on>?<weekday>,? (?<trailing><monthdays>)",
+    "<on>?<weekday>",
+  ],
+  times: [
+    "<at>?(?<hour>1[0-2]|0?[1-9])(?:[:.]<minute>)? ?(?:<am>|<pm>)",
+    "<at>?<hour>:<minute>",
+    "at <noon>",
+  ],
+  durations: [
+    "for <hours> ?(?:h|hr|hrs|hour|hours),? ?(?:and )?<minutes> ?(?:m|min|mins|minute|minutes)",
+    "for <hours>h<minutes>",
+    "for <hours> ?(?:h|hr|hrs|hour|hours)",
+    "for <minutes> ?(?:m|min|mins|minute|minutes)",
+  ],
+  recurrences: [
+    "<every><last_day><of_month>",
+    "<every>(?:<interval> |<nth> |<other> )?(?<unit>months?) (?:on )?(?:the )?<last_day>",
+    "<every>(?:<interval> |<nth> |<other> )?(?<unit>months?) on the <ordinals> <weekday>",
+    "<every>(?:<interval> |<nth> |<other> )?(?<unit>months?) <on>(?:the )?(?<trailing><monthdays>|<ordinals>)",
+    "<every>(?:<interval> |<nth> |<other> )?(?<unit>weeks?) <on>?<weekdays>",
+    "<every>(?:<interval> )?(?<unit>years?) on (?:the )?<day><suffix>? (?:of )?<month>",
+    "<every>(?:<interval> )?(?<unit>years?) on <month> <day><suffix>?",
+    `(?:on )?(?=${LETTER}{3,6}days${BOUNDARY})<weekdays> <every>(?:<interval> |<nth> |<other> )?(?<unit>weeks?)`,
+    "<every>(?:<interval> |<nth> |<other> )?<unit>",
+    "<every><ordinals> <weekday><of_month>",
+    "<every>(?<ordinals>first|last|[1-5](?:st|nd|rd|th)) <weekday>",
+    `<on>?(?:the )?<ordinals> <weekday>${EACH_MONTH}`,
+    `<on>?(?:the )?<last_day>${EACH_MONTH}`,
+    `<on>?(?:the )?<monthdays>${EACH_MONTH}`,
+    `<on>?(?:the )?<ordinals>${OF_MONTHS}`,
+    "<every><workdays>",
+    "(?<trailing>(?:on )?(?<workdays>weekdays))",
+    "<every>(?<weekend>weekend)",
+    "(?<trailing>(?:on )?(?<weekend>weekends))",
+    "(?<trailing><cadence>)",
+    `(?<each_day>every(?<after>!)?)(?= (?:morning|noon|afternoon|evening)${BOUNDARY}(?! (?:and|or|&) ))`,
+    "<every><other> <weekdays>",
+    "<every><weekdays>",
+    `on (?=${LETTER}{3,6}days${BOUNDARY})<weekdays>`,
+    "<every>(?:the )?<day><suffix>? (?:of )?<month>",
+    "<every><month> <day><suffix>?",
+    "<every><monthdays><of_month>?",
+  ],
+  until: ["(?:until|till|ending(?: on)?)"],
+  starting: ["(?:starting(?: on| from)?|beginning(?: on)?|from)"],
+  notAfter:
+    "a about after almost an another any ash before between biweekly black both cyber during " +
+    "each easter eighth eleventh every except following for fortnightly from good her his " +
+    "its last like my ninth nearly no not of other our palm past per previous prior " +
+    "quarterly seventh since sixth some tenth than that the never their these times thrice " +
+    "twice those till to twelfth until which whit without your 2x 3x 4x",
+  notBefore: [
+    "of",
+    "night",
+    "week|fortnight",
+    "after next",
+    "(?:during|in) (?:<month>|spring|summer|autumn|fall|winter)",
+    "hours|mins?|minutes",
+    "and (?:a half|<n> <unit>)",
+    "or (?:so|two|three)",
+    "(?:and|or|&|to|through|thru|[-\u2013\u2014]) (?:the )?[0-9]{1,2}(?:st|nd|rd|th)(?! (?:of )?<month>)",
+    "per <unit>",
+  ],
+  limits: [
+    "but",
+    "(?:and|or|&) (?:on |by |every )?(?:the )?(?:<nth>|<ordinal>|<weekday>s?|<n>)",
+    "(?:and|or|&) (?:<unit>|holidays?|weekdays?|weekends?)",
+    "(?:to|through|thru|[-\u2013\u2014]) (?:<weekday>|<month>)",
+    `(?:${PREPOSITIONS} )?(?:the )?(?:[0-9]{1,2}(?:st|nd|rd|th)(?:[-–][0-9]{1,2}(?:st|nd|rd|th))?|<ordinal> <weekday>)(?! (?:of )?<month>)`,
+    `(?:${PREPOSITIONS} )?the <ordinal>(?! (?:of )?<month>)`,
+    `(?:beginning|from|starting|till|until) <month>(?! [0-9]{1,2}(?:st|nd|rd|th)?${BOUNDARY})`,
+    "(?:this|next) (?:week|month|year)",
+  ],
+  exceptions: [
+    "except|excluding|unless|but not|apart from|other than",
+    "[(\\[]not",
+    "not (?:on |in )?(?:the |public )?(?:holidays?|weekends?|<weekday>s?|<month>|<nth>)",
+    "in (?:even|odd|alternate|alternating) weeks",
+  ],
+  periods: ["(?:for|over|during|within) (?:an? |the )?(?:next |first )?(?:<n> )?<unit>"],
+  undated: [
+    "(?:(?:at|by|on|over) )?(?:(?:each|every|next|the|this) )?(?:christmas(?: day)?|easter|(?:christmas |new year's )?eve|halloween|thanksgiving|weekends?|weekdays|nights?|week|month|quarter|year)",
+    "(?:by|on) the <nth>",
+    `(?:on )?${NUMERIC_DAY}`,
+    `(?:on |every )?${JOINED_WEEKDAYS}`,
+    "<weekday>s",
+  ],
+  zones: [
+    "(?:utc|gmt|z)(?:[+-][0-9:]{1,5})?|bst|ist|ces?t|ee?t|ees?t|wes?t|msk|jst|sgt|a[ce]s?[dt]t",
+    "[acemp]t|[acemp][ds]t|hkt|nzs?[dt]t",
+    `${LETTER}{2,20} time`,
+    "eastern|pacific",
+    ZONE_NAME,
+  ],
+  bareTimes: ["at <hour>"],
+  late: "afternoon evening night tonight",
+  conjunctions: "and or plus & + /",
+  ranges: "- \u2013 \u2014 to until till through thru",
+  connecting:
+    "about after and as at because before between but by during except for from if in into " +
+    "near of on or over per re since so than that then to under until till via when where " +
+    "while with without - \u2013 \u2014 & +",
+});
