@@ -80,14 +80,14 @@ export class Answers {
       this.failed(sent, entries, { status: result.status, code, message, fields });
       return;
     }
-    this.remove(sent.type, sent.id!);
+    this.remove(sent.type, sent.id!, sent.if_match);
     this.done(entries, null);
   }
 
   /** Stores an answer. A batch leaves out long texts that it has not set: they stay as they are. */
   private store(type: Kind, data: Thing & Fields): void {
     if (data.trashed_at) {
-      this.remove(type, data.id);
+      this.remove(type, data.id, data.version);
       return;
     }
     const old = this.model.copy[type].get(data.id);
@@ -101,8 +101,8 @@ export class Answers {
     this.outcome.write.rows.push({ type, id: data.id, data: whole });
   }
 
-  private remove(type: Kind, id: string): void {
-    this.model.put(type, id, null);
+  private remove(type: Kind, id: string, version?: number): void {
+    this.model.bury(type, id, version);
     this.outcome.write.rows.push({ type, id, data: null } satisfies Row);
   }
 
@@ -110,6 +110,8 @@ export class Answers {
   private done(entries: readonly Entry[], version: number | null): void {
     const { model, outbox, outcome } = this;
     for (const entry of entries) {
+      // The completed copy of an occurrence comes with the next changes.
+      if (entry.op === "complete" && entry.base?.recurrence) outcome.mustPull = true;
       if (model.acknowledge(entry)) {
         outcome.write.put.push(entry);
         outcome.mustPull = true;

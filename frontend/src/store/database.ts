@@ -34,6 +34,10 @@ export interface Write {
   conflicts?: Conflict[];
   settled?: number[];
   meta?: { [Name in keyof Meta]?: Meta[Name] | null };
+  /** Write nothing if another tab has taken one of these entries back. */
+  requires?: number[];
+  /** Write nothing if one of these entries is being sent. */
+  unsent?: number[];
 }
 
 export interface Loaded {
@@ -51,7 +55,8 @@ export interface Database {
   /** False if all is lost with the tab. */
   readonly kept: boolean;
   load(): Promise<Loaded>;
-  write(write: Write): Promise<void>;
+  /** One transaction. False if its conditions did not hold, and nothing was written. */
+  write(write: Write): Promise<boolean>;
   /** Rows and the whole outbox as other tabs have left them. */
   reread(keys: readonly { type: Kind; id: string }[]): Promise<Omit<Loaded, "nextRows" | "loose">>;
   close(wipe: boolean): Promise<void>;
@@ -117,10 +122,21 @@ class StoredDatabase implements Database {
     return { rows, nextRows, loose: loose.length, outbox, conflicts, meta };
   }
 
-  async write(write: Write): Promise<void> {
+  // The transaction is created before this returns for the first time, so that transactions follow
+  // each other in the order in which things happened in memory.
+  async write(write: Write): Promise<boolean> {
     const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
     const store = transaction.objectStore.bind(transaction);
     const done: Promise<unknown>[] = [];
+    if (write.requires?.length || write.unsent?.length) {
+      const kept = await Promise.all((write.requires ?? []).map((seq) => store("outbox").getKey(seq)));
+      const frozen = (await store("meta").get("frozen")) as Frozen | undefined;
+      const sent = frozen ? [...frozen.entries.flat(), frozen.revives] : [];
+      if (kept.includes(undefined) || write.unsent?.some((seq) => sent.includes(seq))) {
+        await transaction.done;
+        return false;
+      }
+    }
     if (write.pack) {
       const { generation, rows } = write.pack;
       done.push(store("packs").add({ generation, json: JSON.stringify(rows) }));
@@ -137,6 +153,7 @@ class StoredDatabase implements Database {
       done.push(value == null ? store("meta").delete(key) : store("meta").put(value, key));
     }
     await Promise.all([...done, transaction.done]);
+    return true;
   }
 
   async reread(keys: readonly { type: Kind; id: string }[]) {
@@ -176,7 +193,9 @@ export class NoDatabase implements Database {
     return { rows: [], nextRows: [], loose: 0, outbox: [], conflicts: [], meta: {} };
   }
 
-  async write(): Promise<void> {}
+  async write(): Promise<boolean> {
+    return true;
+  }
 
   async reread() {
     return { rows: [], outbox: [], conflicts: [], meta: {} };

@@ -46,7 +46,12 @@ export class Engine {
     if (this.stopped) return;
     this.stopped = new AbortController();
     this.isBehind = true;
-    this.running = this.run(this.stopped.signal);
+    const before = this.running;
+    const { signal } = this.stopped;
+    this.running = (async () => {
+      await before;
+      await this.run(signal);
+    })();
   }
 
   async stop(): Promise<void> {
@@ -55,7 +60,6 @@ export class Engine {
     this.closeStream();
     this.wake();
     await this.running;
-    this.running = null;
   }
 
   /** Looks for something to do. With `again`, also after a failure, without waiting any longer. */

@@ -28,6 +28,8 @@ export class Model {
   private readonly signals = perKind(() => new Map<string, Signal<unknown>>());
   private readonly children = new Map<string, Set<string>>();
   private readonly listeners = new Set<Listener>();
+  /** The versions that were deleted here: an event on its way may still bring them. */
+  private readonly graves = new Map<string, number>();
   private touched: Map<string, Kind> | null = null;
 
   /** The signal of a resource. One that nobody holds any more costs an entry of a map. */
@@ -86,13 +88,24 @@ export class Model {
     if (!data) {
       if (!copy.delete(id)) return;
     } else {
-      const old = copy.get(id);
-      if (old && old.version > data.version && !force) return;
+      if (!force && !this.isNews(type, data)) return;
       // Shown as it is, unless something is unsent: so it needs no object of its own.
       (data as unknown as Fields).unsent = false;
       copy.set(id, data);
     }
     this.touch(type, id);
+  }
+
+  /** Whether a state is newer than what is here, or than what was deleted from here. */
+  isNews(type: Kind, data: Thing): boolean {
+    const old = this.copy[type].get(data.id)?.version ?? this.graves.get(data.id);
+    return old === undefined || old < data.version;
+  }
+
+  /** Removes what the server has deleted at our request; a version up to that one is old news. */
+  bury(type: Kind, id: string, version: number | undefined): void {
+    if (version !== undefined) this.graves.set(id, version);
+    this.put(type, id, null);
   }
 
   /** Lays an entry on top. Entries are added in their order. */
@@ -129,9 +142,10 @@ export class Model {
   /** Removes an entry's own effect. Returns true if it keeps what it did to others for a while. */
   acknowledge(entry: Entry): boolean {
     this.remove(entry);
-    if (!cascades(entry)) return false;
+    const isBack = entry.op === "restore"; // its texts come with the next changes
+    if (!cascades(entry) && !isBack) return false;
     entry.state = "acked";
-    entry.effects = entry.effects.filter((effect) => effect.id !== entry.id);
+    if (!isBack) entry.effects = entry.effects.filter((effect) => effect.id !== entry.id);
     this.add(entry);
     return true;
   }

@@ -11,6 +11,8 @@ export class Outbox {
   /** The request that is being sent, until its answer is stored. */
   frozen: Frozen | null = null;
   entries: Entry[] = [];
+  /** Counts changes of the outbox, each of which is published once it is whole. */
+  edits = 0;
   private last = 0;
 
   constructor(private readonly model: Model) {}
@@ -79,6 +81,7 @@ export class Outbox {
   }
 
   publish(): void {
+    this.edits++;
     this.waiting.value = this.entries
       .filter((entry) => entry.state === "waiting")
       .map((entry) => ({

@@ -27,6 +27,8 @@ export interface PullHost {
   onFirstSync(progress: { done: number; total: number } | null): void;
   onVanished(tasks: Task[]): void;
   onStored(rows: readonly Row[]): void;
+  /** The whole copy is another one. */
+  onReplaced(): void;
   now(): number;
 }
 
@@ -48,6 +50,13 @@ export class Pull {
     const isFirst = this.token === null;
     this.full = { ...next, rows: new Map(rows.map((row) => [row.id, row])), isFirst };
     if (isFirst) this.show(rows);
+  }
+
+  /** Goes on where another tab has stopped. */
+  follow(token: string | null, generation: number): void {
+    this.token = token;
+    this.generation = generation;
+    this.full = null;
   }
 
   /** Reads everything there is since the token. Without one, everything. */
@@ -140,6 +149,7 @@ export class Pull {
     this.outbox.publish();
     if (full.isFirst) this.host.onFirstSync(null);
     if (vanished.length) this.host.onVanished(vanished);
+    this.host.onReplaced();
     this.host.onStored([]);
   }
 
@@ -176,8 +186,7 @@ export class Pull {
   }
 
   private isNews({ type, id, data }: Row): boolean {
-    const old = this.model.copy[type].get(id);
-    return data ? !old || old.version < data.version : old !== undefined;
+    return data ? this.model.isNews(type, data) : this.model.copy[type].has(id);
   }
 
   private show(rows: readonly Row[]): void {

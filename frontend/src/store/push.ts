@@ -16,6 +16,8 @@ const RESTORABLE = new Set(["task", "list"]);
 export interface PushHost {
   now(): number;
   onStored(outcome: Outcome | null): void;
+  /** Takes over what other tabs have written. */
+  reread(): Promise<void>;
 }
 
 export type Sent = Pick<Outcome, "mustPull" | "isBehind">;
@@ -91,7 +93,14 @@ export class Push {
     outbox.publish();
     if (frozen || planned.drop.length || conflicts.length) {
       const drop = planned.drop.map((entry) => entry.seq);
-      await this.database.write({ drop, conflicts, meta: { frozen } });
+      const requires = frozen?.entries.flat() ?? [];
+      const isStored = await this.database.write({ drop, conflicts, meta: { frozen }, requires });
+      if (!isStored) {
+        // Another tab has just undone something: look again at what there is.
+        outbox.frozen = null;
+        await this.host.reread();
+        return this.freeze(isUrgent);
+      }
       this.host.onStored(null);
     }
     if (!frozen && planned.drop.length) return this.freeze(isUrgent);

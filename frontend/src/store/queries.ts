@@ -1,7 +1,7 @@
 /** What belongs into a view, under which heading, and in which order. */
 import { addDays, localDay, momentDay, weekdayOf } from "../rules/dates";
 import { byDay, comparing, latestFirst, type Compare } from "./sorting";
-import type { List, Section, Sorting, Task, ViewQuery } from "./types";
+import type { List, Sorting, Task, ViewQuery } from "./types";
 
 export interface Heading {
   key: string;
@@ -31,8 +31,6 @@ export interface Surroundings {
   weekStart: number;
   now: Date;
   list(id: string): List | undefined;
-  lists(): Iterable<List>;
-  section(id: string): Section | undefined;
   isBelow(task: Task, parent: string): boolean;
   matcher(query: Extract<ViewQuery, { show: "filter" | "search" }>): Matcher;
 }

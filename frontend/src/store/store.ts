@@ -1,34 +1,26 @@
 /** The store: what screens read and what people do, over memory, the database and the server. */
-import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from "@preact/signals-core";
+import { batch, computed, effect, signal, type ReadonlySignal } from "@preact/signals-core";
 
-import { localDay } from "../rules/dates";
-import { nameKey } from "../rules/names";
-import { byPosition } from "../rules/order";
-import { draft, type Context, type Draft } from "./commands";
+import { Acts } from "./acts";
+import type { Context } from "./commands";
 import { Conflicts, needsYou } from "./conflicts";
-import { Counters } from "./counts";
-import type { Database, Loaded, Row, Write } from "./database";
+import type { Database, Loaded, Meta, Row, Write } from "./database";
 import { Engine } from "./engine";
-import { referencesOf, type Entry } from "./entries";
-import { Model, type Shift } from "./model";
+import type { Thing } from "./entries";
+import { Model } from "./model";
 import { Outbox } from "./outbox";
 import { Pull } from "./pull";
 import { Push } from "./push";
-import { rulesOf, type Surroundings } from "./queries";
-import { matcherOf } from "./matching";
+import { Reading } from "./reading";
 import { keptAgain, settle } from "./settling";
-import { inverse, note, type Step } from "./undo";
-import { TaskView } from "./views";
+import type { Key, Tabs } from "./tabs";
 import type {
   Choice,
   Command,
   Conflict,
   Connection,
   Done,
-  Filter,
   Kind,
-  Label,
-  List,
   Section,
   Shown,
   Sorting,
@@ -50,99 +42,175 @@ export interface Parts {
   patience: number;
 }
 
-/** Tells other tabs what has been written. */
+/** Tells other tabs what this one has done. */
 export interface Teller {
-  tell(rows: readonly { type: Kind; id: string }[]): void;
+  readonly tabs: Tabs | null;
+  wrote(keys: readonly Key[]): void;
+  replaced(): void;
+  sync(): void;
+  close(isWiped: boolean): void;
 }
+
+const ALONE: Teller = { tabs: null, wrote() {}, replaced() {}, sync() {}, close() {} };
 
 export class DulyStore implements Store {
   readonly user = signal<User>(undefined as never);
-  readonly today: Signal<string>;
-  readonly model = new Model();
-  readonly outbox = new Outbox(this.model);
-  readonly conflictList: Conflicts;
   readonly engine: Engine;
-  readonly pull: Pull;
-  teller: Teller = { tell: () => {} };
-  onClose: (wipe: boolean) => Promise<void> = async () => {};
+  /** The other tabs of this device. */
+  teller: Teller = ALONE;
+
+  private readonly model = new Model();
+  private readonly outbox = new Outbox(this.model);
+  private readonly conflictList: Conflicts;
+  private readonly reading: Reading;
+  private readonly acts: Acts;
+  private readonly pull: Pull;
+  private readonly firstSync = signal<Status["firstSync"]>(null);
+  private readonly lastSync = signal<Date | null>(null);
+  private readonly vanished = signal<readonly Task[]>([]);
+  private readonly isStored = signal(true);
+  private readonly writes = new Set<Promise<unknown>>();
+  private rereading: Promise<void> = Promise.resolve();
+  private readonly clock: ReturnType<typeof setInterval>;
 
   readonly waiting = this.outbox.waiting;
   readonly conflicts: ReadonlySignal<readonly Conflict[]>;
-  readonly counts: Counters["counts"];
   readonly status: ReadonlySignal<Status>;
-  readonly lists: ReadonlySignal<readonly List[]>;
-  readonly labels: ReadonlySignal<readonly Label[]>;
-  readonly filters: ReadonlySignal<readonly Filter[]>;
-  readonly vanished = signal<readonly Task[]>([]);
-  readonly stored = signal(true);
-
-  private readonly counters: Counters;
-  private readonly firstSync = signal<Status["firstSync"]>(null);
-  private readonly lastSync = signal<Date | null>(null);
-  private readonly others = { list: signal(0), section: signal(0), label: signal(0), filter: signal(0) };
-  private readonly views = new Map<TaskView, ViewQuery>();
-  private readonly clock: ReturnType<typeof setInterval>;
-  private writing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly parts: Parts,
     loaded: Loaded,
   ) {
-    const { connection, database, now } = parts;
+    const { connection, database, now, patience } = parts;
+    const { model, outbox } = this;
     const { meta } = loaded;
+    const time = () => now().getTime();
     this.user.value = newer(parts.user, meta.user);
-    this.today = signal(this.dayOf(now(), null));
-    this.stored.value = database.kept;
-    this.conflictList = new Conflicts(
-      () => this.outbox.nextNumber(now().getTime()),
-      () => now().getTime(),
-    );
+    this.isStored.value = database.kept;
+    this.conflictList = new Conflicts(() => outbox.nextNumber(time()), time);
     this.conflicts = this.conflictList.list;
-    this.counters = new Counters(this.model, () => ({ today: this.today.peek(), zone: this.zone }));
-    this.counts = this.counters.counts;
-    this.model.listen((shifts) => this.noticed(shifts));
+    this.reading = new Reading(model, this.user, now);
+    this.acts = new Acts(model, outbox, {
+      context: () => this.context(),
+      save: (write) => this.save(write),
+      reread: () => this.reread([]),
+      wake: () => this.engine.wake(),
+    });
     this.load(loaded);
-    const host = this.host();
-    const { generation = 0 } = meta;
-    this.pull = new Pull(this.model, this.outbox, database, connection, host, generation);
+    this.pull = new Pull(model, outbox, database, connection, this.pullHost(time), meta.generation ?? 0);
     this.pull.token = meta.token ?? null;
     if (meta.next) this.pull.resume(meta.next, loaded.nextRows);
-    const push = new Push(this.model, this.outbox, this.conflictList, database, connection, {
-      now: () => now().getTime(),
-      onStored: (outcome) => this.teller.tell(outcome?.write.rows ?? []),
+    const push = new Push(model, outbox, this.conflictList, database, connection, {
+      now: time,
+      onStored: (outcome) => this.teller.wrote(keysOf(outcome?.write.rows ?? [])),
+      reread: () => this.reread([]),
     });
-    this.engine = new Engine(push, this.pull, connection, () => now().getTime(), parts.patience);
-    this.lists = this.ordered<List>("list");
-    this.labels = this.ordered<Label>("label");
-    this.filters = this.ordered<Filter>("filter");
+    this.engine = new Engine(push, this.pull, connection, time, patience);
     this.status = computed(() => this.statusNow());
-    this.clock = setInterval(() => this.tick(), 15_000);
+    this.clock = setInterval(() => this.reading.tick(), 15_000);
     (this.clock as { unref?: () => void }).unref?.();
   }
 
-  private load({ rows, outbox, conflicts, meta }: Loaded): void {
+  get today() {
+    return this.reading.today;
+  }
+  get counts() {
+    return this.reading.counts;
+  }
+  get lists() {
+    return this.reading.lists;
+  }
+  get labels() {
+    return this.reading.labels;
+  }
+  get filters() {
+    return this.reading.filters;
+  }
+
+  private pullHost(now: () => number) {
+    return {
+      now,
+      onUser: (user: User) => this.changeUser(user),
+      onFirstSync: (progress: Status["firstSync"]) => (this.firstSync.value = progress),
+      onVanished: (tasks: Task[]) => (this.vanished.value = tasks),
+      onReplaced: () => this.teller.replaced(),
+      onStored: (rows: readonly Row[]) => {
+        this.lastSync.value = this.parts.now();
+        this.teller.wrote(keysOf(rows));
+      },
+    };
+  }
+
+  // Memory and what is stored
+
+  private load({ rows, outbox, conflicts, meta }: Omit<Loaded, "nextRows" | "loose">): void {
     batch(() => {
       this.model.change(() => {
         for (const { type, id, data } of rows) this.model.put(type, id, data, true);
       });
-      this.model.change(() => this.outbox.replace(outbox, meta.frozen ?? null));
-      this.conflictList.replace(conflicts);
-      this.vanished.value = meta.vanished ?? [];
-      this.lastSync.value = meta.lastSync ? new Date(meta.lastSync) : null;
+      this.takeOver(outbox, conflicts, meta);
     });
   }
 
-  private host() {
-    return {
-      now: () => this.parts.now().getTime(),
-      onUser: (user: User) => this.changeUser(user),
-      onFirstSync: (progress: Status["firstSync"]) => (this.firstSync.value = progress),
-      onVanished: (tasks: Task[]) => (this.vanished.value = tasks),
-      onStored: (rows: readonly Row[]) => {
-        this.lastSync.value = this.parts.now();
-        this.teller.tell(rows);
-      },
-    };
+  private takeOver(outbox: Loaded["outbox"], conflicts: Conflict[], meta: Partial<Meta>): void {
+    this.model.change(() => this.outbox.replace(outbox, meta.frozen ?? null));
+    this.conflictList.replace(conflicts);
+    this.vanished.value = meta.vanished ?? [];
+    if (meta.lastSync) this.lastSync.value = new Date(meta.lastSync);
+    if (meta.user) this.changeUser(newer(this.user.peek(), meta.user), false);
+  }
+
+  /** Takes over what other tabs have written, one after the other. */
+  reread(keys: readonly Key[]): Promise<void> {
+    this.rereading = this.rereading.then(() => this.readAgain(keys)).catch(() => {});
+    return this.rereading;
+  }
+
+  private async readAgain(keys: readonly Key[]): Promise<void> {
+    for (;;) {
+      const { edits } = this.outbox;
+      const read = await this.parts.database.reread(keys);
+      if (edits !== this.outbox.edits) continue; // this tab has done more meanwhile
+      this.load(read);
+      return;
+    }
+  }
+
+  /** Takes over the whole copy of the database. */
+  async reload(): Promise<void> {
+    const loaded = await this.parts.database.load();
+    const latest = new Map(loaded.rows.map((row) => [row.id, row]));
+    batch(() => {
+      this.model.change(() => {
+        for (const [kind, copy] of Object.entries(this.model.copy) as [Kind, Map<string, Thing>][]) {
+          for (const id of copy.keys()) if (!latest.get(id)?.data) this.model.put(kind, id, null);
+        }
+        for (const { type, id, data } of latest.values()) this.model.put(type, id, data, true);
+      });
+    });
+    this.pull.follow(loaded.meta.token ?? null, loaded.meta.generation ?? 0);
+    if (loaded.meta.next) this.pull.resume(loaded.meta.next, loaded.nextRows);
+    await this.reread([]);
+  }
+
+  /** Stores a change; this is the moment from which it survives the tab. */
+  private save(write: Write): Promise<boolean> {
+    const saving = this.parts.database.write(write);
+    this.writes.add(saving);
+    const done = () => this.writes.delete(saving);
+    saving.then(done, done);
+    return saving.then((isWritten) => {
+      this.teller.wrote(keysOf(write.rows ?? []));
+      return isWritten;
+    });
+  }
+
+  private changeUser(user: User, isNews = true): void {
+    const old = this.user.peek();
+    this.user.value = user;
+    if (isNews) void this.save({ meta: { user } });
+    const { timezone, week_start } = user;
+    if (old.timezone !== timezone || old.week_start !== week_start) this.reading.tick(true);
   }
 
   // Reading
@@ -152,132 +220,36 @@ export class DulyStore implements Store {
   }
 
   sectionsOf(listId: string): readonly Section[] {
-    void this.others.section.value;
-    const all = [...this.model.shown.section.values()] as Section[];
-    return all.filter((section) => section.list_id === listId).sort(byPosition);
+    return this.reading.sectionsOf(listId);
   }
 
   view(query: ViewQuery, sorting: Sorting = "position"): View {
-    const made: TaskView = new TaskView(
-      this.model,
-      () => rulesOf(query, sorting, this.around()),
-      (list) => this.sectionsOf(list),
-      query.show === "list" ? query.id : null,
-      (view) => this.views.delete(view),
-    );
-    this.views.set(made, query);
-    return made;
+    return this.reading.view(query, sorting);
   }
 
   allTasks(): Iterable<Task> {
     return this.model.shown.task.values() as Iterable<Task>;
   }
 
-  private ordered<T extends List | Label | Filter>(kind: "list" | "label" | "filter") {
-    return computed(() => {
-      void this.others[kind].value;
-      return ([...this.model.shown[kind].values()] as T[]).sort(byPosition);
-    });
-  }
-
-  private around(): Surroundings {
-    const { shown } = this.model;
-    const around = {
-      zone: this.zone,
-      today: this.today.peek(),
-      weekStart: this.user.peek().week_start,
-      now: this.parts.now(),
-      list: (id: string) => shown.list.get(id) as List | undefined,
-      lists: () => shown.list.values() as Iterable<List>,
-      section: (id: string) => shown.section.get(id) as Section | undefined,
-      isBelow: (task: Task, parent: string) => {
-        let up = task.parent_id;
-        for (let level = 0; up && level < 10; level++) {
-          if (up === parent) return true;
-          up = this.model.task(up)?.parent_id ?? null;
-        }
-        return false;
-      },
-    };
-    return { ...around, matcher: (query) => matcherOf(query, this.model, around) };
-  }
-
-  private get zone(): string {
-    return this.user.peek().timezone;
-  }
-
-  private dayOf(instant: Date, timezone: string | null): string {
-    return localDay(instant, timezone ?? this.zone);
-  }
-
   private statusNow(): Status {
     void this.waiting.value;
     const { unsent } = this.outbox;
-    const needs = this.conflicts.value.filter(needsYou).length;
     const vanished = this.vanished.value;
+    const needs = this.conflicts.value.filter(needsYou).length + (vanished.length ? 1 : 0);
     let state: State = "synced";
     if (this.parts.connection.ended.value) state = "sign_in";
     else if (this.engine.offline.value) state = "offline";
-    else if (needs + vanished.length > 0) state = "needs_you";
+    else if (needs > 0) state = "needs_you";
     else if (unsent > 0) state = "sending";
     return {
       state,
       unsent,
-      needsYou: needs + (vanished.length ? 1 : 0),
+      needsYou: needs,
       lastSync: this.lastSync.value,
       firstSync: this.firstSync.value,
-      stored: this.stored.value,
+      stored: this.isStored.value,
       vanished,
     };
-  }
-
-  // Changes from anywhere
-
-  private noticed(shifts: readonly Shift[]): void {
-    const kinds = new Set(shifts.map(({ type }) => type));
-    for (const kind of ["list", "section", "label", "filter"] as const) {
-      if (kinds.has(kind)) this.others[kind].value++;
-    }
-    const named = kinds.has("list") || kinds.has("section") || kinds.has("label");
-    const archived = shifts.some(
-      ({ type, before, after }) =>
-        type === "list" && (before as List | undefined)?.is_archived !== (after as List | undefined)?.is_archived,
-    );
-    const moved = shifts.some(
-      ({ type, id, before, after }) =>
-        type === "task" &&
-        before &&
-        after &&
-        (before as Task).parent_id !== (after as Task).parent_id &&
-        this.model.childrenOf(id).size > 0,
-    );
-    if (archived) queueMicrotask(() => batch(() => this.counters.recount()));
-    if (!named && !moved) return;
-    for (const [view, query] of this.views) {
-      const depends =
-        (kinds.has("list") && query.show !== "list" && query.show !== "subtasks") ||
-        (named && query.show === "filter") ||
-        (moved && query.show === "subtasks");
-      if (depends) view.refill();
-    }
-  }
-
-  private changeUser(user: User): void {
-    const old = this.user.peek();
-    this.user.value = user;
-    void this.save({ meta: { user } });
-    if (old.timezone !== user.timezone || old.week_start !== user.week_start) this.tick(true);
-  }
-
-  /** Notices that another day has begun. */
-  private tick(always = false): void {
-    const today = this.dayOf(this.parts.now(), null);
-    if (today === this.today.peek() && !always) return;
-    batch(() => {
-      this.today.value = today;
-      this.counters.recount();
-      for (const view of this.views.keys()) view.refill();
-    });
   }
 
   // Doing
@@ -287,107 +259,32 @@ export class DulyStore implements Store {
       model: this.model,
       userId: this.user.peek().id,
       now: this.parts.now(),
-      dayOf: (instant, timezone) => this.dayOf(instant, timezone),
+      dayOf: (instant, timezone) => this.reading.dayOf(instant, timezone),
       isMovingOn: (id) =>
         this.outbox.of(id).some(({ op }) => op === "complete" || op === "skip" || op === "reopen"),
     };
   }
 
   run(...commands: Command[]): Done {
-    const context = this.context();
-    const drafts = commands.map((command) => () => ({ command, drafts: draft(context, command) }));
-    return this.act(drafts);
-  }
-
-  /** Applies acts one after the other: each sees what the ones before it did. */
-  private act(acts: readonly (() => { command: Command; drafts: Draft[] })[]): Done {
-    const now = this.parts.now().getTime();
-    const group = this.outbox.nextNumber(now);
-    const steps: Step[] = [];
-    batch(() => {
-      for (const make of acts) {
-        const { command, drafts } = make();
-        for (const one of drafts) {
-          const noted = note(this.model, one);
-          steps.push({ entry: this.outbox.add(one, command, group, now), ...noted });
-        }
-      }
-      this.outbox.publish();
-    });
-    const entries = steps.map(({ entry }) => entry);
-    const put = [...entries, ...this.hasten(entries)];
-    return {
-      ids: entries.filter(({ op }) => op === "create").map(({ id }) => id),
-      stored: this.save({ put }).then(() => this.engine.wake()),
-      undo: () => this.undo(steps),
-    };
-  }
-
-  /** A new name for a label may be that of one whose deletion still waits: that goes first. */
-  private hasten(entries: readonly Entry[]): Entry[] {
-    if (!entries.some(({ type, data }) => type === "label" && data.name)) return [];
-    const late = this.outbox.entries.filter(({ type, notBefore }) => type === "label" && notBefore > 0);
-    for (const entry of late) entry.notBefore = 0;
-    return late;
-  }
-
-  private undo(steps: readonly Step[]): readonly string[] {
-    const entries = steps.map(({ entry }) => entry);
-    const isWaiting = (entry: Entry) =>
-      this.outbox.entries.includes(entry) && entry.state === "waiting" && !this.outbox.isSending(entry);
-    if (entries.every(isWaiting) && !this.isBuiltUpon(entries)) {
-      this.takeBack(entries);
-      return [];
-    }
-    const { acts, drop, lost } = inverse(this.context(), steps, isWaiting);
-    if (drop.length) this.takeBack(drop);
-    if (acts.length) this.act(acts.map((act) => () => act));
-    return lost;
-  }
-
-  /** Whether later entries concern the same resources, so that these cannot just disappear. */
-  private isBuiltUpon(entries: readonly Entry[]): boolean {
-    const ids = new Set(entries.flatMap(({ effects }) => effects.map(({ id }) => id)));
-    const last = entries.at(-1)?.seq ?? 0;
-    return this.outbox.entries.some(
-      (other) =>
-        other.seq > last &&
-        (other.effects.some(({ id }) => ids.has(id)) ||
-          ids.has(other.id) ||
-          referencesOf(other.data).some((id) => ids.has(id))),
-    );
-  }
-
-  private takeBack(entries: readonly Entry[]): void {
-    batch(() => {
-      this.model.change(() => this.outbox.drop(entries));
-      this.outbox.publish();
-    });
-    void this.save({ drop: entries.map(({ seq }) => seq) });
-  }
-
-  /** Writes in the order in which things happened, and tells other tabs. */
-  async save(write: Write): Promise<void> {
-    const mine = this.writing.then(() => this.parts.database.write(write));
-    this.writing = mine.catch(() => {});
-    await mine;
-    this.teller.tell(write.rows ?? []);
+    return this.acts.run(commands);
   }
 
   resolve(conflict: Conflict, choice: Choice): void {
     const { commands, retry, discard } = settle(conflict, choice, this.model);
-    this.conflictList.remove(conflict);
     const parked = this.outbox.of(conflict.id).filter(({ state }) => state === "parked");
     const write: Write = { settled: [conflict.key] };
-    if (retry) {
-      for (const entry of parked) Object.assign(entry, { state: "waiting", tries: 0 });
-      write.put = parked;
-    }
-    if (discard) {
-      this.model.change(() => this.outbox.drop(parked));
-      write.drop = parked.map(({ seq }) => seq);
-    }
-    this.outbox.publish();
+    batch(() => {
+      this.conflictList.remove(conflict);
+      if (retry) {
+        for (const entry of parked) Object.assign(entry, { state: "waiting", tries: 0 });
+        write.put = parked;
+      }
+      if (discard) {
+        this.model.change(() => this.outbox.drop(parked));
+        write.drop = parked.map(({ seq }) => seq);
+      }
+      this.outbox.publish();
+    });
     void this.save(write).then(() => this.engine.wake());
     if (commands.length) this.run(...commands);
   }
@@ -399,45 +296,49 @@ export class DulyStore implements Store {
     void this.save({ meta: { vanished: null } });
   }
 
-  labelNamed(name: string): Label | undefined {
-    return this.labels.peek().find((label) => nameKey(label.name) === nameKey(name));
-  }
-
   // Working
 
   syncNow(): void {
     this.engine.syncNow();
+    this.teller.sync();
   }
 
   async flush(milliseconds: number): Promise<number> {
-    await this.writing;
+    await Promise.allSettled(this.writes);
     this.engine.hurry(true);
-    const left = () => this.outbox.unsent;
-    if (left() > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, milliseconds);
-        const stop = effect(() => {
-          void this.waiting.value;
-          if (left() > 0) return;
-          clearTimeout(timer);
-          resolve();
-          queueMicrotask(() => stop());
-        });
-        setTimeout(() => stop(), milliseconds);
-      });
-    }
+    if (this.outbox.unsent > 0) await this.sent(milliseconds);
     this.engine.hurry(false);
-    return left();
+    return this.outbox.unsent;
+  }
+
+  private sent(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        clearTimeout(timer);
+        queueMicrotask(() => stop());
+        resolve();
+      };
+      const timer = setTimeout(finish, milliseconds);
+      const stop = effect(() => {
+        void this.waiting.value;
+        if (this.outbox.unsent === 0) finish();
+      });
+    });
   }
 
   async close({ wipe = false } = {}): Promise<void> {
     clearInterval(this.clock);
-    for (const view of [...this.views.keys()]) view.dispose();
+    this.reading.close();
     await this.engine.stop();
-    await this.writing;
-    await this.onClose(wipe);
+    await Promise.allSettled(this.writes);
+    this.teller.close(wipe);
+    this.teller = ALONE;
     await this.parts.database.close(wipe);
   }
+}
+
+function keysOf(rows: readonly Row[]): Key[] {
+  return rows.map(({ type, id }) => ({ type, id }));
 }
 
 function newer(given: User, stored: User | undefined): User {

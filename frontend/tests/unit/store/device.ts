@@ -3,7 +3,8 @@ import "fake-indexeddb/auto";
 
 import { signal } from "../../../node_modules/@preact/signals-core";
 
-import { openStore, type Connection, type Store, type Task, type User } from "../../../src/store";
+import type { DulyStore } from "../../../src/store/store";
+import { openStore, type Environment, type Connection, type Store, type Task, type User } from "../../../src/store";
 
 interface Account {
   token: string;
@@ -83,12 +84,17 @@ export interface Device {
 
 const opened: Device[] = [];
 
-export async function openDevice(url: string, account: Account, name: string): Promise<Device> {
+export async function openDevice(
+  url: string,
+  account: Account,
+  name: string,
+  environment: Environment = {},
+): Promise<Device> {
   const trouble: Trouble = { log: [] };
   const open = async () => {
     const connection = connect(url, account, device.trouble);
     const database = `${name}-${account.user.id}`;
-    return openStore({ user: account.user, connection }, { database, patience: 20 });
+    return openStore({ user: account.user, connection }, { name: database, patience: 20, ...environment });
   };
   const device: Device = {
     store: null as never,
@@ -99,8 +105,9 @@ export async function openDevice(url: string, account: Account, name: string): P
       const old = device.trouble;
       device.trouble = { ...old, log: [] };
       old.offline = true;
-      const engine = (device.store as unknown as { engine: { stop(): Promise<void> } }).engine;
+      const { engine, teller } = device.store as unknown as DulyStore;
       void engine.stop();
+      teller.close(false); // the browser releases the lock of a tab that is gone
       device.store = await open();
     },
   };

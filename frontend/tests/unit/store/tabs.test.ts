@@ -1,0 +1,74 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import { call, closeDevices, isSynced, openDevice, register, tasks, titled, until } from "./device";
+import type { DulyStore } from "../../../src/store/store";
+import { startServer, type Server } from "./server";
+
+let server: Server;
+
+beforeAll(async () => {
+  server = await startServer();
+}, 120_000);
+afterEach(closeDevices);
+afterAll(() => server.stop());
+
+/** Two tabs of one device: one database, one lock. The first one leads. */
+async function tabs(silence?: number) {
+  const account = await register(server.url);
+  const first = await openDevice(server.url, account, "desk", { silence });
+  await until("the first tab leads", () => isSynced(first.store));
+  const second = await openDevice(server.url, account, "desk", { silence });
+  return { account, first, second };
+}
+
+const posts = (device: { trouble: { log?: { method: string }[] } }) =>
+  device.trouble.log!.filter(({ method }) => method === "POST").length;
+
+test("the leader sends what the other tab changes, and both show it", async () => {
+  const { account, first, second } = await tabs();
+  second.store.run({ do: "create", type: "task", data: { title: "From the second tab" } });
+  await until("the first tab shows it", () => titled(first.store, "From the second tab") !== undefined);
+  await until("the second tab knows that it is sent", () => isSynced(second.store));
+  expect(posts(second)).toBe(0);
+  expect(titled(second.store, "From the second tab")).toMatchObject({ unsent: false });
+  const { data } = await call(server.url, account, "GET", "/tasks");
+  expect(data.items).toHaveLength(1);
+  await call(server.url, account, "POST", "/tasks", { title: "From elsewhere" });
+  await until("both tabs have it", () => [first, second].every((tab) => titled(tab.store, "From elsewhere")));
+});
+
+test("another tab leads once the leader is closed", async () => {
+  const { first, second } = await tabs();
+  first.trouble.offline = true;
+  await first.store.run({ do: "create", type: "task", data: { title: "Left behind" } }).stored;
+  await until("the second tab shows it", () => titled(second.store, "Left behind") !== undefined);
+  await first.store.close();
+  await until("the second tab sends it", () => isSynced(second.store) && posts(second) > 0);
+  expect(tasks(second.store)).toHaveLength(1);
+});
+
+test("a silent leader is replaced, and steps down", async () => {
+  const { account, first, second } = await tabs(300);
+  const { engine, teller } = first.store as unknown as DulyStore;
+  const { tabs: leading } = teller as unknown as { tabs: { post(message: unknown): void } };
+  // The tab is frozen: it says nothing, and sends nothing.
+  leading.post = () => {};
+  void engine.stop();
+  await second.store.run({ do: "create", type: "task", data: { title: "Not stuck" } }).stored;
+  await until("it is sent", () => isSynced(second.store));
+  const { data } = await call(server.url, account, "GET", "/tasks");
+  expect(data.items).toHaveLength(1);
+  expect(posts(first)).toBe(0);
+  expect(leading).toMatchObject({ isLeader: false });
+});
+
+test("undo in another tab than the one that sends", async () => {
+  const { account, first, second } = await tabs();
+  const done = second.store.run({ do: "create", type: "task", data: { title: "Undone" } });
+  await done.stored;
+  done.undo();
+  await until("nothing is left", () => tasks(first.store).length + tasks(second.store).length === 0);
+  await until("nothing is unsent", () => isSynced(first.store) && isSynced(second.store));
+  const { data } = await call(server.url, account, "GET", "/tasks");
+  expect(data.items).toEqual([]);
+});
