@@ -1,12 +1,13 @@
 /** Whether tasks match a filter, as `GET /tasks?filter=` decides it. */
 import { addDays, dayBounds, instantOf, type MomentLike, weekdayOf } from "./dates";
-import { FilterMistake, parseFilter } from "./filterparser";
+import { FilterMistake, WEEKDAYS } from "./filtermistake";
+import { parseFilter } from "./filterparser";
 import type { DateField, Filter, FilterDay, Name, Operator } from "./filtertree";
 import { nameKey } from "./names";
 import { searcher, type Searchable } from "./search";
 
 export { FilterMistake, parseFilter };
-export type { Expected } from "./filterparser";
+export type { Expected } from "./filtermistake";
 export type { Filter } from "./filtertree";
 
 interface Named {
@@ -40,8 +41,6 @@ export interface FilterTask extends Searchable {
 }
 
 export type Condition = (task: FilterTask) => boolean;
-
-const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /**
  * The condition of a filter. Make another one when the day changes, or the names of lists, sections

@@ -7,7 +7,10 @@ export type QuickAdd = (
   context: Omit<QuickAddContext, "language">,
 ) => { draft: Draft; spans: Span[] };
 
-/** Loads quick add in a language. */
+// Expressions are compiled when they are first used, which takes longer than one key press may.
+const WARM_UP = { en: "x every day at 17:00", de: "x jeden Tag um 17:00" };
+
+/** Loads quick add in a language. Load it when idle, before the first key press. */
 export async function loadQuickAdd(code: LanguageCode): Promise<QuickAdd> {
   const [{ quickAdd }, language] = await Promise.all([
     import("./quickadd"),
@@ -15,5 +18,7 @@ export async function loadQuickAdd(code: LanguageCode): Promise<QuickAdd> {
       ? import("./quickadd.de").then((module) => module.german)
       : import("./quickadd.en").then((module) => module.english),
   ]);
+  const whenIdle = globalThis.requestIdleCallback ?? setTimeout;
+  whenIdle(() => quickAdd(WARM_UP[code], { language, now: "2026-11-26T10:00" }));
   return (text, context) => quickAdd(text, { ...context, language });
 }

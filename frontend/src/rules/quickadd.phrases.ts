@@ -85,9 +85,11 @@ export class Phrases {
       const part = this.dayPart(before);
       return part ? [{ before, part }] : [];
     });
-    let times = [...this.matcher.unbroken(this.patterns.times())].filter((match) =>
-      this.isTime(match, parts.length > 0),
-    );
+    let times: Match[] = [];
+    // One after the other: what stays text changes as they are found.
+    for (const match of this.matcher.unbroken(this.patterns.times())) {
+      if (this.isTime(match, parts.length > 0)) times.push(match);
+    }
     if (times.slice(1).some((match) => this.matcher.isAfterConjunction(match.first))) {
       times = []; // as in "at 5pm today and at 6pm"
     }

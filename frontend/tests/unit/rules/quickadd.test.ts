@@ -57,6 +57,14 @@ describe("quick add", () => {
     expect(spans).toHaveLength(2);
   });
 
+  it("judges a time before it looks at the next one", () => {
+    const { draft } = read("Version 12am 07:45 or 1 tenth");
+    expect(draft).toMatchObject({
+      title: "Version 07:45 or 1 tenth",
+      due: { date: "2026-11-27", time: "00:00" },
+    });
+  });
+
   it("reads a line in a millisecond", () => {
     const texts = cases.filter((one) => one.language === "en").map((one) => one.text);
     texts.forEach((text) => read(text));
