@@ -4,7 +4,7 @@ import { effect, signal } from "@preact/signals-core";
 import type { Change } from "../api/things";
 import type { Pull } from "./pull";
 import type { Push } from "./push";
-import { Refused, refusedBy } from "./requests";
+import { refusedBy, Unreachable } from "./requests";
 import type { Connection } from "./types";
 
 const TIMEOUT = 30_000;
@@ -187,8 +187,9 @@ export class Engine {
     this.failures += 1;
     this.isBehind = true;
     const refused = refusedBy(error);
-    const answered = refused instanceof Refused && refused.status < 500;
-    if (!answered) this.offline.value = true;
+    if (error instanceof Unreachable || (refused && refused.status >= 500)) this.offline.value = true;
+    // Anything else is a defect, of this code or of the storage: it must not stay unseen.
+    else if (!refused) console.error(error);
     const growing = Math.min(LONGEST, this.patience * 2 ** Math.min(this.failures - 1, 10));
     const told = refused?.retryAfter;
     await this.wait(told ? told * 1000 : growing * (0.75 + Math.random() / 2));

@@ -130,8 +130,13 @@ class Planner {
     if (sent.op === "create") {
       sent.data = creation({ ...entries[0]!.data, ...folded([...entries.slice(1), entry]).data });
     } else {
-      const known = this.copy[entry.type].get(entry.id)!;
+      const known = this.copy[entry.type].get(entry.id);
       const { base, data } = folded([...entries, entry]);
+      if (!known) {
+        sent.data = creation(data);
+        entries.push(entry);
+        return true;
+      }
       const result = merge(base, data, known as unknown as Fields);
       if (Object.keys(result.data).length === 0) return false;
       sent.data = creation(result.data);

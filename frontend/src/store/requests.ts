@@ -21,7 +21,14 @@ export class Refused extends Error {
   }
 }
 
-/** Sends a request and reads its answer. Throws `Refused`, or what the network throws. */
+/** No answer: the server may have had the request, or not. */
+export class Unreachable extends Error {
+  constructor(cause: unknown) {
+    super("The server cannot be reached.", { cause });
+  }
+}
+
+/** Sends a request and reads its answer. Throws `Refused` or `Unreachable`. */
 export async function ask<T>(
   connection: Connection,
   method: string,
@@ -32,9 +39,13 @@ export async function ask<T>(
   try {
     response = await connection.request(method, path, options);
   } catch (error) {
-    throw refusedBy(error) ?? error;
+    throw refusedBy(error) ?? new Unreachable(error);
   }
-  if (response.ok) return (await response.json()) as T;
+  if (response.ok) {
+    return response.json().catch((error: unknown) => {
+      throw new Unreachable(error); // it broke off
+    }) as Promise<T>;
+  }
   const body: unknown = await response.json().catch(() => null);
   throw refused(response.status, (body as { error?: unknown } | null)?.error, response.headers.get("Retry-After"));
 }
