@@ -6,6 +6,8 @@ import { grid } from "../commands/grid";
 import type { Command, Task } from "../store/types";
 import { t } from "../texts";
 import { Icon } from "./icons";
+import { Line } from "./quickadd/line";
+import { commandsFor, type Understood } from "./quickadd/understand";
 
 export interface AddTo {
   /** What a task made here has from its place: its list, a date, a label. */
@@ -36,43 +38,35 @@ export function AddField({ to, onReady }: { to: AddTo; onReady?: (focus: () => v
   useEffect(() => onReady?.(() => field.current?.focus()), []);
   // The row that was first when typing began: what is typed goes above it, in the order of typing.
   const before = useRef<string | null>(null);
-  const add = (value: string) => {
-    createTasks(value, to, before.current);
+  const add = (meant: Understood | null) => {
+    const { title } = meant?.draft ?? {};
+    if (meant && title) act(commandsFor(meant.draft, { ...to.data, before_id: before.current }), t().added(title), { quiet: true });
+    else if (!meant) createTasks(text.value, to, before.current);
+    else return;
     text.value = "";
   };
   return (
     <div class="add">
       <Icon name="plus" />
-      <input
-        ref={field}
-        class="add-field"
-        dir="auto"
-        enterkeyhint="done"
-        autocomplete="off"
-        aria-label={t().addTaskTo(to.name)}
-        placeholder={t().addTask}
-        maxLength={TITLE}
-        onFocus={() => (before.current = to.first ?? null)}
+      <Line
+        field={field}
         value={text.value}
-        onInput={(event) => (text.value = event.currentTarget.value)}
-        onPaste={(event) => {
-          const pasted = event.clipboardData?.getData("text/plain") ?? "";
-          if (!/\S.*\r?\n.*\S/s.test(pasted)) return;
-          event.preventDefault();
-          add(text.value + pasted);
+        label={t().addTaskTo(to.name)}
+        placeholder={t().addTask}
+        onInput={(value) => (text.value = value)}
+        onFocus={() => (before.current = to.first ?? null)}
+        onEnter={add}
+        onEscape={() => {
+          if (text.value) text.value = "";
+          else field.current?.blur();
         }}
-        onKeyDown={(event) => {
-          if (event.isComposing) return;
-          if (event.key === "Enter") {
-            event.preventDefault();
-            if (text.value.trim()) add(text.value);
-          } else if (event.key === "Escape") {
-            if (text.value) text.value = "";
-            else field.current?.blur();
-          } else if (event.key === "ArrowDown") {
-            const row = grid.peek()?.rows()[0];
-            if (row) grid.peek()?.focus(row.key);
-          }
+        onLeaveDown={() => {
+          const row = grid.peek()?.rows()[0];
+          if (row) grid.peek()?.focus(row.key);
+        }}
+        onPasteLines={(pasted) => {
+          createTasks(pasted, to, before.current);
+          text.value = "";
         }}
       />
     </div>

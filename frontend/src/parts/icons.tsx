@@ -72,21 +72,15 @@ export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
 
 /** Priority as bars, so that colour is never the only sign: three for 1, two for 2, one for 3, an outline for 4. */
 export function Bars({ priority }: { priority: number }) {
-  const filled = 4 - priority;
   return (
-    <svg class={`bars p${priority}`} width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">
-      {[0, 1, 2].map((bar) => (
-        <rect
-          key={bar}
-          x={bar * 5 + 0.5}
-          y={bar < filled ? 8 - bar * 3 : 9.5}
-          width="3"
-          height={bar < filled ? 5 + bar * 3 : 3}
-          rx="1"
-          fill={bar < filled ? "currentColor" : "none"}
-          stroke={bar < filled ? "none" : "currentColor"}
-        />
-      ))}
+    <svg class={`bars p${priority}`} width="16" height="16" viewBox="0 0 16 16" fill="currentColor" aria-hidden="true">
+      {priority === 4 ? (
+        <rect x="6" y="3.5" width="4" height="9" rx="1.2" fill="none" stroke="currentColor" />
+      ) : (
+        [0, 1, 2].map((bar) => (
+          <rect key={bar} x={2 + bar * 4.5} y={9 - bar * 3} width="3" height={4 + bar * 3} rx="1" opacity={bar < 4 - priority ? 1 : 0.25} />
+        ))
+      )}
     </svg>
   );
 }

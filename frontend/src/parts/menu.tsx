@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { placeBeside } from "./dialog";
-import { Icon, type IconName } from "./icons";
+import { Dot, Icon, type IconName } from "./icons";
 
 export interface MenuItem {
   text: string;
@@ -9,6 +9,7 @@ export interface MenuItem {
   keys?: string;
   danger?: boolean;
   checked?: boolean;
+  color?: string;
   run: () => void;
 }
 
@@ -78,6 +79,7 @@ export function Menu({ label, items, anchor, onClose }: Props) {
             }}
           >
             {item.icon ? <Icon name={item.icon} size={18} /> : <span class="menu-gap">{item.checked && <Icon name="check" size={18} />}</span>}
+            {item.color && <Dot color={item.color} />}
             <span class="menu-text">{item.text}</span>
             {item.keys && <kbd aria-hidden="true">{item.keys}</kbd>}
           </button>

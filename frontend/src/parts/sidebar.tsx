@@ -36,13 +36,15 @@ export function Sidebar({ onChoose }: { onChoose?: () => void }) {
           <Place key={label.id} href={`/label/${label.id}`} icon="label" name={label.name} />
         ))}
       </Group>
-      {store().filters.value.length > 0 && (
-        <Group name={t().filters} id="filters">
-          {store().filters.value.map((filter) => (
-            <Place key={filter.id} href={`/filter/${filter.id}`} icon="filter" name={filter.name} />
-          ))}
-        </Group>
-      )}
+      <Group name={t().filters} id="filters" addLabel={t().newFilter} onPress={() => go("/filter/new")}>
+        {store().filters.value.map((filter) => (
+          <Place key={filter.id} href={`/filter/${filter.id}`} icon="filter" name={filter.name} />
+        ))}
+      </Group>
+      <ul class="places places-last">
+        <Place href="/trash" icon="trash" name={t().trash} />
+        <Place href="/settings/account" icon="settings" name={t().settings} />
+      </ul>
       <div class="sidebar-foot">
         <StatusDot />
       </div>
@@ -54,6 +56,7 @@ export function here(path: string): "page" | undefined {
   const { at } = route.value;
   const [, first, second] = path.split("/");
   if (at !== first) return undefined;
+  if (first === "settings") return "page";
   return second === undefined || second === (route.value as { id?: string }).id ? "page" : undefined;
 }
 
@@ -76,12 +79,14 @@ function Place({ href, icon, color, name, count, late }: {
   );
 }
 
-function Group({ name, id, addLabel, fieldLabel, onAdd, children }: {
+function Group({ name, id, addLabel, fieldLabel, onAdd, onPress, children }: {
   name: string;
   id: string;
   addLabel?: string;
   fieldLabel?: string;
+  /** With a field for a name below, or by going elsewhere. */
   onAdd?: (name: string) => void;
+  onPress?: () => void;
   children: ComponentChildren;
 }) {
   const folded = useSignal(stored(id));
@@ -98,8 +103,9 @@ function Group({ name, id, addLabel, fieldLabel, onAdd, children }: {
           <Icon name={folded.value ? "right" : "down"} size={16} />
           {name}
         </button>
-        {onAdd && (
+        {(onAdd || onPress) && (
           <button ref={button} type="button" class="icon-button group-add" aria-label={addLabel} title={addLabel} onClick={() => {
+            if (onPress) return onPress();
             turn(false);
             adding.value = true;
           }}>

@@ -1,6 +1,7 @@
 import { store } from "../commands/app";
 import { grid } from "../commands/grid";
-import { keyOf } from "../commands/registry";
+import { command, keyOf } from "../commands/registry";
+import { rowAnchor, show } from "../commands/overlay";
 import { showTask } from "../commands/route";
 import { toggleSelected } from "../commands/selection";
 import { setCompleted, setPriority, trashTasks } from "../commands/tasks";
@@ -12,6 +13,7 @@ export function taskMenu(ids: readonly string[]): (MenuItem | null)[] {
   const [id] = ids;
   const task = id ? store().get("task", id).peek() : undefined;
   if (!task) return [];
+  const anchor = rowAnchor(id);
   const single = ids.length === 1;
   return [
     single && { text: t().open, icon: "external" as const, keys: keyOf("open"), run: () => showTask(task.id) },
@@ -23,9 +25,18 @@ export function taskMenu(ids: readonly string[]): (MenuItem | null)[] {
       run: () => setCompleted(ids, !task.is_completed),
     },
     null,
+    { text: t().setDue, icon: "calendar" as const, keys: keyOf("due"), run: () => show({ kind: "date", field: "due", ids, anchor }) },
+    { text: t().setRepeat, icon: "repeat" as const, keys: keyOf("repeat"), run: () => show({ kind: "repeat", ids, anchor }) },
+    { text: t().setLabels, icon: "label" as const, keys: keyOf("labels"), run: () => show({ kind: "labels", ids, anchor }) },
+    { text: t().moveTo, icon: "move" as const, keys: keyOf("move"), run: () => show({ kind: "move", ids, anchor }) },
+    null,
     ...[1, 2, 3, 4].map((n) => ({ text: t().priority(n), keys: String(n), checked: single && task.priority === n, run: () => setPriority(ids, n) })),
     { text: t().noPriority, keys: "0", checked: single && !task.priority, run: () => setPriority(ids, null) },
     null,
+    ...["up", "down", "indent", "outdent"].map((id) => {
+      const found = command(id)!;
+      return found.available!(ids) && { text: found.text(t()), icon: found.icon, keys: keyOf(id), run: () => found.run(ids) };
+    }),
     single && { text: t().selectTask, icon: "list" as const, keys: "X", run: () => toggleSelected(task.id) },
     { text: t().moveToTrash, icon: "trash" as const, keys: keyOf("trash"), danger: true, run: () => trashTasks(ids) },
   ].filter((item) => item !== false);

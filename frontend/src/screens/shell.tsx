@@ -4,23 +4,41 @@ import { useEffect, useRef } from "preact/hooks";
 import { phase } from "../commands/account";
 import { store } from "../commands/app";
 import { listen } from "../commands/keyboard";
-import { go, place, route } from "../commands/route";
+import { go, openTask, place, route } from "../commands/route";
 import { clearSelection, currentRow } from "../commands/selection";
 import { Icon, type IconName } from "../parts/icons";
+import { lazily } from "../parts/lazily";
 import { Link } from "../parts/link";
+import { Overlays, Palette, PendingBar, QuickAdd } from "../parts/overlays";
+import { show } from "../commands/overlay";
 import { here, Sidebar } from "../parts/sidebar";
 import { StatusDot } from "../parts/status";
 import { t } from "../texts";
 import { Nothing } from "./nothing";
+import { SignInAgain } from "./sign-in-again";
 import { Tasks } from "./tasks";
+import { Vanished } from "./vanished";
 import "../commands/tasks";
+import "../commands/order";
+import "../commands/places";
 
-/** The open sidebar of narrow layouts. */
+const Detail = lazily(() => import("../parts/detail/detail").then((part) => part.Detail));
+const Search = lazily(() => import("./search").then((part) => part.Search));
+const FilterPage = lazily(() => import("./filter").then((part) => part.FilterPage));
+const Trash = lazily(() => import("./trash").then((part) => part.Trash));
+const Sync = lazily(() => import("./sync").then((part) => part.Sync));
+const Settings = lazily(() => import("./settings/settings").then((part) => part.Settings));
+
 export function Shell() {
   const open = useSignal(false);
   const toggle = useRef<HTMLButtonElement>(null);
   const at = place.value;
   useEffect(listen, []);
+  useEffect(() => {
+    // What is needed next arrives when there is nothing else to do.
+    const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
+    idle(() => void Promise.all([Detail, QuickAdd, Palette].map((part) => part.prepare())));
+  }, []);
   useEffect(() => {
     if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
     clearSelection();
@@ -55,18 +73,27 @@ export function Shell() {
       </div>
       <div
         class={`side ${open.value ? "is-open" : ""}`}
+        data-pane
         onKeyDown={(event) => event.key === "Escape" && close(true)}
       >
         <Sidebar onChoose={() => close(false)} />
       </div>
       {open.value && <div class="shade" onClick={() => close(true)} />}
-      <main class="main" id="list" tabIndex={-1}>
+      <main class="main" id="list" data-pane tabIndex={-1}>
         <FirstSync />
+        <Vanished />
         <Screen />
       </main>
+      {openTask.value && <Detail id={openTask.value} />}
+      <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>
+        <Icon name="plus" size={24} />
+      </button>
       <nav class="bottom" aria-label={t().places}>
         <RailPlaces />
       </nav>
+      <PendingBar />
+      <Overlays />
+      <SignInAgain />
     </div>
   );
 }
@@ -116,6 +143,16 @@ function Screen() {
     case "list":
     case "label":
       return <Tasks key={now.id} query={{ show: now.at, id: now.id }} />;
+    case "search":
+      return <Search text={now.text} completed={now.completed} />;
+    case "filter":
+      return <FilterPage key={now.id} id={now.id} />;
+    case "trash":
+      return <Trash />;
+    case "sync":
+      return <Sync />;
+    case "settings":
+      return <Settings page={now.page} />;
     default:
       return <Nothing />;
   }

@@ -2,17 +2,20 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { store } from "../commands/app";
-import { selected } from "../commands/selection";
+import { selected, selecting } from "../commands/selection";
 import { AddField, type AddTo } from "../parts/add";
 import { Empty } from "../parts/empty";
 import { Icon } from "../parts/icons";
-import { Menu } from "../parts/menu";
+import { listMenu, sectionMenu, type Naming } from "../parts/list-menu";
+import { Menu, type MenuItem } from "../parts/menu";
+import { SelectBar } from "../parts/select-bar";
+import { NameField } from "../parts/sidebar";
 import { taskMenu } from "../parts/task-menu";
+import { storedSorting, storeSorting } from "../parts/sorting";
 import { TreeGrid } from "../parts/treegrid/treegrid";
 import type { Sorting, ViewQuery } from "../store/types";
 import { t } from "../texts";
 import { Nothing } from "./nothing";
-import { storedSorting, storeSorting } from "../parts/sorting";
 
 type Query = Extract<ViewQuery, { show: "inbox" | "today" | "upcoming" | "overdue" | "list" | "label" }>;
 
@@ -22,7 +25,8 @@ export function Tasks({ query }: { query: Query }) {
   const sorting = useSignal<Sorting>(sortable ? storedSorting(id) : "position");
   const view = useMemo(() => store().view(query, sorting.value), [id, sorting.value]);
   useEffect(() => () => view.dispose(), [view]);
-  const menu = useSignal<{ id: string; anchor: Element; kind: "task" | "section" | "sort" } | null>(null);
+  const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
+  const naming = useSignal<Naming | null>(null);
   const focusAdd = useRef<() => void>(undefined);
 
   const named = query.show === "list" ? store().get("list", query.id).value : query.show === "label" ? store().get("label", query.id).value : null;
@@ -32,62 +36,76 @@ export function Tasks({ query }: { query: Query }) {
   }, [name]);
   if (("id" in query) && !named) return <Nothing />;
 
+  const sortItems = () => (Object.keys(t().sortings) as Sorting[]).map((key) => ({
+    text: t().sortings[key],
+    checked: key === sorting.value,
+    run: () => {
+      sorting.value = key;
+      storeSorting(id, key);
+    },
+  }));
   const manual = sorting.value === "position" && (query.show === "inbox" || query.show === "list");
   const firstLine = view.lines.value[0];
   const to: AddTo = { data: dataFor(query), name, first: manual && firstLine?.type === "task" ? firstLine.id : null };
   return (
     <div class="scroll">
       <div class="page">
-        <header class="page-head">
-          <h1><bdi>{name}</bdi></h1>
-          {sortable && (
-            <button
-              type="button"
-              class={`icon-button ${sorting.value !== "position" ? "is-on" : ""}`}
-              aria-haspopup="menu"
-              aria-label={sorting.value === "position" ? t().sortBy : t().sortedBy(t().sortings[sorting.value])}
-              title={t().sortBy}
-              onClick={(event) => (menu.value = { id, anchor: event.currentTarget, kind: "sort" })}
-            >
-              <Icon name="sort" />
-            </button>
-          )}
-        </header>
+        {selecting.value ? (
+          <SelectBar onMenu={(anchor, label, items) => (menu.value = { anchor, label, items })} />
+        ) : (
+          <header class="page-head">
+            {naming.value?.kind === "rename" ? <NameField {...naming.value} onDone={naming.value.done} /> : <h1><bdi>{name}</bdi></h1>}
+            {sortable && (
+              <button
+                type="button"
+                class={`icon-button ${sorting.value !== "position" ? "is-on" : ""}`}
+                aria-haspopup="menu"
+                aria-label={sorting.value === "position" ? t().sortBy : t().sortedBy(t().sortings[sorting.value])}
+                title={t().sortBy}
+                onClick={(event) => (menu.value = { anchor: event.currentTarget, label: t().sortBy, items: sortItems() })}
+              >
+                <Icon name="sort" />
+              </button>
+            )}
+            {"id" in query && (
+              <button
+                type="button"
+                class="icon-button"
+                aria-haspopup="menu"
+                aria-label={t().moreFor(name)}
+                onClick={(event) => (menu.value = { anchor: event.currentTarget, label: t().moreFor(name), items: listMenu(query.show as "list" | "label", query.id, (next) => (naming.value = next)) })}
+              >
+                <Icon name="more" />
+              </button>
+            )}
+          </header>
+        )}
         {query.show !== "upcoming" && query.show !== "overdue" && <AddField to={to} onReady={(focus) => (focusAdd.current = focus)} />}
         <TreeGrid
           view={view}
           name={name}
-          shows={{ list: query.show !== "list" && query.show !== "inbox", today: query.show === "today" }}
+          shows={{ list: query.show !== "list" && query.show !== "inbox" }}
           manual={manual}
           empty={<Empty place={query.show} />}
           add={() => focusAdd.current?.()}
-          onTaskMenu={(task, anchor) => (menu.value = { id: task, anchor, kind: "task" })}
-          onSectionMenu={(section, anchor) => (menu.value = { id: section, anchor, kind: "section" })}
+          onTaskMenu={(task, anchor) => (menu.value = {
+            anchor,
+            label: t().moreFor(store().get("task", task).peek()?.title ?? t().task),
+            items: taskMenu(selected.peek().has(task) ? [...selected.peek()] : [task]),
+          })}
+          onSectionMenu={(section, anchor) => (menu.value = {
+            anchor,
+            label: t().moreFor(store().get("section", section).peek()?.name ?? t().section),
+            items: sectionMenu(section, (next) => (naming.value = next)),
+          })}
         />
+        {naming.value?.kind === "section" && (
+          <div class="name-section">
+            <NameField {...naming.value} onDone={naming.value.done} />
+          </div>
+        )}
       </div>
-      {menu.value?.kind === "sort" && (
-        <Menu
-          label={t().sortBy}
-          anchor={menu.value.anchor}
-          onClose={() => (menu.value = null)}
-          items={(Object.keys(t().sortings) as Sorting[]).map((key) => ({
-            text: t().sortings[key],
-            checked: key === sorting.value,
-            run: () => {
-              sorting.value = key;
-              storeSorting(id, key);
-            },
-          }))}
-        />
-      )}
-      {menu.value?.kind === "task" && (
-        <Menu
-          label={t().moreFor(store().get("task", menu.value.id).value?.title ?? t().task)}
-          anchor={menu.value.anchor}
-          onClose={() => (menu.value = null)}
-          items={taskMenu(selected.value.has(menu.value.id) ? [...selected.value] : [menu.value.id])}
-        />
-      )}
+      {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
     </div>
   );
 }

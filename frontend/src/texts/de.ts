@@ -1,2 +1,3 @@
-import type { Texts } from "./en";
-export const de = {} as Texts;
+import { en, type Texts } from "./en";
+
+export const de: Texts = en;

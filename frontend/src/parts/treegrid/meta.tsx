@@ -6,20 +6,20 @@ import { Bars, Dot, Icon } from "../icons";
 import { daysBetween, isPast, shortMoment, time } from "../when";
 import type { Shows } from "./row";
 
-function due(task: Task, shows: Shows): { text: string; late: boolean; days: number } | null {
+function due(task: Task, day: string | null): { text: string; late: boolean; days: number } | null {
   if (!task.due) return null;
   const today = store().today.value;
   const late = !task.is_completed && isPast(task.due, today);
   const days = daysBetween(task.due.date, today);
-  // In "Today" the day goes without saying; the time does not.
-  const text = shows.today && days === 0 ? time(task.due) : shortMoment(task.due, today);
+  // Below a day's heading the day goes without saying; the time does not.
+  const text = day === task.due.date ? time(task.due) : shortMoment(task.due, today);
   return { text, late, days };
 }
 
 /** "Pay rent, priority 1, due today 17:00, repeats, 2 of 5 subtasks": a row in one breath. */
-export function spoken(task: Shown<"task">, row: TaskRow, shows: Shows): string {
+export function spoken(task: Shown<"task">, row: TaskRow): string {
   const parts = [task.title];
-  const moment = due(task, { ...shows, today: false });
+  const moment = due(task, null);
   if (task.priority) parts.push(t().priority(task.priority));
   if (moment) parts.push(moment.late ? `${t().dueOn(moment.text)}, ${t().overdueWord}` : t().dueOn(moment.text));
   if (task.recurrence) parts.push(t().repeats);
@@ -36,8 +36,8 @@ export function spoken(task: Shown<"task">, row: TaskRow, shows: Shows): string 
 
 const LABELS = 2;
 
-export function Meta({ task, row, shows }: { task: Shown<"task">; row: TaskRow; shows: Shows }) {
-  const moment = due(task, shows);
+export function Meta({ task, row, shows, day }: { task: Shown<"task">; row: TaskRow; shows: Shows; day: string | null }) {
+  const moment = due(task, day);
   const all = row.children;
   const labels = task.label_ids.map((id) => store().get("label", id).value).filter((label) => label !== undefined);
   const list = shows.list && task.list_id ? store().get("list", task.list_id).value : undefined;

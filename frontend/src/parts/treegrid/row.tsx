@@ -1,5 +1,4 @@
 import { useComputed } from "@preact/signals";
-import { memo } from "preact/compat";
 
 import { store } from "../../commands/app";
 import { grid, type TaskRow } from "../../commands/grid";
@@ -18,16 +17,18 @@ interface Props {
   folded: boolean;
   leaving: boolean;
   shows: Shows;
+  /** The day that the heading above says, so that the row need not. */
+  day: string | null;
   onMenu: (id: string, anchor: Element) => void;
 }
 
 /** What the surrounding screen says already, so that rows do not repeat it. */
 export interface Shows {
   list: boolean;
-  today: boolean;
 }
 
-export const Row = memo(function Row({ row, index, deeper, folded, leaving, shows, onMenu }: Props) {
+// Signals paint a row again only if its own task or its props have changed.
+export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }: Props) {
   const task = store().get("task", row.id).value;
   const current = useComputed(() => currentRow.value === row.key);
   const chosen = useComputed(() => selected.value.has(row.id));
@@ -45,7 +46,7 @@ export const Row = memo(function Row({ row, index, deeper, folded, leaving, show
       aria-rowindex={index + 1}
       aria-selected={chosen.value}
       aria-expanded={expandable ? !folded : undefined}
-      aria-label={spoken(task, row, shows)}
+      aria-label={spoken(task, row)}
       style={{ "--depth": String(row.level - 1) }}
     >
       <div role="gridcell" class="cell-check">
@@ -78,7 +79,7 @@ export const Row = memo(function Row({ row, index, deeper, folded, leaving, show
       </div>
       <div role="gridcell" class="cell-title">
         <Title task={task} />
-        <Meta task={task} row={row} shows={shows} />
+        <Meta task={task} row={row} shows={shows} day={day} />
       </div>
       <div role="gridcell" class="cell-more">
         <button
@@ -94,5 +95,5 @@ export const Row = memo(function Row({ row, index, deeper, folded, leaving, show
       </div>
     </div>
   );
-});
+}
 

@@ -49,9 +49,9 @@ export const storedFolds: Folds = {
 };
 
 /** `busy` says whether a row must not leave now: it has the focus, or the pointer is in the list. */
-export function makeRows(view: View, busy: (key: string) => boolean, folds = storedFolds): Rows {
+export function makeRows(view: View, busy: (key: string) => boolean, showCompleted = false, folds = storedFolds): Rows {
   const folded = signal<ReadonlySet<string>>(folds.read());
-  const openCompleted = signal(false);
+  const openCompleted = signal(showCompleted);
   const kept = signal<ReadonlyMap<string, Kept>>(new Map());
   const leaving = signal<ReadonlySet<string>>(new Set());
 

@@ -7,6 +7,7 @@ import { showTask } from "../../commands/route";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
 import { Head } from "./head";
+import { dropLine, startDrag } from "./drag";
 import { onGridKey } from "./keys";
 import { Row, type Shows } from "./row";
 import { makeRows } from "./rows";
@@ -20,16 +21,18 @@ interface Props {
   manual: boolean;
   /** What the place says when there is nothing in it. */
   empty: ComponentChildren;
+  /** Completed tasks are shown at once, since they were asked for. */
+  openCompleted?: boolean;
   add: (below: string | null, asChild: boolean) => void;
   onTaskMenu: (id: string, anchor: Element) => void;
   onSectionMenu: (id: string, anchor: Element) => void;
 }
 
-export function TreeGrid({ view, name, shows, manual, empty, add, onTaskMenu, onSectionMenu }: Props) {
+export function TreeGrid({ view, name, shows, manual, empty, openCompleted = false, add, onTaskMenu, onSectionMenu }: Props) {
   const element = useRef<HTMLDivElement>(null);
   const inside = useSignal(false);
   const made = useMemo(
-    () => makeRows(view, (key) => inside.peek() || element.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.contains(document.activeElement) === true),
+    () => makeRows(view, (key) => inside.peek() || element.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.contains(document.activeElement) === true, openCompleted),
     [view],
   );
   useEffect(() => () => made.dispose(), [made]);
@@ -95,6 +98,7 @@ export function TreeGrid({ view, name, shows, manual, empty, add, onTaskMenu, on
 
   if (rows.length === 0) return <div class="empty">{empty}</div>;
   let underSection = false;
+  let day: string | null = null;
   return (
     <div
       ref={element}
@@ -104,6 +108,7 @@ export function TreeGrid({ view, name, shows, manual, empty, add, onTaskMenu, on
       aria-multiselectable="true"
       aria-rowcount={rows.length}
       onClick={onClick}
+      onPointerDown={(event) => startDrag(event, element.current!, (id, row) => onTaskMenu(id, row.querySelector(".cell-more button") ?? row))}
       onKeyDown={(event) => onGridKey(event, api, focus)}
       onFocusIn={(event) => {
         const key = (event.target as Element).closest<HTMLElement>("[role=row]")?.dataset["key"];
@@ -122,7 +127,10 @@ export function TreeGrid({ view, name, shows, manual, empty, add, onTaskMenu, on
     >
       {above > 0 && <div class="spacer" style={{ height: `${above}px` }} aria-hidden="true" />}
       {rows.map((row, index) => {
-        if (row.type !== "task") underSection = row.key !== "completed";
+        if (row.type !== "task") {
+          underSection = row.key !== "completed";
+          day = /^(day:|today$)/.test(row.key) ? row.date : null;
+        }
         // The focused row stays mounted wherever the window is.
         if ((index < first || index >= last) && row.key !== current) return null;
         return row.type === "task" ? (
@@ -134,15 +142,23 @@ export function TreeGrid({ view, name, shows, manual, empty, add, onTaskMenu, on
             folded={made.isFolded(row.key)}
             leaving={made.leaving.value.has(row.key)}
             shows={shows}
+            day={day}
             onMenu={onTaskMenu}
           />
         ) : (
           <Head key={row.key} row={row} index={index} folded={made.isFolded(row.key)} onMenu={onSectionMenu} />
         );
       })}
+      <DropLine />
       {below > 0 && <div class="spacer" style={{ height: `${below}px` }} aria-hidden="true" />}
     </div>
   );
+}
+
+function DropLine() {
+  const line = dropLine.value;
+  if (!line) return null;
+  return <div class="drop-line" role="presentation" style={{ top: `${line.top - 1}px`, insetInlineStart: `${line.left}px` }} />;
 }
 
 export function taskIds(rows: readonly AnyRow[]): string[] {

@@ -1,0 +1,175 @@
+/** Moving among siblings and levels: what dragging does, for keys, menus and the palette. */
+import type { Command, Section, Task, TaskPlace } from "../store/types";
+import { t } from "../texts";
+import { act, say, store } from "./app";
+import { grid, type Row } from "./grid";
+import { define } from "./registry";
+
+const DEEPEST = 5;
+
+function task(id: string): Task | undefined {
+  return store().get("task", id).peek();
+}
+
+/** The rows of the tasks that share parent and section, in order. */
+function siblings(of: Task): Task[] {
+  const rows = grid.peek()?.rows() ?? [];
+  return rows
+    .filter((row) => row.type === "task" && !row.lingering)
+    .map((row) => task(row.id))
+    .filter((other) => other !== undefined)
+    .filter((other) => !other.is_completed && other.parent_id === of.parent_id && other.section_id === of.section_id && other.list_id === of.list_id);
+}
+
+function nameOf(moved: Task): string {
+  const holder = moved.parent_id ? task(moved.parent_id)?.title : moved.section_id ? store().get("section", moved.section_id).peek()?.name : undefined;
+  return holder ?? (moved.list_id ? (store().get("list", moved.list_id).peek()?.name ?? t().list) : t().inbox);
+}
+
+function move(id: string, to: TaskPlace): void {
+  act([{ do: "move", type: "task", id, to }]);
+  grid.peek()?.focus(id);
+  const moved = task(id);
+  if (!moved) return;
+  const all = siblings(moved);
+  say(t().movedTo(all.findIndex((other) => other.id === id) + 1, all.length, nameOf(moved)));
+}
+
+/** One place up or down among the siblings. Several keep their order and move together. */
+function shift(ids: readonly string[], by: -1 | 1): void {
+  const first = task(ids[0]!);
+  if (!first) return;
+  const all = siblings(first).map((other) => other.id);
+  const chosen = all.filter((id) => ids.includes(id));
+  const edge = all.indexOf(by < 0 ? chosen[0]! : chosen.at(-1)!);
+  const neighbour = all[edge + by];
+  if (!neighbour) return;
+  if (chosen.length === 1) return move(chosen[0]!, by < 0 ? { before_id: neighbour } : { after_id: neighbour });
+  const moves = (by < 0 ? chosen : chosen.toReversed()).map((id): Command => ({
+    do: "move",
+    type: "task",
+    id,
+    to: by < 0 ? { before_id: neighbour } : { after_id: neighbour },
+  }));
+  act(moves, t().movedMany(chosen.length), { quiet: true });
+}
+
+function depthBelow(id: string): number {
+  const rows = grid.peek()?.rows() ?? [];
+  const at = rows.findIndex((row) => row.key === id);
+  const level = rows[at]?.level ?? 1;
+  let deepest = level;
+  for (const row of rows.slice(at + 1)) {
+    if (row.type !== "task" || row.level <= level) break;
+    deepest = Math.max(deepest, row.level);
+  }
+  return deepest - level;
+}
+
+function levelOf(id: string): number {
+  let [level, parent] = [1, task(id)?.parent_id];
+  while (parent) [level, parent] = [level + 1, task(parent)?.parent_id];
+  return level;
+}
+
+function indent([id]: readonly string[]): void {
+  const moved = task(id!);
+  if (!moved) return;
+  const all = siblings(moved);
+  const above = all[all.findIndex((other) => other.id === id) - 1];
+  if (!above) return say(t().nothingAbove);
+  if (levelOf(id!) + depthBelow(id!) + 1 > DEEPEST) return say(t().deepest);
+  grid.peek()?.fold(above.id, false);
+  move(id!, { parent_id: above.id });
+}
+
+function outdent([id]: readonly string[]): void {
+  const moved = task(id!);
+  const parent = moved?.parent_id ? task(moved.parent_id) : undefined;
+  if (!moved || !parent) return;
+  move(id!, { parent_id: parent.parent_id, list_id: parent.list_id, section_id: parent.section_id, after_id: parent.id });
+}
+
+function toSection([id]: readonly string[], by: -1 | 1): void {
+  const moved = task(id!);
+  if (!moved?.list_id) return;
+  const sections: (Section | null)[] = [null, ...store().sectionsOf(moved.list_id)];
+  const next = sections[sections.findIndex((section) => (section?.id ?? null) === moved.section_id) + by];
+  if (next === undefined) return;
+  move(id!, { list_id: moved.list_id, section_id: next?.id ?? null, parent_id: null });
+}
+
+export function canReorder(ids: readonly string[]): boolean {
+  return ids.length > 0 && grid.peek()?.manual === true;
+}
+const one = (ids: readonly string[]) => ids.length === 1 && grid.peek()?.manual === true;
+
+define(
+  { id: "up", text: (t) => t.moveUp, keys: ["Alt+ArrowUp"], where: "row", available: canReorder, run: (ids) => shift(ids, -1) },
+  { id: "down", text: (t) => t.moveDown, keys: ["Alt+ArrowDown"], where: "row", available: canReorder, run: (ids) => shift(ids, 1) },
+  { id: "indent", text: (t) => t.indent, keys: [">"], where: "row", icon: "indent", available: one, run: indent },
+  { id: "outdent", text: (t) => t.outdent, keys: ["<"], where: "row", available: one, run: outdent },
+  { id: "section-before", text: (t) => t.sectionBefore, keys: ["Alt+Shift+ArrowUp"], where: "row", available: one, run: (ids) => toSection(ids, -1) },
+  { id: "section-after", text: (t) => t.sectionAfter, keys: ["Alt+Shift+ArrowDown"], where: "row", available: one, run: (ids) => toSection(ids, 1) },
+);
+
+// --- Dropping -------------------------------------------------------------------------------
+
+export interface Drop {
+  /** The line is drawn above this row; at the end of the list if null. */
+  before: Row | null;
+  level: number;
+}
+
+/** Where a drop between rows puts tasks: the parent by level, the section by the heading above. */
+export function placeOfDrop(rows: readonly Row[], at: number, level: number, dragged: ReadonlySet<string>): TaskPlace | null {
+  let parent: string | null = null;
+  let after: string | null = null;
+  let section: string | null | undefined;
+  for (let i = at - 1; i >= 0; i--) {
+    const row = rows[i]!;
+    if (row.type !== "task") {
+      if (row.type !== "section") return null;
+      section = row.id;
+      break;
+    }
+    if (dragged.has(row.id)) continue;
+    if (row.level === level && after === null && parent === null) after = row.id;
+    if (row.level < level && parent === null) {
+      parent = row.id;
+      break;
+    }
+  }
+  const sample = rows.find((row) => row.type === "task");
+  const list = sample ? (task(sample.id)?.list_id ?? null) : null;
+  if (parent) return { parent_id: parent, ...(after ? { after_id: after } : firstBelow(rows, at, level, dragged)) };
+  return {
+    list_id: list,
+    section_id: section ?? null,
+    parent_id: null,
+    ...(after ? { after_id: after } : firstBelow(rows, at, level, dragged)),
+  };
+}
+
+function firstBelow(rows: readonly Row[], at: number, level: number, dragged: ReadonlySet<string>): TaskPlace {
+  for (const row of rows.slice(at)) {
+    if (row.type !== "task" || row.level < level) return {};
+    if (row.level === level && !dragged.has(row.id) && !row.lingering) return { before_id: row.id };
+  }
+  return {};
+}
+
+export function drop(ids: readonly string[], to: TaskPlace): void {
+  let after = to.after_id;
+  const commands = ids.map((id): Command => {
+    const place: TaskPlace = { ...to };
+    if (after) {
+      place.after_id = after;
+      delete place.before_id;
+    }
+    after = id;
+    return { do: "move", type: "task", id, to: place };
+  });
+  act(commands, t().movedMany(ids.length));
+  grid.peek()?.focus(ids[0]!);
+}

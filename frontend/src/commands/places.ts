@@ -1,0 +1,59 @@
+/** Going somewhere, adding, finding, undoing: commands that need no task. */
+import { redo, undo } from "./app";
+import { define } from "./registry";
+import { hide, overlay, rowAnchor, show } from "./overlay";
+import { go, openTask, showTask } from "./route";
+import { clearSelection, selecting } from "./selection";
+import type { Texts } from "../texts";
+import type { IconName } from "../parts/icons";
+
+function escape(): void {
+  if (overlay.peek()) hide();
+  else if (openTask.peek()) showTask(null);
+  else if (selecting.peek()) clearSelection();
+}
+
+/** The next of the panes that are there: sidebar, list, detail. After the last, the browser's own. */
+function nextPane(): void {
+  const panes = [...document.querySelectorAll<HTMLElement>("[data-pane]")].filter((pane) => pane.checkVisibility());
+  const at = panes.findIndex((pane) => pane.contains(document.activeElement));
+  const next = panes[(at + 1) % panes.length];
+  next?.querySelector<HTMLElement>("[tabindex='0'], a, button, input, textarea")?.focus();
+}
+
+const places: [string, string, IconName, (t: Texts) => string][] = [
+  ["i", "/inbox", "inbox", (t) => t.inbox],
+  ["t", "/today", "today", (t) => t.today],
+  ["u", "/upcoming", "upcoming", (t) => t.upcoming],
+  ["o", "/overdue", "overdue", (t) => t.overdue],
+  ["x", "/trash", "trash", (t) => t.trash],
+  ["s", "/settings/account", "settings", (t) => t.settings],
+  ["y", "/sync", "sync", (t) => t.sync],
+];
+
+const any = (ids: readonly string[]) => ids.length > 0;
+
+define(
+  { id: "quick-add", text: (t) => t.quickAdd, keys: ["q"], where: "anywhere", icon: "plus", run: () => show({ kind: "quick-add" }) },
+  { id: "search", text: (t) => t.search, keys: ["/"], where: "anywhere", icon: "search", run: () => go("/search") },
+  { id: "palette", text: (t) => t.palette, keys: ["Control+k"], where: "anywhere", keyOnly: true, run: () => (overlay.peek()?.kind === "palette" ? hide() : show({ kind: "palette" })) },
+  { id: "help", text: (t) => t.help, keys: ["?"], where: "anywhere", icon: "help", run: () => show({ kind: "help" }) },
+  { id: "undo", text: (t) => t.undo, keys: ["Control+z"], where: "anywhere", icon: "undo", run: undo },
+  { id: "redo", text: (t) => t.redo, keys: ["Control+Shift+z"], where: "anywhere", run: redo },
+  { id: "escape", text: (t) => t.close, keys: ["Escape"], where: "anywhere", keyOnly: true, run: escape },
+  { id: "pane", text: (t) => t.nextPane, keys: ["F6"], where: "anywhere", keyOnly: true, run: nextPane },
+  ...places.map(([key, path, icon, name]) => ({
+    id: `go-${key}`,
+    text: (texts: Texts) => texts.goTo(name(texts)),
+    keys: [`g ${key}`],
+    where: "anywhere" as const,
+    icon,
+    run: () => go(path),
+  })),
+  { id: "due", text: (t) => t.setDue, keys: ["t"], where: "row", icon: "calendar", available: any, run: (ids) => show({ kind: "date", field: "due", ids, anchor: rowAnchor(ids[0]) }) },
+  { id: "start", text: (t) => t.setStart, keys: ["Shift+t"], where: "row", available: any, run: (ids) => show({ kind: "date", field: "start", ids, anchor: rowAnchor(ids[0]) }) },
+  { id: "repeat", text: (t) => t.setRepeat, keys: ["r"], where: "row", icon: "repeat", available: any, run: (ids) => show({ kind: "repeat", ids, anchor: rowAnchor(ids[0]) }) },
+  { id: "labels", text: (t) => t.setLabels, keys: ["l"], where: "row", icon: "label", available: any, run: (ids) => show({ kind: "labels", ids, anchor: rowAnchor(ids[0]) }) },
+  { id: "move", text: (t) => t.moveTo, keys: ["v"], where: "row", icon: "move", available: any, run: (ids) => show({ kind: "move", ids, anchor: rowAnchor(ids[0]) }) },
+);
+

@@ -1,0 +1,24 @@
+import { t } from "../texts";
+import { Dialog } from "./dialog";
+
+/** For what cannot be taken back with a key: one question, two answers. */
+export function Ask({ text, action, run, onClose }: { text: string; action: string; run: () => void; onClose: () => void }) {
+  return (
+    <Dialog label={text} class="ask" onClose={onClose}>
+      <p>{text}</p>
+      <div class="time-row">
+        <button type="button" class="button" onClick={onClose}>{t().cancel}</button>
+        <button
+          type="button"
+          class="button danger"
+          onClick={() => {
+            onClose();
+            run();
+          }}
+        >
+          {action}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,37 @@
+import { store } from "../commands/app";
+import type { Choice, Conflict } from "../store/types";
+import { t } from "../texts";
+import { shortMoment, type MomentLike } from "./when";
+
+function shown(field: string | null, value: unknown): string {
+  if (value === null || value === undefined || value === "") return t().nothingThere;
+  if (field === "due" || field === "start") return shortMoment(value as MomentLike, store().today.value);
+  if (field === "priority") return t().priority(Number(value));
+  if (field === "list_id") return store().get("list", String(value)).value?.name ?? t().list;
+  if (typeof value === "string") return `“${value}”`;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return t().anotherValue;
+}
+
+export function conflictText(conflict: Conflict): string {
+  const { kind, name, field, mine, theirs, message } = conflict;
+  const what = t().fieldNames[field as keyof ReturnType<typeof t>["fieldNames"]] ?? field ?? "";
+  switch (kind) {
+    case "same_text":
+      return t().conflictSameText(name, what, shown(field, mine), shown(field, theirs));
+    case "replaced":
+      return t().conflictReplaced(what, shown(field, theirs));
+    case "trashed_elsewhere":
+      return t().conflictTrashed(name);
+    case "gone":
+      return t().conflictGone(name);
+    case "moved_to":
+      return t().conflictMoved(name);
+    case "refused":
+      return t().conflictRefused(name, message ?? "");
+  }
+}
+
+export function choiceText(choice: Choice): string {
+  return t().choices[choice];
+}

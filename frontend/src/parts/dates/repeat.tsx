@@ -1,0 +1,214 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+
+import { store } from "../../commands/app";
+import { updateTasks } from "../../commands/tasks";
+import { parseRule, WEEKDAYS, type Frequency, type Rule } from "../../rules/rule";
+import { dates, firstDate } from "../../rules/ruledates";
+import { t } from "../../texts";
+import { Dialog } from "../dialog";
+import { prepareParser, understand } from "../quickadd/understand";
+import { formatDate, weekday } from "../when";
+import { dayName, ruleText } from "./texts";
+
+interface Props {
+  ids: readonly string[];
+  anchor: Element | null;
+  onClose: () => void;
+}
+const FREQUENCIES = ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"] as const;
+const SHOWN = 5;
+
+/**
+ * In a title, "every second Tuesday" could be one of a month, so quick add leaves it alone. Here the
+ * next dates are shown beside it, so it can mean every two weeks.
+ */
+function plain(words: string): string {
+  return words
+    .replace(/\bevery (second|2nd)\b/i, "every other")
+    .replace(/\bjede[nrs]? (?:zweiten?|2\.) (\p{L}+tag|mittwoch)\b/iu, "alle 2 Wochen am $1");
+}
+
+function parsed(text: string): Rule | null {
+  try {
+    return parseRule(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Sets or removes one part of a rule; the others stay as they were typed. */
+function withPart(rule: string, part: string, value: string | null): string {
+  const rest = rule.split(";").filter((piece) => !piece.startsWith(`${part}=`));
+  return [...rest, ...(value ? [`${part}=${value}`] : [])].join(";");
+}
+
+export function RepeatPicker({ ids, anchor, onClose }: Props) {
+  const task = store().get("task", ids[0]!).peek();
+  const today = store().today.peek();
+  const from = task?.due?.date ?? today;
+  const text = useSignal("");
+  const unclear = useSignal(false);
+  const rule = useSignal(task?.recurrence?.rule ?? `FREQ=WEEKLY;BYDAY=${WEEKDAYS[weekday(from) - 1]}`);
+  const anchored = useSignal<"due" | "completion">(task?.recurrence?.anchor ?? "due");
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    void prepareParser();
+    if (matchMedia("(pointer: fine)").matches) input.current?.focus();
+  }, []);
+  const value = parsed(rule.value);
+  const first = value && firstDate(value, from);
+  const next = value && first ? take(dates(value, from), value.count ? Math.min(SHOWN, value.count) : SHOWN) : [];
+  const frequency = value?.frequency ?? "WEEKLY";
+
+  const typed = (words: string) => {
+    text.value = words;
+    const found = understand(`x ${plain(words)}`)?.draft.recurrence;
+    unclear.value = !found && words.trim() !== "";
+    if (!found) return;
+    rule.value = found.rule;
+    anchored.value = found.anchor;
+  };
+  const save = () => {
+    if (!first) return;
+    const recurrence = { rule: rule.value, anchor: anchored.value };
+    // A task that recurs needs a due date; the rule's first one serves.
+    const due = task?.due && task.due.date === first ? {} : { due: { ...(task?.due ?? { time: null, timezone: null }), date: first } };
+    onClose();
+    updateTasks(ids, { ...due, recurrence }, t().repeatSet(ruleText(rule.value)));
+  };
+  return (
+    <Dialog label={t().repeat} class="date-picker" anchor={anchor} onClose={onClose}>
+      <input
+        ref={input}
+        class="input"
+        aria-label={t().typeRepeat}
+        placeholder={t().typeRepeatHint}
+        value={text.value}
+        autocomplete="off"
+        onInput={(event) => typed(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter" || event.isComposing) return;
+          event.preventDefault();
+          save();
+        }}
+      />
+      {unclear.value && <p class="note" aria-live="polite">{t().notARule}</p>}
+      <p class="rule-text">{ruleText(rule.value)}</p>
+      <div class="rule-row">
+        <label for="rule-interval">{t().everyN}</label>
+        <input
+          id="rule-interval"
+          class="input figures"
+          type="number"
+          min="1"
+          max="999"
+          value={String(value?.interval ?? 1)}
+          onInput={(event) => {
+            const n = Math.max(1, Math.min(999, Number(event.currentTarget.value) || 1));
+            rule.value = withPart(rule.value, "INTERVAL", n > 1 ? String(n) : null);
+          }}
+        />
+        <select
+          class="input"
+          aria-label={t().unit}
+          value={frequency}
+          onChange={(event) => {
+            const unit = event.currentTarget.value as Frequency;
+            const n = value?.interval ?? 1;
+            rule.value = `FREQ=${unit}${n > 1 ? `;INTERVAL=${n}` : ""}`;
+          }}
+        >
+          {FREQUENCIES.map((unit) => <option key={unit} value={unit}>{t().units[unit]}</option>)}
+        </select>
+      </div>
+      {frequency === "WEEKLY" && (
+        <div class="rule-days" role="group" aria-label={t().weekdays}>
+          {WEEKDAYS.map((code, index) => {
+            const on = value?.byDay.some(([day]) => day === index) ?? false;
+            return (
+              <button
+                key={code}
+                type="button"
+                class="day-toggle"
+                aria-pressed={on}
+                aria-label={dayName(index)}
+                onClick={() => {
+                  const days = WEEKDAYS.filter((_code, at) => (at === index ? !on : value?.byDay.some(([day]) => day === at)));
+                  rule.value = withPart(rule.value, "BYDAY", days.join(",") || null);
+                }}
+              >
+                {dayName(index, "short").slice(0, 2)}
+              </button>
+            );
+          })}
+        </div>
+      )}
+      {frequency === "MONTHLY" && (
+        <div class="rule-row">
+          <label for="rule-day">{t().onDay}</label>
+          <select
+            id="rule-day"
+            class="input"
+            value={value?.byDay.length ? "" : String(value?.byMonthDay[0] ?? Number(from.slice(8)))}
+            onChange={(event) => {
+              const day = event.currentTarget.value;
+              rule.value = withPart(withPart(withPart(rule.value, "BYDAY", null), "BYSETPOS", null), "BYMONTHDAY", day);
+            }}
+          >
+            {value?.byDay.length ? <option value="">–</option> : null}
+            {Array.from({ length: 31 }, (_none, day) => <option key={day} value={String(day + 1)}>{day + 1}</option>)}
+            <option value="-1">{t().lastDay}</option>
+          </select>
+        </div>
+      )}
+      <div class="rule-row">
+        <label for="rule-until">{t().endsOn}</label>
+        <input
+          id="rule-until"
+          class="input figures"
+          type="date"
+          min={from}
+          value={value?.until ?? ""}
+          onInput={(event) => (rule.value = withPart(withPart(rule.value, "COUNT", null), "UNTIL", event.currentTarget.value.replaceAll("-", "") || null))}
+        />
+      </div>
+      <fieldset class="rule-anchor">
+        <legend class="hidden">{t().countedFrom}</legend>
+        {(["due", "completion"] as const).map((kind) => (
+          <label key={kind}>
+            <input type="radio" name="anchor" checked={anchored.value === kind} onChange={() => (anchored.value = kind)} />
+            {t().anchors[kind]}
+          </label>
+        ))}
+      </fieldset>
+      <p class={first ? "note next-dates" : "mistake"} aria-live="polite">
+        {first ? t().nextDates(next.map((date) => formatDate(date, { day: "numeric", month: "short" })).join(", ")) : t().noDates}
+      </p>
+      <div class="time-row">
+        {task?.recurrence && (
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              onClose();
+              updateTasks(ids, { recurrence: null }, t().repeatRemoved);
+            }}
+          >
+            {t().doesNotRepeat}
+          </button>
+        )}
+        <button type="button" class="button primary" aria-disabled={!first} onClick={save}>{t().save}</button>
+      </div>
+    </Dialog>
+  );
+}
+
+function take(all: Iterable<string>, n: number): string[] {
+  const result: string[] = [];
+  for (const date of all) {
+    if (result.length >= n) break;
+    result.push(date);
+  }
+  return result;
+}

@@ -1,0 +1,91 @@
+import { act, store } from "../commands/app";
+import { go } from "../commands/route";
+import type { Command } from "../store/types";
+import { t } from "../texts";
+import type { MenuItem } from "./menu";
+
+/** A name that is being typed: of the place itself, or of a section at its end. */
+export interface Naming {
+  kind: "rename" | "section";
+  label: string;
+  value?: string;
+  done: (name: string | null) => void;
+}
+type Name = (naming: Naming | null) => void;
+
+export const COLORS = ["#C0392B", "#D9822B", "#C9A227", "#5B8C3E", "#2E8B7A", "#2F79B5", "#5661C4", "#8E5BB5", "#B5487F", "#7A756B"];
+
+function rename(type: "list" | "label" | "section", id: string, name: Name): MenuItem {
+  const before = store().get(type, id).peek()?.name ?? "";
+  return {
+    text: t().rename,
+    icon: "edit",
+    run: () => name({
+      kind: type === "section" ? "section" : "rename",
+      label: type === "list" ? t().listName : type === "label" ? t().labelName : t().sectionName,
+      value: before,
+      done: (value) => {
+        name(null);
+        if (value && value !== before) act([{ do: "update", type, id, data: { name: value } }], t().renamed, { quiet: true });
+      },
+    }),
+  };
+}
+
+export function listMenu(type: "list" | "label", id: string, name: Name): (MenuItem | null)[] {
+  const thing = store().get(type, id).peek();
+  if (!thing) return [];
+  const remove: MenuItem = {
+    text: type === "list" ? t().deleteList : t().deleteLabel,
+    icon: "trash",
+    danger: true,
+    run: () => {
+      go("/inbox", { replace: true });
+      act([{ do: "delete", type, id }], t().deletedName(thing.name));
+    },
+  };
+  const colors = COLORS.map((color, index): MenuItem => ({
+    text: t().colors[index]!,
+    color,
+    checked: thing.color?.toLowerCase() === color.toLowerCase(),
+    run: () => act([{ do: "update", type, id, data: { color } }], t().saved, { quiet: true }),
+  }));
+  const none: MenuItem = { text: t().noColor, checked: !thing.color, run: () => act([{ do: "update", type, id, data: { color: null } }], t().saved, { quiet: true }) };
+  if (type === "label") return [rename("label", id, name), null, ...colors, none, null, remove];
+  return [
+    {
+      text: t().newSection,
+      icon: "section",
+      run: () => name({
+        kind: "section",
+        label: t().sectionName,
+        done: (value) => {
+          name(null);
+          if (value) act([{ do: "create", type: "section", data: { list_id: id, name: value } }], t().added(value), { quiet: true });
+        },
+      }),
+    },
+    rename("list", id, name),
+    null,
+    ...colors,
+    none,
+    null,
+    remove,
+  ];
+}
+
+export function sectionMenu(id: string, name: Name): (MenuItem | null)[] {
+  const section = store().get("section", id).peek();
+  if (!section) return [];
+  const all = store().sectionsOf(section.list_id);
+  const at = all.findIndex((each) => each.id === id);
+  const move = (to: Extract<Command, { do: "move"; type: "section" | "list" | "label" | "filter" }>["to"]) =>
+    act([{ do: "move", type: "section", id, to }]);
+  return [
+    rename("section", id, name),
+    at > 0 ? { text: t().moveUp, run: () => move({ before_id: all[at - 1]!.id }) } : undefined,
+    at < all.length - 1 ? { text: t().moveDown, run: () => move({ after_id: all[at + 1]!.id }) } : undefined,
+    null,
+    { text: t().deleteSection, icon: "trash" as const, danger: true, run: () => act([{ do: "delete", type: "section", id }], t().deletedName(section.name)) },
+  ].filter((item) => item !== undefined);
+}

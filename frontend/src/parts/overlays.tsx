@@ -1,0 +1,67 @@
+import { grid } from "../commands/grid";
+import { pendingKey } from "../commands/keyboard";
+import { hide, overlay } from "../commands/overlay";
+import { commands, keyText } from "../commands/registry";
+import { currentRow } from "../commands/selection";
+import { t } from "../texts";
+import { lazily } from "./lazily";
+
+export const QuickAdd = lazily(() => import("./quickadd/dialog").then((part) => part.QuickAdd));
+export const Palette = lazily(() => import("./palette/palette").then((part) => part.Palette));
+const Help = lazily(() => import("./palette/help").then((part) => part.Help));
+const DatePicker = lazily(() => import("./dates/date").then((part) => part.DatePicker));
+const RepeatPicker = lazily(() => import("./dates/repeat").then((part) => part.RepeatPicker));
+const LabelPicker = lazily(() => import("./pickers").then((part) => part.LabelPicker));
+const MovePicker = lazily(() => import("./pickers").then((part) => part.MovePicker));
+const Ask = lazily(() => import("./ask").then((part) => part.Ask));
+
+/** After a dialog, the focus returns to the row that it was about, or to its successor. */
+function close(): void {
+  hide();
+  requestAnimationFrame(() => {
+    const key = currentRow.peek();
+    if (document.activeElement === document.body && key) grid.peek()?.focus(key);
+  });
+}
+
+export function Overlays() {
+  const shown = overlay.value;
+  switch (shown?.kind) {
+    case "quick-add":
+      return <QuickAdd onClose={close} />;
+    case "palette":
+      return <Palette onClose={close} />;
+    case "help":
+    case "shortcuts":
+      return <Help onClose={close} />;
+    case "date":
+      return <DatePicker {...shown} onClose={close} />;
+    case "repeat":
+      return <RepeatPicker {...shown} onClose={close} />;
+    case "labels":
+      return <LabelPicker {...shown} onClose={close} />;
+    case "move":
+      return <MovePicker {...shown} onClose={close} />;
+    case "ask":
+      return <Ask {...shown} onClose={close} />;
+    default:
+      return null;
+  }
+}
+
+/** After the first key of a pair, the second ones: there is no hurry to press one. */
+export function PendingBar() {
+  const key = pendingKey.value;
+  if (!key) return null;
+  const choices = commands().filter((command) => command.keys?.some((keys) => keys.startsWith(`${key} `)));
+  return (
+    <div class="pending" role="status">
+      <kbd>{keyText(key)}</kbd>
+      {choices.map((command) => (
+        <span key={command.id}>
+          <kbd>{keyText(command.keys![0]!.slice(2))}</kbd> {command.text(t())}
+        </span>
+      ))}
+    </div>
+  );
+}

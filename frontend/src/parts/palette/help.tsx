@@ -1,0 +1,49 @@
+import { setSingleKeys, singleKeys } from "../../commands/keyboard";
+import { commands, keyText } from "../../commands/registry";
+import { t } from "../../texts";
+import { Dialog } from "../dialog";
+
+/** Every key there is: from the registry, and the ones that move through a list. */
+export function Help({ onClose }: { onClose: () => void }) {
+  const listKeys: [string, string][] = [
+    ["↑ ↓ · J K", t().keyMove],
+    ["→ ←", t().keyInto],
+    ["Home End", t().keyEnds],
+    ["X", t().keySelect],
+    ["Shift ↑ ↓", t().keyExtend],
+    [keyText("Control+a"), t().keyAll],
+  ];
+  const rows = (where: "anywhere" | "row") =>
+    commands()
+      .filter((command) => command.where === where && command.keys)
+      .map((command) => [command.keys!.map(keyText).join(" · "), command.text(t())] as const);
+  const table = (title: string, lines: readonly (readonly [string, string])[]) => (
+    <section>
+      <h2>{title}</h2>
+      <dl class="help-keys">
+        {lines.map(([keys, text]) => (
+          <div key={text}>
+            <dt>{text}</dt>
+            <dd>{keys.split(" · ").map((key) => <kbd key={key}>{key}</kbd>)}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+  return (
+    <Dialog label={t().help} class="help keys" onClose={onClose}>
+      <div class="help-head">
+        <h1>{t().help}</h1>
+        <button type="button" class="button" onClick={onClose}>{t().close}</button>
+      </div>
+      <label class="switch">
+        <input type="checkbox" class="check" checked={singleKeys.value} onChange={(event) => setSingleKeys(event.currentTarget.checked)} />
+        {t().singleKeys}
+      </label>
+      <div class="help-columns">
+        {table(t().anywhere, rows("anywhere"))}
+        {table(t().inLists, [...listKeys, ...rows("row")])}
+      </div>
+    </Dialog>
+  );
+}

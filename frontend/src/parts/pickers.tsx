@@ -1,0 +1,84 @@
+import { act, store } from "../commands/app";
+import { grid, successor } from "../commands/grid";
+import { newId } from "../rules/ids";
+import { fold } from "../rules/search";
+import type { Command, TaskPlace } from "../store/types";
+import { t } from "../texts";
+import { Choose, type Option } from "./choose";
+
+interface Props {
+  ids: readonly string[];
+  anchor: Element | null;
+  onClose: () => void;
+}
+
+function fits(typed: string): (option: Option) => boolean {
+  const wanted = fold(typed).trim();
+  return ({ name, more }) => fold(`${name} ${more ?? ""}`).includes(wanted);
+}
+
+/** Labels of one task or of several: each can be on, off, or on for some. */
+export function LabelPicker({ ids, anchor, onClose }: Props) {
+  const tasks = ids.map((id) => store().get("task", id).value).filter((task) => task !== undefined);
+  const options = (typed: string): Option[] => {
+    const known = store().labels.value.map(({ id, name, color }): Option => {
+      const n = tasks.filter((task) => task.label_ids.includes(id)).length;
+      return { key: id, name, color, on: n === 0 ? false : n === tasks.length ? true : "mixed" };
+    });
+    const found = known.filter(fits(typed));
+    const name = typed.trim().replace(/^@/, "");
+    const exists = known.some((option) => option.name.toLowerCase() === name.toLowerCase());
+    return name && !exists ? [...found, { key: `new ${name}`, name: t().createLabel(name), icon: "plus" }] : found;
+  };
+  const choose = (option: Option) => {
+    const commands: Command[] = [];
+    let id = option.key;
+    if (option.key.startsWith("new ")) {
+      id = newId();
+      commands.push({ do: "create", type: "label", data: { id, name: option.key.slice(4) } });
+    }
+    for (const task of tasks) {
+      const has = task.label_ids.includes(id);
+      if (option.on === true && has) commands.push({ do: "update", type: "task", id: task.id, data: { label_ids: task.label_ids.filter((label) => label !== id) } });
+      else if (option.on !== true && !has) commands.push({ do: "update", type: "task", id: task.id, data: { label_ids: [...task.label_ids, id] } });
+    }
+    act(commands, t().labelsChanged, { quiet: true });
+    return true;
+  };
+  return <Choose label={t().labels} placeholder={t().findLabel} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={t().nothingFound} />;
+}
+
+/** Lists with their sections below them; the inbox first. */
+export function MovePicker({ ids, anchor, onClose }: Props) {
+  const options = (typed: string): Option[] => {
+    const all: Option[] = [{ key: "inbox", name: t().inbox, icon: "inbox" }];
+    for (const list of store().lists.value.filter((each) => !each.is_archived)) {
+      all.push({ key: `list ${list.id}`, name: list.name, color: list.color });
+      for (const section of store().sectionsOf(list.id)) {
+        all.push({ key: `section ${section.id} ${list.id}`, name: section.name, more: list.name, icon: "section", indent: true });
+      }
+    }
+    return all.filter(fits(typed));
+  };
+  const choose = ({ key, name }: Option) => {
+    const [kind, id, list] = key.split(" ");
+    const to: TaskPlace = kind === "section"
+      ? { list_id: list, section_id: id, parent_id: null }
+      : { list_id: kind === "list" ? id : null, section_id: null, parent_id: null };
+    moveTasks(ids, to, name);
+  };
+  return <Choose label={t().moveTo} placeholder={t().findPlace} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={t().nothingFound} />;
+}
+
+export function moveTasks(ids: readonly string[], to: TaskPlace, name: string): void {
+  const chosen = new Set(ids);
+  // A subtask of a task that moves goes with it.
+  const roots = ids.filter((id) => {
+    let parent = store().get("task", id).peek()?.parent_id;
+    while (parent && !chosen.has(parent)) parent = store().get("task", parent).peek()?.parent_id;
+    return !parent;
+  });
+  const next = successor(ids);
+  act(roots.map((id): Command => ({ do: "move", type: "task", id, to })), t().movedInto(roots.length, name));
+  if (next) grid.peek()?.focus(next);
+}

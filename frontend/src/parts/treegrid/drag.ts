@@ -1,0 +1,148 @@
+/** Dragging rows: a mouse after 4 px, a finger after 350 ms. A line shows the place and the level. */
+import { signal } from "@preact/signals";
+
+import { grid, type Row } from "../../commands/grid";
+import { canReorder, drop, placeOfDrop } from "../../commands/order";
+import { selected } from "../../commands/selection";
+import type { TaskPlace } from "../../store/types";
+
+const MOUSE = 4;
+const HOLD = 350;
+const LEVEL = 24;
+const EDGE = 48;
+const DEEPEST = 5;
+
+/** The line between rows: its place in the list, and how far it is indented. */
+export const dropLine = signal<{ top: number; left: number } | null>(null);
+
+interface Aim {
+  at: number;
+  level: number;
+  to: TaskPlace;
+}
+
+export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (id: string, row: HTMLElement) => void): void {
+  const row = (down.target as Element).closest<HTMLElement>("[role=row]");
+  const id = row?.dataset["task"];
+  if (!row || !id || down.button !== 0 || (down.target as Element).closest("button, input, label, a")) return;
+  const chosen = selected.peek();
+  const ids = chosen.has(id) ? (grid.peek()?.rows() ?? []).filter((each) => chosen.has(each.id)).map((each) => each.id) : [id];
+  const touch = down.pointerType !== "mouse";
+  const scroller = list.closest<HTMLElement>(".scroll")!;
+  let dragging = false;
+  let aim: Aim | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let scrolling = 0;
+  let last = down;
+
+  const begin = () => {
+    if (!canReorder(ids)) return;
+    dragging = true;
+    list.classList.add("is-dragging");
+    for (const each of ids) list.querySelector(`[data-task="${CSS.escape(each)}"]`)?.classList.add("is-dragged");
+    getSelection()?.removeAllRanges();
+    scrolling = requestAnimationFrame(scroll);
+  };
+  const scroll = () => {
+    const box = scroller.getBoundingClientRect();
+    const above = box.top + EDGE - last.clientY;
+    const below = last.clientY - (box.bottom - EDGE);
+    if (above > 0) scroller.scrollTop -= above / 4;
+    else if (below > 0) scroller.scrollTop += below / 4;
+    if (above > 0 || below > 0) point();
+    scrolling = requestAnimationFrame(scroll);
+  };
+  const point = () => {
+    aim = aimAt(last, down, list, new Set(ids));
+  };
+  const move = (event: PointerEvent) => {
+    last = event;
+    const far = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
+    if (!dragging) {
+      if (touch && far > 10) end(false);
+      else if (!touch && far > MOUSE) begin();
+      if (!dragging) return;
+    }
+    event.preventDefault();
+    point();
+  };
+  const end = (kept: boolean) => {
+    clearTimeout(timer);
+    cancelAnimationFrame(scrolling);
+    removeEventListener("pointermove", move);
+    removeEventListener("pointerup", up);
+    removeEventListener("pointercancel", cancel);
+    removeEventListener("keydown", key, true);
+    list.removeEventListener("touchmove", hold);
+    list.classList.remove("is-dragging");
+    for (const each of list.querySelectorAll(".is-dragged")) each.classList.remove("is-dragged");
+    dropLine.value = null;
+    if (!dragging) return;
+    // The click that follows the release must not open the task.
+    const swallow = (event: Event) => event.stopPropagation();
+    addEventListener("click", swallow, { capture: true, once: true });
+    setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
+    if (kept && aim) drop(ids, aim.to);
+  };
+  const up = () => end(true);
+  const cancel = () => end(false);
+  const hold = (event: TouchEvent) => {
+    if (dragging) event.preventDefault();
+  };
+  const key = (event: KeyboardEvent) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    end(false);
+  };
+  addEventListener("pointermove", move);
+  addEventListener("pointerup", up);
+  addEventListener("pointercancel", cancel);
+  addEventListener("keydown", key, true);
+  list.addEventListener("touchmove", hold, { passive: false });
+  if (touch) {
+    timer = setTimeout(() => {
+      begin();
+      if (dragging) navigator.vibrate?.(10);
+      else onLongPress(id, row);
+    }, HOLD);
+  }
+}
+
+/** The gap between rows that is nearest, and the level that the pointer has gone to sideways. */
+function aimAt(now: PointerEvent, down: PointerEvent, list: HTMLElement, dragged: ReadonlySet<string>): Aim | null {
+  const rows = grid.peek()?.rows() ?? [];
+  const elements = [...list.querySelectorAll<HTMLElement>("[role=row]")];
+  const index = new Map(rows.map((row, at) => [row.key, at]));
+  let at = 0;
+  let top = 0;
+  const origin = list.getBoundingClientRect().top;
+  for (const element of elements) {
+    const box = element.getBoundingClientRect();
+    const place = index.get(element.dataset["key"]!);
+    if (place === undefined || rows[place]!.key === "completed") continue;
+    if (now.clientY > box.top + box.height / 2) {
+      at = place + 1;
+      top = box.bottom - origin;
+    } else if (at === place) top = box.top - origin;
+  }
+  const above = visibleAbove(rows, at, dragged);
+  const from = rows.find((row) => row.type === "task" && dragged.has(row.id));
+  const wanted = (from?.level ?? 1) + Math.round((now.clientX - down.clientX) / LEVEL);
+  const deepest = above ? Math.min(DEEPEST, above.level + 1) : 1;
+  const below = rows.slice(at).find((row) => row.type !== "task" || !dragged.has(row.id));
+  const shallowest = below?.type === "task" && above ? Math.min(below.level, deepest) : 1;
+  const level = Math.max(shallowest, Math.min(deepest, wanted));
+  const to = placeOfDrop(rows, at, level, dragged);
+  dropLine.value = to && { top, left: 24 + (level - 1) * LEVEL };
+  return to && { at, level, to };
+}
+
+function visibleAbove(rows: readonly Row[], at: number, dragged: ReadonlySet<string>): Row | null {
+  for (let i = at - 1; i >= 0; i--) {
+    const row = rows[i]!;
+    if (row.type !== "task") return null;
+    if (!dragged.has(row.id)) return row;
+  }
+  return null;
+}

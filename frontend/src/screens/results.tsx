@@ -1,0 +1,42 @@
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+
+import { store } from "../commands/app";
+import { selected, selecting } from "../commands/selection";
+import { Menu, type MenuItem } from "../parts/menu";
+import { SelectBar } from "../parts/select-bar";
+import { taskMenu } from "../parts/task-menu";
+import { TreeGrid } from "../parts/treegrid/treegrid";
+import type { View } from "../store/types";
+import { t } from "../texts";
+
+/** A flat list of tasks that were found, with the same rows, keys and menus as any list. */
+export function Results({ view, name, empty, openCompleted = false }: {
+  view: View;
+  name: string;
+  empty: ComponentChildren;
+  openCompleted?: boolean;
+}) {
+  const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
+  return (
+    <>
+      {selecting.value && <SelectBar onMenu={(anchor, label, items) => (menu.value = { anchor, label, items })} />}
+      <TreeGrid
+        view={view}
+        name={name}
+        shows={{ list: true }}
+        manual={false}
+        empty={empty}
+        openCompleted={openCompleted}
+        add={() => {}}
+        onTaskMenu={(id, anchor) => (menu.value = {
+          anchor,
+          label: t().moreFor(store().get("task", id).peek()?.title ?? t().task),
+          items: taskMenu(selected.peek().has(id) ? [...selected.peek()] : [id]),
+        })}
+        onSectionMenu={() => {}}
+      />
+      {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
+    </>
+  );
+}

@@ -1,0 +1,95 @@
+import { useSignal } from "@preact/signals";
+
+import type { User } from "../../api/things";
+import { session, signOut } from "../../commands/account";
+import { showToast, store, warn } from "../../commands/app";
+import { show } from "../../commands/overlay";
+import { t } from "../../texts";
+import { explain, Password } from "../sign-in";
+
+/** Sends a change of the profile, and shows it at once. */
+export async function patchUser(data: Record<string, unknown>): Promise<void> {
+  const response = await session.request("PATCH", "/users/me", { body: data });
+  session.setUser((await response.json()) as User);
+  store().syncNow();
+}
+
+export function Account() {
+  const user = store().user.value;
+  const name = useSignal(user.name ?? "");
+  const email = useSignal(user.email ?? "");
+  const password = useSignal("");
+  const current = useSignal("");
+  const mistake = useSignal("");
+  const attempt = async (act: () => Promise<void>) => {
+    mistake.value = "";
+    try {
+      await act();
+      current.value = "";
+    } catch (error) {
+      mistake.value = explain(error);
+      warn(mistake.value);
+    }
+  };
+  const otherEmail = email.value.trim() !== (user.email ?? "");
+  return (
+    <>
+      <form class="form" onSubmit={(event) => {
+        event.preventDefault();
+        void attempt(async () => {
+          await patchUser({
+            name: name.value.trim() || null,
+            ...(otherEmail ? { email: email.value.trim(), current_password: current.value } : {}),
+          });
+          showToast(t().saved);
+        });
+      }}>
+        <div class="field">
+          <label for="set-name">{t().name}</label>
+          <input id="set-name" class="input" autocomplete="name" dir="auto" maxLength={120} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
+        </div>
+        <div class="field">
+          <label for="set-email">{t().email}</label>
+          <input id="set-email" class="input" type="email" autocomplete="email" value={email.value} onInput={(event) => (email.value = event.currentTarget.value)} />
+          <p class="note">{user.pending_email ? `${user.pending_email}: ${t().notVerified}` : user.email_verified_at ? t().verified : t().notVerified}</p>
+        </div>
+        {otherEmail && <Password id="set-email-password" label={t().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
+        <button type="submit" class="button">{t().save}</button>
+      </form>
+      <form class="form" onSubmit={(event) => {
+        event.preventDefault();
+        void attempt(async () => {
+          await session.request("PUT", "/users/me/password", { body: { current_password: current.value, new_password: password.value } });
+          password.value = "";
+          showToast(t().passwordChanged);
+        });
+      }}>
+        <h2>{t().changePassword}</h2>
+        {!otherEmail && <Password id="set-current" label={t().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
+        <Password id="set-new" label={t().newPassword} value={password.value} isNew onInput={(value) => (password.value = value)} />
+        <button type="submit" class="button">{t().changePassword}</button>
+      </form>
+      {mistake.value && <p class="mistake">{mistake.value}</p>}
+      <section class="form">
+        <h2>{t().deleteAccount}</h2>
+        <p class="note">{t().deleteAccountNote}</p>
+        <button
+          type="button"
+          class="button"
+          onClick={() => show({
+            kind: "ask",
+            text: t().deleteAccountAsk,
+            action: t().deleteAccount,
+            run: () => void attempt(async () => {
+              await session.request("DELETE", "/users/me", { body: { current_password: current.value || null } });
+              showToast(t().deletedAccount);
+              await signOut();
+            }),
+          })}
+        >
+          {t().deleteAccount}
+        </button>
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,76 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+import { session } from "../../commands/account";
+import { store } from "../../commands/app";
+import { t } from "../../texts";
+import { explain } from "../sign-in";
+
+function save(name: string, content: BlobPart): void {
+  const url = URL.createObjectURL(new Blob([content], { type: "application/json" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Everything that this device holds, with what has not been sent yet. */
+export function exportDevice(): void {
+  const open = store();
+  const lists = open.lists.peek();
+  const content = {
+    exported_at: new Date().toISOString(),
+    user: open.user.peek(),
+    lists,
+    sections: lists.flatMap((list) => [...open.sectionsOf(list.id)]),
+    labels: open.labels.peek(),
+    filters: open.filters.peek(),
+    tasks: [...open.allTasks()],
+    unsent: open.waiting.peek(),
+  };
+  save("duly-device.json", JSON.stringify(content, null, 2));
+}
+
+function bytes(n: number): string {
+  const unit = n < 1e6 ? "kilobyte" : "megabyte";
+  return new Intl.NumberFormat(undefined, { style: "unit", unit, maximumFractionDigits: 1 }).format(n / (n < 1e6 ? 1e3 : 1e6));
+}
+
+export function Data() {
+  const problem = useSignal("");
+  const used = useSignal<number | null>(null);
+  const kept = useSignal<boolean | null>(null);
+  useEffect(() => {
+    void navigator.storage?.estimate().then(({ usage }) => (used.value = usage ?? null));
+    void navigator.storage?.persisted().then((persisted) => (kept.value = persisted));
+  }, []);
+  const download = async () => {
+    problem.value = "";
+    try {
+      save("duly.json", await (await session.request("GET", "/users/me/export")).blob());
+    } catch (error) {
+      problem.value = explain(error);
+    }
+  };
+  return (
+    <>
+      <section class="form">
+        <p class="note">{t().exportNote}</p>
+        <p class="button-row">
+          <button type="button" class="button" onClick={() => void download()}>{t().exportServer}</button>
+          <button type="button" class="button" onClick={exportDevice}>{t().exportDevice}</button>
+        </p>
+        {problem.value && <p class="mistake">{problem.value}</p>}
+      </section>
+      <section class="form">
+        <h2>{t().storage}</h2>
+        {!store().status.value.stored ? <p class="mistake">{t().memoryOnly}</p> : (
+          <p class="note">
+            {used.value !== null && t().storageUsed(bytes(used.value))} {kept.value !== null && (kept.value ? t().storageKept : t().storageMayGo)}
+          </p>
+        )}
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,114 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+import { ApiError } from "../api/client";
+import type { List, Page, Task } from "../api/things";
+import { session } from "../commands/account";
+import { act, showToast, store } from "../commands/app";
+import { show } from "../commands/overlay";
+import { ago } from "../parts/when";
+import { t } from "../texts";
+import { explain } from "./sign-in";
+
+type Item = { type: "task"; data: Task } | { type: "list"; data: List };
+
+function nameOf(item: Item): string {
+  return item.type === "task" ? item.data.title : item.data.name;
+}
+
+async function read(): Promise<Item[]> {
+  const page = async <T,>(path: string) => ((await (await session.request("GET", path)).json()) as Page<T>).items;
+  const [tasks, lists] = await Promise.all([
+    page<Task>("/tasks?is_trashed=true&limit=200"),
+    page<List>("/lists?is_trashed=true&limit=200"),
+  ]);
+  const all: Item[] = [...tasks.map((data) => ({ type: "task" as const, data })), ...lists.map((data) => ({ type: "list" as const, data }))];
+  return all.sort((a, b) => (b.data.trashed_at ?? "").localeCompare(a.data.trashed_at ?? ""));
+}
+
+/** The copy does not hold the trash, so this page asks the server, once what waits has been sent. */
+export function Trash() {
+  const items = useSignal<Item[] | null>(null);
+  const problem = useSignal("");
+  const load = async () => {
+    problem.value = "";
+    try {
+      await store().flush(3000);
+      items.value = await read();
+    } catch (error) {
+      problem.value = error instanceof ApiError ? explain(error) : t().needsConnection;
+    }
+  };
+  useEffect(() => {
+    document.title = `${t().trash} · ${t().appName}`;
+    void load();
+  }, []);
+  const restore = (item: Item) => {
+    items.value = items.value!.filter((other) => other !== item);
+    act([{ do: "restore", type: item.type, id: item.data.id }], t().restored(nameOf(item)));
+  };
+  const remove = async (gone: readonly Item[]) => {
+    try {
+      for (const { type, data } of gone) {
+        await session.request("DELETE", `/${type}s/${data.id}?permanent=true`, { headers: { "If-Match": `"${data.version}"` } }).catch((error: unknown) => {
+          // Deleted meanwhile, with the list or task that it was in.
+          if (!(error instanceof ApiError) || error.status !== 404) throw error;
+        });
+        items.value = items.value!.filter((other) => other.data.id !== data.id);
+      }
+    } catch (error) {
+      showToast(explain(error));
+      void load();
+    }
+  };
+  return (
+    <div class="scroll">
+      <div class="page">
+        <header class="page-head">
+          <h1>{t().trash}</h1>
+          {items.value && items.value.length > 0 && (
+            <button
+              type="button"
+              class="button quiet"
+              onClick={() => show({ kind: "ask", text: t().emptyTheTrashAsk(items.value!.length), action: t().emptyTheTrash, run: () => void remove(items.value!) })}
+            >
+              {t().emptyTheTrash}
+            </button>
+          )}
+        </header>
+        {problem.value ? (
+          <div class="empty">
+            <p>{problem.value}</p>
+            <button type="button" class="button" onClick={() => void load()}>{t().tryAgain}</button>
+          </div>
+        ) : !items.value ? (
+          <p class="note later sheet-note">{t().loading}</p>
+        ) : items.value.length === 0 ? (
+          <div class="empty"><p>{t().emptyTrash}</p></div>
+        ) : (
+          <ul class="trash-list">
+            {items.value.map((item) => (
+              <li key={item.data.id} class="trash-item">
+                <div class="trash-name">
+                  <bdi>{nameOf(item)}</bdi>
+                  <p class="note">
+                    {item.type === "list" ? `${t().list} · ` : item.data.list_id ? `${store().get("list", item.data.list_id).value?.name ?? t().list} · ` : `${t().inbox} · `}
+                    {t().trashedAgo(ago(item.data.trashed_at!))}
+                  </p>
+                </div>
+                <button type="button" class="button" onClick={() => restore(item)}>{t().restore}</button>
+                <button
+                  type="button"
+                  class="button quiet"
+                  onClick={() => show({ kind: "ask", text: t().deleteForGoodAsk(nameOf(item)), action: t().deleteForGood, run: () => void remove([item]) })}
+                >
+                  {t().deleteForGood}
+                </button>
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </div>
+  );
+}
