@@ -31,7 +31,8 @@ export interface Session {
   exchange(code: string, verifier?: string): Promise<User>;
   /**
    * Goes on with the session of this browser. Null if it has none; throws what `fetch` throws
-   * without a connection. With `expected`, only the session of that user is accepted.
+   * without a connection. With `expected`, only the session of that user is accepted, also by the
+   * requests that follow. Requests wait until this or a sign-in has begun.
    */
   resume(expected?: string): Promise<User | null>;
   /**
@@ -55,6 +56,10 @@ export function openSession(now: () => number = Date.now): Session {
   /** The access token that the server rejected last. */
   let rejected: string | null = null;
   let refreshing: Promise<void> | null = null;
+  /** Whose session this tab goes on with. Requests wait until that is known. */
+  let owner: string | null = null;
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   const channel = openChannel(receive);
 
   const isFresh = (given: Tokens | null) =>
@@ -66,9 +71,9 @@ export function openSession(now: () => number = Date.now): Session {
       const shared = !ended.value && isFresh(tokens) ? tokens : null;
       return shared && { type: "tokens", tokens: shared };
     }
-    if (message.type === "tokens" && message.tokens.user.id === user.peek()?.id) {
+    if (message.type === "tokens" && message.tokens.user.id === owner) {
       if (isFresh(message.tokens) && !signedOut.peek()) take(message.tokens);
-    } else if (message.type === "signed_out" && message.userId === user.peek()?.id) {
+    } else if (message.type === "signed_out" && message.userId === owner) {
       leave();
     }
     return null;
@@ -76,15 +81,17 @@ export function openSession(now: () => number = Date.now): Session {
 
   /** Takes tokens, unless the browser has been signed in as somebody else since. */
   function take(given: Tokens): void {
-    const known = user.peek();
-    if (known && known.id !== given.user.id) {
-      ended.value = true;
-      throw new ApiError(401, "UNAUTHENTICATED", "This browser is signed in as another user.");
-    }
+    owner ??= given.user.id;
+    if (owner !== given.user.id) throw over("This browser is signed in as another user.");
     tokens = given;
     ended.value = false;
     signedOut.value = false;
-    if (known === null) user.value = given.user;
+    user.value ??= given.user;
+  }
+
+  function over(message: string): ApiError {
+    ended.value = true;
+    return new ApiError(401, "UNAUTHENTICATED", message);
   }
 
   async function tokensOf(response: Response): Promise<Tokens> {
@@ -97,9 +104,10 @@ export function openSession(now: () => number = Date.now): Session {
   async function signIn(path: string, body: unknown): Promise<User> {
     await payLogout();
     const given = await tokensOf(await send("POST", path, { body, headers: COOKIE }));
-    if (user.peek()?.id !== given.user.id) user.value = null;
-    take(given);
+    owner = given.user.id;
     user.value = given.user;
+    take(given);
+    begin();
     channel.post({ type: "tokens", tokens: given });
     return given.user;
   }
@@ -121,15 +129,23 @@ export function openSession(now: () => number = Date.now): Session {
   }
 
   /** Replaces the access token, by that of another tab if one has it. All callers share one run. */
-  function refresh(expected?: string): Promise<void> {
+  function refresh(): Promise<void> {
     refreshing ??= locked(async () => {
       if (isFresh(tokens)) return; // received while waiting for the lock
-      const shared = await ask(channel, rejected);
-      if (shared && isFresh(shared)) return accept(shared, expected);
-      const response = await send("POST", "/auth/refresh", { body: {}, headers: COOKIE });
-      const given = await tokensOf(response);
-      accept(given, expected);
-      channel.post({ type: "tokens", tokens: given });
+      if (stored(OWED)) {
+        await payLogout();
+        throw over("Signed out.");
+      }
+      let given = await ask(channel, rejected);
+      const isShared = isFresh(given);
+      if (!isShared) {
+        const response = await send("POST", "/auth/refresh", { body: {}, headers: COOKIE });
+        given = await tokensOf(response);
+      }
+      // The user may have signed out while the response was on its way.
+      if (signedOut.peek()) throw over("Signed out.");
+      take(given!);
+      if (!isShared) channel.post({ type: "tokens", tokens: given! });
     })
       .catch((error: unknown) => {
         if (error instanceof ApiError && error.status === 401) ended.value = true;
@@ -141,19 +157,9 @@ export function openSession(now: () => number = Date.now): Session {
     return refreshing;
   }
 
-  function accept(given: Tokens, expected?: string): void {
-    // The user has signed out while the response was on its way.
-    if (signedOut.peek()) throw new ApiError(401, "UNAUTHENTICATED", "Signed out.");
-    if (expected !== undefined && given.user.id !== expected) {
-      throw new ApiError(401, "UNAUTHENTICATED", "This browser is signed in as another user.");
-    }
-    take(given);
-  }
-
   async function authorized<T>(act: (headers: Record<string, string>) => Promise<T>): Promise<T> {
-    if (ended.peek()) {
-      throw new ApiError(401, "UNAUTHENTICATED", "The session has ended. Sign in again.");
-    }
+    await begun;
+    if (ended.peek()) throw over("The session has ended. Sign in again.");
     if (!isFresh(tokens)) await refresh();
     const used = tokens!.access;
     try {
@@ -185,14 +191,12 @@ export function openSession(now: () => number = Date.now): Session {
     exchange: (code, verifier) =>
       signIn("/auth/oidc/exchange", verifier ? { code, verifier } : { code }),
     async resume(expected) {
-      if (stored(OWED)) {
-        await payLogout();
-        return null;
-      }
+      owner = expected ?? owner;
       ended.value = false;
       signedOut.value = false;
+      begin();
       try {
-        if (!isFresh(tokens)) await refresh(expected);
+        if (!isFresh(tokens)) await refresh();
       } catch (error) {
         if (error instanceof ApiError && error.status === 401) return null;
         throw error;
@@ -200,9 +204,8 @@ export function openSession(now: () => number = Date.now): Session {
       return user.peek();
     },
     async logout() {
-      const userId = user.peek()?.id;
       leave();
-      if (userId) channel.post({ type: "signed_out", userId });
+      if (owner) channel.post({ type: "signed_out", userId: owner });
       store(OWED, "1");
       await payLogout().catch(() => {});
     },

@@ -119,6 +119,29 @@ describe("session", () => {
     expect(session.ended.value).toBe(true);
   });
 
+  it("keeps requests waiting until it knows whose session it is", async () => {
+    server.cookie = "bob";
+    const session = tab();
+    const early = session.request("GET", "/tasks").catch((error: ApiError) => error.status);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(server.calls).toEqual([]);
+    expect(await session.resume("ada")).toBeNull();
+    expect(await early).toBe(401);
+    expect(server.calls).toEqual(["POST /auth/refresh"]);
+    expect([session.user.value, session.ended.value]).toEqual([null, true]);
+  });
+
+  it("goes on when the server can be reached again", async () => {
+    server.cookie = "ada";
+    server.isReachable = false;
+    const session = tab();
+    await expect(session.resume("ada")).rejects.toThrow(TypeError);
+    await expect(session.request("GET", "/tasks")).rejects.toThrow(TypeError);
+    server.isReachable = true;
+    expect((await session.request("GET", "/tasks")).ok).toBe(true);
+    expect(session.user.value?.id).toBe("ada");
+  });
+
   it("cannot say without a connection", async () => {
     server.isReachable = false;
     const session = tab();

@@ -1,6 +1,5 @@
 import { describe, expect, it, test } from "vitest";
 
-import { loadQuickAdd } from "../../../src/rules/languages";
 import { type Draft, quickAdd, type Span } from "../../../src/rules/quickadd";
 import { german } from "../../../src/rules/quickadd.de";
 import { english } from "../../../src/rules/quickadd.en";
@@ -78,11 +77,4 @@ describe("quick add", () => {
     read("every monday at 5 and @x #home /x until ( ".repeat(200));
     expect(performance.now() - begin).toBeLessThan(1000);
   });
-});
-
-test("a language is loaded when it is needed", async () => {
-  const inGerman = await loadQuickAdd("de");
-  const inEnglish = await loadQuickAdd("en");
-  expect(inGerman("Anna anrufen morgen", context).draft.due?.date).toBe("2026-11-27");
-  expect(inEnglish("Call Ann tomorrow", context).draft.due?.date).toBe("2026-11-27");
 });
