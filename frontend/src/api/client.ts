@@ -37,13 +37,15 @@ export interface SendOptions {
   timeout?: number;
 }
 
-/** Sends a request below /api/v1 and returns its response. Throws `ApiError` for any other than 2xx. */
+/** Sends a request below /api/v1 and returns its response. Throws `ApiError` unless it is 2xx. */
 export async function send(
   method: string,
   path: string,
   { body, headers, signal, timeout = TIMEOUT }: SendOptions = {},
 ): Promise<Response> {
-  const limits = [signal, timeout ? AbortSignal.timeout(timeout) : undefined].filter((limit) => !!limit);
+  const limits = [signal, timeout ? AbortSignal.timeout(timeout) : undefined].filter(
+    (limit) => !!limit,
+  );
   const response = await fetch(BASE + path, {
     method,
     headers: {

@@ -76,7 +76,10 @@ export async function readEvents(
   try {
     while (!signal.aborted) {
       const timer = setTimeout(cancel, silence);
-      const chunk = await reader.read().catch(() => null).finally(() => clearTimeout(timer));
+      const chunk = await reader
+        .read()
+        .catch(() => null)
+        .finally(() => clearTimeout(timer));
       if (!chunk || chunk.done) return;
       for (const event of parser.push(decoder.decode(chunk.value, { stream: true }))) {
         if (signal.aborted) return;

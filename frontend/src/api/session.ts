@@ -18,7 +18,7 @@ const OWED = "duly-logout-owed";
 export interface Session {
   /** The user who is signed in, or was until the session ended; null before that. */
   readonly user: ReadonlySignal<User | null>;
-  /** The session is over on the server, or the cookie is another user's. Signing in begins another. */
+  /** The session is over, or the cookie is another user's. Signing in begins another one. */
   readonly ended: ReadonlySignal<boolean>;
   /** The user has signed out, here or in another tab: the copy on this device must go. */
   readonly signedOut: ReadonlySignal<boolean>;
@@ -232,7 +232,7 @@ export function openSession(now: () => number = Date.now): Session {
   };
 }
 
-/** Runs while no other tab does. Without Web Locks (plain http), tabs may refresh at once, which works. */
+/** Runs while no other tab does. Without Web Locks (plain http), tabs refresh at once, which works. */
 function locked<T>(act: () => Promise<T>): Promise<T> {
   return navigator.locks ? (navigator.locks.request(LOCK, act) as Promise<T>) : act();
 }

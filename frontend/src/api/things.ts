@@ -30,7 +30,7 @@ export type ChangePage = Schemas["ChangePage"];
 export type Batch = Schemas["Batch"];
 export type BatchOperation = Schemas["Operation"];
 export type BatchResult = Schemas["BatchResult"];
-/** The result of one operation. Its data lacks the texts and metadata that the operation did not set. */
+/** The result of one operation. Its data has only those texts and metadata that it set. */
 export type OperationResult = Schemas["Result"];
 export type ShortTask = Schemas["ShortTask"];
 export type ShortList = Schemas["ShortList"];
@@ -39,8 +39,8 @@ export type ApiErrorBody = Schemas["ErrorBody"];
 export type ErrorCode = Schemas["ErrorCode"];
 export type FieldError = Schemas["FieldError"];
 
-/** What register and login return. With `Duly-Session: cookie`, the refresh token is in a cookie instead. */
-export type SignedIn = Omit<Schemas["SessionTokens"], "refresh_token"> & { refresh_token?: string };
+/** What register and login return. With `Duly-Session: cookie`, a cookie has the refresh token. */
+export type SignedIn = Schemas["SessionTokens"];
 /** One of the user's sessions, as the settings list them. */
 export type Session = Schemas["SessionRead"];
 export type ApiToken = Schemas["ApiTokenRead"];

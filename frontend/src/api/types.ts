@@ -570,7 +570,7 @@ export interface components {
             remaining: number | null;
         };
         Refresh: {
-            refresh_token: string;
+            refresh_token?: string;
         };
         Registration: {
             email: string;
@@ -658,7 +658,7 @@ export interface components {
         };
         SessionTokens: {
             access_token: string;
-            refresh_token: string;
+            refresh_token?: string;
             token_type: "bearer";
             expires_in: number;
             user: components["schemas"]["UserRead"];

@@ -76,7 +76,9 @@ export function isRelative(filter: Filter): boolean {
   if ("and" in filter) return filter.and.some(isRelative);
   if ("or" in filter) return filter.or.some(isRelative);
   if ("not" in filter) return isRelative(filter.not);
-  return "date" in filter ? typeof filter.day === "object" : "is" in filter && filter.is === "overdue";
+  return "date" in filter
+    ? typeof filter.day === "object"
+    : "is" in filter && filter.is === "overdue";
 }
 
 /** Whether a filter can find completed tasks that were completed long ago. */

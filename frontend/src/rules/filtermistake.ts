@@ -25,7 +25,15 @@ export type Expected =
   | "number" // from 0 to 9999
   | "unit";
 
-export const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+export const WEEKDAYS = [
+  "monday",
+  "tuesday",
+  "wednesday",
+  "thursday",
+  "friday",
+  "saturday",
+  "sunday",
+];
 export const DATES = ["due", "start", "created", "updated", "completed"];
 export const STATES = ["open", "completed", "overdue", "recurring", "subtask"];
 export const ABSENT = ["priority", "due", "start", "label", "list"];
@@ -35,7 +43,19 @@ export const UNITS: Readonly<Record<string, number>> = { day: 1, days: 1, week: 
 
 /** The words that can be written where something was expected. */
 const WORDS: Readonly<Partial<Record<Expected, readonly string[]>>> = {
-  term: ["#", "/", "@", "p1", "p2", "p3", "p4", "no", ...new Set([...STATES, ...DATES]), "today", "search:"],
+  term: [
+    "#",
+    "/",
+    "@",
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "no",
+    ...new Set([...STATES, ...DATES]),
+    "today",
+    "search:",
+  ],
   and_or_end: ["&", "|"],
   and_or_close: [")", "&", "|"],
   operator: ["<", "<=", "=", ">=", ">"],

@@ -98,7 +98,8 @@ class Parser {
   }
 
   private deeper(inner: () => Filter): Filter {
-    if (this.depth === MAX_DEPTH) throw this.mistake("levels", this.at - 1); // the sign has been read
+    // The sign has been read.
+    if (this.depth === MAX_DEPTH) throw this.mistake("levels", this.at - 1);
     this.depth += 1;
     const filter = inner();
     this.depth -= 1;

@@ -3,7 +3,7 @@
 let lastTime = 0;
 let counter = 0;
 
-/** A UUIDv7 (RFC 9562). Ids of one tab ascend, also within a millisecond and if the clock goes back. */
+/** A UUIDv7 (RFC 9562). Those of one tab ascend, also within a millisecond or if clocks go back. */
 export function newId(now = Date.now()): string {
   const random = crypto.getRandomValues(new Uint8Array(10));
   if (now > lastTime) {

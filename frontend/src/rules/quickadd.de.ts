@@ -8,8 +8,7 @@ import {
   ZONE_NAME,
 } from "./quickadd.language";
 
-const PREPOSITIONS =
-  "(?:ab|(?:beginnend )?am|bis|gegen|nach|um|vor|zum)";
+const PREPOSITIONS = "(?:ab|(?:beginnend )?am|bis|gegen|nach|um|vor|zum)";
 const EACH_MONTH =
   "(?<of_month> (?:eines )?jede[ns] (?:<nth> )?monat(?:s|es)?| im monat| alle <interval> monate)";
 

@@ -16,8 +16,7 @@ const OF_MONTHS = `(?<of_month> of ${MONTHS})`;
 
 export const english = language({
   relativeDays: "today,tomorrow|tmrw,day after tomorrow|the day after tomorrow",
-  weekdays:
-    "monday,tuesday tues tue,wednesday,thursday thurs thur thu,friday fri,saturday,sunday",
+  weekdays: "monday,tuesday tues tue,wednesday,thursday thurs thur thu,friday fri,saturday,sunday",
   shortWeekdays: "mon,,wed,,,sat,sun",
   nouns: "sun",
   capitalizedNouns: "",
@@ -52,7 +51,8 @@ export const english = language({
     workdays: "weekday|workday|working day",
     weekdays: "(?:WEEKDAY)s?(?:(?:, and |, ?| and | & | )(?:every )?(?:WEEKDAY)s?){0,6}",
     ordinals: "(?:ORDINAL)(?:(?:, and |, ?| and | & )(?:the )?(?:ORDINAL)){0,4}",
-    monthdays: "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and |, ?| and | & )[1-3]?[0-9](?:st|nd|rd|th)){0,9}",
+    monthdays:
+      "[1-3]?[0-9](?:st|nd|rd|th)(?:(?:, and |, ?| and | & )[1-3]?[0-9](?:st|nd|rd|th)){0,9}",
   },
   dates: [
     "(?:by )?<relative>",

@@ -84,8 +84,7 @@ export const LETTER = "[\\p{L}\\p{N}_]";
 export const BOUNDARY = `(?!${LETTER})`;
 
 /** Phrases that several languages have. */
-export const NUMERIC_DAY =
-  "<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?";
+export const NUMERIC_DAY = "<day>[./-](?:0?[1-9]|[12][0-9]|3[01])(?:[./-](?:[0-9]{2}|[0-9]{4})?)?";
 export const JOINED_WEEKDAYS = "<weekday>(?:[/\u2013-](?:WEEKDAY)){1,6}";
 export const ZONE_NAME = "[a-z_]{2,20}/[a-z_]{2,20}(?:/[a-z_]{2,20})?";
 
@@ -214,7 +213,9 @@ function numbered(text: string, first = 0, separator = ",", synonyms = " "): Map
   return new Map(
     text
       .split(separator)
-      .flatMap((words, index) => words.split(synonyms).map((word) => [word, first + index] as const))
+      .flatMap((words, index) =>
+        words.split(synonyms).map((word) => [word, first + index] as const),
+      )
       .filter(([word]) => word),
   );
 }

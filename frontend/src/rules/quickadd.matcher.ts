@@ -22,7 +22,7 @@ export class Matcher {
 
   /** Yields each match. */
   *matches(patterns: Patterns): Generator<Match> {
-    for (let index = 0; index < this.line.words.length; ) {
+    for (let index = 0; index < this.line.words.length;) {
       const match = this.matchAt(index, patterns);
       if (match) yield match;
       index = match ? match.after : index + 1;
@@ -31,7 +31,7 @@ export class Matcher {
 
   /** Yields the matches that are not part of a list or range, and not changed by a word before. */
   *unbroken(patterns: Patterns): Generator<Match> {
-    for (let index = 0; index < this.line.words.length; ) {
+    for (let index = 0; index < this.line.words.length;) {
       const match = this.matchAt(index, patterns);
       if (!match) {
         index += 1;

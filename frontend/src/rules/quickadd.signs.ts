@@ -48,11 +48,7 @@ export function lists(line: Line, known: readonly Named[]): Token[] {
  * Each `/section` with its id. With a list, only its sections are found. Without one, a name must be
  * in one list only: then the longest name counts even if it is ambiguous, and is left out.
  */
-export function sections(
-  line: Line,
-  all: readonly NamedSection[],
-  listId: string | null,
-): Token[] {
+export function sections(line: Line, all: readonly NamedSection[], listId: string | null): Token[] {
   return named(line, "/", "section", () => {
     const known = all.filter(({ list_id }) => listId === null || list_id === listId);
     const listsOf = new Map<string, Set<string>>();

@@ -8,7 +8,7 @@ export type Groups = Readonly<Record<string, string>>;
 const FREQUENCIES = ["DAILY", "WEEKLY", "MONTHLY", "YEARLY"];
 const NOON = 12;
 
-/** The date of a phrase, or null if it does not exist, is past, is after 2999 or has another weekday. */
+/** The date of a phrase. Null if it does not exist, is past, after 2999 or another weekday. */
 export function dateOf(language: Language, groups: Groups, today: string): string | null {
   if (groups.monthdays || (groups.weekday && groups.unit)) return null;
   const found = anyDateOf(language, groups, today);
@@ -84,7 +84,7 @@ function intervalOf(language: Language, groups: Groups): number | null {
   return number > 1 ? number : null;
 }
 
-/** The frequency that the days of a phrase imply, and their part of the rule. Null if they do not exist. */
+/** The frequency that days imply, and their part of the rule. Null if they do not exist. */
 function daysOf(language: Language, groups: Groups): [string, string] | null {
   const onDays = (names: readonly string[]) => `BYDAY=${names.join()}`;
   if (groups.last_day) return ["MONTHLY", "BYMONTHDAY=-1"];
@@ -108,7 +108,9 @@ function daysOf(language: Language, groups: Groups): [string, string] | null {
 function weekdaysOf(language: Language, text: string): string[] {
   // "Montags" is every Monday.
   const names = text.match(/\p{L}+/gu)!.map((name) => name.replace(/(.)s$/, "$1"));
-  const known = names.filter((name) => language.weekdays.has(name) || language.shortWeekdays.has(name));
+  const known = names.filter(
+    (name) => language.weekdays.has(name) || language.shortWeekdays.has(name),
+  );
   return unique(known.map((name) => weekdayNumber(language, name))).map((day) => WEEKDAYS[day]!);
 }
 
@@ -145,7 +147,7 @@ export function timeOf(groups: Groups): string {
   return clock(clockOf(groups));
 }
 
-/** The time of a part of the day, by its hour; with a phrase, its time in it: 8:00 in the evening is 20:00. */
+/** The time of a part of the day, by its hour, or of a phrase in it: 8:00 in the evening is 20:00. */
 export function timeInPart(part: number, groups?: Groups): string {
   if (!groups) return clock([part, "00"]);
   const [hour, minute] = clockOf(groups);

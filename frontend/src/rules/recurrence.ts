@@ -44,7 +44,10 @@ export interface RuleChange {
  * same `from` and a rule that differs at most in its end: then only a different COUNT begins again.
  * Throws `InvalidRule`, also if the rule has no date from `from` on.
  */
-export function setRule(change: RuleChange, former: RecurrenceState | null = null): RecurrenceState {
+export function setRule(
+  change: RuleChange,
+  former: RecurrenceState | null = null,
+): RecurrenceState {
   const rule = parseRule(change.rule);
   let { due: occurrence, from } = change;
   let remaining = rule.count;
@@ -100,7 +103,8 @@ export function reopenOccurrence(
 ): RecurrenceState {
   let { remaining } = state;
   // The completion may be older than the rule, which then has all of its count.
-  if (remaining !== null) remaining = Math.min(remaining + 1, parseRule(state.rule).count ?? Infinity);
+  if (remaining !== null)
+    remaining = Math.min(remaining + 1, parseRule(state.rule).count ?? Infinity);
   return { ...state, ...copy, remaining };
 }
 

@@ -8,7 +8,7 @@ export class InvalidRule extends Error {}
 
 export type Frequency = "DAILY" | "WEEKLY" | "MONTHLY" | "YEARLY";
 
-/** A value of BYDAY: the weekday, 0 (Monday) to 6, and which one of its month or year; 0 is each. */
+/** A value of BYDAY: the weekday, 0 (Monday) to 6, and which one of the month or year; 0 is each. */
 export type Day = readonly [weekday: number, ordinal: number];
 
 /** A parsed rule. The arrays are sorted, and empty if the rule lacks the part. */
@@ -30,7 +30,10 @@ export interface Rule {
 export function parseRule(text: string): Rule {
   if (text.length > 200 || /[^\0-\x7f]/.test(text)) throw new InvalidRule();
   const values = new Map<string, string>();
-  for (const part of text.toUpperCase().replace(/^RRULE:/, "").split(";")) {
+  for (const part of text
+    .toUpperCase()
+    .replace(/^RRULE:/, "")
+    .split(";")) {
     const [, name, value] = /^([A-Z]+)=(.*)$/s.exec(part) ?? [];
     if (name === undefined || !NAMES.has(name) || values.has(name)) throw new InvalidRule();
     values.set(name, value!);

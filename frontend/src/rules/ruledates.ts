@@ -16,6 +16,7 @@ const ALL_MONTHS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 const CYCLES = { DAILY: 146_097, WEEKLY: 20_871, MONTHLY: 4800, YEARLY: 400 };
 const DAYS = CYCLES.DAILY;
 
+/** The days of one period, in order. */
 type Period = readonly number[];
 
 /** The first date of the rule on or after a day, or null if it has none. */
@@ -30,7 +31,11 @@ export function firstDate(rule: Rule, from: string): string | null {
  * month that the rule leaves open. It is only yielded if it is a date of the rule. UNTIL is applied
  * and COUNT is not.
  */
-export function* dates(given: Rule, from: string, after: string | null = null): Generator<string, undefined> {
+export function* dates(
+  given: Rule,
+  from: string,
+  after: string | null = null,
+): Generator<string, undefined> {
   const rule = completed(given, from);
   const start = ordinalOf(from);
   const first = Math.max(start, after === null ? 0 : ordinalOf(after) + 1);
@@ -38,6 +43,9 @@ export function* dates(given: Rule, from: string, after: string | null = null): 
   if (first > last || !hasPositions(rule)) return;
   const limit = CYCLES[rule.frequency] / gcd(rule.interval, CYCLES[rule.frequency]);
   let without = 0;
+  const periods = { DAILY: daily, WEEKLY: weekly, MONTHLY: monthly, YEARLY: yearly }[
+    rule.frequency
+  ];
   for (const period of periods(rule, start, first, last)) {
     const days = period.filter((day) => first <= day && day <= last);
     for (const day of days) yield dayOf(day);
@@ -59,20 +67,6 @@ function completed(rule: Rule, from: string): Rule {
 function hasPositions({ frequency, byDay, bySetPosition }: Rule): boolean {
   const longest = { DAILY: 1, WEEKLY: byDay.length, MONTHLY: 31, YEARLY: 366 }[frequency];
   return !bySetPosition.length || Math.min(...bySetPosition.map(Math.abs)) <= longest;
-}
-
-/** The days of each period from that of `first` to that of `last`, in order. */
-function periods(rule: Rule, start: number, first: number, last: number): Iterable<Period> {
-  switch (rule.frequency) {
-    case "DAILY":
-      return daily(rule, start, first, last);
-    case "WEEKLY":
-      return weekly(rule, start, first, last);
-    case "MONTHLY":
-      return monthly(rule, start, first, last);
-    case "YEARLY":
-      return yearly(rule, start, first, last);
-  }
 }
 
 function* daily(rule: Rule, origin: number, first: number, last: number): Generator<Period> {
@@ -114,7 +108,12 @@ function hasDay(rule: Rule, ordinal: number): boolean {
   return byMonthDay.includes(day - daysInMonth(year, month) - 1);
 }
 
-function* dailyByMonths(rule: Rule, origin: number, first: number, last: number): Generator<Period> {
+function* dailyByMonths(
+  rule: Rule,
+  origin: number,
+  first: number,
+  last: number,
+): Generator<Period> {
   const common = gcd(rule.interval, DAYS);
   const [year, month] = partsOf(first);
   const begin = ordinal(year, month, 1);
@@ -146,7 +145,9 @@ function* monthsWithDays(rule: Rule, first: number, last: number): Generator<[nu
 
 /** The days of a month whose distance from `origin` an interval divides. */
 function multiples(begin: number, offsets: Period, origin: number, interval: number): number[] {
-  return offsets.filter((at) => modulo(begin + at - origin, interval) === 0).map((at) => begin + at);
+  return offsets
+    .filter((at) => modulo(begin + at - origin, interval) === 0)
+    .map((at) => begin + at);
 }
 
 function* weekly(rule: Rule, start: number, first: number, last: number): Generator<Period> {
@@ -167,7 +168,10 @@ function* monthly(rule: Rule, start: number, first: number, last: number): Gener
     return 12 * year + month - 1;
   }) as [number, number, number];
   const months = new Set(ALL_MONTHS.map((step) => ((origin + step * rule.interval) % 12) + 1));
-  const spans = new Spans(rule, Array.from(months, (month) => [month]));
+  const spans = new Spans(
+    rule,
+    Array.from(months, (month) => [month]),
+  );
   for (const number of visited(origin, rule.interval, low, high)) {
     const [begin, offsets] = spans.of(Math.floor(number / 12), [(number % 12) + 1]);
     yield offsets.map((offset) => begin + offset);
@@ -177,7 +181,11 @@ function* monthly(rule: Rule, start: number, first: number, last: number): Gener
 
 function* yearly(rule: Rule, start: number, first: number, last: number): Generator<Period> {
   const spans = new Spans(rule, [ALL_MONTHS]);
-  const [origin, low, high] = [start, first, last].map((day) => partsOf(day)[0]) as [number, number, number];
+  const [origin, low, high] = [start, first, last].map((day) => partsOf(day)[0]) as [
+    number,
+    number,
+    number,
+  ];
   for (const year of visited(origin, rule.interval, low, high)) {
     const [begin, offsets] = spans.of(year, ALL_MONTHS);
     yield offsets.map((offset) => begin + offset);

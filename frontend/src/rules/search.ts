@@ -76,7 +76,7 @@ export interface Searchable {
 
 const texts = new WeakMap<Searchable, string>();
 
-/** The folded text of a task, kept as long as the object. Fold when idle, so that a search is fast. */
+/** The folded text of a task, kept as long as the object. Call it when idle to make a search fast. */
 export function searchText(task: Searchable): string {
   let text = texts.get(task);
   if (text === undefined) {

@@ -33,10 +33,14 @@ test("an error of a proxy has its status", async () => {
 });
 
 test("a request without a response in time fails", async () => {
-  vi.stubGlobal("fetch", (_: string, { signal }: RequestInit) =>
-    new Promise((_resolve, reject) => {
-      signal!.addEventListener("abort", () => reject(signal!.reason));
-    }),
+  vi.stubGlobal(
+    "fetch",
+    (_: string, { signal }: RequestInit) =>
+      new Promise((_resolve, reject) => {
+        signal!.addEventListener("abort", () => reject(signal!.reason));
+      }),
   );
-  await expect(send("GET", "/tasks", { timeout: 10 })).rejects.toMatchObject({ name: "TimeoutError" });
+  await expect(send("GET", "/tasks", { timeout: 10 })).rejects.toMatchObject({
+    name: "TimeoutError",
+  });
 });

@@ -16,7 +16,8 @@ const EVENTS: StreamedEvent[] = [
 test.each([1, 2, 3, 5, 7, 64, 1000])("pieces of %d characters are the same events", (size) => {
   const parser = new EventParser();
   const events: StreamedEvent[] = [];
-  for (let at = 0; at < TEXT.length; at += size) events.push(...parser.push(TEXT.slice(at, at + size)));
+  for (let at = 0; at < TEXT.length; at += size)
+    events.push(...parser.push(TEXT.slice(at, at + size)));
   expect(events).toEqual(EVENTS);
 });
 
@@ -51,7 +52,12 @@ describe("readEvents", () => {
 
   it("ends when nothing is heard", async () => {
     const begin = performance.now();
-    await readEvents(response([bytes], { isOpen: true }), () => {}, new AbortController().signal, 50);
+    await readEvents(
+      response([bytes], { isOpen: true }),
+      () => {},
+      new AbortController().signal,
+      50,
+    );
     expect(performance.now() - begin).toBeGreaterThan(40);
   });
 

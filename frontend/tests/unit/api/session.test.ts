@@ -47,9 +47,7 @@ class Server {
       return this.session(this.cookie);
     }
     const token = headers.get("Authorization")?.replace("Bearer ", "");
-    return this.valid.has(token ?? "")
-      ? Response.json({ token })
-      : failure(401, "UNAUTHENTICATED");
+    return this.valid.has(token ?? "") ? Response.json({ token }) : failure(401, "UNAUTHENTICATED");
   }
 
   private session(id: string): Response {

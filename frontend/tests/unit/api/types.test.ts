@@ -6,5 +6,7 @@ import { expect, test } from "vitest";
 const GENERATOR = fileURLToPath(new URL("../../../tools/types/write.mjs", import.meta.url));
 
 test("types are those of docs/openapi.yaml", { timeout: 60_000 }, () => {
-  expect(() => execFileSync(process.execPath, [GENERATOR, "--check"], { stdio: "pipe" })).not.toThrow();
+  expect(() =>
+    execFileSync(process.execPath, [GENERATOR, "--check"], { stdio: "pipe" }),
+  ).not.toThrow();
 });

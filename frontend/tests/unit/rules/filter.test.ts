@@ -62,7 +62,11 @@ describe("mistakes", () => {
     ['#"Big house', 11, "quote", '"'],
   ])("%j at %d: %s", (text, position, expected, word) => {
     const mistake = mistakeIn(text);
-    expect([mistake.position, mistake.expected, mistake.words[0]]).toEqual([position, expected, word]);
+    expect([mistake.position, mistake.expected, mistake.words[0]]).toEqual([
+      position,
+      expected,
+      word,
+    ]);
   });
 
   it("are counted as JavaScript does", () => {
@@ -79,7 +83,9 @@ describe("filters", () => {
   });
 
   it("say whether they can find completed tasks", () => {
-    const found = ["p1 & open", "overdue", "open | p1", "p1", "completed", "!open"].map(parseFilter);
+    const found = ["p1 & open", "overdue", "open | p1", "p1", "completed", "!open"].map(
+      parseFilter,
+    );
     expect(found.map(canFindCompleted)).toEqual([false, false, true, true, true, true]);
   });
 

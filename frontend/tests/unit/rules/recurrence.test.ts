@@ -18,7 +18,14 @@ import { vectors } from "./vectors";
 
 type Shown = Partial<RecurrenceState> | null;
 interface Vectors {
-  dates: { name: string; rule: string; from: string; after: string | null; dates: string[]; ends: boolean }[];
+  dates: {
+    name: string;
+    rule: string;
+    from: string;
+    after: string | null;
+    dates: string[];
+    ends: boolean;
+  }[];
   invalid_rules: { name: string; rule: string }[];
   begin: ({ name: string; then: Shown } & RuleChange)[];
   change: { name: string; state: RecurrenceState; to: RuleChange; then: Shown }[];
