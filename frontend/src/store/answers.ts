@@ -110,8 +110,6 @@ export class Answers {
   private done(entries: readonly Entry[], version: number | null): void {
     const { model, outbox, outcome } = this;
     for (const entry of entries) {
-      // The completed copy of an occurrence comes with the next changes.
-      if (entry.op === "complete" && entry.base?.recurrence) outcome.mustPull = true;
       if (model.acknowledge(entry)) {
         outcome.write.put.push(entry);
         outcome.mustPull = true;
@@ -121,6 +119,12 @@ export class Answers {
       }
     }
     const next = entries[0] && outbox.of(entries[0].id)[0];
+    // The completed copy of an occurrence comes with the next changes; undo needs it.
+    const wasRecurring = entries.some(({ op, base }) => op === "complete" && base?.recurrence);
+    if (wasRecurring) {
+      outcome.mustPull = true;
+      outcome.isBehind ||= next !== undefined;
+    }
     if (next && version !== null) {
       next.version = version;
       outcome.write.put.push(next);
@@ -169,8 +173,9 @@ export class Answers {
   /** Something is gone for good: all that waits for it is told as one, with what it was. */
   gone(entry: Entry): Outcome {
     const entries = this.outbox.of(entry.id);
+    const was = entries.find((each) => each.was)?.was ?? entry.base;
     const texts = Object.assign({}, ...entries.map((each) => each.data)) as Fields;
-    this.report("gone", entry, { mine: { ...entry.base, ...texts } });
+    this.report("gone", entry, { mine: { ...was, ...texts } });
     this.drop(entries);
     return this.outcome;
   }

@@ -165,7 +165,13 @@ function skip(context: Context, task: Task): Draft[] {
 function movingOn(context: Context, task: Task, act: "complete" | "skip"): Effect[] {
   const { now, model } = context;
   const day = context.dayOf(now, task.due?.timezone ?? null);
-  const set = movedOn(task, act, day, now.toISOString());
+  const done: string[] = [];
+  if (task.recurrence?.anchor === "completion") {
+    for (const other of model.shown.task.values() as Iterable<Task>) {
+      if (other.occurrence_of === task.id && other.occurrence) done.push(other.occurrence);
+    }
+  }
+  const set = movedOn(task, act, day, now.toISOString(), done);
   const below = set.is_completed
     ? effectsOn(
         model.below(task.id).filter((each) => !each.is_completed),

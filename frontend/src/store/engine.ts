@@ -70,7 +70,7 @@ export class Engine {
   }
 
   syncNow(): void {
-    this.mustPull = true;
+    this.isBehind = true;
     this.wake(true);
   }
 
@@ -163,7 +163,7 @@ export class Engine {
     this.stream = null;
     const refused = refusedBy(error);
     if (refused && (refused.status === 410 || refused.status === 400)) this.mustStartOver = true;
-    else if (error) this.mustPull = true; // which shows whether the server can be reached
+    else if (error) this.isBehind = true; // reading shows whether the server can be reached
     this.streamAt = this.now() + (refused?.retryAfter ?? 0) * 1000 + this.patience * (0.5 + Math.random());
     this.wake();
   }

@@ -57,6 +57,8 @@ export interface Entry {
   effects: Effect[];
   /** For a move: its earlier siblings, the nearest first, in case the neighbour disappears. */
   behind?: string[];
+  /** For an edit: the whole resource as it was last seen, once it has disappeared. */
+  was?: Fields;
   /** `acked`: answered, but what else it changed has not arrived yet. `parked`: refused. */
   state: "waiting" | "acked" | "parked";
   /** How often the server has asked to think again. */

@@ -1,5 +1,6 @@
 /** The store of the web app. It knows nothing of the screen, and runs in Node as well. */
 import { NoDatabase, openDatabase, type Database } from "./database";
+import { startPredicting } from "./recurring";
 import { DulyStore } from "./store";
 import { Tabs } from "./tabs";
 import type { OpenOptions, Store } from "./types";
@@ -28,6 +29,7 @@ export async function openStore(options: OpenOptions, environment: Environment =
   if (database.kept && locks) joinTabs(store, name, locks, silence);
   else store.engine.start();
   watchBrowser(store);
+  startPredicting().catch(() => {}); // offline, before the chunk was ever fetched
   return store;
 }
 

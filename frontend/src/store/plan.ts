@@ -102,6 +102,7 @@ class Planner {
       else if (plan.operations.length === 0) plan.missing = entry;
       return entry.op !== "update";
     }
+    if (entry.op === "reopen" && entry.data.occurrence) return this.takeBack(entry, known as Task);
     const data = this.dataOf(entry, known);
     if (data === null) {
       plan.drop.push(entry);
@@ -111,6 +112,18 @@ class Planner {
     if (known) sent.if_match = known.version;
     if (data) sent.data = data;
     this.push(sent, entry);
+    return true;
+  }
+
+  /** Reopens the completed copy of an occurrence, or the task itself if its rule has ended. */
+  private takeBack(entry: Entry, task: Task | undefined): boolean {
+    const { occurrence } = entry.data;
+    let done = task?.is_completed ? task : undefined;
+    for (const other of this.copy.task.values() as Iterable<Task>) {
+      if (other.occurrence_of === entry.id && other.occurrence === occurrence) done = other;
+    }
+    if (!done) this.plan.drop.push(entry);
+    else this.push({ op: "reopen", type: "task", id: done.id, if_match: done.version }, entry);
     return true;
   }
 

@@ -1,7 +1,7 @@
 /** Brings what the server says into the copy: full syncs in packs, later changes in rows. */
 import type { Change, ChangePage } from "../api/things";
 import type { Database, Row, Write } from "./database";
-import type { Thing } from "./entries";
+import type { Entry, Fields, Thing } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import { ask, Refused } from "./requests";
@@ -122,9 +122,11 @@ export class Pull {
     const { generation, token } = full;
     const acked = this.outbox.entries.filter((entry) => entry.state === "acked");
     const vanished = full.isFirst ? [] : this.missingFrom(full.rows);
+    const put = this.keepLast(this.outbox.entries.filter(({ id }) => !full.rows.has(id)));
     await this.database.write({
       pack: { generation, rows },
       become: generation,
+      put,
       drop: acked.map((entry) => entry.seq),
       meta: {
         generation,
@@ -173,7 +175,8 @@ export class Pull {
     const latest = new Map(this.rowsOf(changes).map((row) => [row.id, row]));
     const rows = [...latest.values()].filter((row) => this.isNews(row));
     const done = isComplete ? this.outbox.entries.filter((entry) => entry.state === "acked") : [];
-    const write: Write = { rows, drop: done.map((entry) => entry.seq), meta: { token } };
+    const put = this.keepLast(rows.filter((row) => !row.data));
+    const write: Write = { rows, put, drop: done.map((entry) => entry.seq), meta: { token } };
     write.meta!.lastSync = this.host.now();
     await this.database.write(write);
     this.token = token;
@@ -183,6 +186,17 @@ export class Pull {
     });
     if (done.length) this.outbox.publish();
     if (rows.length || done.length) this.host.onStored(rows);
+  }
+
+  /** Keeps what disappears although it was edited here: the person may want it again. */
+  private keepLast(rows: readonly { type: Kind; id: string }[]): Entry[] {
+    return rows.flatMap(({ type, id }) => {
+      const edit = this.outbox.of(id).find(({ op }) => op === "update");
+      const last = this.model.copy[type].get(id);
+      if (!edit || !last) return [];
+      edit.was = last as unknown as Fields;
+      return [edit];
+    });
   }
 
   private isNews({ type, id, data }: Row): boolean {

@@ -156,8 +156,7 @@ export function shown(device: Device): Map<string, unknown> {
   const found = new Map<string, unknown>();
   for (const things of Object.values(model.shown)) {
     for (const [id, { unsent, ...thing }] of things) {
-      if (unsent) throw new Error(`${id} is unsent`);
-      found.set(id, thing);
+      found.set(id, unsent ? { unsent, ...thing } : thing);
     }
   }
   return found;
