@@ -107,15 +107,17 @@ export function rulesOf(query: ViewQuery, sorting: Sorting, around: Surroundings
 }
 
 const DAYS = 14;
+const WEEKS = 9;
 
 /** The heading of a day in Upcoming: days for two weeks, then weeks for two months, then months. */
 function periodOf(day: string, today: string, weekStart: number): Heading {
-  if (day < addDays(today, DAYS)) return { key: `day:${day}`, date: day };
-  if (day < addDays(today, 9 * 7)) {
-    const offset = (weekdayOf(day) - (weekStart - 1) + 7) % 7;
-    const start = addDays(day, -offset);
-    return { key: `week:${start}`, date: start };
+  const [weeks, months] = [addDays(today, DAYS), addDays(today, WEEKS * 7)];
+  if (day < weeks) return { key: `day:${day}`, date: day };
+  if (day < months) {
+    const start = addDays(day, -((weekdayOf(day) - (weekStart - 1) + 7) % 7));
+    // The first week may have begun among the days above.
+    return { key: `week:${start}`, date: start < weeks ? weeks : start };
   }
-  const month = day.slice(0, 7);
-  return { key: `month:${month}`, date: `${month}-01` };
+  const start = `${day.slice(0, 7)}-01`;
+  return { key: `month:${day.slice(0, 7)}`, date: start < months ? months : start };
 }
