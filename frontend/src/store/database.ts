@@ -172,7 +172,10 @@ class StoredDatabase implements Database {
 
   async close(wipe: boolean): Promise<void> {
     this.db.close();
-    if (wipe) await deleteDB(this.name);
+    if (!wipe) return;
+    // Another tab that does not let go of it must not hold up the sign-out.
+    const patience = new Promise<void>((done) => setTimeout(done, 2000));
+    await Promise.race([deleteDB(this.name), patience]);
   }
 }
 

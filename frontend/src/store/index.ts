@@ -23,9 +23,12 @@ export async function openStore(options: OpenOptions, environment: Environment =
   const { name = `duly-${user.id}`, patience = 1000, silence } = environment;
   // Without locks, two tabs could not agree on who sends the outbox: then each is on its own.
   const locks = globalThis.navigator?.locks as LockManager | undefined;
-  const database = locks ? await openOrDoWithout(name) : new NoDatabase();
+  const opened: { store?: DulyStore } = {};
+  const outdate = () => opened.store?.outdate();
+  const database = locks ? await openOrDoWithout(name, outdate) : new NoDatabase();
   const loaded = await database.load();
   const store = new DulyStore({ user, connection, database, now, patience }, loaded);
+  opened.store = store;
   if (database.kept && locks) joinTabs(store, name, locks, silence);
   else store.engine.start();
   watchBrowser(store);
@@ -74,10 +77,10 @@ function watchBrowser(store: DulyStore): void {
   });
 }
 
-async function openOrDoWithout(name: string): Promise<Database> {
+async function openOrDoWithout(name: string, onBlocking: () => void): Promise<Database> {
   if (typeof indexedDB === "undefined") return new NoDatabase();
   try {
-    return await openDatabase(name, () => {});
+    return await openDatabase(name, onBlocking);
   } catch {
     return new NoDatabase(); // a private window may have one that cannot be opened
   }

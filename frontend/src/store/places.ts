@@ -44,7 +44,7 @@ export function spotData(spot: Spot): Fields {
   return { ...spot };
 }
 
-/** The siblings of a resource in manual order, without itself. Completed tasks are siblings too. */
+/** The siblings of a resource, without itself, in no order. Completed tasks are siblings too. */
 export function siblingsOf(model: Model, type: Kind, id: string, where: Fields): Thing[] {
   const found: Thing[] = [];
   if (type === "task" && where.parent_id) {
@@ -56,7 +56,7 @@ export function siblingsOf(model: Model, type: Kind, id: string, where: Fields):
       if (other.id !== id && isSibling(type, other, where)) found.push(other);
     }
   }
-  return found.sort(byPosition);
+  return found;
 }
 
 function isSibling(type: Kind, other: Thing, where: Fields): boolean {
@@ -65,26 +65,50 @@ function isSibling(type: Kind, other: Thing, where: Fields): boolean {
   return sameSpot(other as Task, where as unknown as Spot);
 }
 
+/** How many earlier siblings a move remembers. */
+const REMEMBERED = 20;
+
+interface Between {
+  /** The siblings before, the nearest first. */
+  behind: Thing[];
+  next: Thing | undefined;
+}
+
+/**
+ * What is on both sides of a place: siblings for which `isBefore` holds are before it. One pass,
+ * since sorting ten thousand siblings for one move takes too long.
+ */
+function around(siblings: Iterable<Thing>, isBefore: (sibling: Thing) => boolean): Between {
+  const behind: Thing[] = [];
+  let next: Thing | undefined;
+  for (const one of siblings) {
+    if (!isBefore(one)) {
+      if (!next || byPosition(one, next) < 0) next = one;
+    } else if (behind.length < REMEMBERED || byPosition(one, behind.at(-1)!) > 0) {
+      let at = behind.length;
+      while (at > 0 && byPosition(behind[at - 1]!, one) < 0) at--;
+      behind.splice(at, 0, one);
+      if (behind.length > REMEMBERED) behind.pop();
+    }
+  }
+  return { behind, next };
+}
+
 /** The provisional key of a place among siblings, and the siblings before it, the nearest first. */
 export function keyAt(siblings: readonly Thing[], to: Place): { key: string; behind: string[] } {
-  let at = siblings.length;
-  if (to.after_id !== undefined) {
-    at = to.after_id === null ? 0 : siblings.findIndex((one) => one.id === to.after_id) + 1 || at;
-  } else if (to.before_id) {
-    const before = siblings.findIndex((one) => one.id === to.before_id);
-    if (before >= 0) at = before;
-  }
-  const key = keyBetween(siblings[at - 1]?.position ?? null, siblings[at]?.position ?? null);
-  const behind = siblings.slice(Math.max(0, at - 20), at).map((one) => one.id);
-  return { key, behind: behind.reverse() };
+  const anchor = siblings.find(({ id }) => id === (to.after_id ?? to.before_id));
+  let isBefore: (sibling: Thing) => boolean = () => true; // last
+  if (to.after_id === null) isBefore = () => false;
+  else if (anchor && to.after_id) isBefore = (one) => byPosition(one, anchor) <= 0;
+  else if (anchor) isBefore = (one) => byPosition(one, anchor) < 0;
+  const { behind, next } = around(siblings, isBefore);
+  const key = keyBetween(behind[0]?.position ?? null, next?.position ?? null);
+  return { key, behind: behind.map(({ id }) => id) };
 }
 
 /** The place that a resource has now, as a move back to it would name it. */
 export function placeOf(model: Model, type: Kind, thing: Thing): Place & { or: Place } {
   const siblings = siblingsOf(model, type, thing.id, thing as unknown as Fields);
-  const at = siblings.findLastIndex((one) => byPosition(one, thing) < 0);
-  return {
-    after_id: siblings[at]?.id ?? null,
-    or: siblings[at + 1] ? { before_id: siblings[at + 1]!.id } : {},
-  };
+  const { behind, next } = around(siblings, (one) => byPosition(one, thing) < 0);
+  return { after_id: behind[0]?.id ?? null, or: next ? { before_id: next.id } : {} };
 }

@@ -71,6 +71,7 @@ export class DulyStore implements Store {
   private readonly isStored = signal(true);
   private readonly writes = new Set<Promise<unknown>>();
   private rereading: Promise<void> = Promise.resolve();
+  private closing: Promise<void> | null = null;
   private readonly clock: ReturnType<typeof setInterval>;
 
   readonly waiting = this.outbox.waiting;
@@ -107,7 +108,10 @@ export class DulyStore implements Store {
     });
     this.engine = new Engine(push, this.pull, connection, time, patience);
     this.status = computed(() => this.statusNow());
-    this.clock = setInterval(() => this.reading.tick(), 15_000);
+    this.clock = setInterval(() => {
+      this.reading.tick();
+      if (!this.isStored.peek() && database.kept) void this.saveAll();
+    }, 15_000);
     (this.clock as { unref?: () => void }).unref?.();
   }
 
@@ -193,22 +197,51 @@ export class DulyStore implements Store {
     await this.reread([]);
   }
 
-  /** Stores a change; this is the moment from which it survives the tab. */
+  /**
+   * Stores a change; this is the moment from which it survives the tab. Rejects if the device has
+   * no room: then it is in memory only, and is stored again later.
+   */
   private save(write: Write): Promise<boolean> {
-    const saving = this.parts.database.write(write);
+    const saving = this.parts.database.write(write).then(
+      (isWritten) => {
+        this.teller.wrote(keysOf(write.rows ?? []));
+        if (!this.isStored.peek() && this.parts.database.kept) void this.saveAll();
+        return isWritten;
+      },
+      (error: unknown) => {
+        this.isStored.value = false;
+        throw error;
+      },
+    );
     this.writes.add(saving);
     const done = () => this.writes.delete(saving);
     saving.then(done, done);
-    return saving.then((isWritten) => {
-      this.teller.wrote(keysOf(write.rows ?? []));
-      return isWritten;
-    });
+    return saving;
+  }
+
+  /** Stores the whole outbox again, after something could not be stored. */
+  private async saveAll(): Promise<void> {
+    const put = this.outbox.entries;
+    const conflicts = [...this.conflictList.list.peek()];
+    try {
+      await this.parts.database.write({ put, conflicts });
+      this.isStored.value = true;
+      this.engine.wake();
+    } catch {
+      // There is still no room.
+    }
+  }
+
+  /** The database belongs to a newer version of the app now: this tab must be loaded again. */
+  outdate(): void {
+    this.isStored.value = false;
+    void this.engine.stop();
   }
 
   private changeUser(user: User, isNews = true): void {
     const old = this.user.peek();
     this.user.value = user;
-    if (isNews) void this.save({ meta: { user } });
+    if (isNews) this.save({ meta: { user } }).catch(() => {});
     const { timezone, week_start } = user;
     if (old.timezone !== timezone || old.week_start !== week_start) this.reading.tick(true);
   }
@@ -285,7 +318,7 @@ export class DulyStore implements Store {
       }
       this.outbox.publish();
     });
-    void this.save(write).then(() => this.engine.wake());
+    this.save(write).then(() => this.engine.wake(), () => {});
     if (commands.length) this.run(...commands);
   }
 
@@ -293,7 +326,7 @@ export class DulyStore implements Store {
     const tasks = this.vanished.peek();
     this.vanished.value = [];
     if (keep) this.run(...keptAgain(tasks, this.model));
-    void this.save({ meta: { vanished: null } });
+    this.save({ meta: { vanished: null } }).catch(() => {});
   }
 
   // Working
@@ -326,7 +359,12 @@ export class DulyStore implements Store {
     });
   }
 
-  async close({ wipe = false } = {}): Promise<void> {
+  close({ wipe = false } = {}): Promise<void> {
+    this.closing ??= this.end(wipe);
+    return this.closing;
+  }
+
+  private async end(wipe: boolean): Promise<void> {
     clearInterval(this.clock);
     this.reading.close();
     await this.engine.stop();

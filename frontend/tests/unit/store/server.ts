@@ -69,7 +69,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
       await rm(directory, { recursive: true, force: true });
     },
     async duly(...command) {
-      const child = spawn(duly, command, { env, cwd: directory, stdio: "inherit" });
+      const child = spawn(duly, command, { env, cwd: directory, stdio: ["ignore", "ignore", "inherit"] });
       await ended(child);
       if (child.exitCode !== 0) throw new Error(`duly ${command.join(" ")} failed`);
     },
