@@ -266,6 +266,17 @@ async def test_form_without_a_required_field_is_rejected(
     assert error_code(response) == "VALIDATION_ERROR"
 
 
+@pytest.mark.parametrize("content", [b"&" * 20_000, b"username=" + b"a" * 20_000])
+async def test_form_that_is_far_too_long_is_rejected(
+    client: httpx.AsyncClient, content: bytes
+) -> None:
+    headers = {"Content-Type": FORM}
+    response = await client.post(f"{API}/auth/token", content=content, headers=headers)
+
+    assert response.status_code == 413
+    assert error_code(response) == "PAYLOAD_TOO_LARGE"
+
+
 @pytest.mark.parametrize(
     "content",
     [

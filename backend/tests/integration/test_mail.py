@@ -172,6 +172,17 @@ async def test_address_beyond_ascii_gets_its_mail(
     assert account.email == "jürgen@exämple.com"
 
 
+async def test_address_beyond_ascii_is_given_up_if_the_server_cannot_have_it(
+    settings: Settings, own_dsn: str, address: str
+) -> None:
+    with postbox(enable_SMTPUTF8=False) as box:
+        async with sending(settings, own_dsn, box.port, address) as client:
+            account = await register(client, email="jürgen@example.com")
+            await none_waits(own_dsn)
+
+    assert box.found(account.email) == []
+
+
 @pytest.mark.usefixtures("quickly")
 async def test_one_slow_recipient_delays_no_other(
     settings: Settings, own_dsn: str, box: Postbox, address: str

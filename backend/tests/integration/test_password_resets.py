@@ -1,6 +1,7 @@
 """Forgotten passwords: a link in a mail sets a new one, once."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -13,6 +14,7 @@ from tests.support.databases import migrated_database
 from tests.support.direct_sql import execute
 from tests.support.instances import captured_logs, client_at, running
 from tests.support.postbox import Postbox, postbox, settings_for, text_of, token_in, until
+from tests.support.second_factors import Clock, confirm, enroll
 
 NEW = "a brand-new passphrase"
 FORGOT = f"{API}/auth/password/forgot"
@@ -147,6 +149,34 @@ async def test_reset_verifies_the_address_and_cancels_a_new_one(
     assert user["email_verified_at"] is not None
     response = await ada.client.post(f"{API}/auth/email/verify", json={"token": verify})
     assert is_refused(response)
+
+
+async def add_factor(account: Account) -> None:
+    app = await enroll(account, Clock(time.time()))
+    assert (await confirm(account, app)).status_code == 200
+
+
+async def test_first_reset_of_an_unverified_account_removes_its_second_factors(
+    ada: Account, box: Postbox
+) -> None:
+    await add_factor(ada)  # as somebody can who has registered another's address
+
+    await reset(ada.client, await reset_token(ada, box))
+
+    assert await login(ada, NEW) == 200
+
+
+async def test_reset_of_a_verified_account_keeps_its_second_factors(
+    ada: Account, box: Postbox
+) -> None:
+    token = token_in(box.found(ada.email)[0])
+    verified = await ada.client.post(f"{API}/auth/email/verify", json={"token": token})
+    assert verified.status_code == 204
+    await add_factor(ada)
+
+    await reset(ada.client, await reset_token(ada, box))
+
+    assert await login(ada, NEW) == 401
 
 
 async def test_changed_password_ends_a_link(ada: Account, box: Postbox) -> None:

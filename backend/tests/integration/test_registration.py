@@ -105,6 +105,7 @@ async def test_an_address_is_trimmed_but_kept_as_it_is_written(client: httpx.Asy
         "@",
         "ada@",
         "@example.com",
+        "=?utf-8?b?YQpTdWJqZWN0OiBi?=@example.com",
         "ada@example",
         "ada@@example.com",
         "ada@exam ple.com",

@@ -105,6 +105,26 @@ async def test_repeated_state_is_rejected(browser: Browser) -> None:
     assert response.status_code == 400
 
 
+async def test_repeated_issuer_is_rejected(browser: Browser) -> None:
+    await browser.begin()
+    state = browser.sent["state"]
+
+    response = await browser.client.get(
+        f"{API}/auth/oidc/lying/callback?code=a&state={state}&iss=a&iss=b"
+    )
+
+    assert response.status_code == 400
+    assert browser.provider.forms == []
+
+
+async def test_page_of_the_provider_inherits_nothing_from_behind_the_hash(
+    browser: Browser,
+) -> None:
+    response = await browser.begin()
+
+    assert response.headers["location"].endswith("#")
+
+
 async def test_state_works_at_its_own_provider_only(browser: Browser) -> None:
     await browser.begin()
 

@@ -83,6 +83,11 @@ class Request(StarletteRequest):
         value = self.fields.get(name)
         return None if value is None else value.decode("latin-1")
 
+    async def keep_body(self) -> bytes:
+        """Read the whole body, which Starlette's parser of forms then finds here."""
+        self._body = await self.read()
+        return self._body
+
     async def read(self) -> bytes:
         """Read the whole body."""
         message = await self._receive()

@@ -19,7 +19,13 @@ from duly.api.arguments import compile_arguments
 from duly.api.authentication import admit, authenticate
 from duly.api.requests import Request
 from duly.api.session_cookies import COOKIE, HEADER, read_session_cookie
-from duly.core.errors import ConnectionLost, LocalAccountsDisabled, NoRoute, UnsupportedMediaType
+from duly.core.errors import (
+    ConnectionLost,
+    LocalAccountsDisabled,
+    NoRoute,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from duly.core.scopes import Scopes
 from duly.utils.encoding import RepeatedMember, TooManyMembers, TooManyValues, decode
 
@@ -31,6 +37,9 @@ _JSON_ERRORS = {
     TooManyValues: "json_too_many_values",
 }
 _KEY = "Idempotency-Key"
+# The only form is that of a sign-in. Its parser reads byte by byte.
+_MAX_FORM = 16 * 1024
+_MAX_FIELDS = 20
 _PATCH_TYPES = (*_JSON_TYPES, MERGE_PATCH)
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -215,7 +224,9 @@ def _parse(body: bytes) -> Any:
 
 async def _read_form(request: Request) -> dict[str, Any]:
     """Return the fields of a form; those without a value count as absent."""
-    async with request.form() as form:
+    if len(await request.keep_body()) > _MAX_FORM:
+        raise PayloadTooLarge
+    async with request.form(max_fields=_MAX_FIELDS) as form:
         return {name: value for name, value in form.multi_items() if value != ""}
 
 

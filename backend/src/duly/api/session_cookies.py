@@ -16,6 +16,7 @@ from duly.api.requests import Request
 from duly.api.responses import Encoded
 from duly.core.errors import NotSameOrigin
 from duly.core.logging import log
+from duly.utils.cookies import cookie_value
 
 HEADER = b"duly-session"
 COOKIE = b"cookie"
@@ -67,7 +68,9 @@ def read_session_cookie(request: Request) -> SessionCookie:
         _warn_of_plain_http()
     name = (f"__Host-{_NAME}" if is_secure else _NAME) + _suffix(page)
     seconds = int(context.session_lifetime.total_seconds())
-    return SessionCookie(name, is_secure, seconds, request.cookies.get(name, ""))
+    return SessionCookie(
+        name, is_secure, seconds, cookie_value(request.field(b"cookie") or "", name)
+    )
 
 
 def session_answer(

@@ -17,8 +17,10 @@ from duly.core.errors import ValidationFailed
 from duly.core.sign_in_providers import CALLBACK_PATH
 from duly.runtime.context import Context
 from duly.services import provider_sign_in
+from duly.utils.cookies import cookie_value
 
 _COOKIE = "duly_sign_in"
+_MAX_PARAMETERS = 50
 
 
 def add_sign_in_callback(app: FastAPI) -> None:
@@ -39,8 +41,8 @@ class _Callback:
             url = await provider_sign_in.finish(
                 context,
                 request.path_params["provider"],
-                _unique(request.scope["query_string"]),
-                request.cookies.get(_cookie_name(context), ""),
+                _parameters(request.scope["query_string"]),
+                cookie_value(request.field(b"cookie") or "", _cookie_name(context)),
                 get_client(request, context),
             )
         except ValidationFailed as error:
@@ -94,8 +96,13 @@ def _is_secure(context: Context) -> bool:
     return (context.settings.public_url or "").lower().startswith("https:")
 
 
-def _unique(query: bytes) -> dict[str, str]:
-    """Parse a query. No parameter may be repeated (RFC 6749, 3.1), so those that are do not count."""
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    names = [name for name, _ in pairs]
-    return {name: value for name, value in pairs if names.count(name) == 1}
+def _parameters(query: bytes) -> dict[str, str]:
+    """Parse a query. It is empty if a parameter is repeated (RFC 6749, 3.1), or if there are many."""
+    try:
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError:
+        return {}
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else {}

@@ -184,7 +184,9 @@ class Mailer:
             is_final = isinstance(error, aiosmtplib.SMTPDataError) and error.code >= _PERMANENT
             return _Failure(_reason(f"{error.code} {error.message}"), is_final=is_final)
         except (aiosmtplib.SMTPException, OSError) as error:  # a timeout is an OSError
-            return _Failure(_reason(str(error) or type(error).__name__))
+            # The server cannot have an address with letters outside of ASCII (RFC 6531).
+            is_final = "SMTPUTF8" in str(error)
+            return _Failure(_reason(str(error) or type(error).__name__), is_final=is_final)
         finally:
             client.close()
         return None

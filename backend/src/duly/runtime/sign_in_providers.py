@@ -69,7 +69,8 @@ class SignInProvider:
             code_challenge=create_s256_code_challenge(state.verifier),
             code_challenge_method="S256",
         )
-        return url
+        # Otherwise the page of the provider would inherit what is behind the # of this one.
+        return f"{url}#"
 
     async def check_issuer(self, issuer: str | None) -> None:
         """Check which issuer has sent the user back (RFC 9207). Raise `InvalidToken`."""

@@ -234,13 +234,14 @@ async def remove(caller: Caller, factor_id: UUID, client: Client) -> None:
         log.info("factor.removed", type=removed["type"])
 
 
-async def remove_all(scope: UserScope) -> int:
+async def remove_all(scope: UserScope, client: Client | None = None) -> int:
     """Remove all factors and recovery codes of a user; return how many factors there were."""
     async with scope.transaction() as own:
         await own.one(_SET_CODES, digests=[])
         await passkeys.release_all(own)
         removed = await own.all(_REMOVE_ALL)
-        await security_events.record(own, "user.factors_removed")
+        if removed or client is None:
+            await security_events.record(own, "user.factors_removed", client)
     return len(removed)
 
 

@@ -8,7 +8,7 @@ from duly.database.statements import USER_ID, owned, owned_change
 from duly.models import User
 from duly.runtime.context import Client, Context
 from duly.schemas.auth import PasswordForgotten, PasswordReset
-from duly.services import api_tokens, email_links, mails, security_events
+from duly.services import api_tokens, email_links, factors, mails, security_events
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, end
 from duly.utils.emails import email_key
@@ -16,7 +16,11 @@ from duly.utils.tables import table_of
 
 _users = table_of(User)
 
-_LOCK = owned(select(_users.c.email).where(_users.c.id == USER_ID).with_for_update())
+_LOCK = owned(
+    select(_users.c.email, _users.c.email_verified_at)
+    .where(_users.c.id == USER_ID)
+    .with_for_update()
+)
 # Whoever has opened the link has read the mail.
 _SET = owned_change(
     update(_users)
@@ -47,6 +51,8 @@ async def request(context: Context, body: PasswordForgotten, client: Client) -> 
 async def reset(context: Context, body: PasswordReset, client: Client) -> None:
     """Set a new password with a link, end all sessions, and delete all API tokens.
 
+    If nobody has shown before that the address is theirs, remove all second factors, too.
+
     Raise `ValidationFailed` if the link does not work.
     """
     token = email_links.read(context.keyring, body.token)
@@ -60,6 +66,9 @@ async def reset(context: Context, body: PasswordReset, client: Client) -> None:
         if user is None or email_key(user["email"]) != email_key(email):
             raise email_links.invalid()
         await own.one(_SET, password_hash=new_hash)
+        if user["email_verified_at"] is None:
+            # Whoever has registered this address may not own it, and could sign in by a passkey.
+            await factors.remove_all(own, client)
         ended = await end(context, own, END_ALL)
         deleted = await api_tokens.delete_all(context, own)
         await security_events.record(own, "user.password_reset", client)

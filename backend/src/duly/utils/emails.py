@@ -18,6 +18,10 @@ def check_email(value: str) -> str:
     # Normalization takes quadratic time, and never shortens a text to less than a quarter.
     if len(value) > 4 * MAX_EMAIL:
         raise ValueError(f"Must be at most {MAX_EMAIL} characters long")
+    # In a header, this would be the beginning of an encoded word (RFC 2047), which may decode to
+    # line breaks and further headers.
+    if "=?" in value:
+        raise ValueError("Must not contain =?")
     try:
         return email_validator.validate_email(
             value.strip(), check_deliverability=False, allow_display_name=False
