@@ -33,6 +33,7 @@ NOWHERE = "postgresql:///duly?host=/nonexistent"
         ("backup",),
         ("restore",),
         ("restored",),
+        ("doctor",),
         ("openapi",),
         ("user", "create"),
         ("user", "set-password"),
@@ -54,11 +55,12 @@ def test_the_help_of_a_command_gives_an_example(command: tuple[str, ...]) -> Non
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        ((), ["--version", "serve", "migrate", "backup", "restore", "openapi", "user"]),
+        ((), ["--version", "serve", "migrate", "backup", "restore", "doctor", "user"]),
         (("user",), ["create", "set-password", "reset-link", "list", "disable", "enable"]),
         (("user",), ["remove-factors"]),
         (("restored",), ["--end-sessions"]),
         (("backup",), ["--with-secret-key"]),
+        (("doctor",), ["--json"]),
         (("restore",), ["--replace", "--with-secret-key"]),
         (("serve",), ["--host", "--port", "--workers"]),
         (("user", "create"), ["--name"]),

@@ -12,6 +12,7 @@ from duly.cli.common import database_name, direct_database, read_settings, requi
 from duly.cli.progress import progress
 from duly.database import embedded, migrations
 from duly.services import backups
+from duly.utils.sizes import readable
 
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -36,7 +37,7 @@ def backup(
     require_database(settings)
     with _ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
         size = backups.back_up(settings, dsn, file, show, with_secret_key=with_secret_key)
-    print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({_readable(size)}).")
+    print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({readable(size)}).")
 
 
 def restore(
@@ -95,11 +96,3 @@ def _ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, former)
-
-
-def _readable(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004  # a thousand of a unit is the next
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"

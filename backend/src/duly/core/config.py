@@ -35,7 +35,7 @@ from duly.core.trust_files import URL, is_safe
 from duly.core.urls import origin_of
 
 _PREFIX = "DULY_"
-_ENV_FILE = ".env"
+ENV_FILE = ".env"
 
 MAX_ACCESS_TOKEN_MINUTES = 60
 
@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     """All settings. `.env.example` and docs/deployment.md list them with their descriptions."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     database_url: Dsn | None = Field(
@@ -219,7 +219,7 @@ def unknown_settings() -> dict[str, str | None]:
     They are ignored, and are often typing errors.
     """
     known = {environment_name(field) for field in Settings.model_fields}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(_ENV_FILE))}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
     unknown = sorted(name for name in given - known if name.startswith(_PREFIX))
     return {
         name: next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.75)), None)
@@ -240,9 +240,9 @@ def load_settings(**overrides: object) -> Settings:
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # checked by pydantic
     except OSError as error:
-        raise StartupError(f"cannot read {_ENV_FILE}: {error.strerror}") from None
+        raise StartupError(f"cannot read {ENV_FILE}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise StartupError(f"cannot read {_ENV_FILE}: it must be text in UTF-8") from None
+        raise StartupError(f"cannot read {ENV_FILE}: it must be text in UTF-8") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = str(first["loc"][0])

@@ -157,20 +157,7 @@ class Mailer:
         if self._tls is None:
             # It reads some hundred certificates.
             self._tls = await asyncio.to_thread(ssl.create_default_context)
-        is_verified = server.security != "if_offered"
-        client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            timeout=_STEP_TIMEOUT,
-            # Looking up the full name of this machine could take seconds.
-            local_hostname=urlsplit(self._settings.public_url or "").hostname,
-            use_tls=server.security == "tls",
-            start_tls=_START_TLS[server.security],
-            validate_certs=is_verified,
-            tls_context=self._tls if is_verified else None,
-        )
+        client = client_of(server, self._settings.public_url, self._tls)
         try:
             async with asyncio.timeout(ATTEMPT_TIMEOUT):
                 await client.connect()
@@ -179,17 +166,35 @@ class Mailer:
                     await client.quit()
         except aiosmtplib.SMTPRecipientsRefused as refused:
             code, text = refused.recipients[0].code, refused.recipients[0].message
-            return _Failure(_reason(f"{code} {text}"), is_final=code >= _PERMANENT)
+            return _Failure(reason_of(f"{code} {text}"), is_final=code >= _PERMANENT)
         except aiosmtplib.SMTPResponseException as error:
             is_final = isinstance(error, aiosmtplib.SMTPDataError) and error.code >= _PERMANENT
-            return _Failure(_reason(f"{error.code} {error.message}"), is_final=is_final)
+            return _Failure(reason_of(f"{error.code} {error.message}"), is_final=is_final)
         except (aiosmtplib.SMTPException, OSError) as error:  # a timeout is an OSError
             # The server cannot have an address with letters outside of ASCII (RFC 6531).
             is_final = "SMTPUTF8" in str(error)
-            return _Failure(_reason(str(error) or type(error).__name__), is_final=is_final)
+            return _Failure(reason_of(str(error) or type(error).__name__), is_final=is_final)
         finally:
             client.close()
         return None
+
+
+def client_of(server: MailServer, public_url: str | None, tls: ssl.SSLContext) -> aiosmtplib.SMTP:
+    """Return a client that is not connected yet."""
+    is_verified = server.security != "if_offered"
+    return aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password,
+        timeout=_STEP_TIMEOUT,
+        # Looking up the full name of this machine could take seconds.
+        local_hostname=urlsplit(public_url or "").hostname,
+        use_tls=server.security == "tls",
+        start_tls=_START_TLS[server.security],
+        validate_certs=is_verified,
+        tls_context=tls if is_verified else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class _Failure:
     is_final: bool = False
 
 
-def _reason(text: str) -> str:
+def reason_of(text: str) -> str:
     """Return what a mail server said, in one line, without addresses and links.
 
     It may repeat the message, whose links contain secrets.

@@ -50,7 +50,7 @@ class SharedStorage(Storage):
         )
         self._client: Any = self._redis.bridge.storage  # type: ignore[attr-defined]  # untyped
         self._memory = MemoryStorage()
-        self._name = _name_of(uri)
+        self.name = _name_of(uri)
         self._is_away = False
         self._retry_at = 0.0
 
@@ -63,10 +63,14 @@ class SharedStorage(Storage):
         """Close the connections."""
         await self._client.aclose()
 
+    async def ping(self) -> None:
+        """Wait for a response of Redis. Raise `RedisError`."""
+        await self._client.ping()
+
     async def check(self) -> bool:
         """Whether Redis responds; if it does not, log so."""
         try:
-            await self._client.ping()
+            await self.ping()
         except RedisError as error:
             self._note_failure(error)
         return not self._is_away
@@ -113,7 +117,7 @@ class SharedStorage(Storage):
             self._is_away = True
             log.warning(
                 "throttle.storage_unavailable",
-                storage=self._name,
+                storage=self.name,
                 reason=str(error),
                 hint="each worker counts for itself until it is back; "
                 "if it should be there, check DULY_RATE_LIMIT_STORAGE",
@@ -122,7 +126,7 @@ class SharedStorage(Storage):
     def _note_return(self) -> None:
         if self._is_away:
             self._is_away = False
-            log.warning("throttle.storage_available", storage=self._name)
+            log.warning("throttle.storage_available", storage=self.name)
 
 
 def _with_port(uri: str) -> str:
