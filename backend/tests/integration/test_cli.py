@@ -42,6 +42,8 @@ NOWHERE = "postgresql:///duly?host=/nonexistent"
         ("user", "list"),
         ("user", "disable"),
         ("user", "enable"),
+        ("user", "export"),
+        ("user", "delete"),
     ],
     ids=" ".join,
 )
@@ -57,7 +59,8 @@ def test_the_help_of_a_command_gives_an_example(command: tuple[str, ...]) -> Non
     [
         ((), ["--version", "serve", "migrate", "backup", "restore", "doctor", "user"]),
         (("user",), ["create", "set-password", "reset-link", "list", "disable", "enable"]),
-        (("user",), ["remove-factors"]),
+        (("user",), ["remove-factors", "export", "delete"]),
+        (("user", "delete"), ["--yes"]),
         (("restored",), ["--end-sessions"]),
         (("backup",), ["--with-secret-key"]),
         (("doctor",), ["--json"]),

@@ -42,7 +42,8 @@ class _Input(io.StringIO):
 
 def duly(*arguments: str, typed: str = "", at_terminal: bool = False) -> Ended:
     """Run a command to its end. It may not be called where an event loop runs."""
-    stdin, stdout, stderr = _Input(typed), io.StringIO(), io.StringIO()
+    stdin, stderr = _Input(typed), io.StringIO()
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     stdin.at_terminal = at_terminal
     # A command sets logging up for itself; the application of the run keeps its own.
     configuration, root = structlog.get_config(), logging.getLogger()
@@ -62,4 +63,6 @@ def duly(*arguments: str, typed: str = "", at_terminal: bool = False) -> Ended:
         structlog.configure(**configuration)
         root.handlers = handlers
         root.setLevel(level)
-    return Ended(status, stdout.getvalue(), stderr.getvalue())
+    written = stdout.detach()
+    assert isinstance(written, io.BytesIO)
+    return Ended(status, written.getvalue().decode(), stderr.getvalue())

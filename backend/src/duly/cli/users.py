@@ -1,15 +1,21 @@
 """`duly user`: the operator's commands for accounts."""
 
 import getpass
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from duly.cli.common import with_context
+from duly.core.errors import StartupError
+from duly.database.values import Row
 from duly.runtime.context import Context
-from duly.services import operators
+from duly.services import operators, user_data
+from duly.utils.files import replacing
+from duly.utils.sizes import readable
 
 commands = typer.Typer(help="Manage accounts.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -109,6 +115,56 @@ def enable_user(account: Account) -> None:
     """
     with_context(lambda context: operators.enable_user(context, account))
     print(f"enabled {account}")
+
+
+@commands.command("export")
+def export_user(
+    account: Account,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="Where to write it; standard output by default."),
+    ] = None,
+) -> None:
+    """Write all data of an account as JSON, as the user can export it.
+
+    Example: duly user export ada@example.com ada.json
+    """
+    try:
+        if file is None:
+            with_context(
+                lambda context: user_data.export_user(context, account, sys.stdout.buffer)
+            )
+            sys.stdout.buffer.flush()
+            return
+        with replacing(file) as draft, draft.open("wb") as opened:
+            size = with_context(lambda context: user_data.export_user(context, account, opened))
+    except OSError as error:
+        if file is None:
+            # The interpreter would try again to write what is left, and report that, too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        place = file or "standard output"
+        raise StartupError(f"cannot write to {place}: {error.strerror}") from None
+    print(f"exported {account} to {file} ({readable(size)})")
+
+
+@commands.command("delete")
+def delete_user(
+    account: Account,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete an account and all its data, at once and for good. Asks first.
+
+    Example: duly user delete ada@example.com
+    """
+
+    def confirm(user: Row) -> None:
+        if not yes:
+            name = user["email"] or user["id"]
+            typer.confirm(f"Delete {name} and everything in it for good?", abort=True, err=True)
+
+    with_context(lambda context: user_data.delete_user(context, account, confirm))
+    print(f"deleted {account}")
 
 
 def _read_password() -> str:

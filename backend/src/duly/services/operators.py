@@ -152,7 +152,7 @@ async def set_password(context: Context, email: str, password: str) -> int:
     Return how many sessions there were. The rules for passwords are those of registration. Raises
     `NotFound`, `ValidationFailed`.
     """
-    found = _require(await find_account(context, email))
+    found = require(await find_account(context, email))
     password_hash = await context.passwords.hash(_checked(email, password).password)
     async with found.transaction() as scope:
         if await scope.one(_SET_PASSWORD, password_hash=password_hash) is None:
@@ -174,7 +174,7 @@ async def reset_link(context: Context, email: str) -> str:
 
     Raises `NotFound`.
     """
-    found = await _find(context, email)
+    found = await find_user(context, email)
     user = await found.one(_READ_EMAIL)
     if user is None:
         raise NotFound("This account is disabled (enable it first), or has no password.")
@@ -196,7 +196,7 @@ async def remove_factors(context: Context, email: str) -> int:
 
     Raises `NotFound`.
     """
-    found = await _find(context, email)
+    found = await find_user(context, email)
     removed = await factors.remove_all(found)
     log.info("user.factors_removed", user_id=str(found.user_id), count=removed)
     return removed
@@ -216,9 +216,9 @@ async def disable_user(context: Context, account: str) -> None:
 
     Raises `NotFound`.
     """
-    found = await _find(context, account)
+    found = await find_user(context, account)
     async with found.transaction() as scope:
-        _require(await scope.one(_SET_DISABLED, is_disabled=True))
+        require(await scope.one(_SET_DISABLED, is_disabled=True))
         await end(context, scope, END_ALL)
         await api_tokens.announce_all(context, scope)
         await end_identities(context, scope)
@@ -228,9 +228,9 @@ async def disable_user(context: Context, account: str) -> None:
 
 async def enable_user(context: Context, account: str) -> None:
     """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
-    found = await _find(context, account)
+    found = await find_user(context, account)
     async with found.transaction() as scope:
-        _require(await scope.one(_SET_DISABLED, is_disabled=False))
+        require(await scope.one(_SET_DISABLED, is_disabled=False))
         await security_events.record(scope, "user.enabled")
     log.info("user.enabled", user_id=str(found.user_id))
 
@@ -269,14 +269,18 @@ def _checked(email: str, password: str, name: str | None = None) -> Registration
         raise ValidationFailed(f"{first['loc'][0]}: {message_of(first)}") from None
 
 
-async def _find(context: Context, account: str) -> UserScope:
-    """The scope of the account with an address, or with an id, which may not exist."""
+async def find_user(context: Context, account: str) -> UserScope:
+    """The scope of the account with an address, or with an id, which may not exist.
+
+    Raises `NotFound` for an address without an account.
+    """
     with suppress(ValueError):
         return context.across_users.user(UUID(account))
-    return _require(await find_account(context, account))
+    return require(await find_account(context, account))
 
 
-def _require(found: Found | None) -> Found:
+def require(found: Found | None) -> Found:
+    """Return what was found. Raises `NotFound` for None."""
     if found is None:
         raise NotFound("There is no account with this email address or id.")
     return found

@@ -1,6 +1,8 @@
 """Accounts, as their owners manage them."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 
 from sqlalchemy import bindparam, delete, select, update
@@ -111,24 +113,35 @@ async def delete_account(
 ) -> None:
     """Delete the caller's account and all its rows. Raises `ValidationFailed`."""
     verified = await _confirm_deletion(context, caller, body, client)
-    async with caller.scope.transaction(timeout=_DELETION_TIMEOUT) as scope:
-        # Keys, then their owner, as writers lock them. The rest is deleted with the owner's row.
-        await scope.all(_DELETE_KEYS)
-        locked = await scope.one(_LOCK)
+    async with locked_account(caller.scope) as (scope, locked):
         if locked is None or locked["password_hash"] != verified:
             raise ValidationFailed.of(
                 "body.current_password",
                 "The account changed while this request was being processed; try again",
                 "wrong_password",
             )
-        await end(context, scope, END_ALL)
-        await api_tokens.delete_all(context, scope)
-        await delete_identities(context, scope)
-        await email_keys.drop(scope, locked["email"] or "")
-        await passkeys.release_all(scope)
-        await scope.all(_DELETE_LEASE)
-        await scope.all(_DELETE)
+        await delete_locked(context, scope, locked)
     log.info("user.deleted")
+
+
+@asynccontextmanager
+async def locked_account(scope: UserScope) -> AsyncIterator[tuple[UserScope, Row | None]]:
+    """A transaction for a deletion, and the account's row, which is locked; None if there is none."""
+    async with scope.transaction(timeout=_DELETION_TIMEOUT) as transaction:
+        # Keys, then their owner, as writers lock them.
+        await transaction.all(_DELETE_KEYS)
+        yield transaction, await transaction.one(_LOCK)
+
+
+async def delete_locked(context: Context, scope: UserScope, locked: Row) -> None:
+    """Delete an account and all its rows, in the transaction of `locked_account`."""
+    await end(context, scope, END_ALL)
+    await api_tokens.delete_all(context, scope)
+    await delete_identities(context, scope)
+    await email_keys.drop(scope, locked["email"] or "")
+    await passkeys.release_all(scope)
+    await scope.all(_DELETE_LEASE)
+    await scope.all(_DELETE)  # the rest is deleted with the owner's row
 
 
 async def _confirm_deletion(
