@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any
+from urllib.parse import urlsplit
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -22,6 +23,7 @@ from duly.core.config import Settings
 from duly.core.errors import StartupError
 from duly.core.logging import log
 from duly.core.signing_key import signing_secret
+from duly.core.urls import local_url
 from duly.database import embedded, migrations
 from duly.database.supervision import kept_running
 from duly.runtime.context import direct_dsn_of, dsn_of
@@ -261,11 +263,14 @@ def _check_address(settings: Settings) -> None:
 
 def _announce(settings: Settings) -> None:
     """Print the addresses and the data directory once the port accepts connections."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # compared, not bound
+    url = local_url(settings.host, settings.port)
+    address = urlsplit(url)
     while True:
-        with contextlib.suppress(OSError), socket.create_connection((host, settings.port), 1):
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((address.hostname, address.port), 1),
+        ):
             break
         time.sleep(0.05)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     data = str(settings.data_dir.absolute()) if settings.is_embedded else "in DATABASE_URL"
     print(f"Listening on  {url}\nAPI docs      {url}/docs\nData          {data}", flush=True)

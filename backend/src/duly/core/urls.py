@@ -1,4 +1,4 @@
-"""URLs that users return to after signing in elsewhere: only those that the operator allows."""
+"""URLs: those that users return to after signing in elsewhere, and those of this service."""
 
 import re
 from collections.abc import Collection
@@ -27,3 +27,9 @@ def is_allowed(url: str, origins: Collection[str], exact: Collection[str]) -> bo
     if len(url) > MAX_URL:
         return False
     return url in exact or origin_of(url) in origins
+
+
+def local_url(host: str, port: int) -> str:
+    """Return the URL at which this machine reaches what listens on an address."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"http://{f'[{reached}]' if ':' in reached else reached}:{port}"

@@ -15,6 +15,7 @@ from duly.core.errors import StartupError
 from duly.core.secret_check import check_secret
 from duly.core.signing_key import secret_key_path, signing_secret
 from duly.database import backups, migrations, restores
+from duly.services import last_backup
 from duly.services.operators import AFTER_RESTORE
 from duly.utils.files import replacing
 
@@ -51,6 +52,7 @@ def back_up(
             size = draft.stat().st_size
     except OSError as error:
         raise StartupError(f"cannot write to {file}: {error.strerror}") from None
+    last_backup.note(settings, file)
     return size
 
 
