@@ -1,5 +1,14 @@
 # syntax=docker/dockerfile:1
 
+FROM node:24-slim AS web
+WORKDIR /build/frontend
+# The packages first, as below.
+COPY frontend/package.json frontend/package-lock.json frontend/.npmrc ./
+RUN npm ci --no-progress --ignore-scripts
+COPY frontend ./
+COPY scripts/pack-web.mjs /build/
+RUN npm run build && node /build/pack-web.mjs dist /build/web
+
 # Only /opt/duly is copied to the final image, without pip, its caches and the sources.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 \
@@ -11,6 +20,7 @@ COPY backend/requirements.lock ./
 RUN /opt/duly/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements.lock
 COPY backend/pyproject.toml ./
 COPY backend/src ./src
+COPY --from=web /build/web ./src/duly/web
 RUN /opt/duly/bin/pip install --no-deps --no-build-isolation . \
     && /opt/duly/bin/pip uninstall --yes setuptools pip
 

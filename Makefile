@@ -16,6 +16,10 @@ FUZZER := backend/.venv-fuzz
 MUTATOR := backend/.venv-mutants
 # Public linters and TypeScript generators, installed with npm.
 CLIENTS := backend/tests/clients/node_modules
+# The built web app, and what it is built from. The directories are listed so that a file that is
+# removed counts as a change, too.
+WEB := backend/src/duly/web
+WEB_SOURCES := $(filter-out %.md,$(wildcard frontend/*.* frontend/.npmrc)) $(shell find frontend/src frontend/public -not -name '.*' 2>/dev/null)
 # Hashes pin every installed file, and only Duly itself is built from source. The locks are complete,
 # so pip resolves nothing: with an extra, it would also consider versions newer than the pinned one.
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all:
@@ -33,7 +37,16 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-30s %s\n", $$1, $$2}'
 
 run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with an embedded database unless DATABASE_URL is set
+	@test ! -e frontend/package.json || $(MAKE) --silent web || echo "The web app was not built, for the reason above. Everything else works without it."
 	@exec $(BIN)/duly serve
+
+web: $(WEB)/index.html ## build the web app, which the server then serves at /
+	@:
+
+wheel: $(VENV)/run.stamp $(WEB)/index.html ## build dist/duly-*.whl, with the web app in it
+	@rm -rf backend/build
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist ./backend
+	@rm -rf backend/build
 
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
@@ -170,6 +183,7 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && echo mutmut | $(COMPILE:pyproject.toml=-) --constraint requirements-dev.lock --output-file requirements-mutants.lock
 
 clean: ## remove installed and generated files, but no data
+	@rm -rf $(WEB) $(WEB).next frontend/dist frontend/node_modules dist backend/build
 	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) $(CLIENTS) backend/.venv-node backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
@@ -178,6 +192,11 @@ $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(INSTALL) --requirement backend/requirements.lock
 	@$(EDITABLE)
+	@touch $@
+
+$(WEB)/index.html: $(WEB_SOURCES) scripts/build-web scripts/find-node scripts/pack-web.mjs | $(VENV)/run.stamp
+	@echo "Building the web app (once) ..."
+	@scripts/build-web
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp backend/requirements-dev.lock
@@ -195,7 +214,7 @@ $(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
 	@$(FUZZER)/bin/python $(INSTALL) --requirement backend/requirements-fuzz.lock
 	@touch $@
 
-$(CLIENTS)/stamp: $(VENV)/run.stamp backend/requirements-node.lock backend/tests/clients/package.json backend/tests/clients/package-lock.json backend/tests/clients/.npmrc scripts/install-clients
+$(CLIENTS)/stamp: $(VENV)/run.stamp backend/requirements-node.lock backend/tests/clients/package.json backend/tests/clients/package-lock.json backend/tests/clients/.npmrc scripts/install-clients scripts/find-node
 	@echo "Installing the TypeScript client generators (once) ..."
 	@scripts/install-clients
 	@touch $@

@@ -1,7 +1,7 @@
 """The dependencies of endpoints: the application's context, the client, the caller."""
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Header, Path
@@ -66,10 +66,11 @@ Client = Annotated[runtime.Client, Depends(get_client)]
 def get_session_cookie(
     request: Request,
     _: Annotated[
-        Literal["cookie"] | None,
+        str | None,
         Header(
             alias="Duly-Session",
-            description="Keep the refresh token in a cookie that scripts cannot read. Only pages "
+            pattern=patterns.SESSION_COOKIE,
+            description="`cookie`: keep the refresh token in a cookie that scripts cannot read. Only pages "
             "of this server can.",
         ),
     ] = None,
