@@ -13,6 +13,7 @@ from duly.core.ed25519_keys import read_private_key
 from duly.core.errors import StartupError
 from duly.core.secret_check import check_secret
 from duly.runtime.counters import open_storage
+from tests.support.issuers import write_tables
 
 GOOD = "6f1a9c0e7b2d4835a1f0c9e8d7b6a5943021fedcba98765f"
 DSN = "postgresql://duly@localhost/duly"
@@ -226,6 +227,8 @@ def test_rejection_never_repeats_the_value_or_quotes_pydantic(
         pytest.skip("any text is valid")
 
     line = refusal(elsewhere, **{name: "xyzzy plugh"})
+    if name in {"DULY_ISSUERS", "DULY_SIGN_IN_PROVIDERS"}:  # the path of a file is not a secret
+        line = line.replace("xyzzy plugh cannot be read", "")
 
     assert not re.search(r"xyzzy|plugh|[Ii]nput|validation", line)
 
@@ -490,3 +493,35 @@ def test_unusable_previous_signing_key_is_rejected(elsewhere: pytest.MonkeyPatch
     line = refusal(elsewhere, DULY_PREVIOUS_SIGNING_KEYS=f"{PEM},no/such/file")
 
     assert line.startswith("DULY_PREVIOUS_SIGNING_KEYS: the file cannot be read")
+
+
+def test_path_of_a_signing_key_that_cannot_be_read_is_named(
+    elsewhere: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    line = refusal(elsewhere, DULY_SIGNING_KEY=str(tmp_path))
+
+    assert line == f"DULY_SIGNING_KEY: {tmp_path} cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize("name", ["DULY_ISSUERS", "DULY_SIGN_IN_PROVIDERS"])
+def test_path_of_a_missing_file_is_named(elsewhere: pytest.MonkeyPatch, name: str) -> None:
+    line = refusal(elsewhere, **{name: "no/such/file.toml"})
+
+    assert line == f"{name}: no/such/file.toml cannot be read: No such file or directory"
+
+
+def test_service_in_which_nobody_could_sign_in_does_not_start(
+    elsewhere: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    line = refusal(elsewhere, DULY_LOCAL_ACCOUNTS="false")
+
+    assert line.startswith("DULY_LOCAL_ACCOUNTS: ")
+    assert "DULY_ISSUERS or DULY_SIGN_IN_PROVIDERS" in line
+    fields = {
+        "issuer": "https://id.example.com",
+        "jwks_url": "https://id.example.com/keys",
+        "audience": "tasks",
+        "algorithms": ["RS256"],
+    }
+    elsewhere.setenv("DULY_ISSUERS", str(write_tables(tmp_path / "x.toml", "issuer", fields)))
+    assert load_settings().local_accounts is False

@@ -127,7 +127,7 @@ def test_line_names_the_issuer(tmp_path: Path) -> None:
 def test_issuer_of_two_tables_is_refused(tmp_path: Path) -> None:
     path = write_issuers(tmp_path / "issuers.toml", table(ISSUER), table(ISSUER))
 
-    assert "issuer must be another name" in refusal(tmp_path, path.read_text())
+    assert "issuer must be unique" in refusal(tmp_path, path.read_text())
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,11 @@ def test_wrong_file_stops_the_start_with_one_line(
     clean_environment.chdir(tmp_path)
     (tmp_path / "issuers.toml").write_bytes(b"\xff")
 
-    for name, reason in (("missing.toml", "No such file"), ("issuers.toml", "UTF-8")):
+    for name, reason in (
+        ("missing.toml", "missing.toml cannot be read: No such file"),
+        ("issuers.toml", "the file must be text in UTF-8"),
+    ):
         clean_environment.setenv("DULY_ISSUERS", name)
-        with pytest.raises(StartupError, match=reason) as refused:
+        with pytest.raises(StartupError) as refused:
             load_settings()
-        assert str(refused.value).startswith("DULY_ISSUERS: the file ")
+        assert str(refused.value).startswith(f"DULY_ISSUERS: {reason}")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from duly.core.config import load_settings
+from duly.core.discovery import read_metadata
 from duly.core.errors import StartupError
 from duly.core.sign_in_providers import read_sign_in_providers
 from duly.core.trust_files import URL
@@ -131,7 +132,7 @@ def test_unknown_field_is_refused(tmp_path: Path) -> None:
 def test_two_providers_of_one_name_are_refused(tmp_path: Path) -> None:
     path = write_tables(tmp_path / "providers.toml", "provider", GOOGLE, GOOGLE)
 
-    assert refusal(path).startswith("provider 2 (google): name must be another name")
+    assert refusal(path).startswith("provider 2 (google): name must be unique")
 
 
 def test_method_without_a_secret_is_refused(tmp_path: Path) -> None:
@@ -146,11 +147,13 @@ def test_secret_file_must_have_a_secret(tmp_path: Path, content: bytes | None) -
         (tmp_path / "secret").write_bytes(content)
     path = write(tmp_path, client_secret=ABSENT, client_secret_file="secret")
 
-    assert "client_secret_file " in refusal(path)
+    line = refusal(path)
+    assert "client_secret_file " in line
+    assert content is not None or f" {tmp_path / 'secret'} cannot be read: No such file" in line
 
 
 def test_secret_is_in_one_place(tmp_path: Path) -> None:
-    assert "either client_secret or client_secret_file" in refusal(
+    assert "only one of client_secret and client_secret_file" in refusal(
         write(tmp_path, client_secret_file="secret")
     )
 
@@ -184,3 +187,15 @@ def test_providers_with_a_safe_public_url_are_accepted(
     settings = load_settings(sign_in_providers=write(tmp_path), public_url=public_url)
 
     assert settings.public_url == public_url
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [('"https://other"', "https://other"), ("7", "missing")]
+)
+def test_description_of_another_issuer_is_refused_with_both_names(given: str, shown: str) -> None:
+    with pytest.raises(ValueError, match="issuer") as refused:
+        read_metadata(f'{{"issuer": {given}}}'.encode(), "https://accounts.google.com")
+
+    assert str(refused.value) == (
+        f"the file has the issuer https://accounts.google.com, but the provider's is {shown}"
+    )

@@ -253,6 +253,7 @@ def load_settings(**overrides: object) -> Settings:
     if settings.metrics_port == settings.port:
         raise StartupError("DULY_METRICS_PORT: must differ from DULY_PORT")
     _require_with_mail(settings)
+    _require_a_sign_in(settings)
     if settings.sign_in_providers is not None:
         _require_callback_url(settings.public_url)
     return settings
@@ -266,6 +267,15 @@ def _require_with_mail(settings: Settings) -> None:
     for name in ("mail_from", "public_url"):
         if getattr(settings, name) is None:
             raise StartupError(f"{environment_name(name)}: required with DULY_SMTP_URL")
+
+
+def _require_a_sign_in(settings: Settings) -> None:
+    others = (settings.issuers, settings.sign_in_providers)
+    if not settings.local_accounts and others == (None, None):
+        raise StartupError(
+            "DULY_LOCAL_ACCOUNTS: false requires DULY_ISSUERS or DULY_SIGN_IN_PROVIDERS; "
+            "without them, nobody can sign in"
+        )
 
 
 def _require_callback_url(public_url: str | None) -> None:

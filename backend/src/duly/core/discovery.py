@@ -29,8 +29,9 @@ def read_metadata(document: bytes, issuer: str) -> ProviderMetadata:
     content = encoding.decode(document)
     if not isinstance(content, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004  # of a document
-    if content.get("issuer") != issuer:
-        raise ValueError("issuer is not that of the file")
+    if (given := content.get("issuer")) != issuer:
+        shown = given if isinstance(given, str) else "missing"
+        raise ValueError(f"the file has the issuer {issuer}, but the provider's is {shown}")
     signed_with = content.get("id_token_signing_alg_values_supported")
     algorithms = frozenset(ALGORITHMS).intersection(_texts(signed_with, "RS256"))
     if not algorithms:

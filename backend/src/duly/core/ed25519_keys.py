@@ -35,6 +35,8 @@ def _read(text: str) -> OKPKey | None:
         try:
             with Path(text).open("rb") as file:
                 text = file.read(_MAX_BYTES).decode()
+        except (PermissionError, IsADirectoryError) as error:  # so it is a path, and not a key
+            raise ValueError(f"{text} cannot be read: {error.strerror}") from None
         except OSError as error:
             raise ValueError(f"the file cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:

@@ -87,11 +87,11 @@ class Unauthenticated(DulyError):
 
 
 class SecondFactorRequired(DulyError):
-    """The password is right, and the account has a second factor."""
+    """The password, or the code of a provider, is right, and the account has a second factor."""
 
     status = 401
     code = "SECOND_FACTOR_REQUIRED"
-    message = "The password is correct. Send a second factor with the challenge; see details."
+    message = "The first step is correct. Send a second factor with the challenge; see details."
 
     def __init__(
         self,
@@ -142,17 +142,20 @@ class EmailNotVerified(DulyError):
     status = 403
     code = "EMAIL_NOT_VERIFIED"
     message = (
-        "Verify your email address first: open the link in the mail that you got, then refresh "
-        "your tokens."
+        "Verify your email address first: open the link in the mail that was sent to it, or request "
+        "one with POST /auth/email/resend. Then refresh your tokens."
     )
 
 
 class LocalAccountsDisabled(DulyError):
-    """The operator lets users sign in with the tokens of other issuers only."""
+    """The operator lets users sign in only with providers, and with the tokens of other issuers."""
 
     status = 403
     code = "LOCAL_ACCOUNTS_DISABLED"
-    message = "This service has no passwords. Sign in at the issuer that its operator has chosen."
+    message = (
+        "This service does not accept passwords. Sign in with one of its providers "
+        "(GET /auth/oidc), or send a token of an issuer that it accepts."
+    )
 
 
 class RecentSignInRequired(DulyError):

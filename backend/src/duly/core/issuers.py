@@ -70,7 +70,7 @@ def _read_issuer(table: dict[str, Any], others: Collection[str]) -> Issuer:
     algorithms: Any = table.get("algorithms")
     check("issuer", TEXT, holds=is_text(name))
     check("issuer", f"another name than {OWN_NAME}, which is Duly's own", holds=name != OWN_NAME)
-    check("issuer", "another name than that of each other table", holds=name not in others)
+    check("issuer", "unique", holds=name not in others)
     check("jwks_url", URL, holds=is_text(url) and is_safe(url))
     check(
         "algorithms",

@@ -92,7 +92,7 @@ def _read_provider(table: dict[str, Any], others: Collection[str], directory: Pa
         "1 to 32 lowercase letters, digits and hyphens, and not exchange",
         holds=isinstance(name, str) and bool(_NAME.fullmatch(name)) and name != "exchange",
     )
-    check("name", "another name than that of each other table", holds=name not in others)
+    check("name", "unique", holds=name not in others)
     check(
         "title",
         f"a string of 1 to {_MAX_TITLE} characters",
@@ -136,14 +136,15 @@ def _read_secret(table: dict[str, Any], directory: Path) -> str | None:
         check("client_secret", _HOW_SECRET, holds=is_valid)
         return secret
     if "client_secret" in table:
-        raise ValueError("set either client_secret or client_secret_file")
+        raise ValueError("set only one of client_secret and client_secret_file")
     file = table["client_secret_file"]
     check("client_secret_file", "the path of a file", holds=isinstance(file, str) and file != "")
+    path = directory / file
     try:
-        with (directory / file).open("rb") as opened:
+        with path.open("rb") as opened:
             secret = opened.read(_MAX_SECRET + 2).decode().strip()
     except OSError as error:
-        raise ValueError(f"client_secret_file cannot be read: {error.strerror}") from None
+        raise ValueError(f"client_secret_file {path} cannot be read: {error.strerror}") from None
     except ValueError:
         secret = ""
     check("client_secret_file", f"the path of a file with {_HOW_SECRET}", holds=_is_secret(secret))

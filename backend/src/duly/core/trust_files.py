@@ -37,7 +37,7 @@ def read_entries(
         with path.open("rb") as file:
             tables = tomllib.loads(file.read(_MAX_BYTES).decode())
     except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError("the file must be text in UTF-8") from None
     except tomllib.TOMLDecodeError as error:

@@ -109,7 +109,7 @@ def invalid() -> ValidationFailed:
     """The error for every link that does not work, whatever the reason."""
     return ValidationFailed.of(
         "body.token",
-        "Must be of a link that has neither expired nor been used; request a new one",
+        "Must be the token of a link that has neither expired nor been used; request a new one",
         "invalid_token",
     )
 

@@ -263,7 +263,7 @@ async def replace_recovery_codes(caller: Caller, client: Client) -> dict[str, An
 
 def _counter_of(context: Context, sealed: bytes, body: FactorConfirmation) -> int:
     if body.code is None:
-        raise ValidationFailed.of("body.code", "Must be sent for an app", "missing")
+        raise ValidationFailed.of("body.code", "Must be sent for an authenticator app", "missing")
     try:
         secret = unseal(context.keyring, sealed)
     except UnreadableSecret:

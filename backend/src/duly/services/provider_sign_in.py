@@ -72,7 +72,8 @@ async def begin(context: Context, name: str, query: SignInBeginning) -> tuple[st
     if not is_allowed(return_to, origins, provider.provider.return_to):
         raise ValidationFailed.of(
             "query.return_to",
-            "Must be a URL that this service may send users to, without a fragment",
+            "Must be a URL without a fragment, of an origin in DULY_PUBLIC_URL or "
+            "DULY_CORS_ORIGINS, or listed in return_to of the provider",
             "unknown_return_to",
         )
     state = sign_in_states.begin(context.keyring, name, return_to, query.app_challenge)

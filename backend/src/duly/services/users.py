@@ -161,7 +161,7 @@ async def _confirm_deletion(
     if not await _has_just_signed_in(caller):
         raise ValidationFailed.of(
             "header.authorization",
-            "Must be of a sign-in in the last ten minutes: sign in again",
+            "Must come from a sign-in in the last ten minutes: sign in again",
             "token_too_old",
         )
     return None
