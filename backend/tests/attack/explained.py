@@ -62,7 +62,7 @@ def _no_token_names_anothers_session() -> None:
 
 def _no_code_names_anothers() -> None:
     keyring = Keyring("0f6a41ce2b7d9853" * 4)
-    raw = _raw(keyring.issue_sign_in_code(UUID(int=1), UUID(int=2)).token)
+    raw = _raw(keyring.issue_sign_in_code(UUID(int=1), UUID(int=2), "google").token)
     for forged in (raw[:16] + UUID(int=3).bytes + raw[32:], UUID(int=3).bytes + raw[16:]):
         with pytest.raises(InvalidToken):
             keyring.read_sign_in_code(_text(forged))

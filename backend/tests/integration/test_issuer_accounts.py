@@ -180,6 +180,17 @@ async def test_address_is_claimed_if_the_issuer_has_verified_it(
     assert (await client.post(f"{API}/auth/register", json=body)).status_code == status
 
 
+async def test_creation_is_an_event_with_the_client_that_sent_the_token(
+    client: httpx.AsyncClient, ada: Subject, address: str
+) -> None:
+    client.headers["User-Agent"] = "Browser/1.0"
+
+    [event] = (await ada.get("/users/me/security-events")).json()["items"]
+
+    assert event["event"] == "user.created_by_issuer"
+    assert (event["address"], event["user_agent"]) == (address, "Browser/1.0")
+
+
 async def test_account_without_a_password_answers_sign_in_like_an_unknown_address(
     client: httpx.AsyncClient, ada: Subject
 ) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import hashlib
+import json
+import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +15,10 @@ import pytest
 
 from duly.core.config import Settings
 from duly.runtime import failed_sign_ins
-from duly.services import operators
+from duly.services import operators, sign_in_codes
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.direct_sql import execute
-from tests.support.instances import client_at, running, sweep_all
+from tests.support.instances import captured_logs, client_at, running, sweep_all
 from tests.support.issuers import bearer, encode, table, write_issuers
 from tests.support.lying_provider import (
     CLIENT_ID,
@@ -25,6 +28,7 @@ from tests.support.lying_provider import (
     lying_provider,
     with_providers,
 )
+from tests.support.second_factors import Clock, add_app, send_factor
 
 VERIFIER = "a-secret-that-only-the-app-has-which-began-it"
 CHALLENGE = encode(hashlib.sha256(VERIFIER.encode()).digest())
@@ -311,19 +315,92 @@ async def test_failures_are_limited_per_address_and_successes_are_not(
 
 
 async def test_user_sees_sign_ins_that_succeeded_and_failed(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setattr(failed_sign_ins, "_GATHER", 0.0)
     found = await browser.sign_in(sub="ada")
     ada = Account(browser.client, "", "", (await browser.exchange(**found)).json())
     await browser.exchange(**found)
 
-    events: list[str] = []
-    while len(events) < 3:
-        page = (await ada.get("/users/me/security-events")).json()
-        events = [item["event"] for item in page["items"]]
+    items: list[dict[str, Any]] = []
+    while len(items) < 3:
+        items = (await ada.get("/users/me/security-events")).json()["items"]
 
+    events = [item["event"] for item in items]
+    assert {item["address"] for item in items} == {address}
     assert sorted(events) == ["session.login_failed", "session.opened", "user.created_by_issuer"]
+
+
+async def logged_failures(
+    signing_in: Settings, address: str, provider: Provider, dsn: str
+) -> list[dict[str, Any]]:
+    """The lines of exchanges that fail in each way, in this order."""
+    with captured_logs(signing_in) as logs:
+        async with browsing(signing_in, address, provider) as browser:
+            await browser.exchange(code="x")
+            used = await browser.sign_in(sub="ada")
+            ada = (await browser.exchange(**used)).json()["user"]["id"]
+            await browser.exchange(**used)
+            bound = await browser.sign_in(sub="ada", app_challenge=CHALLENGE)
+            await browser.exchange(**bound, verifier="x" * 43)
+            await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", ada)
+            await browser.exchange(**bound, verifier=VERIFIER)
+    lines = [json.loads(line) for line in logs.getvalue().splitlines()]
+    return [line for line in lines if line["event"] == "session.login_failed"]
+
+
+async def test_failed_exchange_is_logged_with_its_provider_and_reason(
+    signing_in: Settings, address: str, provider: Provider, dsn: str
+) -> None:
+    lines = await logged_failures(signing_in, address, provider, dsn)
+
+    assert [(line.get("provider"), line["reason"]) for line in lines] == [
+        (None, "the code was never issued"),
+        ("lying", "the code was already used, or its verifier does not fit"),
+        ("lying", "the code was already used, or its verifier does not fit"),
+        ("lying", "the account is disabled or deleted"),
+    ]
+
+
+async def test_expired_code_is_logged_as_such(
+    signing_in: Settings, address: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with captured_logs(signing_in) as logs:
+        async with browsing(signing_in, address, provider) as browser:
+            found = await browser.sign_in()
+            assert (await browser.exchange(**found)).status_code == 200
+            monkeypatch.setattr(sign_in_codes, "LIFETIME", timedelta(0))
+            await browser.exchange(**found)
+
+    assert '"reason":"the code has expired"' in logs.getvalue()
+
+
+async def test_second_factor_after_a_provider_is_logged_with_its_name(
+    signing_in: Settings, address: str, provider: Provider
+) -> None:
+    with captured_logs(signing_in) as logs:
+        async with browsing(signing_in, address, provider) as browser:
+            ada = await account_of(browser, sub="ada")
+            phone = await add_app(ada, Clock(time.time()))
+            refused = await browser.exchange(**await browser.sign_in(sub="ada"))
+            challenge = refused.json()["error"]["details"]["challenge"]
+            opened = await send_factor(ada, challenge, code=phone.recovery_codes[0])
+            assert opened.status_code == 200, opened.text
+
+    assert '"how":"lying and recovery_code"' in logs.getvalue()
+
+
+async def test_requests_of_returning_browsers_are_logged_with_their_route(
+    signing_in: Settings, address: str, provider: Provider
+) -> None:
+    with captured_logs(signing_in) as logs:
+        async with browsing(signing_in, address, provider) as browser:
+            await browser.sign_in()
+            await browser.client.get("/reset-password")
+
+    lines = [json.loads(line) for line in logs.getvalue().splitlines()]
+    routes = [line["route"] for line in lines if line["event"] == "request"]
+    assert routes[-2:] == ["/api/v1/auth/oidc/{provider}/callback", "/reset-password"]
 
 
 async def test_providers_are_listed_for_buttons(

@@ -95,6 +95,19 @@ async def test_event_says_from_where(client: httpx.AsyncClient, address: str) ->
     assert (event["address"], event["user_agent"]) == (address, "Browser/1.0")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+async def test_user_agent_beyond_ascii_is_readable(
+    client: httpx.AsyncClient, encoding: str
+) -> None:
+    sent = httpx.Headers([(b"User-Agent", "Tâches/1.0".encode(encoding))])
+    client.headers.update(sent)
+    account = await register(client)
+
+    [event] = await events_of(account)
+
+    assert event["user_agent"] == "Tâches/1.0"
+
+
 async def test_address_is_not_stored_where_it_is_not_logged(
     settings: Settings, address: str
 ) -> None:

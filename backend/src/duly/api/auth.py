@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Form, Query, Response
 from pydantic import ValidationError
 
-from duly.api.deps import Caller, Client, Context, SessionCookie, SessionId, get_client
+from duly.api.clients import client_of
+from duly.api.deps import Caller, Client, Context, SessionCookie, SessionId
 from duly.api.requests import Request
 from duly.api.responses import Encoded
 from duly.api.session_cookies import session_answer
@@ -124,7 +125,7 @@ async def logout_by_cookie(request: Request) -> Response:
     """End the session of the cookie. The access token of the page may have expired."""
     context, cookie = request.context, request.session_cookie
     assert cookie is not None
-    await auth.logout_by_refresh_token(context, cookie.token, get_client(request, context))
+    await auth.logout_by_refresh_token(context, cookie.token, client_of(request))
     response = Response(status_code=204)
     cookie.clear(response)
     return response

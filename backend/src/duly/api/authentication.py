@@ -1,12 +1,14 @@
 """Check access tokens, and admit requests of users whose turn has come."""
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
 from fastapi.security import OAuth2PasswordBearer
 
+from duly.api.clients import client_of
 from duly.api.requests import Request
 from duly.core import time_budget
 from duly.core.errors import (
@@ -21,7 +23,6 @@ from duly.core.scopes import SCOPE_DESCRIPTIONS, Scopes
 from duly.core.tokens import AccessClaims, InvalidToken
 from duly.database.scope import UserScope
 from duly.runtime.context import Caller
-from duly.utils.addresses import source_address
 from duly.utils.turns import Crowded
 
 _RETRY_AFTER = 1
@@ -37,7 +38,7 @@ async def authenticate(request: Request) -> AccessClaims:
     if scheme.lower() != "bearer":
         raise Unauthenticated
     try:
-        return await request.context.bearers.read(request.token)
+        return await request.context.bearers.read(request.token, partial(client_of, request))
     except InvalidToken:
         raise Unauthenticated from None
 
@@ -54,7 +55,8 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
     if await context.revocations.includes(claims.session_id):
         claims = await _authenticate_again(request)
     if claims.api_token_id is not None and context.api_token_uses.is_due(claims.api_token_id):
-        context.api_token_uses.note(claims.user_id, claims.api_token_id, _address(request))
+        address = client_of(request).stored_address
+        context.api_token_uses.note(claims.user_id, claims.api_token_id, address)
     request.user_id = claims.user_id
     bind_user(claims.user_id)
     for shares in (context.stranger_shares, context.large_shares, context.shares):
@@ -75,18 +77,9 @@ async def admit(request: Request, claims: AccessClaims, scopes: Scopes, *, lengt
 async def _authenticate_again(request: Request) -> AccessClaims:
     """Check a token whose id is listed as ended. Raise `Unauthenticated` unless it still works."""
     try:
-        return await request.context.bearers.read_again(request.token)
+        return await request.context.bearers.read_again(request.token, partial(client_of, request))
     except InvalidToken:
         raise Unauthenticated from None
-
-
-def _address(request: Request) -> str | None:
-    """Return the client's address, if the settings allow it to be stored."""
-    settings = request.context.settings
-    if not settings.log_addresses:
-        return None
-    forwarded = request.field(b"x-forwarded-for") or ""
-    return source_address(request.peer, forwarded, settings.trusted_proxies)
 
 
 async def _wait_for_turn(request: Request, user_id: UUID, *, is_large: bool) -> None:

@@ -1,6 +1,5 @@
 """The dependencies of endpoints: the application's context, the client, the caller."""
 
-from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
@@ -8,20 +7,16 @@ from fastapi import Depends, Header, Path
 from pydantic import AfterValidator, Field
 
 from duly.api.authentication import get_caller
+from duly.api.clients import client_of
 from duly.api.requests import Request
 from duly.api.session_cookies import SessionCookie as Cookie
 from duly.core.errors import Forbidden, PreconditionRequired
-from duly.core.logging import log
 from duly.database.scope import UserScope
 from duly.records.versions import Versions
 from duly.runtime import context as runtime
 from duly.schemas import patterns
-from duly.utils.addresses import client_address, is_trusted, source_address
 from duly.utils.etags import PATTERN as TAGS
 from duly.utils.etags import is_well_formed, versions
-
-_MAX_ADDRESS = 45
-"""The length of the longest IPv6 address."""
 
 
 def get_context(request: Request) -> runtime.Context:
@@ -32,35 +27,7 @@ def get_context(request: Request) -> runtime.Context:
 Context = Annotated[runtime.Context, Depends(get_context)]
 
 
-def get_client(request: Request, context: Context) -> runtime.Client:
-    """Return the client of the request."""
-    forwarded_for = request.field(b"x-forwarded-for") or ""
-    trusted = context.settings.trusted_proxies
-    found = source_address(request.peer, forwarded_for, trusted)
-    if is_trusted(found, trusted):
-        _warn_of_proxy(found)
-    address = client_address(request.peer, forwarded_for, trusted)
-    stored = found[:_MAX_ADDRESS] if context.settings.log_addresses else None
-    return runtime.Client(
-        address,
-        request.field(b"user-agent"),
-        stored,
-        has_cookie=request.session_cookie is not None,
-    )
-
-
-@lru_cache(maxsize=256)
-def _warn_of_proxy(address: str) -> None:
-    """Log, once per address, that a trusted proxy did not report a client."""
-    log.warning(
-        "proxy.no_client",
-        address=address,
-        reason="this address is in DULY_TRUSTED_PROXIES, but X-Forwarded-For named no client; "
-        "its clients share one budget, or it is not a proxy",
-    )
-
-
-Client = Annotated[runtime.Client, Depends(get_client)]
+Client = Annotated[runtime.Client, Depends(client_of)]
 
 
 def get_session_cookie(

@@ -7,6 +7,7 @@ they send a token only when a button is pressed, since some mail servers open al
 from fastapi import FastAPI, Request, Response
 
 from duly.api.index import STYLE, source_of
+from duly.api.plain_routes import PlainRoute
 from duly.services.email_links import PATHS
 
 _SCRIPT = """\
@@ -93,4 +94,4 @@ def add_link_pages(app: FastAPI) -> None:
         return Response(_PAGE, media_type="text/html", headers=_HEADERS)
 
     for path in PATHS.values():
-        app.add_route(path, page, methods=["GET"], include_in_schema=False)
+        app.router.routes.append(PlainRoute(path, page, methods=["GET"], include_in_schema=False))

@@ -7,11 +7,11 @@ from html import escape
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from duly.api.deps import get_client
+from duly.api.clients import client_of
 from duly.api.index import STYLE, source_of
+from duly.api.plain_routes import PlainRoute
 from duly.api.requests import Request
 from duly.core.errors import ValidationFailed
 from duly.core.sign_in_providers import CALLBACK_PATH
@@ -26,7 +26,7 @@ _MAX_PARAMETERS = 50
 def add_sign_in_callback(app: FastAPI) -> None:
     """Serve the path."""
     app.router.routes.append(
-        Route(CALLBACK_PATH, _Callback(), methods=["GET"], include_in_schema=False)
+        PlainRoute(CALLBACK_PATH, _Callback(), methods=["GET"], include_in_schema=False)
     )
 
 
@@ -43,7 +43,7 @@ class _Callback:
                 request.path_params["provider"],
                 _parameters(request.scope["query_string"]),
                 cookie_value(request.field(b"cookie") or "", _cookie_name(context)),
-                get_client(request, context),
+                client_of(request),
             )
         except ValidationFailed as error:
             if "text/html" not in (request.field(b"accept") or ""):

@@ -94,6 +94,8 @@ class Challenge:
     token: str
     user_id: UUID
     id: UUID
+    provider: str = ""
+    """Where the first step of the sign-in was, if it was at a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class CodeToken:
     token: str
     user_id: UUID
     id: UUID
+    provider: str
+    """Where the user has signed in; for the log, also if the code no longer works."""
 
     @property
     def digest(self) -> bytes:
@@ -286,24 +290,25 @@ class Keyring:
 
     def read_link(self, token: str) -> LinkToken:
         """Return the user of a link and its id. Raise `InvalidToken` if it was never issued."""
-        return LinkToken(token, *_read_ids([key.link for key in self._keys], token))
+        user_id, link_id, _ = _read_ids([key.link for key in self._keys], token)
+        return LinkToken(token, user_id, link_id)
 
-    def issue_challenge(self, user_id: UUID, challenge_id: UUID) -> Challenge:
+    def issue_challenge(self, user_id: UUID, challenge_id: UUID, provider: str = "") -> Challenge:
         """Return the token of a sign-in that needs a second factor."""
-        token = _sign_ids(self._keys[0].challenge, user_id, challenge_id)
-        return Challenge(token, user_id, challenge_id)
+        token = _sign_ids(self._keys[0].challenge, user_id, challenge_id, provider)
+        return Challenge(token, user_id, challenge_id, provider)
 
     def read_challenge(self, token: str) -> Challenge:
-        """Return the user and the id of a challenge. Raise `InvalidToken` if it was never issued."""
+        """Return what a challenge says. Raise `InvalidToken` if it was never issued."""
         return Challenge(token, *_read_ids([key.challenge for key in self._keys], token))
 
-    def issue_sign_in_code(self, user_id: UUID, code_id: UUID) -> CodeToken:
+    def issue_sign_in_code(self, user_id: UUID, code_id: UUID, provider: str) -> CodeToken:
         """Return the code of a sign-in at a provider."""
-        token = _sign_ids(self._keys[0].sign_in_code, user_id, code_id)
-        return CodeToken(token, user_id, code_id)
+        token = _sign_ids(self._keys[0].sign_in_code, user_id, code_id, provider)
+        return CodeToken(token, user_id, code_id, provider)
 
     def read_sign_in_code(self, token: str) -> CodeToken:
-        """Return the user and the id of a code. Raise `InvalidToken` if it was never issued."""
+        """Return what a code says. Raise `InvalidToken` if it was never issued."""
         return CodeToken(token, *_read_ids([key.sign_in_code for key in self._keys], token))
 
     def derive(self, purpose: str) -> list[bytes]:
@@ -381,19 +386,17 @@ def _sign_refresh(
     return RefreshToken(token, user_id, session_id, in_cookie)
 
 
-def _sign_ids(key: bytes, first: UUID, second: UUID) -> str:
-    body = first.bytes + second.bytes
+def _sign_ids(key: bytes, first: UUID, second: UUID, name: str = "") -> str:
+    body = first.bytes + second.bytes + name.encode()
     return base64url.encode(body + _tag(key, body))
 
 
-def _read_ids(keys: Sequence[bytes], token: str) -> tuple[UUID, UUID]:
+def _read_ids(keys: Sequence[bytes], token: str) -> tuple[UUID, UUID, str]:
     raw = _decode(token)
     body, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
-    if len(body) != _IDS_BYTES or not any(
-        hmac.compare_digest(_tag(key, body), tag) for key in keys
-    ):
+    if not any(hmac.compare_digest(_tag(key, body), tag) for key in keys):
         raise InvalidToken
-    return UUID(bytes=body[:16]), UUID(bytes=body[16:])
+    return UUID(bytes=body[:16]), UUID(bytes=body[16:32]), body[32:].decode()
 
 
 def _tag(key: bytes, content: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """The tokens that requests send as `Authorization: Bearer …`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from duly.database.scope import AcrossUsers
 from duly.runtime.api_tokens import ApiTokens
 
 if TYPE_CHECKING:
+    from duly.runtime.context import Client
     from duly.runtime.issuers import Issuers
 
 
@@ -24,9 +25,10 @@ class Bearers:
         self._api_tokens = api_tokens
         self._issuers = issuers
 
-    async def read(self, token: str) -> AccessClaims:
+    async def read(self, token: str, client: "Callable[[], Client] | None" = None) -> AccessClaims:
         """Check a token in full, except for whether it was revoked.
 
+        `client` returns who has sent it, for the events of an account that it creates.
         What was read from the database may be ten minutes old. Raise `InvalidToken`, and for tokens
         of other issuers what `Issuers.read` raises.
         """
@@ -34,9 +36,11 @@ class Bearers:
             return await self._api_tokens.read(token)
         if self._issuers is None or self._keyring.is_own(token):
             return self._keyring.read_access(token)
-        return await self._issuers.read(token)
+        return await self._issuers.read(token, client)
 
-    async def read_again(self, token: str) -> AccessClaims:
+    async def read_again(
+        self, token: str, client: "Callable[[], Client] | None" = None
+    ) -> AccessClaims:
         """Check a token whose end was announced.
 
         For a session, that is final. For the others it means that what this worker remembers is
@@ -47,7 +51,7 @@ class Bearers:
         if self._issuers is None or self._keyring.is_own(token):
             raise InvalidToken
         self._issuers.forget(token)
-        return await self._issuers.read(token)
+        return await self._issuers.read(token, client)
 
 
 @asynccontextmanager

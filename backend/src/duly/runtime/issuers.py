@@ -2,10 +2,11 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from duly.core import jws
 from duly.core.issuer_tokens import check_claims, check_header
@@ -18,6 +19,9 @@ from duly.database.scope import AcrossUsers
 from duly.runtime.fetching import Fetcher
 from duly.runtime.issuer_keys import Fetch, IssuerKeys
 from duly.services.identity_accounts import find_or_create
+
+if TYPE_CHECKING:
+    from duly.runtime.context import Client
 
 REMEMBERED = 600.0
 """Seconds for which a worker remembers a token that it has verified, and its account."""
@@ -55,8 +59,10 @@ class Issuers:
         for issuer in self._issuers.values():
             issuer.close()
 
-    async def read(self, token: str) -> AccessClaims:
+    async def read(self, token: str, client: "Callable[[], Client] | None" = None) -> AccessClaims:
         """Check a token in full and find its account, which is created with the first request.
+
+        `client` returns who has sent it.
 
         Raise `InvalidToken`; `RegistrationClosed` if there is no account and none may be created;
         `ServiceUnavailable` while the keys of the issuer are unknown.
@@ -70,7 +76,7 @@ class Issuers:
             self._remembered.move_to_end(token)
             return found.claims
         try:
-            return await self._verify(token)
+            return await self._verify(token, client)
         except InvalidToken as error:
             self.forget(token)
             log.debug("issuer.token_refused", reason=str(error))
@@ -80,7 +86,7 @@ class Issuers:
         """Verify the token again, and find its account again, at its next use."""
         self._remembered.pop(token, None)
 
-    async def _verify(self, token: str) -> AccessClaims:
+    async def _verify(self, token: str, client: "Callable[[], Client] | None") -> AccessClaims:
         try:
             read = jws.read(token)
         except ValueError:
@@ -98,7 +104,11 @@ class Issuers:
         # The issuer's clock may be ahead: a token from before a deletion can name a later time.
         signed_in_at = None if claims.issued_at is None else claims.issued_at - CLOCK_LEEWAY
         user_id, identity_id = await find_or_create(
-            self._across_users, claims, signed_in_at, may_create=issuer.issuer.create_accounts
+            self._across_users,
+            claims,
+            signed_in_at,
+            may_create=issuer.issuer.create_accounts,
+            client=client,
         )
         now = time.time()
         access = AccessClaims(

@@ -30,7 +30,7 @@ from duly.services.factors import IS_CONFIRMED, PASSKEY
 from duly.services.security_events import FACTOR_FAILED
 from duly.services.sessions import open_session
 from duly.utils.emails import email_key
-from duly.utils.identifiers import new_id
+from duly.utils.identifiers import issued_at, new_id
 from duly.utils.tables import table_of
 
 LIFETIME = timedelta(minutes=5)
@@ -89,16 +89,18 @@ _TRY = owned(
 _END = owned(delete(_challenges).where(_is_challenge).returning(_challenges.c.id))
 
 
-async def require_factor(context: Context, scope: UserScope, password_hash: str | None) -> None:
+async def require_factor(
+    context: Context, scope: UserScope, password_hash: str | None, provider: str = ""
+) -> None:
     """Raise `SecondFactorRequired` with a challenge if the user has a second factor.
 
-    The password must have been found to fit `password_hash`, or the account has none. Raise
-    `Unauthenticated` if the account has changed since.
+    The password must have been found to fit `password_hash`, or the user has signed in at
+    `provider`. Raise `Unauthenticated` if the account has changed since.
     """
     types = sorted(row["type"] for row in await scope.all(_TYPES))
     if not types:
         return
-    challenge = context.keyring.issue_challenge(scope.user_id, new_id())
+    challenge = context.keyring.issue_challenge(scope.user_id, new_id(), provider)
     async with scope.transaction() as own:
         if await own.one(_LOCK, password_hash=password_hash) is None:
             raise Unauthenticated("Incorrect email or password.")
@@ -164,7 +166,7 @@ async def _find_user(
 ) -> UUID:
     """Return whose passkey was used with a challenge for anybody. Raise `Unauthenticated`."""
     try:
-        is_recent = time.time() < _issued_at(challenge) + LIFETIME.total_seconds()
+        is_recent = time.time() < issued_at(challenge.id) + LIFETIME.total_seconds()
         credential_id = credential_id_of(body.assertion.as_sent() if body.assertion else {})
     except InvalidPasskey:
         is_recent = False
@@ -206,7 +208,7 @@ async def _open(
             raise Unauthenticated(_REFUSED)
         opened = await open_session(context, own, client, account.profile, password_hash)
         await security_events.record(own, "session.opened", client)
-    first = "provider" if password_hash is None else "password"
+    first = challenge.provider or "password"
     log.info("session.opened", how=how if is_alone else f"{first} and {how}")
     return opened.announce()
 
@@ -220,11 +222,6 @@ async def _use(
         is_right = await passkeys.use(context, scope, to_sign, body.assertion.as_sent())
         return PASSKEY if is_right else None
     return await one_time_code_use.use(context, scope, body.code or "")
-
-
-def _issued_at(challenge: Challenge) -> float:
-    """Return when a challenge was issued: a UUIDv7 begins with the time in milliseconds."""
-    return int.from_bytes(challenge.id.bytes[:6]) / 1000
 
 
 def _digest(password_hash: str | None) -> bytes:

@@ -4,7 +4,7 @@
 """
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,6 +24,13 @@ from duly.services import email_keys, security_events
 from duly.services.accounts import insert_account
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
+
+if TYPE_CHECKING:  # it imports what finds these accounts
+    from collections.abc import Callable
+
+    from duly.runtime.context import Client
+
+CREATED_BY_ISSUER = "user.created_by_issuer"
 
 _identities = table_of(UserIdentity)
 _deleted = table_of(DeletedIdentity)
@@ -84,18 +91,21 @@ async def find_or_create(
     signed_in_at: float | None,
     *,
     may_create: bool,
+    client: "Callable[[], Client] | None" = None,
+    event: str = CREATED_BY_ISSUER,
 ) -> tuple[UUID, UUID]:
     """Return the ids of the account and the identity of a token's subject.
 
     `signed_in_at` is the earliest time at which they can have signed in, in Unix seconds, if known.
-    Raise `InvalidToken` if the account is disabled, or was deleted after the token was issued, and
+    A new account gets an `event`, with the `client` that caused it. Raise `InvalidToken` if the account is disabled, or was deleted after the token was issued, and
     `RegistrationClosed` if there is none and none may be created.
     """
     found = await _find(across_users, claims, signed_in_at)
     if found["id"] is None:
         if not may_create:
             raise RegistrationClosed
-        found = await _create(across_users, claims, signed_in_at)
+        caused_by = None if client is None else client()
+        found = await _create(across_users, claims, signed_in_at, event, caused_by)
     if not found["is_active"]:
         raise InvalidToken("the account is disabled or deleted")
     return found["user_id"], found["id"]
@@ -114,7 +124,11 @@ async def _find(
 
 
 async def _create(
-    across_users: AcrossUsers, claims: IssuerClaims, signed_in_at: float | None
+    across_users: AcrossUsers,
+    claims: IssuerClaims,
+    signed_in_at: float | None,
+    event: str,
+    client: "Client | None",
 ) -> Row:
     """Create an account, or find the one that a concurrent request has created."""
     user_id = new_id()
@@ -135,10 +149,10 @@ async def _create(
                 with suppress(EmailTaken):  # then the profile shows it, and it signs in nobody
                     await email_keys.take(both, user_id, email)
                     await both.user(user_id).one(_SET_VERIFIED)
-            await security_events.record(both.user(user_id), "user.created_by_issuer")
+            await security_events.record(both.user(user_id), event, client)
         found = await _find(both, claims, signed_in_at)
     if created is not None:
-        log.info("user.created_by_issuer", user_id=str(user_id), issuer=claims.issuer)
+        log.info(event, user_id=str(user_id), issuer=claims.issuer)
     return found
 
 

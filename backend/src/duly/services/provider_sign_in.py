@@ -139,6 +139,7 @@ async def _finish(
             claims,
             state.begun_at,
             may_create=provider.provider.create_accounts,
+            client=lambda: client,
         )
     except InvalidToken as error:
         raise _Failed(ACCESS_DENIED, str(error)) from None
@@ -161,35 +162,48 @@ async def exchange(context: Context, body: SignInCodeExchange, client: Client) -
     try:
         code = context.keyring.read_sign_in_code(body.code)
     except InvalidToken:
-        log.warning(SIGN_IN_FAILED)
+        log.warning(SIGN_IN_FAILED, reason="the code was never issued")
         raise Unauthenticated(_REFUSED) from None
     bind_user(code.user_id)
     scope = UserScope(context.pool, code.user_id)
     try:
         provider, account = await _use(scope, code, body.verifier)
         await context.throttle.refund_sign_in(client.address)
-        await require_factor(context, scope, account.password_hash)
+        await require_factor(context, scope, account.password_hash, provider)
         async with scope.transaction() as own:
             opened = await open_session(
                 context, own, client, account.profile, account.password_hash
             )
             await security_events.record(own, "session.opened", client)
-    except Unauthenticated:
+    except Unauthenticated as error:
         context.failed_sign_ins.note(
             code.user_id, SIGN_IN_FAILED, client.stored_address, client.user_agent
         )
-        log.warning(SIGN_IN_FAILED)
+        reason = getattr(error, "reason", "the account has changed meanwhile")
+        log.warning(SIGN_IN_FAILED, provider=code.provider, reason=reason)
         raise Unauthenticated(_REFUSED) from None
     log.info("session.opened", how=provider)
     return opened.announce()
 
 
+class _Refused(Unauthenticated):
+    """A code that opens no session. `reason` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_REFUSED)
+        self.reason = reason
+
+
 async def _use(scope: UserScope, code: CodeToken, verifier: str | None) -> tuple[str, Account]:
-    """Use a code. Return its provider and the account. Raise `Unauthenticated`."""
+    """Use a code. Return its provider and the account. Raise `_Refused`."""
     provider = await sign_in_codes.use(scope, code, verifier)
     account = await read_account(scope)
-    if provider is None or account is None:
-        raise Unauthenticated
+    if account is None:
+        raise _Refused("the account is disabled or deleted")
+    if provider is None:
+        if sign_in_codes.has_expired(code):
+            raise _Refused("the code has expired")
+        raise _Refused("the code was already used, or its verifier does not fit")
     return provider, account
 
 

@@ -4,6 +4,7 @@ Each works once, within a minute. The page that a browser returns to has it in i
 """
 
 import hashlib
+import time
 from datetime import timedelta
 
 from sqlalchemy import LargeBinary, Text, Uuid, bindparam, delete, func, insert
@@ -14,7 +15,7 @@ from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.models import SignInCode
 from duly.utils import base64url
-from duly.utils.identifiers import new_id
+from duly.utils.identifiers import issued_at, new_id
 from duly.utils.tables import table_of
 
 LIFETIME = timedelta(seconds=60)
@@ -56,7 +57,7 @@ async def create(
     scope: UserScope, keyring: Keyring, provider: str, app_challenge: str | None
 ) -> str:
     """Return a code for the user of `scope`."""
-    code = keyring.issue_sign_in_code(scope.user_id, new_id())
+    code = keyring.issue_sign_in_code(scope.user_id, new_id(), provider)
     await scope.one(
         _STORE,
         code_id=code.id,
@@ -72,3 +73,8 @@ async def use(scope: UserScope, code: CodeToken, verifier: str | None) -> str | 
     challenge = None if verifier is None else hashlib.sha256(verifier.encode()).digest()
     row = await scope.one(_USE, code_id=code.id, digest=code.digest, app_challenge=challenge)
     return None if row is None else str(row["provider"])
+
+
+def has_expired(code: CodeToken) -> bool:
+    """Whether a code is too old, by this machine's clock."""
+    return time.time() >= issued_at(code.id) + LIFETIME.total_seconds()
