@@ -1,4 +1,5 @@
 import { phase } from "../commands/account";
+import { newVersion } from "../commands/update";
 import { Live } from "../parts/live";
 import { ToastBar } from "../parts/toast";
 import { t } from "../texts";
@@ -10,8 +11,20 @@ export function App() {
     <>
       <Live />
       {phase.value === "open" ? <Shell /> : phase.value === "signed_out" ? <SignInPage /> : <Starting />}
+      <Update />
       <ToastBar />
     </>
+  );
+}
+
+function Update() {
+  const reload = newVersion.value;
+  if (!reload) return null;
+  return (
+    <div class="update" role="status">
+      {t().newVersion}
+      <button type="button" class="button primary" onClick={reload}>{t().reload}</button>
+    </div>
   );
 }
 

@@ -12,7 +12,7 @@ import { Link } from "../parts/link";
 import { Overlays, Palette, PendingBar, QuickAdd } from "../parts/overlays";
 import { show } from "../commands/overlay";
 import { here, Sidebar } from "../parts/sidebar";
-import { StatusDot } from "../parts/status";
+import { StatusDot, statusText } from "../parts/status";
 import { t } from "../texts";
 import { Nothing } from "./nothing";
 import { SignInAgain } from "./sign-in-again";
@@ -42,6 +42,7 @@ export function Shell() {
   useEffect(() => {
     if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
     clearSelection();
+    open.value = false;
     currentRow.value = null;
   }, [at]);
   const close = (refocus: boolean) => {
@@ -85,10 +86,15 @@ export function Shell() {
         <Screen />
       </main>
       {openTask.value && <Detail id={openTask.value} />}
-      <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>
+      {!["settings", "sync", "trash", "nothing"].includes(route.value.at) && <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>
         <Icon name="plus" size={24} />
-      </button>
+      </button>}
       <nav class="bottom" aria-label={t().places}>
+        <button type="button" class="rail-place rail-menu" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
+          <Icon name="menu" />
+          <span class="rail-name">{t().menu}</span>
+          <Badge />
+        </button>
         <RailPlaces />
       </nav>
       <PendingBar />
@@ -96,6 +102,13 @@ export function Shell() {
       <SignInAgain />
     </div>
   );
+}
+
+/** On phones the status is in the menu; a dot says that it is worth a look. */
+function Badge() {
+  const status = store().status.value;
+  if (status.state === "synced" || status.state === "sending") return null;
+  return <span class="badge"><span class="hidden">{statusText(status)}</span></span>;
 }
 
 function RailPlaces() {

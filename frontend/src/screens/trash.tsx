@@ -17,11 +17,17 @@ function nameOf(item: Item): string {
 }
 
 async function read(): Promise<Item[]> {
-  const page = async <T,>(path: string) => ((await (await session.request("GET", path)).json()) as Page<T>).items;
-  const [tasks, lists] = await Promise.all([
-    page<Task>("/tasks?is_trashed=true&limit=200"),
-    page<List>("/lists?is_trashed=true&limit=200"),
-  ]);
+  const pages = async <T,>(path: string) => {
+    const all: T[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const response: Response = await session.request("GET", `${path}?is_trashed=true&limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      const page = (await response.json()) as Page<T>;
+      all.push(...page.items);
+      cursor = page.next_cursor;
+    }
+    return all;
+  };
+  const [tasks, lists] = await Promise.all([pages<Task>("/tasks"), pages<List>("/lists")]);
   const all: Item[] = [...tasks.map((data) => ({ type: "task" as const, data })), ...lists.map((data) => ({ type: "list" as const, data }))];
   return all.sort((a, b) => (b.data.trashed_at ?? "").localeCompare(a.data.trashed_at ?? ""));
 }

@@ -412,6 +412,9 @@ export const en = {
   deleteAccountAsk: "Delete the account and everything in it? This cannot be undone.",
   deletedAccount: "The account has been deleted.",
 
+  newVersion: "A new version is ready.",
+  reload: "Reload",
+
   // Status
   synced: "Synced",
   sending: (n: number) => `Sending ${count.format(n)}`,

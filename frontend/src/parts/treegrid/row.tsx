@@ -2,6 +2,7 @@ import { useComputed } from "@preact/signals";
 
 import { store } from "../../commands/app";
 import { grid, type TaskRow } from "../../commands/grid";
+import { openTask } from "../../commands/route";
 import { currentRow, selected } from "../../commands/selection";
 import { setCompleted } from "../../commands/tasks";
 import { t } from "../../texts";
@@ -32,13 +33,14 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
   const task = store().get("task", row.id).value;
   const current = useComputed(() => currentRow.value === row.key);
   const chosen = useComputed(() => selected.value.has(row.id));
+  const open = useComputed(() => openTask.value === row.id);
   if (!task) return null;
   const done = task.is_completed;
   const expandable = row.children > row.completedChildren;
   return (
     <div
       role="row"
-      class={`row ${done ? "is-done" : ""} ${leaving ? "is-leaving" : ""}`}
+      class={`row ${done ? "is-done" : ""} ${leaving ? "is-leaving" : ""} ${open.value ? "is-open" : ""}`}
       data-key={row.key}
       data-task={row.id}
       tabIndex={current.value ? 0 : -1}
