@@ -91,7 +91,8 @@ export class Answers {
       return;
     }
     const old = this.model.copy[type].get(data.id);
-    if (!old && !("name" in data || ("title" in data && "description" in data))) {
+    const isWhole = (type !== "task" && type !== "list") || "metadata" in data;
+    if (!old && !isWhole) {
       this.outcome.isBehind = true; // restored: the whole of it comes with the next changes
       return;
     }
@@ -163,6 +164,10 @@ export class Answers {
     } else if (failure.code === "NAME_TAKEN" && entry.type === "label") {
       outcome.isBehind = true;
       this.nameTaken(entry, entries, failure);
+    } else if (failure.status === 400 && entry.type === "section" && entry.op === "create") {
+      // Its list is gone, and a section is nothing without one.
+      this.report("gone", entry, { mine: entry.data, choices: ["discard"] });
+      this.drop(this.outbox.of(entry.id));
     } else if (failure.status === 400 && this.corrected(entries, failure)) {
       this.again(entries, failure);
     } else {
@@ -212,7 +217,6 @@ export class Answers {
       return true;
     }
     if (!(field in entry.data)) return false;
-    if (entry.type === "section") return false;
     const data = { ...entry.data };
     delete data[field];
     if (field === "section_id") delete data.parent_id;

@@ -32,7 +32,7 @@ export class Conflicts {
   report(
     kind: Conflict["kind"],
     entry: Pick<Entry, "type" | "id" | "name">,
-    told: Partial<Pick<Conflict, "field" | "mine" | "theirs" | "message">> = {},
+    told: Partial<Pick<Conflict, "field" | "mine" | "theirs" | "message" | "choices">> = {},
   ): Conflict {
     const field = told.field ?? null;
     const old = this.list.peek().find(

@@ -102,6 +102,9 @@ class Planner {
       else if (plan.operations.length === 0) plan.missing = entry;
       return entry.op !== "update";
     }
+    const isMovingOn = entry.op === "complete" || entry.op === "skip";
+    // Which occurrence comes after the one before it, only the next answer says.
+    if (isMovingOn && !known && !entry.data.occurrence && entry.base?.recurrence) return false;
     if (entry.op === "reopen" && entry.data.occurrence) return this.takeBack(entry, known as Task);
     const data = this.dataOf(entry, known);
     if (data === null) {

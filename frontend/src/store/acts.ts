@@ -1,0 +1,117 @@
+/** What people do: applied in memory at once, then stored, then sent; and how it is taken back. */
+import { batch } from "@preact/signals-core";
+
+import { draft, type Context, type Draft } from "./commands";
+import type { Write } from "./database";
+import { referencesOf, type Entry } from "./entries";
+import type { Model } from "./model";
+import type { Outbox } from "./outbox";
+import { inverse, note, type Step } from "./undo";
+import type { Command, Done } from "./types";
+
+interface Act {
+  command: Command;
+  drafts: Draft[];
+}
+
+export interface ActHost {
+  context(): Context;
+  /** Stores a change. False if another tab was faster. */
+  save(write: Write): Promise<boolean>;
+  reread(): Promise<void>;
+  /** There is something to send. */
+  wake(): void;
+}
+
+export class Acts {
+  constructor(
+    private readonly model: Model,
+    private readonly outbox: Outbox,
+    private readonly host: ActHost,
+  ) {}
+
+  run(commands: readonly Command[]): Done {
+    const context = this.host.context();
+    return this.apply(commands.map((command) => () => ({ command, drafts: draft(context, command) })));
+  }
+
+  /** Applies acts one after the other: each sees what the ones before it did. */
+  private apply(acts: readonly (() => Act)[]): Done {
+    const now = this.host.context().now.getTime();
+    const group = this.outbox.nextNumber(now);
+    const steps: Step[] = [];
+    batch(() => {
+      for (const make of acts) {
+        const { command, drafts } = make();
+        for (const one of drafts) {
+          const noted = note(this.model, one);
+          steps.push({ entry: this.outbox.add(one, command, group, now), ...noted });
+        }
+      }
+      this.outbox.publish();
+    });
+    const entries = steps.map(({ entry }) => entry);
+    const put = [...entries, ...this.hasten(entries)];
+    const saved = put.length ? this.host.save({ put }) : Promise.resolve(true);
+    const stored = saved.then(() => this.host.wake());
+    stored.catch(() => {}); // the status tells it, whether the caller listens or not
+    return {
+      ids: entries.filter(({ op }) => op === "create").map(({ id }) => id),
+      stored,
+      undo: () => this.undo(steps),
+    };
+  }
+
+  /** A new name for a label may be that of one whose deletion still waits: that goes first. */
+  private hasten(entries: readonly Entry[]): Entry[] {
+    if (!entries.some(({ type, data }) => type === "label" && data.name)) return [];
+    const late = this.outbox.entries.filter(({ type, notBefore }) => type === "label" && notBefore > 0);
+    for (const entry of late) entry.notBefore = 0;
+    return late;
+  }
+
+  private undo(steps: readonly Step[]): readonly string[] {
+    // Other objects stand for the same entries once another tab's changes have been read.
+    const bySeq = new Map(this.outbox.entries.map((entry) => [entry.seq, entry]));
+    const entries = steps.map(({ entry }) => bySeq.get(entry.seq) ?? entry);
+    const isWaiting = (entry: Entry) =>
+      bySeq.has(entry.seq) && entry.state === "waiting" && !this.outbox.isSending(entry);
+    if (entries.every(isWaiting) && !this.isBuiltUpon(entries)) {
+      void this.takeBack(entries, steps);
+      return [];
+    }
+    const { acts, drop, lost } = inverse(this.host.context(), steps, (entry) =>
+      isWaiting(bySeq.get(entry.seq) ?? entry),
+    );
+    if (drop.length) void this.takeBack(drop, []);
+    if (acts.length) this.apply(acts.map((act) => () => act));
+    return lost;
+  }
+
+  /** Whether later entries concern the same resources, so that these cannot just disappear. */
+  private isBuiltUpon(entries: readonly Entry[]): boolean {
+    const ids = new Set(entries.flatMap(({ effects }) => effects.map(({ id }) => id)));
+    const last = entries.at(-1)?.seq ?? 0;
+    return this.outbox.entries.some(
+      (other) =>
+        other.seq > last &&
+        (other.effects.some(({ id }) => ids.has(id)) ||
+          ids.has(other.id) ||
+          referencesOf(other.data).some((id) => ids.has(id))),
+    );
+  }
+
+  /** Takes entries out of the outbox. Where the leader has just sent them, undoes them instead. */
+  private async takeBack(entries: readonly Entry[], steps: readonly Step[]): Promise<void> {
+    batch(() => {
+      this.model.change(() => this.outbox.drop(entries));
+      this.outbox.publish();
+    });
+    const seqs = entries.map(({ seq }) => seq);
+    const isTaken = await this.host.save({ drop: seqs, requires: seqs, unsent: seqs }).catch(() => true);
+    if (isTaken) return;
+    await this.host.reread();
+    const { acts } = inverse(this.host.context(), steps, () => false);
+    if (acts.length) this.apply(acts.map((act) => () => act));
+  }
+}

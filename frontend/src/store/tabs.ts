@@ -1,0 +1,112 @@
+/** The tabs of one device: one of them leads and talks to the server; all tell each other. */
+import type { Kind } from "./types";
+
+export interface Key {
+  type: Kind;
+  id: string;
+}
+
+type Message =
+  /** Rows of the copy, and possibly the outbox, have changed. */
+  | { say: "wrote"; keys: Key[] }
+  /** The whole copy has been replaced. */
+  | { say: "replaced" }
+  /** The leader is alive. */
+  | { say: "beat" }
+  /** The user has signed out: what this device holds is being deleted. */
+  | { say: "wiped" }
+  | { say: "sync" };
+
+export interface TabHost {
+  lead(): void;
+  /** Another tab has taken over. */
+  stepDown(): void;
+  wrote(keys: Key[]): void;
+  replaced(): void;
+  wiped(): void;
+  sync(): void;
+}
+
+const BEAT = 3_000;
+/** A visible tab that hears no leader for so long takes over. */
+const SILENCE = 10_000;
+
+export class Tabs {
+  isLeader = false;
+  private readonly channel: BroadcastChannel;
+  private readonly timer: ReturnType<typeof setInterval>;
+  private heard = Date.now();
+  private release: (() => void) | null = null;
+  private readonly closing = new AbortController();
+
+  constructor(
+    private readonly name: string,
+    private readonly locks: LockManager,
+    private readonly host: TabHost,
+    private readonly silence = SILENCE,
+  ) {
+    this.channel = new BroadcastChannel(name);
+    this.channel.onmessage = ({ data }: MessageEvent<Message>) => this.receive(data);
+    (this.channel as { unref?: () => void }).unref?.();
+    this.timer = setInterval(() => this.beat(), Math.min(BEAT, silence / 3));
+    (this.timer as { unref?: () => void }).unref?.();
+    this.queue();
+  }
+
+  /** Waits to become the leader. */
+  private queue(): void {
+    const { signal } = this.closing;
+    this.locks.request(this.name, { signal }, () => this.lead()).catch(() => this.lost());
+  }
+
+  private lead(): Promise<void> {
+    if (this.closing.signal.aborted) return Promise.resolve();
+    this.isLeader = true;
+    this.host.lead();
+    this.beat();
+    return new Promise((resolve) => (this.release = resolve));
+  }
+
+  /** The lock was stolen, or this tab is closing. */
+  private lost(): void {
+    if (this.closing.signal.aborted) return;
+    if (this.isLeader) {
+      this.isLeader = false;
+      this.host.stepDown();
+    }
+    this.heard = Date.now();
+    this.queue();
+  }
+
+  private beat(): void {
+    if (this.isLeader) {
+      this.post({ say: "beat" });
+      return;
+    }
+    const isVisible = typeof document === "undefined" || document.visibilityState === "visible";
+    if (!isVisible || Date.now() - this.heard < this.silence) return;
+    this.heard = Date.now();
+    // The old leader sees that its lock is gone. Two leaders for a moment do no harm.
+    this.locks.request(this.name, { steal: true }, () => this.lead()).catch(() => this.lost());
+  }
+
+  private receive(message: Message): void {
+    const { host } = this;
+    if (message.say === "beat") this.heard = Date.now();
+    else if (message.say === "wrote") host.wrote(message.keys);
+    else if (message.say === "replaced") host.replaced();
+    else if (message.say === "wiped") host.wiped();
+    else if (this.isLeader) host.sync();
+  }
+
+  post(message: Message): void {
+    if (!this.closing.signal.aborted) this.channel.postMessage(message);
+  }
+
+  close(): void {
+    this.closing.abort();
+    clearInterval(this.timer);
+    this.channel.close();
+    this.release?.();
+  }
+}
