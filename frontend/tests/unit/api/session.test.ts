@@ -13,6 +13,9 @@ class Server {
   isReachable = true;
   /** Responses that are lost after the server has sent them. */
   lost = 0;
+  refreshes = 0;
+  /** Refreshes are answered after this. */
+  held = Promise.resolve();
   private count = 0;
 
   fetch = async (path: string, init: RequestInit): Promise<Response> => {
@@ -22,6 +25,10 @@ class Server {
     const route = path.replace("/api/v1", "");
     this.calls.push(`${init.method} ${route}`);
     const response = this.respond(route, headers, init);
+    if (route === "/auth/refresh") {
+      this.refreshes += 1;
+      await this.held;
+    }
     if (this.lost > 0) {
       this.lost -= 1;
       throw new TypeError("Failed to fetch");
@@ -121,7 +128,7 @@ describe("session", () => {
     server.cookie = "bob";
     const session = tab();
     const early = session.request("GET", "/tasks").catch((error: ApiError) => error.status);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 200));
     expect(server.calls).toEqual([]);
     expect(await session.resume("ada")).toBeNull();
     expect(await early).toBe(401);
@@ -221,6 +228,36 @@ describe("tabs", () => {
     await vi.waitFor(() => expect(second.signedOut.value).toBe(true));
     expect(server.cookie).toBeNull();
     await expect(second.request("GET", "/tasks")).rejects.toMatchObject({ status: 401 });
+  });
+
+  it("stay signed out, though a refresh was on its way", async () => {
+    const [first, second] = [tab(), tab()];
+    server.lifetime = 30;
+    await first.login("ada", "pw");
+    await second.resume();
+    let release = () => {};
+    server.held = new Promise((resolve) => (release = resolve));
+    const before = server.refreshes;
+    const request = first.request("GET", "/tasks").catch((error: ApiError) => error.status);
+    await vi.waitFor(() => expect(server.refreshes).toBe(before + 1));
+    const logout = second.logout();
+    await vi.waitFor(() => expect(first.signedOut.value).toBe(true));
+    release();
+    await logout;
+    expect(await request).toBe(401);
+    expect([first.signedOut.value, first.ended.value]).toEqual([true, true]);
+  });
+
+  it("stay signed out, though another tab still offers a token", async () => {
+    const session = tab();
+    await session.login("ada", "pw");
+    await session.logout();
+    const tokens = { access: "ada-9", expiresAt: Date.now() + 900_000, user: { id: "ada" } };
+    const other = new BroadcastChannel("duly-session");
+    other.postMessage({ type: "tokens", tokens });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    other.close();
+    expect(session.signedOut.value).toBe(true);
   });
 
   it("do not take another user's session", async () => {
