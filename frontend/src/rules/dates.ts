@@ -130,8 +130,22 @@ export function today(zone: string, now: Date = new Date()): string {
  * and of a repeated one the first is returned.
  */
 export function instantOf(day: string, time: string, zone: string): number {
-  const clock = Date.parse(`${day}T${time}Z`);
-  return clamp(instants(clock, zone)[0]);
+  return remembered(instantsKnown, `${day}T${time}Z ${zone}`, () =>
+    clamp(instants(Date.parse(`${day}T${time}Z`), zone)[0]),
+  );
+}
+
+const instantsKnown = new Map<string, number>();
+
+/** Looks a value up: zones take microseconds, and sorting asks for the same again and again. */
+function remembered<T>(known: Map<string, T>, key: string, compute: () => T): T {
+  let value = known.get(key);
+  if (value === undefined) {
+    if (known.size >= 10_000) known.clear();
+    value = compute();
+    known.set(key, value);
+  }
+  return value;
 }
 
 /** The instant of a clock's time by the offset before a change, if there is one, and after it. */
@@ -179,13 +193,17 @@ export interface MomentLike {
   readonly timezone?: string | null;
 }
 
+const shownKnown = new Map<string, string>();
+
 /** The date and, unless it is a whole day, the time at which a moment is for a user in a zone. */
 export function shownAt(moment: MomentLike, zone: string): { day: string; time: string | null } {
   const { date, time, timezone } = moment;
   if (!time) return { day: date, time: null };
   const at = time.slice(0, 5);
   if (!timezone || timezone === zone) return { day: date, time: at };
-  const local = localTime(instantOf(date, at, timezone), zone);
+  const local = remembered(shownKnown, `${date}T${at} ${timezone} ${zone}`, () =>
+    localTime(instantOf(date, at, timezone), zone),
+  );
   return { day: local.slice(0, 10), time: local.slice(11) };
 }
 
