@@ -6,7 +6,7 @@ import type { Write } from "./database";
 import { referencesOf, type Entry } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
-import { inverse, note, type Step } from "./undo";
+import { note, type Step } from "./noting";
 import type { Command, Done } from "./types";
 
 interface Act {
@@ -21,14 +21,27 @@ export interface ActHost {
   reread(): Promise<void>;
   /** There is something to send. */
   wake(): void;
+  /** Loads what undoes acts, together with what sends them. */
+  sync(): Promise<typeof import("./syncing")>;
 }
 
+type Inverse = typeof import("./syncing").inverse;
+
 export class Acts {
+  private inverse: Inverse | null = null;
+
   constructor(
     private readonly model: Model,
     private readonly outbox: Outbox,
     private readonly host: ActHost,
-  ) {}
+  ) {
+    this.prepare().catch(() => {});
+  }
+
+  private async prepare(): Promise<Inverse> {
+    this.inverse ??= (await this.host.sync()).inverse;
+    return this.inverse;
+  }
 
   run(commands: readonly Command[]): Done {
     const context = this.host.context();
@@ -80,7 +93,12 @@ export class Acts {
       void this.takeBack(entries, steps);
       return [];
     }
-    const { acts, drop, lost } = inverse(this.host.context(), steps, (entry) =>
+    if (!this.inverse) {
+      // In the first moments of a tab, what undoes is still on its way.
+      void this.prepare().then(() => this.undo(steps));
+      return [];
+    }
+    const { acts, drop, lost } = this.inverse(this.host.context(), steps, (entry) =>
       isWaiting(bySeq.get(entry.seq) ?? entry),
     );
     if (drop.length) void this.takeBack(drop, []);
@@ -111,6 +129,7 @@ export class Acts {
     const isTaken = await this.host.save({ drop: seqs, requires: seqs, unsent: seqs }).catch(() => true);
     if (isTaken) return;
     await this.host.reread();
+    const inverse = await this.prepare();
     const { acts } = inverse(this.host.context(), steps, () => false);
     if (acts.length) this.apply(acts.map((act) => () => act));
   }

@@ -1,5 +1,5 @@
 /** Keeps the copy and the server alike: pushes, pulls and follows, one thing at a time. */
-import { effect, signal } from "@preact/signals-core";
+import { effect, type Signal } from "@preact/signals-core";
 
 import type { Change } from "../api/things";
 import type { Pull } from "./pull";
@@ -17,8 +17,6 @@ interface StreamedEvent {
 }
 
 export class Engine {
-  /** Whether the last attempt to reach the server failed. */
-  readonly offline = signal(false);
   private stopped: AbortController | null = null;
   private running: Promise<void> | null = null;
   private stream: AbortController | null = null;
@@ -37,6 +35,8 @@ export class Engine {
     private readonly push: Push,
     private readonly pull: Pull,
     private readonly connection: Connection,
+    /** Whether the last attempt to reach the server failed. */
+    private readonly offline: Signal<boolean>,
     private readonly now: () => number,
     /** The first wait after a failure, in milliseconds. */
     private readonly patience: number,

@@ -1,21 +1,14 @@
 /** The store of the web app. It knows nothing of the screen, and runs in Node as well. */
-import { NoDatabase, openDatabase, type Database } from "./database";
+import { NoDatabase, openDatabase, type Database, type Loaded } from "./database";
 import { startPredicting } from "./recurring";
 import { DulyStore } from "./store";
-import { Tabs } from "./tabs";
+import type { Settings } from "./syncing";
 import type { OpenOptions, Store } from "./types";
 
 export type * from "./types";
 
 /** What a test replaces. */
-export interface Environment {
-  /** The name of the database, the lock and the channel: of this user on this device. */
-  name?: string;
-  /** The first wait after a failed request, in milliseconds. */
-  patience?: number;
-  /** How long a leader may be silent, in milliseconds. */
-  silence?: number;
-}
+export type Environment = Partial<Omit<Settings, "locks">>;
 
 /** Opens the store of a user. It shows what this device holds at once, and syncs from then on. */
 export async function openStore(options: OpenOptions, environment: Environment = {}): Promise<Store> {
@@ -27,53 +20,44 @@ export async function openStore(options: OpenOptions, environment: Environment =
   const outdate = () => opened.store?.outdate();
   const database = locks ? await openOrDoWithout(name, outdate) : new NoDatabase();
   const loaded = await database.load();
-  const store = new DulyStore({ user, connection, database, now, patience }, loaded);
+  const sync = () => import("./syncing");
+  const store = new DulyStore({ user, connection, database, now, sync }, loaded);
   opened.store = store;
-  if (database.kept && locks) joinTabs(store, name, locks, silence);
-  else store.engine.start();
-  watchBrowser(store);
-  startPredicting().catch(() => {}); // offline, before the chunk was ever fetched
+  void startSyncing(store, loaded, { name, patience, silence, locks }, sync);
   return store;
 }
 
-function joinTabs(store: DulyStore, name: string, locks: LockManager, silence?: number): void {
-  let isFirst = true;
-  const tabs = new Tabs(
-    name,
-    locks,
-    {
-      lead() {
-        // The last leader may have written more than this tab has heard.
-        const ready = isFirst ? Promise.resolve() : store.reload();
-        isFirst = false;
-        void ready.then(() => tabs.isLeader && store.engine.start());
-      },
-      stepDown: () => void store.engine.stop(),
-      wrote: (keys) => void store.reread(keys).then(() => store.engine.wake()),
-      replaced: () => void store.reload(),
-      wiped: () => void store.close(),
-      sync: () => store.engine.syncNow(),
-    },
-    silence,
-  );
-  store.teller = {
-    tabs,
-    wrote: (keys) => tabs.post({ say: "wrote", keys: [...keys] }),
-    replaced: () => tabs.post({ say: "replaced" }),
-    sync: () => tabs.post({ say: "sync" }),
-    close(isWiped) {
-      if (isWiped) tabs.post({ say: "wiped" });
-      tabs.close();
-    },
-  };
+/** Loads what talks to the server. Without a connection, that may not succeed at first. */
+async function startSyncing(
+  store: DulyStore,
+  loaded: Loaded,
+  settings: Settings,
+  sync: () => Promise<typeof import("./syncing")>,
+): Promise<void> {
+  for (let wait = settings.patience; !store.isClosed; wait *= 2) {
+    try {
+      const { Syncing } = await sync();
+      if (store.isClosed) return;
+      const close = () => void store.close();
+      store.syncing = new Syncing(store.core, store.keeping, loaded, settings, close);
+      watchBrowser(store);
+      await startPredicting();
+      return;
+    } catch (error) {
+      if (store.syncing) return; // only the predictions are missing
+      store.core.offline.value = true;
+      console.warn(error);
+    }
+    await new Promise((done) => setTimeout(done, Math.min(wait, 60_000)));
+  }
 }
 
 /** Tries again as soon as the browser has a connection, or the person comes back. */
 function watchBrowser(store: DulyStore): void {
   if (typeof document === "undefined") return;
-  addEventListener("online", () => store.engine.syncNow());
+  addEventListener("online", () => store.syncing?.engine.syncNow());
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") store.engine.wake(true);
+    if (document.visibilityState === "visible") store.syncing?.engine.wake(true);
   });
 }
 

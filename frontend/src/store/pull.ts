@@ -34,6 +34,7 @@ export interface PullHost {
 
 export class Pull {
   token: string | null = null;
+  private generation = 0;
   private full: Full | null = null;
 
   constructor(
@@ -42,7 +43,6 @@ export class Pull {
     private readonly database: Database,
     private readonly connection: Connection,
     private readonly host: PullHost,
-    private generation: number,
   ) {}
 
   /** Goes on with a full sync that the last tab did not finish. */

@@ -1,10 +1,5 @@
 /** The tabs of one device: one of them leads and talks to the server; all tell each other. */
-import type { Kind } from "./types";
-
-export interface Key {
-  type: Kind;
-  id: string;
-}
+import type { Key } from "./keeping";
 
 type Message =
   /** Rows of the copy, and possibly the outbox, have changed. */
@@ -105,6 +100,7 @@ export class Tabs {
 
   close(): void {
     this.closing.abort();
+    this.isLeader = false;
     clearInterval(this.timer);
     this.channel.close();
     this.release?.();

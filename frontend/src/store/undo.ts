@@ -1,25 +1,9 @@
 /** What takes an act back. What was sent is not recalled: another change makes up for it. */
 import { draft, type Context, type Draft } from "./commands";
 import { same, type Effect, type Entry, type Fields, type Thing } from "./entries";
-import type { Model } from "./model";
-import { placeOf, type Spot } from "./places";
+import type { Step } from "./noting";
+import type { Spot } from "./places";
 import type { Command, Place, Task } from "./types";
-
-/** An entry with what it takes to undo it, noted before it was applied. */
-export interface Step {
-  entry: Entry;
-  /** The resources that it removes or changes, as they were. */
-  before: Thing[];
-  place: (Place & { or: Place }) | null;
-}
-
-export function note(model: Model, entry: Draft): Omit<Step, "entry"> {
-  const before = entry.effects
-    .map((effect) => model.shown[effect.type].get(effect.id))
-    .filter((thing) => thing !== undefined);
-  const thing = entry.op === "move" ? model.shown[entry.type].get(entry.id) : undefined;
-  return { before, place: thing ? placeOf(model, entry.type, thing) : null };
-}
 
 export interface Inverse {
   acts: { command: Command; drafts: Draft[] }[];

@@ -105,9 +105,9 @@ export async function openDevice(
       const old = device.trouble;
       device.trouble = { ...old, log: [] };
       old.offline = true;
-      const { engine, teller } = device.store as unknown as DulyStore;
-      void engine.stop();
-      teller.close(false); // the browser releases the lock of a tab that is gone
+      const { syncing, keeping } = device.store as DulyStore;
+      void syncing?.engine.stop();
+      keeping.teller.close(false); // the browser releases the lock of a tab that is gone
       device.store = await open();
     },
   };

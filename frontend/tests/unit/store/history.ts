@@ -1,5 +1,6 @@
 /** Random histories of two devices: offline phases, lost answers, killed tabs, undo. */
-import { same } from "../../../src/store/entries";
+import { same, type Fields } from "../../../src/store/entries";
+import type { DulyStore } from "../../../src/store/store";
 import type { Command, Done, Task } from "../../../src/store";
 import { call, isSynced, openDevice, register, tasks, until, type Device } from "./device";
 
@@ -116,14 +117,11 @@ function height(all: readonly Task[], task: Task): number {
 
 /** What a device still has to send, and what it has sent last. */
 function stuck({ store, trouble }: Device): string {
-  const { outbox, engine } = store as unknown as {
-    outbox: { entries: { effects: unknown; base: unknown }[]; frozen: unknown };
-    engine: { failures: number };
-  };
+  const { outbox } = (store as DulyStore).core;
   const entries = outbox.entries.map(({ effects: _, base: __, ...entry }) => entry);
   const log = trouble.log!.slice(-6).map(({ method, path, body }) => [method, path.slice(0, 20), body]);
   const { state, lastSync } = store.status.value;
-  const lines = [{ state, lastSync, failures: engine.failures, frozen: outbox.frozen }, ...entries, ...log];
+  const lines = [{ state, lastSync, frozen: outbox.frozen }, ...entries, ...log];
   return lines.map((line) => JSON.stringify(line)).join("\n");
 }
 
@@ -150,12 +148,11 @@ export async function everything(url: string, device: Device): Promise<Map<strin
 
 /** What a device shows, as the server would say it. */
 export function shown(device: Device): Map<string, unknown> {
-  const { model } = device.store as unknown as {
-    model: { shown: Record<string, Map<string, Record<string, unknown>>> };
-  };
+  const { model } = (device.store as DulyStore).core;
   const found = new Map<string, unknown>();
   for (const things of Object.values(model.shown)) {
-    for (const [id, { unsent, ...thing }] of things) {
+    for (const [id, one] of things) {
+      const { unsent, ...thing } = one as unknown as Fields;
       found.set(id, unsent ? { unsent, ...thing } : thing);
     }
   }

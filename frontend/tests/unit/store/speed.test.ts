@@ -48,7 +48,8 @@ const connection = { ended: signal(true) } as unknown as Connection;
 function open(json: string): DulyStore {
   const loaded = { rows: JSON.parse(json), nextRows: [], loose: 0, outbox: [], conflicts: [], meta: {} };
   const database = new NoDatabase();
-  return new DulyStore({ user, connection, database, now: () => new Date(), patience: 1000 }, loaded);
+  const sync = () => import("../../../src/store/syncing");
+  return new DulyStore({ user, connection, database, now: () => new Date(), sync }, loaded);
 }
 
 function timed<T>(act: () => T): [number, T] {

@@ -1,0 +1,175 @@
+/** Memory and the database: what is loaded, what is stored, and what other tabs have stored. */
+import { batch, signal, type Signal } from "@preact/signals-core";
+
+import type { Conflicts } from "./conflicts";
+import type { Database, Loaded, Meta, Row, Write } from "./database";
+import type { Thing } from "./entries";
+import type { Model } from "./model";
+import type { Outbox } from "./outbox";
+import type { Connection, Kind, Status, Task, User } from "./types";
+
+export interface Key {
+  type: Kind;
+  id: string;
+}
+
+/** Tells other tabs what this one has done. */
+export interface Teller {
+  wrote(keys: readonly Key[]): void;
+  replaced(): void;
+  sync(): void;
+  close(isWiped: boolean): void;
+}
+
+const ALONE: Teller = { wrote() {}, replaced() {}, sync() {}, close() {} };
+
+/** What the parts of a store share. */
+export interface Core {
+  readonly model: Model;
+  readonly outbox: Outbox;
+  readonly conflicts: Conflicts;
+  readonly database: Database;
+  readonly connection: Connection;
+  readonly now: () => Date;
+  readonly user: Signal<User>;
+  readonly offline: Signal<boolean>;
+  readonly firstSync: Signal<Status["firstSync"]>;
+  readonly lastSync: Signal<Date | null>;
+  readonly vanished: Signal<readonly Task[]>;
+}
+
+export class Keeping {
+  /** Whether changes survive the tab. */
+  readonly isStored: Signal<boolean>;
+  /** The other tabs of this device. */
+  teller: Teller = ALONE;
+  /** Something was stored, or read, that may have to be sent. */
+  onNews: () => void = () => {};
+  private readonly writes = new Set<Promise<unknown>>();
+  private rereading: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly core: Core,
+    private readonly onZone: () => void,
+  ) {
+    this.isStored = signal(core.database.kept);
+  }
+
+  load({ rows, outbox, conflicts, meta }: Omit<Loaded, "nextRows" | "loose">): void {
+    const { model } = this.core;
+    batch(() => {
+      model.change(() => {
+        for (const { type, id, data } of rows) model.put(type, id, data, true);
+      });
+      this.takeOver(outbox, conflicts, meta);
+    });
+  }
+
+  private takeOver(outbox: Loaded["outbox"], conflicts: Loaded["conflicts"], meta: Partial<Meta>): void {
+    const { core } = this;
+    core.model.change(() => core.outbox.replace(outbox, meta.frozen ?? null));
+    core.conflicts.replace(conflicts);
+    core.vanished.value = meta.vanished ?? [];
+    if (meta.lastSync) core.lastSync.value = new Date(meta.lastSync);
+    const stored = meta.user;
+    if (stored && stored.updated_at > core.user.peek().updated_at) this.changeUser(stored, false);
+  }
+
+  changeUser(user: User, isNews = true): void {
+    const { timezone, week_start } = this.core.user.peek();
+    this.core.user.value = user;
+    if (isNews) this.save({ meta: { user } }).catch(() => {});
+    if (timezone !== user.timezone || week_start !== user.week_start) this.onZone();
+  }
+
+  /** Takes over what other tabs have written, one after the other. */
+  reread(keys: readonly Key[]): Promise<void> {
+    this.rereading = this.rereading.then(() => this.readAgain(keys)).catch(() => {});
+    return this.rereading;
+  }
+
+  private async readAgain(keys: readonly Key[]): Promise<void> {
+    const { outbox, database } = this.core;
+    for (;;) {
+      const { edits } = outbox;
+      const read = await database.reread(keys);
+      if (edits !== outbox.edits) continue; // this tab has done more meanwhile
+      this.load(read);
+      this.onNews();
+      return;
+    }
+  }
+
+  /** Takes over the whole copy of the database. */
+  async reload(): Promise<Loaded> {
+    const { model, database } = this.core;
+    const loaded = await database.load();
+    const latest = new Map(loaded.rows.map((row) => [row.id, row]));
+    batch(() =>
+      model.change(() => {
+        for (const [kind, copy] of Object.entries(model.copy) as [Kind, Map<string, Thing>][]) {
+          for (const id of copy.keys()) if (!latest.get(id)?.data) model.put(kind, id, null);
+        }
+        for (const { type, id, data } of latest.values()) model.put(type, id, data, true);
+      }),
+    );
+    await this.reread([]);
+    return loaded;
+  }
+
+  /**
+   * Stores a change; this is the moment from which it survives the tab. Rejects if the device has
+   * no room: then it is in memory only, and is stored again later.
+   */
+  save(write: Write): Promise<boolean> {
+    const saving = this.core.database.write(write).then(
+      (isWritten) => {
+        this.teller.wrote(keysOf(write.rows ?? []));
+        this.retry();
+        return isWritten;
+      },
+      (error: unknown) => {
+        this.isStored.value = false;
+        throw error;
+      },
+    );
+    this.writes.add(saving);
+    const done = () => this.writes.delete(saving);
+    saving.then(done, done);
+    return saving;
+  }
+
+  /** Stores the whole outbox again, if something could not be stored. */
+  retry(): void {
+    const { database, outbox, conflicts } = this.core;
+    if (this.isStored.peek() || !database.kept) return;
+    database.write({ put: outbox.entries, conflicts: [...conflicts.list.peek()] }).then(
+      () => {
+        this.isStored.value = true;
+        this.onNews();
+      },
+      () => {}, // there is still no room
+    );
+  }
+
+  /** Waits for what is being stored. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.writes);
+  }
+
+  /** Leaves the other tabs. */
+  async leave(wipe: boolean): Promise<void> {
+    await this.settled();
+    this.teller.close(wipe);
+    this.teller = ALONE;
+  }
+
+  async close(wipe: boolean): Promise<void> {
+    await this.settled();
+    await this.core.database.close(wipe);
+  }
+}
+
+export function keysOf(rows: readonly Row[]): Key[] {
+  return rows.map(({ type, id }) => ({ type, id }));
+}
