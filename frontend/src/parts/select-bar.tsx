@@ -1,3 +1,6 @@
+import { useEffect } from "preact/hooks";
+
+import { say } from "../commands/app";
 import { show } from "../commands/overlay";
 import { targets } from "../commands/grid";
 import { clearSelection, selected } from "../commands/selection";
@@ -8,6 +11,8 @@ import type { MenuItem } from "./menu";
 
 /** Takes the place of the list's header while something is selected, so that no row moves. */
 export function SelectBar({ onMenu }: { onMenu: (anchor: Element, label: string, items: MenuItem[]) => void }) {
+  const count = selected.value.size;
+  useEffect(() => say(t().selectedCount(count)), [count]);
   const actions: [IconName, string, (anchor: Element) => void][] = [
     ["check", t().complete, () => setCompleted(targets(), true)],
     ["calendar", t().date, (anchor) => show({ kind: "date", field: "due", ids: targets(), anchor })],
@@ -20,8 +25,8 @@ export function SelectBar({ onMenu }: { onMenu: (anchor: Element, label: string,
     ["trash", t().moveToTrash, () => trashTasks(targets())],
   ];
   return (
-    <div class="page-head select-bar" role="toolbar" aria-label={t().selectedCount(selected.value.size)}>
-      <strong class="figures" role="status">{t().selectedCount(selected.value.size)}</strong>
+    <div class="page-head select-bar" role="toolbar" aria-label={t().selectedCount(count)}>
+      <h1 class="select-count figures">{t().selectedCount(count)}</h1>
       {actions.map(([icon, name, run]) => (
         <button key={icon} type="button" class="icon-button" aria-label={name} title={name} onClick={(event) => run(event.currentTarget)}>
           <Icon name={icon} />

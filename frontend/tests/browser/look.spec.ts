@@ -3,7 +3,7 @@ import { accessible, add, expect, register, row, synced, test } from "./helpers"
 for (const theme of ["light", "dark"] as const) {
   for (const width of [1280, 320] as const) {
     test(`axe finds nothing, ${theme}, ${width} px`, async ({ page }) => {
-      test.setTimeout(120_000);
+      test.setTimeout(300_000);
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 800 });
       await page.goto("/");
