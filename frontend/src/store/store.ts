@@ -38,6 +38,8 @@ export interface Parts {
   sync: () => Promise<typeof import("./syncing")>;
 }
 
+type Late = typeof import("./syncing");
+
 export class DulyStore implements Store {
   readonly core: Core;
   readonly keeping: Keeping;
@@ -51,6 +53,7 @@ export class DulyStore implements Store {
   private readonly reading: Reading;
   private readonly acts: Acts;
   private readonly clock: ReturnType<typeof setInterval>;
+  private late: Late | null = null;
   private closing: Promise<void> | null = null;
 
   constructor(
@@ -87,6 +90,10 @@ export class DulyStore implements Store {
       wake: () => this.keeping.onNews(),
       sync: parts.sync,
     });
+    parts.sync().then(
+      (late) => (this.late = late),
+      () => {}, // it is tried again
+    );
     this.status = computed(() => this.statusNow());
     this.clock = setInterval(() => {
       this.reading.tick();
@@ -169,8 +176,14 @@ export class DulyStore implements Store {
     return this.acts.run(commands);
   }
 
+  /** Does what needs the part that is loaded later: at once, except in the first moments of a tab. */
+  private later(act: (late: Late) => void): void {
+    if (this.late) act(this.late);
+    else void this.parts.sync().then(act);
+  }
+
   resolve(conflict: Conflict, choice: Choice): void {
-    void this.parts.sync().then(({ settle }) => {
+    this.later(({ settle }) => {
       const { model, outbox, conflicts } = this.core;
       const { commands, retry, discard } = settle(conflict, choice, model);
       const parked = outbox.of(conflict.id).filter(({ state }) => state === "parked");
@@ -195,7 +208,7 @@ export class DulyStore implements Store {
   settleVanished(keep: boolean): void {
     const tasks = this.core.vanished.peek();
     this.core.vanished.value = [];
-    void this.parts.sync().then(({ keptAgain }) => {
+    this.later(({ keptAgain }) => {
       if (keep) this.run(...keptAgain(tasks, this.core.model));
       this.keeping.save({ meta: { vanished: null } }).catch(() => {});
     });
