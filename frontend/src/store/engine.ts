@@ -127,6 +127,7 @@ export class Engine {
       return true;
     }
     if (!this.stream && this.untilStream() <= 0) this.open();
+    await this.pull.tidy();
     return false;
   }
 

@@ -41,6 +41,7 @@ async function startSyncing(
       const close = () => void store.close();
       store.syncing = new Syncing(store.core, store.keeping, loaded, settings, close);
       watchBrowser(store);
+      askToPersist(store);
       await startPredicting();
       return;
     } catch (error) {
@@ -59,6 +60,19 @@ function watchBrowser(store: DulyStore): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") store.syncing?.engine.wake(true);
   });
+}
+
+/** Asks the browser not to throw the copy away, once there is something to lose. */
+function askToPersist(store: DulyStore): void {
+  if (typeof document === "undefined" || !navigator.storage?.persist) return;
+  const { model } = store.core;
+  const ask = () => {
+    if (model.shown.task.size < 10) return;
+    queueMicrotask(() => stop());
+    navigator.storage.persist().catch(() => {});
+  };
+  const stop = model.listen(ask);
+  ask();
 }
 
 async function openOrDoWithout(name: string, onBlocking: () => void): Promise<Database> {

@@ -53,6 +53,7 @@ class Planner {
 
   run(entries: readonly Entry[]): Plan {
     const { plan } = this;
+    for (const entry of entries) if (entry.state === "parked") this.blocked.add(entry.id);
     for (const group of grouped(entries)) {
       if (this.mustWait(group)) {
         for (const entry of group) this.blocked.add(entry.id);
@@ -61,18 +62,18 @@ class Planner {
       const alone = group.length > 1 || cascades(group[0]!);
       if (alone && plan.operations.length > 0) break;
       const whole = group.every((entry) => this.take(entry, group.length === 1));
-      if (!whole || plan.missing || plan.operations.length >= this.limit) break;
       if (alone && plan.operations.length > 0) {
         plan.atomic = true;
         break;
       }
+      if (!whole || plan.missing || plan.operations.length >= this.limit) break;
     }
     return plan;
   }
 
   private mustWait(group: readonly Entry[]): boolean {
     return group.some((entry) => {
-      if (entry.state === "parked" || this.blocked.has(entry.id)) return true;
+      if (this.blocked.has(entry.id)) return true;
       if (entry.notBefore > this.now) {
         this.plan.next = Math.min(this.plan.next, entry.notBefore);
         return true;
@@ -208,11 +209,11 @@ class Planner {
   }
 }
 
-/** Entries of one act, in their order, without those that are answered. */
+/** Entries of one act, in their order, without those that are answered or refused. */
 function grouped(entries: readonly Entry[]): Entry[][] {
   const groups: Entry[][] = [];
   for (const entry of entries) {
-    if (entry.state === "acked") continue;
+    if (entry.state !== "waiting") continue;
     const last = groups.at(-1);
     if (last?.[0]!.group === entry.group) last.push(entry);
     else groups.push([entry]);

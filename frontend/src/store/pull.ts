@@ -8,6 +8,8 @@ import { ask, Refused } from "./requests";
 import type { Connection, Kind, Task, User } from "./types";
 
 const PAGE = 500;
+/** So many rows may be outside packs. */
+const LOOSE = 1000;
 const KINDS: ReadonlySet<string> = new Set(["task", "list", "section", "label", "filter"]);
 
 /** A full sync under way. The old copy stays in use until its last page. */
@@ -36,6 +38,8 @@ export class Pull {
   token: string | null = null;
   private generation = 0;
   private full: Full | null = null;
+  /** Rows that are not in packs, or that were written since they last were. */
+  private loose = 0;
 
   constructor(
     private readonly model: Model,
@@ -53,7 +57,8 @@ export class Pull {
   }
 
   /** Goes on where another tab has stopped. */
-  follow(token: string | null, generation: number): void {
+  follow(token: string | null, generation: number, loose: number): void {
+    this.loose = loose;
     this.token = token;
     this.generation = generation;
     this.full = null;
@@ -74,6 +79,13 @@ export class Pull {
   async startOver(signal: AbortSignal): Promise<void> {
     await this.begin(signal, this.token === null && this.generation === 0);
     await this.readFull(this.full!, signal);
+  }
+
+  /** Tidies up when there is nothing else to do. */
+  async tidy(): Promise<void> {
+    if (this.loose < LOOSE) return;
+    this.loose = 0;
+    await this.database.repack();
   }
 
   private isOutdated(error: Refused): boolean {
@@ -179,6 +191,7 @@ export class Pull {
     const write: Write = { rows, put, drop: done.map((entry) => entry.seq), meta: { token } };
     write.meta!.lastSync = this.host.now();
     await this.database.write(write);
+    this.loose += rows.length;
     this.token = token;
     this.model.change(() => {
       for (const { type, id, data } of rows) this.model.put(type, id, data);

@@ -195,8 +195,11 @@ export class DulyStore implements Store {
           write.put = parked;
         }
         if (discard) {
-          model.change(() => outbox.drop(parked));
-          write.drop = parked.map(({ seq }) => seq);
+          // Without its creation, nothing that was done to it later means anything.
+          const isNew = parked.some(({ op }) => op === "create");
+          const dropped = isNew ? outbox.of(conflict.id) : parked;
+          model.change(() => outbox.drop(dropped));
+          write.drop = dropped.map(({ seq }) => seq);
         }
         outbox.publish();
         if (commands.length) this.run(...commands);

@@ -58,8 +58,8 @@ export class Syncing {
     else this.engine.start();
   }
 
-  private follow({ meta, nextRows }: Loaded): void {
-    this.pull.follow(meta.token ?? null, meta.generation ?? 0);
+  private follow({ meta, nextRows, loose }: Loaded): void {
+    this.pull.follow(meta.token ?? null, meta.generation ?? 0, loose);
     if (meta.next) this.pull.resume(meta.next, nextRows);
   }
 
