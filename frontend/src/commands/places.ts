@@ -1,5 +1,6 @@
 /** Going somewhere, adding, finding, undoing: commands that need no task. */
 import { redo, undo } from "./app";
+import { grid } from "./grid";
 import { define } from "./registry";
 import { hide, overlay, rowAnchor, show } from "./overlay";
 import { go, openTask, showTask } from "./route";
@@ -7,9 +8,16 @@ import { clearSelection, selecting } from "./selection";
 import type { Texts } from "../texts";
 import type { IconName } from "../parts/icons";
 
+/** Closes the detail; the row that it belongs to has the focus again. */
+export function closeTask(): void {
+  const id = openTask.peek();
+  showTask(null);
+  if (id) grid.peek()?.focus(id);
+}
+
 function escape(): void {
   if (overlay.peek()) hide();
-  else if (openTask.peek()) showTask(null);
+  else if (openTask.peek()) closeTask();
   else if (selecting.peek()) clearSelection();
 }
 
@@ -18,7 +26,9 @@ function nextPane(): void {
   const panes = [...document.querySelectorAll<HTMLElement>("[data-pane]")].filter((pane) => pane.checkVisibility());
   const at = panes.findIndex((pane) => pane.contains(document.activeElement));
   const next = panes[(at + 1) % panes.length];
-  next?.querySelector<HTMLElement>("[tabindex='0'], a, button, input, textarea")?.focus();
+  const first = ["[role=row][tabindex='0']", "[aria-current]", "a, button, input, textarea"];
+  const target = first.map((selector) => next?.querySelector<HTMLElement>(selector)).find((found) => found?.checkVisibility());
+  target?.focus();
 }
 
 const places: [string, string, IconName, (t: Texts) => string][] = [
@@ -27,6 +37,7 @@ const places: [string, string, IconName, (t: Texts) => string][] = [
   ["u", "/upcoming", "upcoming", (t) => t.upcoming],
   ["o", "/overdue", "overdue", (t) => t.overdue],
   ["x", "/trash", "trash", (t) => t.trash],
+  ["c", "/statistics", "chart", (t) => t.statistics],
   ["s", "/settings/account", "settings", (t) => t.settings],
   ["y", "/sync", "sync", (t) => t.sync],
 ];

@@ -2,12 +2,12 @@
 import { computed, signal } from "@preact/signals";
 
 export type Route =
-  | { at: "start" | "inbox" | "today" | "upcoming" | "overdue" | "trash" | "sync" | "nothing" }
+  | { at: "start" | "inbox" | "today" | "upcoming" | "overdue" | "trash" | "statistics" | "sync" | "nothing" }
   | { at: "list" | "label" | "filter"; id: string }
   | { at: "search"; text: string; completed: boolean }
   | { at: "settings"; page: string };
 
-const plain = new Set(["inbox", "today", "upcoming", "overdue", "trash", "sync"]);
+const plain = new Set(["inbox", "today", "upcoming", "overdue", "trash", "statistics", "sync"]);
 
 export function parse(path: string, query: URLSearchParams): Route {
   const [first = "", second, ...rest] = path.split("/").filter(Boolean);

@@ -7,7 +7,7 @@ import type { Command, Task } from "../store/types";
 import { t } from "../texts";
 import { Icon } from "./icons";
 import { Line } from "./quickadd/line";
-import { commandsFor, type Understood } from "./quickadd/understand";
+import { commandsFor, prepareParser, understand, type Understood } from "./quickadd/understand";
 
 export interface AddTo {
   /** What a task made here has from its place: its list, a date, a label. */
@@ -38,12 +38,18 @@ export function AddField({ to, onReady }: { to: AddTo; onReady?: (focus: () => v
   useEffect(() => onReady?.(() => field.current?.focus()), []);
   // The row that was first when typing began: what is typed goes above it, in the order of typing.
   const before = useRef<string | null>(null);
+  const create = (typed: string, meant: Understood | null) => {
+    if (!meant) return createTasks(typed, to, before.current);
+    const { title } = meant.draft;
+    if (title) act(commandsFor(meant.draft, { ...to.data, before_id: before.current }), t().added(title), { quiet: true });
+  };
   const add = (meant: Understood | null) => {
-    const { title } = meant?.draft ?? {};
-    if (meant && title) act(commandsFor(meant.draft, { ...to.data, before_id: before.current }), t().added(title), { quiet: true });
-    else if (!meant) createTasks(text.value, to, before.current);
-    else return;
+    const typed = text.value;
+    if (!typed.trim() || (meant && !meant.draft.title)) return;
     text.value = "";
+    // Whoever is faster than the parser's arrival loses none of it.
+    if (meant) create(typed, meant);
+    else void prepareParser().catch(() => {}).then(() => create(typed, understand(typed)));
   };
   return (
     <div class="add">

@@ -43,6 +43,7 @@ export function Sidebar({ onChoose }: { onChoose?: () => void }) {
       </Group>
       <ul class="places places-last">
         <Place href="/trash" icon="trash" name={t().trash} />
+        <Place href="/statistics" icon="chart" name={t().statistics} />
         <Place href="/settings/account" icon="settings" name={t().settings} />
       </ul>
       <div class="sidebar-foot">

@@ -27,6 +27,7 @@ const Search = lazily(() => import("./search").then((part) => part.Search));
 const FilterPage = lazily(() => import("./filter").then((part) => part.FilterPage));
 const Trash = lazily(() => import("./trash").then((part) => part.Trash));
 const Sync = lazily(() => import("./sync").then((part) => part.Sync));
+const Statistics = lazily(() => import("./statistics/statistics").then((part) => part.Statistics));
 const Settings = lazily(() => import("./settings/settings").then((part) => part.Settings));
 
 export function Shell() {
@@ -86,7 +87,7 @@ export function Shell() {
         <Screen />
       </main>
       {openTask.value && <Detail id={openTask.value} />}
-      {!["settings", "sync", "trash", "nothing"].includes(route.value.at) && <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>
+      {!["settings", "sync", "trash", "statistics", "nothing"].includes(route.value.at) && <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>
         <Icon name="plus" size={24} />
       </button>}
       <nav class="bottom" aria-label={t().places}>
@@ -164,6 +165,8 @@ function Screen() {
       return <Trash />;
     case "sync":
       return <Sync />;
+    case "statistics":
+      return <Statistics />;
     case "settings":
       return <Settings page={now.page} />;
     default:

@@ -412,6 +412,22 @@ export const en = {
   deleteAccountAsk: "Delete the account and everything in it? This cannot be undone.",
   deletedAccount: "The account has been deleted.",
 
+  // Statistics
+  emptyStatistics: "Complete a task and it will show here.",
+  byDay: "Completed a day",
+  byWeek: "Completed a week",
+  byHour: "By weekday and hour",
+  byList: "By list",
+  completedWord: "Completed",
+  weekName: "Week from",
+  hourName: "Hour",
+  deletedList: "A deleted list",
+  showTable: "Show as table",
+  doneInMonth: (n: number) => `${many(n, "task", "tasks")} in the last 30 days.`,
+  doneThisWeek: (n: number) => `${many(n, "task", "tasks")} this week.`,
+  mostOn: (day: string) => `Most on ${day}.`,
+  mostIn: (list: string, n: number) => `Most in ${list}: ${count.format(n)}.`,
+
   newVersion: "A new version is ready.",
   reload: "Reload",
 

@@ -36,7 +36,7 @@ export async function register(page: Page, email = newEmail()): Promise<string> 
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   // Several tests at once can be more sign-ins than the server takes; it says to try again.
   await expect(async () => {
-    await page.getByRole("button", { name: "Create account", exact: true }).click({ timeout: 1000 });
+    if (!page.url().endsWith("/inbox")) await page.getByRole("button", { name: "Create account", exact: true }).click({ timeout: 1000 });
     await page.waitForURL("**/inbox", { timeout: 6000 });
   }).toPass({ timeout: 30_000 });
   await synced(page);

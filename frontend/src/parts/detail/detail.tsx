@@ -5,8 +5,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 import { act, store } from "../../commands/app";
-import { grid } from "../../commands/grid";
 import { show } from "../../commands/overlay";
+import { closeTask } from "../../commands/places";
 import { showTask, withTask } from "../../commands/route";
 import { setCompleted, setPriority, trashTasks, updateTasks } from "../../commands/tasks";
 import type { Shown } from "../../store/types";
@@ -27,10 +27,6 @@ export function Detail({ id }: { id: string }) {
     // On narrow screens the detail covers the list, so the focus goes with it.
     if (!matchMedia("(min-width: 68em)").matches) pane.current?.focus();
   }, [id]);
-  const close = () => {
-    showTask(null);
-    grid.peek()?.focus(id);
-  };
   return (
     <aside
       ref={pane}
@@ -41,10 +37,10 @@ export function Detail({ id }: { id: string }) {
       onKeyDown={(event) => {
         if (event.key !== "Escape" || event.defaultPrevented) return;
         event.preventDefault();
-        close();
+        closeTask();
       }}
     >
-      {task ? <Body key={id} task={task} onClose={close} /> : <Gone onClose={close} />}
+      {task ? <Body key={id} task={task} onClose={closeTask} /> : <Gone onClose={closeTask} />}
     </aside>
   );
 }

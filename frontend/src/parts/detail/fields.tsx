@@ -47,6 +47,11 @@ function grow(element: HTMLTextAreaElement): void {
   element.style.height = `${element.scrollHeight}px`;
 }
 
+/** Saves by leaving the field; the keys then belong to the pane. */
+function leave(element: HTMLElement): void {
+  element.closest<HTMLElement>(".detail")?.focus();
+}
+
 export function TitleField({ task }: { task: Task }) {
   const { field, store, onInput } = useSaving(task.title, (text) => {
     const title = text.replace(/\s*\n\s*/g, " ").trim();
@@ -70,11 +75,12 @@ export function TitleField({ task }: { task: Task }) {
         if (event.isComposing) return;
         if (event.key === "Enter") {
           event.preventDefault();
-          field.current!.blur();
+          leave(field.current!);
         } else if (event.key === "Escape") {
           event.preventDefault();
+          event.stopPropagation();
           field.current!.value = task.title;
-          field.current!.blur();
+          leave(field.current!);
         }
       }}
     />
@@ -101,7 +107,7 @@ export function Notes({ task }: { task: Task }) {
         onBlur={store}
         onKeyDown={(event) => {
           if (event.isComposing) return;
-          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) field.current!.blur();
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) leave(field.current!);
           if (event.key === "Escape") {
             event.preventDefault();
             field.current!.blur();

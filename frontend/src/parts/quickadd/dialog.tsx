@@ -8,10 +8,10 @@ import { t } from "../../texts";
 import { Dialog } from "../dialog";
 import { Chips } from "./chips";
 import { Line } from "./line";
-import { commandsFor, understand, type Understood } from "./understand";
+import { commandsFor, prepareParser, understand, type Understood } from "./understand";
 
 /** A task made here belongs to the place that is on the screen. */
-function given(): Partial<Task> {
+function fromPlace(): Partial<Task> {
   const now = route.peek();
   if (now.at === "list" && store().get("list", now.id).peek()) return { list_id: now.id };
   if (now.at === "label" && store().get("label", now.id).peek()) return { label_ids: [now.id] };
@@ -25,13 +25,16 @@ export function QuickAdd({ onClose }: { onClose: () => void }) {
   useEffect(() => field.current?.focus(), []);
   const understood = understand(text.value);
 
-  const add = (meant: Understood | null, held: boolean) => {
+  const add = async (given: Understood | null, held: boolean) => {
+    // Whoever is faster than the parser's arrival loses none of it.
+    if (!given) await prepareParser().catch(() => {});
+    const meant = given ?? understand(text.value);
     const title = meant ? meant.draft.title : text.value.trim();
     if (!title) return;
     const draft = meant?.draft ?? {
       title, list_id: null, section_id: null, labels: [], priority: null, due: null, duration_minutes: null, recurrence: null,
     };
-    const commands = commandsFor(draft, given());
+    const commands = commandsFor(draft, fromPlace());
     const { ids } = act(commands, t().added(title));
     text.value = "";
     if (held) {
@@ -48,7 +51,7 @@ export function QuickAdd({ onClose }: { onClose: () => void }) {
         label={t().quickAdd}
         placeholder={t().quickAddHint}
         onInput={(value) => (text.value = value)}
-        onEnter={add}
+        onEnter={(meant, held) => void add(meant, held)}
         onEscape={onClose}
       />
       <Chips
@@ -60,7 +63,7 @@ export function QuickAdd({ onClose }: { onClose: () => void }) {
       />
       <footer class="quick-foot">
         <span class="keys note">{t().quickAddKeys}</span>
-        <button type="button" class="button primary" aria-disabled={!text.value.trim()} onClick={() => add(understood, false)}>
+        <button type="button" class="button primary" aria-disabled={!text.value.trim()} onClick={() => void add(understood, false)}>
           {t().add}
         </button>
       </footer>

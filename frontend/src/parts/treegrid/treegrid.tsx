@@ -56,7 +56,13 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
   const focus = (key: string) => {
     reveal(key);
     currentRow.value = key;
-    element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
+    // A row outside the window is mounted with the next paint.
+    const reach = (tries: number) => {
+      const found = element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+      if (found) found.focus();
+      else if (tries > 0) requestAnimationFrame(() => reach(tries - 1));
+    };
+    reach(3);
   };
   const api = useMemo<Grid>(
     () => ({
