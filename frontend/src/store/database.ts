@@ -2,7 +2,7 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from "idb";
 
 import type { Entry, Frozen, Thing } from "./entries";
-import type { Conflict, Kind, Task, User } from "./types";
+import type { Conflict, Kind, User } from "./types";
 
 /** One resource as it is stored: null data is a deletion, which hides what a pack holds. */
 export interface Row {
@@ -20,7 +20,7 @@ export interface Meta {
   next: { generation: number; token: string | null; done: number; total: number };
   frozen: Frozen;
   lastSync: number;
-  vanished: Task[];
+  vanished: Row[];
 }
 
 /** What changes together. Null removes a value. */

@@ -6,7 +6,7 @@ import type { Database, Loaded, Meta, Row, Write } from "./database";
 import type { Thing } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
-import type { Connection, Kind, Status, Task, User } from "./types";
+import type { Connection, Kind, Status, User } from "./types";
 
 export interface Key {
   type: Kind;
@@ -35,7 +35,8 @@ export interface Core {
   readonly offline: Signal<boolean>;
   readonly firstSync: Signal<Status["firstSync"]>;
   readonly lastSync: Signal<Date | null>;
-  readonly vanished: Signal<readonly Task[]>;
+  /** What a restored server no longer has, and the person has not decided about. */
+  readonly vanished: Signal<readonly Row[]>;
 }
 
 export class Keeping {

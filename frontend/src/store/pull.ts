@@ -5,12 +5,14 @@ import type { Entry, Fields, Thing } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import { ask, Refused } from "./requests";
-import type { Connection, Kind, Task, User } from "./types";
+import type { Connection, Kind, User } from "./types";
 
 const PAGE = 500;
 /** So many rows may be outside packs. */
 const LOOSE = 1000;
-const KINDS: ReadonlySet<string> = new Set(["task", "list", "section", "label", "filter"]);
+/** What is named comes before what names it. */
+const ORDER: readonly Kind[] = ["list", "section", "label", "filter", "task"];
+const KINDS: ReadonlySet<string> = new Set(ORDER);
 
 /** A full sync under way. The old copy stays in use until its last page. */
 interface Full {
@@ -27,7 +29,8 @@ interface Full {
 export interface PullHost {
   onUser(user: User): void;
   onFirstSync(progress: { done: number; total: number } | null): void;
-  onVanished(tasks: Task[]): void;
+  onVanished(rows: readonly Row[]): void;
+  vanished(): readonly Row[];
   onStored(rows: readonly Row[]): void;
   /** The whole copy is another one. */
   onReplaced(): void;
@@ -133,7 +136,9 @@ export class Pull {
   private async finish(full: Full, rows: Row[]): Promise<void> {
     const { generation, token } = full;
     const acked = this.outbox.entries.filter((entry) => entry.state === "acked");
-    const vanished = full.isFirst ? [] : this.missingFrom(full.rows);
+    const missing = full.isFirst ? [] : this.missingFrom(full.rows);
+    // An older question stays open.
+    const vanished = missing.length ? [...this.host.vanished(), ...missing] : [];
     const put = this.keepLast(this.outbox.entries.filter(({ id }) => !full.rows.has(id)));
     await this.database.write({
       pack: { generation, rows },
@@ -167,10 +172,13 @@ export class Pull {
     this.host.onStored([]);
   }
 
-  /** Tasks that this device has seen on the server, and that are no longer there. */
-  private missingFrom(rows: ReadonlyMap<string, Row>): Task[] {
-    const tasks = [...this.model.copy.task.values()] as Task[];
-    return tasks.filter((task) => !rows.has(task.id));
+  /** What this device has seen on the server, and what is no longer there. */
+  private missingFrom(rows: ReadonlyMap<string, Row>): Row[] {
+    return ORDER.flatMap((type) =>
+      [...this.model.copy[type].values()]
+        .filter(({ id }) => !rows.has(id))
+        .map((data) => ({ type, id: data.id, data })),
+    );
   }
 
   private async readChanges(signal: AbortSignal): Promise<void> {

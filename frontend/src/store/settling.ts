@@ -1,8 +1,9 @@
 /** What a person's answer to a conflict does. */
 import { newId } from "../rules/ids";
+import type { Row } from "./database";
 import type { Fields } from "./entries";
 import type { Model } from "./model";
-import type { Choice, Command, Conflict, Kind, Task } from "./types";
+import type { Choice, Command, Conflict, Kind, Section, Task } from "./types";
 
 export interface Settled {
   commands: Command[];
@@ -35,39 +36,56 @@ const READ_ONLY = new Set(
   ).split(" "),
 );
 
+const REFERENCES = [
+  ["list_id", "list"],
+  ["section_id", "section"],
+  ["parent_id", "task"],
+] as const;
+
 /** Makes a resource anew, under another id, as far as what it names is still there. */
-export function createAgain(type: Kind, old: Fields, model: Model, id: string): Command {
+export function createAgain(
+  type: Kind,
+  old: Fields,
+  model: Model,
+  id: string,
+  ids: ReadonlyMap<string, string> = new Map(),
+): Command {
   const data: Fields = { id };
   for (const [field, value] of Object.entries(old)) {
     if (!READ_ONLY.has(field) && field !== "id" && value !== null) data[field] = value;
   }
-  const named = [
-    ["list_id", "list"],
-    ["section_id", "section"],
-    ["parent_id", "task"],
-  ] as const;
-  for (const [field, kind] of named) {
-    if (data[field] && !model.shown[kind].has(data[field] as string)) delete data[field];
+  const present = (kind: Kind, named: unknown) => {
+    const other = ids.get(named as string);
+    return other ?? (model.shown[kind].has(named as string) ? named : undefined);
+  };
+  for (const [field, kind] of REFERENCES) {
+    if (data[field]) data[field] = present(kind, data[field]);
+    if (data[field] === undefined) delete data[field];
   }
   if (data.label_ids) {
-    data.label_ids = (data.label_ids as string[]).filter((label) => model.shown.label.has(label));
+    const labels = (data.label_ids as string[]).map((label) => present("label", label));
+    data.label_ids = labels.filter((label) => label !== undefined);
   }
   if (old.is_completed && old.completed_at) data.completed_at = old.completed_at;
   return { do: "create", type, data } as Command;
 }
 
-/** Tasks that a restored server no longer has, as new tasks, parents before their subtasks. */
-export function keptAgain(tasks: readonly Task[], model: Model): Command[] {
-  const ids = new Map(tasks.map((task) => [task.id, newId()]));
-  const level = (task: Task): number => {
-    const parent = tasks.find((other) => other.id === task.parent_id);
+/** What a restored server no longer has, made anew: parents before their subtasks. */
+export function keptAgain(rows: readonly Row[], model: Model): Command[] {
+  const ids = new Map(rows.map((row) => [row.id, newId()]));
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const level = ({ data }: Row): number => {
+    const parent = byId.get((data as Task).parent_id ?? "");
     return parent ? level(parent) + 1 : 0;
   };
-  const ordered = tasks.toSorted((a, b) => level(a) - level(b));
-  return ordered.map((task) => {
-    const command = createAgain("task", task as unknown as Fields, model, ids.get(task.id)!);
-    const parent = task.parent_id && ids.get(task.parent_id);
-    if (parent) (command as { data: Fields }).data.parent_id = parent;
-    return command;
-  });
+  const ordered = rows.toSorted((a, b) => level(a) - level(b));
+  return ordered
+    .filter(({ type, data }) => type !== "section" || ids.has((data as Section).list_id) || isThere(model, data))
+    .map(({ type, id, data }) =>
+      createAgain(type, data as unknown as Fields, model, ids.get(id)!, ids),
+    );
+}
+
+function isThere(model: Model, section: Row["data"]): boolean {
+  return model.shown.list.has((section as Section).list_id);
 }

@@ -4,7 +4,7 @@ import { batch, computed, effect, signal, type ReadonlySignal } from "@preact/si
 import { Acts } from "./acts";
 import type { Context } from "./commands";
 import { Conflicts, needsYou } from "./conflicts";
-import type { Database, Loaded, Write } from "./database";
+import type { Database, Loaded, Row, Write } from "./database";
 import { Keeping, type Core } from "./keeping";
 import { Model } from "./model";
 import { Outbox } from "./outbox";
@@ -140,7 +140,7 @@ export class DulyStore implements Store {
     void this.waiting.value;
     const { outbox, offline, firstSync, lastSync } = this.core;
     const { unsent } = outbox;
-    const vanished = this.core.vanished.value;
+    const vanished = tasksOf(this.core.vanished.value);
     const needs = this.conflicts.value.filter(needsYou).length + (vanished.length ? 1 : 0);
     let state: State = "synced";
     if (this.parts.connection.ended.value) state = "sign_in";
@@ -209,10 +209,10 @@ export class DulyStore implements Store {
   }
 
   settleVanished(keep: boolean): void {
-    const tasks = this.core.vanished.peek();
+    const rows = this.core.vanished.peek();
     this.core.vanished.value = [];
     this.later(({ keptAgain }) => {
-      if (keep) this.run(...keptAgain(tasks, this.core.model));
+      if (keep) this.run(...keptAgain(rows, this.core.model));
       this.keeping.save({ meta: { vanished: null } }).catch(() => {});
     });
   }
@@ -270,4 +270,9 @@ export class DulyStore implements Store {
     await this.syncing?.engine.stop();
     await this.keeping.close(wipe);
   }
+}
+
+/** A person is asked about tasks; lists and labels go with them. */
+function tasksOf(rows: readonly Row[]): Task[] {
+  return rows.filter(({ type }) => type === "task").map(({ data }) => data as Task);
 }

@@ -39,7 +39,8 @@ export class Syncing {
       now,
       onUser: (user) => keeping.changeUser(user),
       onFirstSync: (progress) => (core.firstSync.value = progress),
-      onVanished: (tasks) => (core.vanished.value = tasks),
+      onVanished: (rows) => (core.vanished.value = rows),
+      vanished: () => core.vanished.peek(),
       onReplaced: () => keeping.teller.replaced(),
       onStored: (rows) => {
         core.lastSync.value = core.now();

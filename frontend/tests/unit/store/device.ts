@@ -106,6 +106,7 @@ export async function openDevice(
       device.trouble = { ...old, log: [] };
       old.offline = true;
       const { syncing, keeping } = device.store as DulyStore;
+      Object.assign(device.store, { closing: Promise.resolve() }); // nothing more is loaded
       void syncing?.engine.stop();
       keeping.teller.close(false); // the browser releases the lock of a tab that is gone
       device.store = await open();

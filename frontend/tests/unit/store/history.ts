@@ -172,9 +172,11 @@ export interface Result {
 export async function play(url: string, seed: number, steps: number): Promise<Result> {
   const random = new Random(seed);
   const account = await register(url);
+  // Of the first device there are two tabs: they share a database, and one of them leads.
   const devices = [
-    await openDevice(url, account, `a${seed}`),
-    await openDevice(url, account, `b${seed}`),
+    await openDevice(url, account, `a${seed}`, { silence: 500 }),
+    await openDevice(url, account, `b${seed}`, { silence: 500 }),
+    await openDevice(url, account, `a${seed}`, { silence: 500 }),
   ];
   const made: Made = { ids: new Set(), undone: new Set() };
   const acts: { done: Done; command: Command }[] = [];

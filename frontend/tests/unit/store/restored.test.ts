@@ -25,7 +25,8 @@ async function restored() {
   await until("all is sent", () => isSynced(phone.store));
   const backup = join(tmpdir(), `duly-${account.user.id}.backup`);
   await server.duly("backup", backup);
-  const parent = add("After");
+  const [list] = phone.store.run({ do: "create", type: "list", data: { name: "New list" } }).ids;
+  const parent = add("After", { list_id: list! });
   add("Below", { parent_id: parent });
   phone.store.run({ do: "update", type: "task", id: kept, data: { title: "Renamed after" } });
   await until("all is sent", () => isSynced(phone.store));
@@ -57,6 +58,8 @@ test("what the server no longer has is kept as new tasks", { timeout: 60_000 }, 
   await until("all is sent", () => isSynced(phone.store));
   expect(await titles()).toEqual(["After", "Before", "Below", "Unsent"]);
   expect(titled(phone.store, "Below")!.parent_id).toBe(titled(phone.store, "After")!.id);
+  expect(titled(phone.store, "After")!.list_id).toBe(phone.store.lists.value[0]!.id);
+  expect(phone.store.lists.value.map(({ name }) => name)).toEqual(["New list"]);
   expect(phone.store.status.value.vanished).toEqual([]);
   await until("the copy is the server's", () => tasks(phone.store).length === 4);
   expect(Object.fromEntries(shown(phone))).toEqual(Object.fromEntries(await everything(server.url, phone)));
