@@ -35,8 +35,6 @@ export interface Grid {
   isFolded(key: string): boolean;
   /** Manual order: rows may be dragged and moved. */
   readonly manual: boolean;
-  /** Opens the field for a new task below this one, or in the list. */
-  add(below: string | null, asChild: boolean): void;
 }
 
 export const grid = signal<Grid | null>(null);

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 
 import { warn } from "./app";
 import { grid, targets } from "./grid";
+import { hide, overlay, typeAhead } from "./overlay";
 import { commands, onMac, type CommandDef } from "./registry";
 
 /** The first key of a pair ("g") that waits for its second; a bar lists the choices. */
@@ -55,6 +56,12 @@ function onKeyDown(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   const key = typed(event);
   const held = event.ctrlKey || event.metaKey;
+  if (overlay.peek() && !document.querySelector("dialog[open]")) {
+    if (event.key.length === 1 && !held && !event.altKey) typeAhead(event.key);
+    if (event.key === "Escape") hide();
+    event.preventDefault();
+    return;
+  }
   const writing = isTextField(target);
   if (writing && !(held && ["Control+k"].includes(key))) return;
   if (target.closest("dialog, [popover]") && key !== "Control+k") return;

@@ -2,14 +2,34 @@
 import { signal } from "@preact/signals";
 
 export type Overlay =
-  | { kind: "quick-add" | "palette" | "help" | "shortcuts" }
+  | { kind: "palette" | "help" }
+  | { kind: "quick-add"; at?: AddAt }
+  | { kind: "go"; to: "list" | "label" | "filter" }
   | { kind: "date"; field: "due" | "start"; ids: readonly string[]; anchor: Element | null }
   | { kind: "repeat" | "labels" | "move"; ids: readonly string[]; anchor: Element | null }
   | { kind: "ask"; text: string; action: string; run: () => void };
 
+/** A place among tasks: below one, or as its subtask. */
+export interface AddAt {
+  id: string;
+  asChild: boolean;
+}
+
 export const overlay = signal<Overlay | null>(null);
 
+// What is typed before a dialog has arrived belongs to its field.
+let ahead = "";
+export function typeAhead(text: string): void {
+  ahead += text;
+}
+export function takeTypedAhead(): string {
+  const text = ahead;
+  ahead = "";
+  return text;
+}
+
 export function show(next: Overlay): void {
+  ahead = "";
   overlay.value = next;
 }
 export function hide(): void {

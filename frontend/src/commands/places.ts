@@ -43,6 +43,7 @@ const places: [string, string, IconName, (t: Texts) => string][] = [
 ];
 
 const any = (ids: readonly string[]) => ids.length > 0;
+const one = (ids: readonly string[]) => ids.length === 1;
 
 define(
   { id: "quick-add", text: (t) => t.quickAdd, keys: ["q"], where: "anywhere", icon: "plus", run: () => show({ kind: "quick-add" }) },
@@ -61,6 +62,16 @@ define(
     icon,
     run: () => go(path),
   })),
+  ...([["l", "list"], ["b", "label"], ["f", "filter"]] as const).map(([key, to]) => ({
+    id: `go-${to}`,
+    text: (texts: Texts) => `${texts.goTo(texts[to])}…`,
+    keys: [`g ${key}`],
+    where: "anywhere" as const,
+    icon: to,
+    run: () => show({ kind: "go", to }),
+  })),
+  { id: "add-below", text: (t) => t.addBelow, keys: ["a"], where: "row", icon: "plus", available: one, run: ([id]) => show({ kind: "quick-add", at: { id: id!, asChild: false } }) },
+  { id: "add-subtask", text: (t) => t.addSubtask, keys: ["Shift+a"], where: "row", icon: "subtasks", available: one, run: ([id]) => show({ kind: "quick-add", at: { id: id!, asChild: true } }) },
   { id: "due", text: (t) => t.setDue, keys: ["t"], where: "row", icon: "calendar", available: any, run: (ids) => show({ kind: "date", field: "due", ids, anchor: rowAnchor(ids[0]) }) },
   { id: "start", text: (t) => t.setStart, keys: ["Shift+t"], where: "row", available: any, run: (ids) => show({ kind: "date", field: "start", ids, anchor: rowAnchor(ids[0]) }) },
   { id: "repeat", text: (t) => t.setRepeat, keys: ["r"], where: "row", icon: "repeat", available: any, run: (ids) => show({ kind: "repeat", ids, anchor: rowAnchor(ids[0]) }) },

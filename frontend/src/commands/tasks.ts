@@ -1,8 +1,8 @@
 /** What can be done to tasks. Each works on one task or on all that are selected. */
-import type { Command, Shown } from "../store/types";
+import type { Command, Shown, Task } from "../store/types";
 import { t } from "../texts";
 import { act, store } from "./app";
-import { grid, rowWithFocus, successor } from "./grid";
+import { grid, successor } from "./grid";
 import { define } from "./registry";
 import { openTask, showTask } from "./route";
 import { clearSelection, currentRow } from "./selection";
@@ -35,9 +35,15 @@ export function toggleCompleted(ids: readonly string[]): void {
   setCompleted(ids, tasks(ids).some((task) => !task.is_completed));
 }
 
-export function updateTasks(ids: readonly string[], data: Record<string, unknown>, text = ""): void {
-  if (ids.length === 0) return;
-  act(ids.map((id): Command => ({ do: "update", type: "task", id, data })), text, { quiet: ids.length === 1 });
+type Change = Record<string, unknown>;
+
+/** The same change for all, or one that depends on the task. */
+export function updateTasks(ids: readonly string[], change: Change | ((task: Task) => Change), text = ""): void {
+  const commands = tasks(ids).map((task): Command => {
+    const data = typeof change === "function" ? change(task) : change;
+    return { do: "update", type: "task", id: task.id, data };
+  });
+  if (commands.length > 0) act(commands, text, { quiet: ids.length === 1 });
 }
 
 export function trashTasks(ids: readonly string[]): void {
@@ -72,13 +78,4 @@ define(
     run: (ids: readonly string[]) => setPriority(ids, n),
   })),
   { id: "priority-0", text: (t) => t.noPriority, keys: ["0"], where: "row", available: any, run: (ids) => setPriority(ids, null) },
-  {
-    id: "add-below",
-    text: (t) => t.addBelow,
-    keys: ["a"],
-    where: "row",
-    icon: "plus",
-    available: one,
-    run: () => grid.peek()?.add(rowWithFocus()?.key ?? null, false),
-  },
 );

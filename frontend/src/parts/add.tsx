@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 
 import { act } from "../commands/app";
 import { grid } from "../commands/grid";
@@ -32,10 +32,9 @@ export function createTasks(text: string, { data, name }: AddTo, before: string 
   return act(commands, said, { quiet: titles.length === 1 }).ids;
 }
 
-export function AddField({ to, onReady }: { to: AddTo; onReady?: (focus: () => void) => void }) {
+export function AddField({ to }: { to: AddTo }) {
   const field = useRef<HTMLInputElement>(null);
   const text = useSignal("");
-  useEffect(() => onReady?.(() => field.current?.focus()), []);
   // The row that was first when typing began: what is typed goes above it, in the order of typing.
   const before = useRef<string | null>(null);
   const create = (typed: string, meant: Understood | null) => {

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useMemo, useRef } from "preact/hooks";
 
+import { takeTypedAhead } from "../commands/overlay";
 import { Dialog } from "./dialog";
 import { Dot, Icon, type IconName } from "./icons";
 
@@ -32,7 +33,7 @@ interface Props {
 
 /** A field with a list below: the palette, and the pickers of labels and places. */
 export function Choose({ label, placeholder, anchor, options, onChoose, onClose, nothing, class: name = "" }: Props) {
-  const typed = useSignal("");
+  const typed = useSignal(useMemo(takeTypedAhead, []));
   const at = useSignal(0);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);

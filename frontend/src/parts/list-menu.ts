@@ -13,7 +13,7 @@ export interface Naming {
 }
 type Name = (naming: Naming | null) => void;
 
-export const COLORS = ["#C0392B", "#D9822B", "#C9A227", "#5B8C3E", "#2E8B7A", "#2F79B5", "#5661C4", "#8E5BB5", "#B5487F", "#7A756B"];
+export const COLORS = ["#c0392b", "#d9822b", "#c9a227", "#5b8c3e", "#2e8b7a", "#2f79b5", "#5661c4", "#8e5bb5", "#b5487f", "#7a756b"];
 
 function rename(type: "list" | "label" | "section", id: string, name: Name): MenuItem {
   const before = store().get(type, id).peek()?.name ?? "";
@@ -47,7 +47,7 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
   const colors = COLORS.map((color, index): MenuItem => ({
     text: t().colors[index]!,
     color,
-    checked: thing.color?.toLowerCase() === color.toLowerCase(),
+    checked: thing.color === color,
     run: () => act([{ do: "update", type, id, data: { color } }], t().saved, { quiet: true }),
   }));
   const none: MenuItem = { text: t().noColor, checked: !thing.color, run: () => act([{ do: "update", type, id, data: { color: null } }], t().saved, { quiet: true }) };

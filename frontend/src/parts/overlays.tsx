@@ -13,6 +13,7 @@ const DatePicker = lazily(() => import("./dates/date").then((part) => part.DateP
 const RepeatPicker = lazily(() => import("./dates/repeat").then((part) => part.RepeatPicker));
 const LabelPicker = lazily(() => import("./pickers").then((part) => part.LabelPicker));
 const MovePicker = lazily(() => import("./pickers").then((part) => part.MovePicker));
+const GoPicker = lazily(() => import("./pickers").then((part) => part.GoPicker));
 const Ask = lazily(() => import("./ask").then((part) => part.Ask));
 
 /** After a dialog, the focus returns to the row that it was about, or to its successor. */
@@ -28,11 +29,12 @@ export function Overlays() {
   const shown = overlay.value;
   switch (shown?.kind) {
     case "quick-add":
-      return <QuickAdd onClose={close} />;
+      return <QuickAdd at={shown.at} onClose={close} />;
+    case "go":
+      return <GoPicker to={shown.to} onClose={close} />;
     case "palette":
       return <Palette onClose={close} />;
     case "help":
-    case "shortcuts":
       return <Help onClose={close} />;
     case "date":
       return <DatePicker {...shown} onClose={close} />;

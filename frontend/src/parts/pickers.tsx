@@ -1,5 +1,6 @@
 import { act, store } from "../commands/app";
 import { grid, successor } from "../commands/grid";
+import { go } from "../commands/route";
 import { newId } from "../rules/ids";
 import { fold } from "../rules/search";
 import type { Command, TaskPlace } from "../store/types";
@@ -68,6 +69,15 @@ export function MovePicker({ ids, anchor, onClose }: Props) {
     moveTasks(ids, to, name);
   };
   return <Choose label={t().moveTo} placeholder={t().findPlace} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={t().nothingFound} />;
+}
+
+/** `G` then `L`, `B` or `F`: a list, a label or a filter by its name. */
+export function GoPicker({ to, onClose }: { to: "list" | "label" | "filter"; onClose: () => void }) {
+  const { lists, labels, filters } = store();
+  const all = { list: lists, label: labels, filter: filters }[to].value;
+  const options = (typed: string) => all.map(({ id, name, color }): Option => ({ key: id, name, color })).filter(fits(typed));
+  const label = t().goTo(t()[to]);
+  return <Choose label={label} placeholder={label} options={options} onChoose={({ key }) => go(`/${to}/${key}`)} onClose={onClose} nothing={t().nothingFound} />;
 }
 
 export function moveTasks(ids: readonly string[], to: TaskPlace, name: string): void {

@@ -28,7 +28,6 @@ export function Results({ view, name, empty, openCompleted = false }: {
         manual={false}
         empty={empty}
         openCompleted={openCompleted}
-        add={() => {}}
         onTaskMenu={(id, anchor) => (menu.value = {
           anchor,
           label: t().moreFor(store().get("task", id).peek()?.title ?? t().task),

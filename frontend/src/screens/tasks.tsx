@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 
 import { store } from "../commands/app";
 import { selected, selecting } from "../commands/selection";
@@ -27,7 +27,6 @@ export function Tasks({ query }: { query: Query }) {
   useEffect(() => () => view.dispose(), [view]);
   const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
   const naming = useSignal<Naming | null>(null);
-  const focusAdd = useRef<() => void>(undefined);
 
   const named = query.show === "list" ? store().get("list", query.id).value : query.show === "label" ? store().get("label", query.id).value : null;
   const name = named?.name ?? t()[query.show];
@@ -80,14 +79,13 @@ export function Tasks({ query }: { query: Query }) {
             )}
           </header>
         )}
-        {query.show !== "upcoming" && query.show !== "overdue" && <AddField to={to} onReady={(focus) => (focusAdd.current = focus)} />}
+        {query.show !== "upcoming" && query.show !== "overdue" && <AddField to={to} />}
         <TreeGrid
           view={view}
           name={name}
           shows={{ list: query.show !== "list" && query.show !== "inbox" }}
           manual={manual}
           empty={<Empty place={query.show} />}
-          add={() => focusAdd.current?.()}
           onTaskMenu={(task, anchor) => (menu.value = {
             anchor,
             label: t().moreFor(store().get("task", task).peek()?.title ?? t().task),

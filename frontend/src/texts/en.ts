@@ -167,6 +167,9 @@ export const en = {
   emptyFilter: "No task matches this filter.",
 
   // Quick add
+  asSubtaskOf: (title: string) => `Subtask of “${title}”`,
+  below: (title: string) => `Below “${title}”`,
+  rescheduleAll: "Reschedule all",
   suggestions: "Suggestions",
   understood: "Understood",
   keepAsText: (what: string) => `${what}: keep it as text`,
@@ -401,6 +404,23 @@ export const en = {
   exportServer: "Download everything",
   exportDevice: "Download what is on this device",
   exportNote: "The server's export has everything, trash included. What is on this device includes unsent changes and works offline.",
+  importTitle: "Import",
+  importNote: "A project of Todoist as CSV, or the export of Vikunja as zip. Importing the same file twice adds nothing.",
+  importMistake: "This file cannot be read. Choose a CSV file from Todoist or a zip file from Vikunja.",
+  chooseFile: "Choose a file",
+  importCounts: (n: number, done: number, lists: number, sections: number, labels: number) =>
+    `${many(n, "task", "tasks")} (${count.format(done)} completed), ${many(lists, "list", "lists")}, ${many(sections, "section", "sections")}, ${many(labels, "new label", "new labels")}.`,
+  importProblems: (n: number) => `${many(n, "thing", "things")} cannot be taken over as it is:`,
+  importProblem: (at: number, what: string, text: string) => `${at}: ${what} – ${text}`,
+  importWhat: {
+    date: "the date is not understood, so the task has none",
+    repeat: "the repetition is not taken over",
+    type: "rows of this type are left out",
+    title: "without a title, left out",
+    depth: "deeper than five levels, moved up",
+  },
+  importRun: "Import",
+  imported: (n: number) => `Imported ${many(n, "task", "tasks")}.`,
   storage: "Storage",
   storageUsed: (used: string) => `${used} used on this device.`,
   storageKept: "The browser keeps it until you sign out.",

@@ -32,13 +32,23 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
   const meant = text.value.trim() ? understand(`x ${text.value}`)?.draft.due ?? null : null;
 
   const choose = (date: string | null, clock: string | null = time.value || null) => {
-    const zone = clock ? (before?.timezone ?? null) : null;
-    const value = date ? { date, time: clock, timezone: zone } : null;
-    // A rule without a due date has nothing to count from.
-    const ends = field === "due" && !value ? { recurrence: null } : {};
-    const said = value ? t().dateSet(t()[field === "due" ? "dueName" : "startName"], shortMoment(value, today)) : t().dateRemoved;
+    const said = date
+      ? t().dateSet(t()[field === "due" ? "dueName" : "startName"], shortMoment({ date, time: clock, timezone: null }, today))
+      : t().dateRemoved;
+    // Several tasks keep their own times, unless a time was chosen here.
+    const keepsTime = ids.length > 1 && clock === (before?.time?.slice(0, 5) ?? null);
     onClose();
-    updateTasks(ids, { [field]: value, ...ends }, said);
+    updateTasks(
+      ids,
+      (task) => {
+        // A rule without a due date has nothing to count from.
+        if (!date) return { [field]: null, ...(field === "due" && task.recurrence ? { recurrence: null } : {}) };
+        const own = task[field];
+        const at = keepsTime ? (own?.time ?? null) : clock;
+        return { [field]: { date, time: at, timezone: at ? (own?.timezone ?? null) : null } };
+      },
+      said,
+    );
   };
   const monday = dayOf(dayNumber(today) + 8 - weekday(today));
   const quick: [string, string | null][] = [

@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { act, store } from "../../commands/app";
+import { takeTypedAhead, type AddAt } from "../../commands/overlay";
 import { route, showTask } from "../../commands/route";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
@@ -19,31 +20,44 @@ function fromPlace(): Partial<Task> {
   return {};
 }
 
-export function QuickAdd({ onClose }: { onClose: () => void }) {
-  const text = useSignal("");
+/** Below a task or as its subtask, in the place of that task. */
+function beside({ id, asChild }: AddAt): { data: Partial<Task> & { after_id?: string }; note: string } | null {
+  const task = store().get("task", id).peek();
+  if (!task) return null;
+  if (asChild) return { data: { parent_id: id }, note: t().asSubtaskOf(task.title) };
+  const { list_id, section_id, parent_id } = task;
+  return { data: { list_id, section_id, parent_id, after_id: id }, note: t().below(task.title) };
+}
+
+export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
+  const place = useMemo(() => at && beside(at), []);
+  // What is added next goes below what was added last.
+  const last = useRef<string | null>(null);
+  const text = useSignal(useMemo(takeTypedAhead, []));
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []);
   const understood = understand(text.value);
 
   const add = async (given: Understood | null, held: boolean) => {
+    const typed = text.value.trim();
+    if (!typed || (given && !given.draft.title)) return;
+    text.value = "";
     // Whoever is faster than the parser's arrival loses none of it.
     if (!given) await prepareParser().catch(() => {});
-    const meant = given ?? understand(text.value);
-    const title = meant ? meant.draft.title : text.value.trim();
-    if (!title) return;
-    const draft = meant?.draft ?? {
-      title, list_id: null, section_id: null, labels: [], priority: null, due: null, duration_minutes: null, recurrence: null,
+    const meant = given ?? understand(typed);
+    const draft = meant?.draft.title ? meant.draft : {
+      title: typed, list_id: null, section_id: null, labels: [], priority: null, due: null, duration_minutes: null, recurrence: null,
     };
-    const commands = commandsFor(draft, fromPlace());
-    const { ids } = act(commands, t().added(title));
-    text.value = "";
-    if (held) {
-      onClose();
-      showTask(ids.at(-1)!);
-    }
+    const data = place ? { ...place.data, ...(place.data.after_id && last.current ? { after_id: last.current } : {}) } : fromPlace();
+    const { ids } = act(commandsFor(draft, data), t().added(draft.title));
+    last.current = ids.at(-1)!;
+    if (!held) return;
+    onClose();
+    showTask(ids.at(-1)!);
   };
   return (
     <Dialog label={t().quickAdd} class="quick-add" onClose={onClose}>
+      {place && <p class="note"><bdi>{place.note}</bdi></p>}
       <Line
         class="line-large"
         value={text.value}

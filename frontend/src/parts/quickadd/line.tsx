@@ -69,7 +69,9 @@ export function Line(props: Props) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return;
     const chosen = suggestions.value[at.value];
-    if (open && chosen && (event.key === "Enter" || event.key === "Tab")) accept(chosen);
+    // A name that is complete needs no suggestion: Enter then adds.
+    const complete = event.key === "Enter" && chosen && value.toLocaleLowerCase().endsWith(chosen.name.toLocaleLowerCase());
+    if (open && chosen && !complete && (event.key === "Enter" || event.key === "Tab")) accept(chosen);
     else if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       const n = suggestions.value.length;
       at.value = (at.value + (event.key === "ArrowDown" ? 1 : n - 1)) % n;

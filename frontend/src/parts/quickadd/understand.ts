@@ -47,7 +47,7 @@ export function understand(text: string): Understood | null {
 }
 
 /** The commands that create what a draft describes: new labels first, then the task. */
-export function commandsFor(draft: Draft, given: Partial<Task> & { before_id?: string | null }): Command[] {
+export function commandsFor(draft: Draft, given: Partial<Task> & { before_id?: string | null; after_id?: string }): Command[] {
   const commands: Command[] = [];
   const labels = draft.labels.map(({ id, name }) => {
     if (id) return id;
@@ -56,10 +56,10 @@ export function commandsFor(draft: Draft, given: Partial<Task> & { before_id?: s
     return made;
   });
   const elsewhere = draft.list_id !== null && draft.list_id !== given.list_id;
-  const { before_id, ...fields } = given;
+  const { before_id, after_id, ...fields } = given;
   const data = {
     ...fields,
-    ...(elsewhere || draft.section_id ? { section_id: null, parent_id: null } : before_id ? { before_id } : {}),
+    ...(elsewhere || draft.section_id ? { section_id: null, parent_id: null } : before_id ? { before_id } : after_id ? { after_id } : {}),
     title: draft.title,
     ...(draft.list_id ? { list_id: draft.list_id } : {}),
     ...(draft.section_id ? { section_id: draft.section_id } : {}),

@@ -2,6 +2,7 @@ import { useComputed } from "@preact/signals";
 
 import { store } from "../../commands/app";
 import { grid, type HeadRow } from "../../commands/grid";
+import { show } from "../../commands/overlay";
 import { currentRow } from "../../commands/selection";
 import { t } from "../../texts";
 import { Icon } from "../icons";
@@ -17,6 +18,14 @@ function nameOf(row: HeadRow, today: string, folded: boolean): string {
   if (row.key.startsWith("week:")) return t().weekOf(formatDate(row.date, { day: "numeric", month: "long" }));
   if (row.key.startsWith("month:")) return formatDate(row.date, { month: "long", year: "numeric" });
   return longDate(row.date, today);
+}
+
+function rescheduleAll(key: string, anchor: Element): void {
+  const rows = grid.peek()?.rows() ?? [];
+  const after = rows.slice(rows.findIndex((row) => row.key === key) + 1);
+  const end = after.findIndex((row) => row.type !== "task");
+  const ids = after.slice(0, end < 0 ? undefined : end).map((row) => row.id);
+  if (ids.length > 0) show({ kind: "date", field: "due", ids, anchor });
 }
 
 /** A section, a day, or the door to the completed tasks: a row that opens and closes. */
@@ -52,6 +61,13 @@ export function Head({ row, index, folded, onMenu }: {
           {!quiet && <span class="count figures">{row.count}</span>}
         </button>
       </div>
+      {row.key === "overdue" && (
+        <div role="gridcell">
+          <button type="button" class="head-action" tabIndex={-1} onClick={(event) => rescheduleAll(row.key, event.currentTarget)}>
+            {t().rescheduleAll}
+          </button>
+        </div>
+      )}
       {row.type === "section" && (
         <div role="gridcell" class="cell-more">
           <button

@@ -23,12 +23,11 @@ interface Props {
   empty: ComponentChildren;
   /** Completed tasks are shown at once, since they were asked for. */
   openCompleted?: boolean;
-  add: (below: string | null, asChild: boolean) => void;
   onTaskMenu: (id: string, anchor: Element) => void;
   onSectionMenu: (id: string, anchor: Element) => void;
 }
 
-export function TreeGrid({ view, name, shows, manual, empty, openCompleted = false, add, onTaskMenu, onSectionMenu }: Props) {
+export function TreeGrid({ view, name, shows, manual, empty, openCompleted = false, onTaskMenu, onSectionMenu }: Props) {
   const element = useRef<HTMLDivElement>(null);
   const inside = useSignal(false);
   const made = useMemo(
@@ -73,7 +72,6 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
       fold: made.fold,
       isFolded: made.isFolded,
       manual,
-      add,
     }),
     [made, manual],
   );

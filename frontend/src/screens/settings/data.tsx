@@ -4,7 +4,10 @@ import { useEffect } from "preact/hooks";
 import { session } from "../../commands/account";
 import { store } from "../../commands/app";
 import { t } from "../../texts";
+import { lazily } from "../../parts/lazily";
 import { explain } from "../sign-in";
+
+const Import = lazily(() => import("../import/import").then((part) => part.Import));
 
 function save(name: string, content: BlobPart): void {
   const url = URL.createObjectURL(new Blob([content], { type: "application/json" }));
@@ -63,6 +66,7 @@ export function Data() {
         </p>
         {problem.value && <p class="mistake">{problem.value}</p>}
       </section>
+      <Import />
       <section class="form">
         <h2>{t().storage}</h2>
         {!store().status.value.stored ? <p class="mistake">{t().memoryOnly}</p> : (
