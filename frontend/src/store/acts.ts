@@ -1,4 +1,4 @@
-/** What people do: applied in memory at once, then stored, then sent; and how it is taken back. */
+/** Commands of the person: applied in memory at once, then stored, then sent; and their undo. */
 import { batch } from "@preact/signals-core";
 
 import { draft, type Context, type Draft } from "./commands";

@@ -1,8 +1,8 @@
-/** What becomes of the entries of a request once the server has answered it. */
+/** Applies the response to a request: to the copy, and to the entries of the request. */
 import { nameKey } from "../rules/names";
 import type { BatchResult, OperationResult } from "../api/things";
 import type { Row, Write } from "./database";
-import type { Entry, Fields, SentOperation, Thing } from "./entries";
+import type { Entry, Fields, SentOperation, Resource } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import type { Conflicts } from "./conflicts";
@@ -10,6 +10,9 @@ import type { Kind, Label } from "./types";
 
 /** After so many attempts, a change that the server does not take is shown to the person. */
 const PATIENCE = 8;
+
+/** The parts of a path in an error that do not name a field. */
+const ENVELOPE = new Set(["body", "query", "operations", "data"]);
 
 export interface Outcome {
   write: Required<Pick<Write, "rows" | "put" | "drop" | "conflicts">>;
@@ -45,7 +48,7 @@ export class Answers {
     return this.outcome;
   }
 
-  /** The request is made anew, from the same entries. */
+  /** The next request will contain the same entries. */
   nothing(): Outcome {
     return this.outcome;
   }
@@ -56,7 +59,7 @@ export class Answers {
     return this.outcome;
   }
 
-  /** Handles the answer to a request for something back from the trash, since it was edited here. */
+  /** Handles the response to a restore that an edit of a trashed resource needs. */
   revived(result: OperationResult, entry: Entry): Outcome {
     if (result.error?.code === "NOT_FOUND") this.gone(entry);
     else if (result.error) {
@@ -68,7 +71,7 @@ export class Answers {
   }
 
   private one(result: OperationResult, sent: SentOperation, entries: readonly Entry[]): void {
-    const data = result.data as (Thing & Fields) | null;
+    const data = result.data as (Resource & Fields) | null;
     if (data) {
       this.store(sent.type, data);
       this.done(entries, data.id === entries[0]?.id ? data.version : null);
@@ -84,8 +87,8 @@ export class Answers {
     this.done(entries, null);
   }
 
-  /** Stores an answer. A batch leaves out long texts that it has not set: they stay as they are. */
-  private store(type: Kind, data: Thing & Fields): void {
+  /** Stores a response. A batch omits long texts that it has not set: they stay as they are. */
+  private store(type: Kind, data: Resource & Fields): void {
     if (data.trashed_at) {
       this.remove(type, data.id, data.version);
       return;
@@ -96,7 +99,7 @@ export class Answers {
       this.outcome.isBehind = true; // restored: the whole of it comes with the next changes
       return;
     }
-    const whole = { ...old, ...data } as Thing;
+    const whole = { ...old, ...data } as Resource;
     if (old && old.version > whole.version) return;
     this.model.put(type, data.id, whole);
     this.outcome.write.rows.push({ type, id: data.id, data: whole });
@@ -175,7 +178,7 @@ export class Answers {
     }
   }
 
-  /** Something is gone for good: all that waits for it is told as one, with what it was. */
+  /** A resource was deleted permanently. All its changes are reported as one, with its last state. */
   gone(entry: Entry): Outcome {
     const entries = this.outbox.of(entry.id);
     const was = entries.find((each) => each.was)?.was ?? entry.base;
@@ -195,11 +198,12 @@ export class Answers {
     this.report("refused", entries[0]!, { mine: entries[0]!.data, message });
   }
 
-  /** Takes out what the server cannot know or will not take. False if there is no such thing. */
+  /** Removes the fields that the server rejects. Returns false if they cannot be removed. */
   private corrected(entries: readonly Entry[], failure: Failure): boolean {
     let found = false;
     for (const { path, type } of failure.fields) {
-      const field = path.split(".").find((part) => /^[a-z_]+$/.test(part) && !/^(body|query|operations|data)$/.test(part));
+      const parts = path.split(".").filter((part) => /^[a-z_]+$/.test(part));
+      const field = parts.find((part) => !ENVELOPE.has(part));
       if (!field || (type !== "unknown_reference" && type !== "future")) return false;
       for (const entry of entries) found = this.without(entry, field) || found;
     }
@@ -242,7 +246,7 @@ export class Answers {
     return { list_id: isThere ? list : null, section_id: null, parent_id: null };
   }
 
-  /** Another device has made a label of that name: it takes the place of ours. */
+  /** Another device has created a label with that name: use it instead of ours. */
   private nameTaken(entry: Entry, entries: readonly Entry[], failure: Failure): void {
     const other = this.labelNamed(String(entry.data.name));
     if (entry.op !== "create" || (!other && entry.tries > 1)) this.park(entries, failure);

@@ -1,6 +1,6 @@
 /** Turns what a person does into entries of the outbox, with all that shows at once. */
 import { newId } from "../rules/ids";
-import type { Effect, Entry, Fields, Op, Thing } from "./entries";
+import type { Effect, Entry, Fields, Op, Resource } from "./entries";
 import { same } from "./entries";
 import { labelsAfter } from "./lay";
 import type { Model } from "./model";
@@ -31,32 +31,32 @@ export function draft(context: Context, command: Command): Draft[] {
   if (command.do === "create") return create(context, command.type, command.data as Fields);
   if (command.do === "restore") return restore(command.type, command.id);
   const type = "type" in command ? command.type : "task";
-  const thing = context.model.shown[type].get(command.id);
-  if (!thing) return [];
+  const resource = context.model.shown[type].get(command.id);
+  if (!resource) return [];
   switch (command.do) {
     case "update":
-      return update(context, type, thing, command.data);
+      return update(context, type, resource, command.data);
     case "delete":
-      return [remove(context, type, thing)];
+      return [remove(context, type, resource)];
     case "move":
-      return move(context, type, thing, command.to);
+      return move(context, type, resource, command.to);
     case "complete":
-      return complete(context, thing as Task);
+      return complete(context, resource as Task);
     case "reopen":
-      return reopen(context, thing as Task);
+      return reopen(context, resource as Task);
     case "skip":
-      return skip(context, thing as Task);
+      return skip(context, resource as Task);
   }
 }
 
 function one(
   op: Op,
   type: Kind,
-  thing: Thing,
+  resource: Resource,
   data: Fields,
   effects: Effect[],
 ): Draft {
-  return { op, type, id: thing.id, data, base: thing as unknown as Fields, effects };
+  return { op, type, id: resource.id, data, base: resource as unknown as Fields, effects };
 }
 
 function create({ model, userId, now }: Context, type: Kind, given: Fields): Draft[] {
@@ -64,14 +64,14 @@ function create({ model, userId, now }: Context, type: Kind, given: Fields): Dra
   const id = (fields.id as string | undefined) ?? newId();
   const place = { after_id, before_id } as Place;
   const spot = type === "task" ? spotOf(model, INBOX, fields as TaskPlace) : {};
-  const thing = made(type, { ...fields, ...spot, id, user_id: userId }, now);
-  const { key, behind } = keyAt(siblingsOf(model, type, id, thing as unknown as Fields), place);
-  thing.position = key;
+  const resource = made(type, { ...fields, ...spot, id, user_id: userId }, now);
+  const { key, behind } = keyAt(siblingsOf(model, type, id, resource as unknown as Fields), place);
+  resource.position = key;
   const hidden = { list_id: undefined, section_id: undefined, parent_id: undefined };
   const where = type === "task" ? { ...hidden, ...creationSpot(spot as Spot) } : {};
   const recurrence = fields.recurrence && recurrenceSent(fields.recurrence);
   const data = defined({ ...fields, ...where, recurrence, ...place, id });
-  const effects: Effect[] = [{ type, id, made: thing }];
+  const effects: Effect[] = [{ type, id, made: resource }];
   return [{ op: "create", type, id, data, base: null, effects, behind }];
 }
 
@@ -86,22 +86,22 @@ function defined(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-function update(context: Context, type: Kind, thing: Thing, given: Fields): Draft[] {
+function update(context: Context, type: Kind, resource: Resource, given: Fields): Draft[] {
   const { list_id, section_id, parent_id, is_completed, ...rest } = given;
-  const drafts = [...fieldsChanged(context, type, thing, rest)];
+  const drafts = [...fieldsChanged(context, type, resource, rest)];
   if (type === "task") {
     const to = defined({ list_id, section_id, parent_id }) as TaskPlace;
-    if (Object.keys(to).length) drafts.push(...move(context, type, thing, to));
-    if (is_completed === true) drafts.push(...complete(context, thing as Task));
-    if (is_completed === false) drafts.push(...reopen(context, thing as Task));
+    if (Object.keys(to).length) drafts.push(...move(context, type, resource, to));
+    if (is_completed === true) drafts.push(...complete(context, resource as Task));
+    if (is_completed === false) drafts.push(...reopen(context, resource as Task));
   }
   return drafts;
 }
 
-function fieldsChanged({ now }: Context, type: Kind, thing: Thing, given: Fields): Draft[] {
-  const before = thing as unknown as Fields;
+function fieldsChanged({ now }: Context, type: Kind, resource: Resource, given: Fields): Draft[] {
+  const before = resource as unknown as Fields;
   const data: Fields = {};
-  const effect: Effect = { type, id: thing.id, set: {} };
+  const effect: Effect = { type, id: resource.id, set: {} };
   const { add_label_ids = [], remove_label_ids = [], ...fields } = given;
   if (add_label_ids || remove_label_ids) {
     const [add, remove] = [add_label_ids as string[], remove_label_ids as string[]];
@@ -138,7 +138,7 @@ function fieldsChanged({ now }: Context, type: Kind, thing: Thing, given: Fields
   if (data.due === null && before.recurrence) effect.set!.recurrence = null;
   effect.set!.updated_at = now.toISOString();
   const base = Object.fromEntries(Object.keys(data).map((field) => [field, before[field] ?? null]));
-  return [{ ...one("update", type, thing, data, [effect]), base }];
+  return [{ ...one("update", type, resource, data, [effect]), base }];
 }
 
 function complete(context: Context, task: Task): Draft[] {
@@ -216,15 +216,15 @@ function ancestors(model: Model, task: Task): Task[] {
   return found;
 }
 
-function move(context: Context, type: Kind, thing: Thing, to: TaskPlace): Draft[] {
+function move(context: Context, type: Kind, resource: Resource, to: TaskPlace): Draft[] {
   const { model } = context;
   const anchor: Place = defined({ after_id: to.after_id, before_id: to.before_id });
   if (type !== "task") {
-    const { key, behind } = keyAt(siblingsOf(model, type, thing.id, thing as unknown as Fields), anchor);
-    const effects: Effect[] = [{ type, id: thing.id, set: { position: key } }];
-    return [{ ...one("move", type, thing, { ...anchor }, effects), behind }];
+    const { key, behind } = keyAt(siblingsOf(model, type, resource.id, resource as unknown as Fields), anchor);
+    const effects: Effect[] = [{ type, id: resource.id, set: { position: key } }];
+    return [{ ...one("move", type, resource, { ...anchor }, effects), behind }];
   }
-  const task = thing as Task;
+  const task = resource as Task;
   const below = model.below(task.id);
   if (to.parent_id === task.id || below.some((each) => each.id === to.parent_id)) return [];
   const spot = spotOf(model, task, to);
@@ -240,33 +240,33 @@ function move(context: Context, type: Kind, thing: Thing, to: TaskPlace): Draft[
   return [{ ...one("move", "task", task, data, effects), behind }];
 }
 
-function remove({ model, now }: Context, type: Kind, thing: Thing): Draft {
-  const effects: Effect[] = [{ type, id: thing.id, gone: true }];
+function remove({ model, now }: Context, type: Kind, resource: Resource): Draft {
+  const effects: Effect[] = [{ type, id: resource.id, gone: true }];
   const tasks = model.shown.task.values() as Iterable<Task>;
   if (type === "task") {
-    for (const each of model.below(thing.id)) effects.push({ type, id: each.id, gone: true });
+    for (const each of model.below(resource.id)) effects.push({ type, id: each.id, gone: true });
   } else if (type === "list") {
     for (const task of tasks) {
-      if (task.list_id === thing.id) effects.push({ type: "task", id: task.id, gone: true });
+      if (task.list_id === resource.id) effects.push({ type: "task", id: task.id, gone: true });
     }
-    for (const section of model.shown.section.values() as Iterable<Thing & { list_id: string }>) {
-      if (section.list_id === thing.id) effects.push({ type: "section", id: section.id, gone: true });
+    for (const section of model.shown.section.values() as Iterable<Resource & { list_id: string }>) {
+      if (section.list_id === resource.id) effects.push({ type: "section", id: section.id, gone: true });
     }
   } else if (type === "section") {
     for (const task of tasks) {
-      if (task.section_id === thing.id) {
+      if (task.section_id === resource.id) {
         effects.push({ type: "task", id: task.id, set: { section_id: null } });
       }
     }
   } else if (type === "label") {
     for (const task of tasks) {
-      if (task.label_ids.includes(thing.id)) {
-        effects.push({ type: "task", id: task.id, labels: { add: [], remove: [thing.id] } });
+      if (task.label_ids.includes(resource.id)) {
+        effects.push({ type: "task", id: task.id, labels: { add: [], remove: [resource.id] } });
       }
     }
   }
   const notBefore = type === "task" || type === "list" ? 0 : now.getTime() + GRACE;
-  return { ...one("delete", type, thing, {}, effects), notBefore };
+  return { ...one("delete", type, resource, {}, effects), notBefore };
 }
 
 function restore(type: Kind, id: string): Draft[] {

@@ -1,4 +1,4 @@
-/** What could not be kept as it was, until the person has seen it. */
+/** Conflicts, until the person has decided or seen them. */
 import { signal } from "@preact/signals-core";
 
 import type { Entry } from "./entries";
@@ -60,7 +60,7 @@ export class Conflicts {
     this.list.value = this.list.peek().filter((other) => other.key !== conflict.key);
   }
 
-  /** Makes the list that of the database. What is told for a day ends after one. */
+  /** Replaces the list by that of the database. Replaced values are shown for one day. */
   replace(conflicts: readonly Conflict[]): void {
     const since = this.now() - DAY;
     this.list.value = conflicts.filter((one) => needsYou(one) || (one.since ?? 0) > since);

@@ -1,14 +1,14 @@
-/** What outlives the tab: the copy, the outbox, the conflicts, and where the next sync begins. */
+/** The part that survives the tab: the copy, the outbox, the conflicts, and the sync token. */
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from "idb";
 
-import type { Entry, Frozen, Thing } from "./entries";
+import type { Entry, Frozen, Resource } from "./entries";
 import type { Conflict, Kind, User } from "./types";
 
 /** One resource as it is stored: null data is a deletion, which hides what a pack holds. */
 export interface Row {
   type: Kind;
   id: string;
-  data: Thing | null;
+  data: Resource | null;
 }
 
 export interface Meta {
@@ -23,7 +23,7 @@ export interface Meta {
   vanished: Row[];
 }
 
-/** What changes together. Null removes a value. */
+/** Changes of one transaction. Null removes a value. */
 export interface Write {
   rows?: Row[];
   pack?: { generation: number; rows: Row[] };
@@ -126,8 +126,8 @@ class StoredDatabase implements Database {
     return { rows, nextRows, loose: loose.length, outbox, conflicts, meta };
   }
 
-  // The transaction is created before this returns for the first time, so that transactions follow
-  // each other in the order in which things happened in memory.
+  // The transaction is created before the first `await`, so that transactions have the same order
+  // as the changes in memory.
   async write(write: Write): Promise<boolean> {
     const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
     const store = transaction.objectStore.bind(transaction);
@@ -162,7 +162,7 @@ class StoredDatabase implements Database {
     return true;
   }
 
-  // It reads in its own transaction: another tab may have written what this one has not heard of.
+  // It reads in its own transaction, since another tab may have written rows that this one lacks.
   async repack(): Promise<void> {
     const transaction = this.db.transaction(STORES, "readwrite");
     const store = transaction.objectStore.bind(transaction);

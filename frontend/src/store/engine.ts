@@ -1,4 +1,4 @@
-/** Keeps the copy and the server alike: pushes, pulls and follows, one thing at a time. */
+/** Keeps the copy and the server equal: pushes, pulls and follows events, one at a time. */
 import { effect, type Signal } from "@preact/signals-core";
 
 import type { Change } from "../api/things";
@@ -101,7 +101,7 @@ export class Engine {
     unwatch();
   }
 
-  /** Does one thing; false if there is nothing to do. */
+  /** Performs one step. Returns false if there is nothing to do. */
   private async step(stopped: AbortSignal): Promise<boolean> {
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(TIMEOUT)]);
     // A request whose answer is missing comes first: nothing may be read before it is known.

@@ -1,7 +1,7 @@
 /** Unsent changes as the outbox keeps them, and what each of them does to what is shown. */
 import type { Command, Kind, Things } from "./types";
 
-export type Thing = Things[Kind];
+export type Resource = Things[Kind];
 /** A resource as a bag of fields, for the code that treats all kinds alike. */
 export type Fields = Record<string, unknown>;
 
@@ -20,7 +20,7 @@ export interface Effect {
   type: Kind;
   id: string;
   /** The whole resource, where it appears. */
-  made?: Thing;
+  made?: Resource;
   /** It disappears. */
   gone?: true;
   /** Its fields change. */
@@ -100,8 +100,8 @@ export function referencesOf(data: Fields): string[] {
   return ids as string[];
 }
 
-export function nameOf(thing: Thing | Fields | undefined): string {
-  const { title, name } = (thing ?? {}) as Fields;
+export function nameOf(resource: Resource | Fields | undefined): string {
+  const { title, name } = (resource ?? {}) as Fields;
   return String(title ?? name ?? "");
 }
 

@@ -3,7 +3,7 @@ import { batch, signal, type Signal } from "@preact/signals-core";
 
 import type { Conflicts } from "./conflicts";
 import type { Database, Loaded, Meta, Row, Write } from "./database";
-import type { Thing } from "./entries";
+import type { Resource } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import type { Connection, Kind, Status, User } from "./types";
@@ -108,7 +108,7 @@ export class Keeping {
     const latest = new Map(loaded.rows.map((row) => [row.id, row]));
     batch(() =>
       model.change(() => {
-        for (const [kind, copy] of Object.entries(model.copy) as [Kind, Map<string, Thing>][]) {
+        for (const [kind, copy] of Object.entries(model.copy) as [Kind, Map<string, Resource>][]) {
           for (const id of copy.keys()) if (!latest.get(id)?.data) model.put(kind, id, null);
         }
         for (const { type, id, data } of latest.values()) model.put(type, id, data, true);

@@ -1,13 +1,13 @@
 /** Lays unsent changes on top of a resource of the copy. Pure. */
-import type { Effect, Entry, Fields, Thing } from "./entries";
+import type { Effect, Entry, Fields, Resource } from "./entries";
 
 export interface Overlay {
   entry: Entry;
   effect: Effect;
 }
 
-/** The resource as shown, or undefined if there is none. The copy's object if nothing changes it. */
-export function lay(copy: Thing | undefined, overlays: readonly Overlay[]): Thing | undefined {
+/** Returns the resource as shown: undefined if it is deleted, the copy's object if it is unchanged. */
+export function lay(copy: Resource | undefined, overlays: readonly Overlay[]): Resource | undefined {
   let shown = copy;
   for (const [i, { effect }] of overlays.entries()) {
     if (effect.gone) shown = undefined;
@@ -18,10 +18,10 @@ export function lay(copy: Thing | undefined, overlays: readonly Overlay[]): Thin
   if (!shown) return undefined;
   const unsent = overlays.some(({ entry }) => entry.state !== "acked");
   if ((shown as unknown as Fields).unsent === unsent) return shown;
-  return { ...shown, unsent } as unknown as Thing;
+  return { ...shown, unsent } as unknown as Resource;
 }
 
-function withoutGone(copy: Thing, overlays: readonly Overlay[]): Thing | undefined {
+function withoutGone(copy: Resource, overlays: readonly Overlay[]): Resource | undefined {
   return lay(
     copy,
     overlays.filter(({ effect }) => !effect.gone),
@@ -41,14 +41,14 @@ export function merged(object: Fields, patch: Fields): Fields {
   return result;
 }
 
-function changed(thing: Thing, effect: Effect): Thing {
-  const result = { ...thing, ...effect.set } as Thing & Fields;
+function changed(resource: Resource, effect: Effect): Resource {
+  const result = { ...resource, ...effect.set } as Resource & Fields;
   if (effect.labels) {
     const { add, remove } = effect.labels;
-    result.label_ids = labelsAfter((thing as unknown as Fields).label_ids as string[], add, remove);
+    result.label_ids = labelsAfter((resource as unknown as Fields).label_ids as string[], add, remove);
   }
   if (effect.metadata) {
-    result.metadata = merged((thing as unknown as Fields).metadata as Fields, effect.metadata);
+    result.metadata = merged((resource as unknown as Fields).metadata as Fields, effect.metadata);
   }
   return result;
 }

@@ -1,4 +1,4 @@
-/** What becomes of an unsent edit of a resource that was changed elsewhere meanwhile. Pure. */
+/** Merges an unsent edit into a resource that was changed elsewhere meanwhile. Pure. */
 import type { Fields } from "./entries";
 import { same } from "./entries";
 

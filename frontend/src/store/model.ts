@@ -1,7 +1,7 @@
-/** What is in memory: the server's copy, what is shown (the unsent changes on top), and signals. */
+/** The memory: the copy of the server's resources, the same with unsent changes on top, and signals. */
 import { batch, signal, type ReadonlySignal, type Signal } from "@preact/signals-core";
 
-import { cascades, type Entry, type Fields, type Thing } from "./entries";
+import { cascades, type Entry, type Fields, type Resource } from "./entries";
 import { lay, type Overlay } from "./lay";
 import type { Kind, Shown, Task } from "./types";
 
@@ -9,8 +9,8 @@ import type { Kind, Shown, Task } from "./types";
 export interface Shift {
   type: Kind;
   id: string;
-  before: Thing | undefined;
-  after: Thing | undefined;
+  before: Resource | undefined;
+  after: Resource | undefined;
 }
 export type Listener = (shifts: readonly Shift[]) => void;
 
@@ -22,8 +22,8 @@ function perKind<T>(make: () => T): Record<Kind, T> {
 }
 
 export class Model {
-  readonly copy = perKind(() => new Map<string, Thing>());
-  readonly shown = perKind(() => new Map<string, Thing>());
+  readonly copy = perKind(() => new Map<string, Resource>());
+  readonly shown = perKind(() => new Map<string, Resource>());
   private readonly overlays = perKind(() => new Map<string, Overlay[]>());
   private readonly signals = perKind(() => new Map<string, Signal<unknown>>());
   private readonly children = new Map<string, Set<string>>();
@@ -32,7 +32,7 @@ export class Model {
   private readonly graves = new Map<string, number>();
   private touched: Map<string, Kind> | null = null;
 
-  /** The signal of a resource. One that nobody holds any more costs an entry of a map. */
+  /** Returns the signal of a resource, always the same one. */
   get<K extends Kind>(type: K, id: string): ReadonlySignal<Shown<K> | undefined> {
     let found = this.signals[type].get(id);
     if (!found) {
@@ -83,13 +83,13 @@ export class Model {
   }
 
   /** Stores what the server has said. Unless forced, older than what is there is ignored. */
-  put(type: Kind, id: string, data: Thing | null, force = false): void {
+  put(type: Kind, id: string, data: Resource | null, force = false): void {
     const copy = this.copy[type];
     if (!data) {
       if (!copy.delete(id)) return;
     } else {
       if (!force && !this.isNews(type, data)) return;
-      // Shown as it is, unless something is unsent: so it needs no object of its own.
+      // Without unsent changes, the same object is shown.
       (data as unknown as Fields).unsent = false;
       copy.set(id, data);
     }
@@ -97,7 +97,7 @@ export class Model {
   }
 
   /** Whether a state is newer than what is here, or than what was deleted from here. */
-  isNews(type: Kind, data: Thing): boolean {
+  isNews(type: Kind, data: Resource): boolean {
     const old = this.copy[type].get(data.id)?.version ?? this.graves.get(data.id);
     return old === undefined || old < data.version;
   }

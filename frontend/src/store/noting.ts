@@ -1,6 +1,6 @@
-/** What an act needs to remember so that it can be undone. */
+/** Notes that make an act reversible. */
 import type { Draft } from "./commands";
-import type { Entry, Thing } from "./entries";
+import type { Entry, Resource } from "./entries";
 import type { Model } from "./model";
 import { placeOf } from "./places";
 import type { Place } from "./types";
@@ -9,14 +9,14 @@ import type { Place } from "./types";
 export interface Step {
   entry: Entry;
   /** The resources that it removes or changes, as they were. */
-  before: Thing[];
+  before: Resource[];
   place: (Place & { or: Place }) | null;
 }
 
 export function note(model: Model, entry: Draft): Omit<Step, "entry"> {
   const before = entry.effects
     .map((effect) => model.shown[effect.type].get(effect.id))
-    .filter((thing) => thing !== undefined);
-  const thing = entry.op === "move" ? model.shown[entry.type].get(entry.id) : undefined;
-  return { before, place: thing ? placeOf(model, entry.type, thing) : null };
+    .filter((resource) => resource !== undefined);
+  const resource = entry.op === "move" ? model.shown[entry.type].get(entry.id) : undefined;
+  return { before, place: resource ? placeOf(model, entry.type, resource) : null };
 }

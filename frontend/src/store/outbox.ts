@@ -8,7 +8,7 @@ import type { Command, Waiting } from "./types";
 
 export class Outbox {
   readonly waiting = signal<readonly Waiting[]>([]);
-  /** The request that is being sent, until its answer is stored. */
+  /** The request that is being sent, until its response is stored. */
   frozen: Frozen | null = null;
   entries: Entry[] = [];
   /** Counts changes of the outbox, each of which is published once it is whole. */
@@ -27,7 +27,7 @@ export class Outbox {
   /** Adds a change that a person has made, and shows it. */
   add(draft: Draft, command: Command, group: number, now: number): Entry {
     const { model } = this;
-    const thing = model.shown[draft.type].get(draft.id);
+    const resource = model.shown[draft.type].get(draft.id);
     const follows = this.of(draft.id).length > 0;
     const copy = model.copy[draft.type].get(draft.id);
     const entry: Entry = {
@@ -37,7 +37,7 @@ export class Outbox {
       seq: this.nextNumber(now),
       group,
       version: follows ? null : (copy?.version ?? null),
-      name: nameOf(thing ?? draft.effects[0]?.made ?? draft.base ?? undefined),
+      name: nameOf(resource ?? draft.effects[0]?.made ?? draft.base ?? undefined),
       command,
       state: "waiting",
       tries: 0,

@@ -1,6 +1,6 @@
-/** Where a resource is among its siblings, and the keys that show it there until the server's come. */
+/** Places among siblings, and provisional keys of the manual order. */
 import { byPosition, keyBetween } from "../rules/order";
-import type { Fields, Thing } from "./entries";
+import type { Fields, Resource } from "./entries";
 import type { Model } from "./model";
 import type { Kind, Place, Section, Task, TaskPlace } from "./types";
 
@@ -45,8 +45,8 @@ export function spotData(spot: Spot): Fields {
 }
 
 /** The siblings of a resource, without itself, in no order. Completed tasks are siblings too. */
-export function siblingsOf(model: Model, type: Kind, id: string, where: Fields): Thing[] {
-  const found: Thing[] = [];
+export function siblingsOf(model: Model, type: Kind, id: string, where: Fields): Resource[] {
+  const found: Resource[] = [];
   if (type === "task" && where.parent_id) {
     for (const child of model.childrenOf(where.parent_id as string)) {
       if (child !== id) found.push(model.task(child)!);
@@ -59,7 +59,7 @@ export function siblingsOf(model: Model, type: Kind, id: string, where: Fields):
   return found;
 }
 
-function isSibling(type: Kind, other: Thing, where: Fields): boolean {
+function isSibling(type: Kind, other: Resource, where: Fields): boolean {
   if (type === "section") return (other as Section).list_id === where.list_id;
   if (type !== "task") return true;
   return sameSpot(other as Task, where as unknown as Spot);
@@ -70,17 +70,17 @@ const REMEMBERED = 20;
 
 interface Between {
   /** The siblings before, the nearest first. */
-  behind: Thing[];
-  next: Thing | undefined;
+  behind: Resource[];
+  next: Resource | undefined;
 }
 
 /**
- * What is on both sides of a place: siblings for which `isBefore` holds are before it. One pass,
- * since sorting ten thousand siblings for one move takes too long.
+ * Finds the neighbors of a place: the siblings before it satisfy `isBefore`. This is one pass, since
+ * sorting ten thousand siblings for one move takes too long.
  */
-function around(siblings: Iterable<Thing>, isBefore: (sibling: Thing) => boolean): Between {
-  const behind: Thing[] = [];
-  let next: Thing | undefined;
+function around(siblings: Iterable<Resource>, isBefore: (sibling: Resource) => boolean): Between {
+  const behind: Resource[] = [];
+  let next: Resource | undefined;
   for (const one of siblings) {
     if (!isBefore(one)) {
       if (!next || byPosition(one, next) < 0) next = one;
@@ -95,9 +95,9 @@ function around(siblings: Iterable<Thing>, isBefore: (sibling: Thing) => boolean
 }
 
 /** The provisional key of a place among siblings, and the siblings before it, the nearest first. */
-export function keyAt(siblings: readonly Thing[], to: Place): { key: string; behind: string[] } {
+export function keyAt(siblings: readonly Resource[], to: Place): { key: string; behind: string[] } {
   const anchor = siblings.find(({ id }) => id === (to.after_id ?? to.before_id));
-  let isBefore: (sibling: Thing) => boolean = () => true; // last
+  let isBefore: (sibling: Resource) => boolean = () => true; // last
   if (to.after_id === null) isBefore = () => false;
   else if (anchor && to.after_id) isBefore = (one) => byPosition(one, anchor) <= 0;
   else if (anchor) isBefore = (one) => byPosition(one, anchor) < 0;
@@ -107,8 +107,8 @@ export function keyAt(siblings: readonly Thing[], to: Place): { key: string; beh
 }
 
 /** The place that a resource has now, as a move back to it would name it. */
-export function placeOf(model: Model, type: Kind, thing: Thing): Place & { or: Place } {
-  const siblings = siblingsOf(model, type, thing.id, thing as unknown as Fields);
-  const { behind, next } = around(siblings, (one) => byPosition(one, thing) < 0);
+export function placeOf(model: Model, type: Kind, resource: Resource): Place & { or: Place } {
+  const siblings = siblingsOf(model, type, resource.id, resource as unknown as Fields);
+  const { behind, next } = around(siblings, (one) => byPosition(one, resource) < 0);
   return { after_id: behind[0]?.id ?? null, or: next ? { before_id: next.id } : {} };
 }

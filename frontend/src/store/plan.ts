@@ -1,5 +1,5 @@
 /** Chooses what is sent next: folds entries of one resource, merges, and leaves the rest waiting. */
-import type { Entry, Fields, SentOperation, Thing } from "./entries";
+import type { Entry, Fields, SentOperation, Resource } from "./entries";
 import { cascades, referencesOf, same } from "./entries";
 import { merge, type Clash } from "./merge";
 import { recurrenceSent } from "./shapes";
@@ -15,7 +15,7 @@ export interface Planned {
 export interface Plan {
   atomic: boolean;
   operations: Planned[];
-  /** Entries that need not be sent any more. */
+  /** Entries that do not have to be sent. */
   drop: Entry[];
   clashes: { entry: Entry; texts: Clash[]; replaced: Clash[] }[];
   /** An edit of something that is no longer there: restore that first, if it can be. */
@@ -24,7 +24,7 @@ export interface Plan {
   next: number;
 }
 
-type Copies = Record<Kind, ReadonlyMap<string, Thing>>;
+type Copies = Record<Kind, ReadonlyMap<string, Resource>>;
 
 export function plan(entries: readonly Entry[], copy: Copies, now: number, limit = LIMIT): Plan {
   return new Planner(copy, now, limit).run(entries);
@@ -163,7 +163,7 @@ class Planner {
   }
 
   /** The body of an operation: undefined has none, null means that there is nothing left to do. */
-  private dataOf(entry: Entry, known: Thing | undefined): Fields | undefined | null {
+  private dataOf(entry: Entry, known: Resource | undefined): Fields | undefined | null {
     const task = known as Task | undefined;
     switch (entry.op) {
       case "update":
@@ -184,7 +184,7 @@ class Planner {
     }
   }
 
-  private updateOf(entry: Entry, known: Thing | undefined): Fields | null {
+  private updateOf(entry: Entry, known: Resource | undefined): Fields | null {
     if (!known) return creation(entry.data);
     const theirs = known as unknown as Fields;
     const result = merge(entry.base ?? {}, entry.data, theirs);
@@ -248,7 +248,7 @@ const NOT_CONTENT = new Set(
 );
 
 /** An edit wins over a deletion by somebody who had not seen it. */
-function wasEdited(entry: Entry, known: Thing): boolean {
+function wasEdited(entry: Entry, known: Resource): boolean {
   if (!entry.base || entry.version === null || entry.version === known.version) return false;
   const [base, now] = [entry.base, known as unknown as Fields];
   return Object.keys(now).some(

@@ -1,7 +1,7 @@
 /** Brings what the server says into the copy: full syncs in packs, later changes in rows. */
 import type { Change, ChangePage } from "../api/things";
 import type { Database, Row, Write } from "./database";
-import type { Entry, Fields, Thing } from "./entries";
+import type { Entry, Fields, Resource } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import { ask, Refused } from "./requests";
@@ -172,7 +172,7 @@ export class Pull {
     this.host.onStored([]);
   }
 
-  /** What this device has seen on the server, and what is no longer there. */
+  /** Returns the resources of the copy that the server no longer has. */
   private missingFrom(rows: ReadonlyMap<string, Row>): Row[] {
     return ORDER.flatMap((type) =>
       [...this.model.copy[type].values()]
@@ -235,7 +235,7 @@ export class Pull {
     for (const { type, id, op, data } of changes) {
       if (type === "user") this.host.onUser(data as User);
       else if (KINDS.has(type)) {
-        rows.push({ type, id, data: op === "upsert" ? (data as Thing) : null });
+        rows.push({ type, id, data: op === "upsert" ? (data as Resource) : null });
       }
     }
     return rows;

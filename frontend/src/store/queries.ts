@@ -1,4 +1,4 @@
-/** What belongs into a view, under which heading, and in which order. */
+/** The rules of views: which tasks belong to them, under which headings, and in which order. */
 import { addDays, localDay, momentDay, weekdayOf } from "../rules/dates";
 import { byDay, comparing, latestFirst, type Compare } from "./sorting";
 import type { List, Sorting, Task, ViewQuery } from "./types";
@@ -9,13 +9,13 @@ export interface Heading {
   date: string | null;
 }
 
-/** A view's rules. They do not change while it is open, except by being made anew. */
+/** The rules of a view. A view that is filled again gets new ones. */
 export interface Rules {
   belongs(task: Task): boolean;
   belongsCompleted(task: Task): boolean;
   compare: Compare;
   compareCompleted: Compare;
-  /** Subtasks stand below their parents, and sections are headings. */
+  /** Subtasks are below their parents, and sections are headings. */
   isTree: boolean;
   /** The heading above a task of a flat view; null without headings. */
   headingOf: ((task: Task) => Heading) | null;

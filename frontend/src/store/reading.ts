@@ -1,4 +1,4 @@
-/** What screens read: views, counters, lists, and the day. Kept up to date as the model changes. */
+/** Views, counters, lists and the day, kept up to date as the model changes. */
 import { batch, computed, signal, type ReadonlySignal, type Signal } from "@preact/signals-core";
 
 import { localDay } from "../rules/dates";

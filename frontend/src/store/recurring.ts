@@ -1,4 +1,4 @@
-/** What completing or skipping an occurrence shows until the server answers. */
+/** The state of a recurring task after a completion or a skip, shown until the server responds. */
 import { addDays, daysBetween } from "../rules/dates";
 import type { Fields } from "./entries";
 import type { Task } from "./types";

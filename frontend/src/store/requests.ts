@@ -28,7 +28,7 @@ export class Unreachable extends Error {
   }
 }
 
-/** Sends a request and reads its answer. Throws `Refused` or `Unreachable`. */
+/** Sends a request and reads its response. Throws `Refused` or `Unreachable`. */
 export async function ask<T>(
   connection: Connection,
   method: string,
@@ -47,7 +47,8 @@ export async function ask<T>(
     }) as Promise<T>;
   }
   const body: unknown = await response.json().catch(() => null);
-  throw refused(response.status, (body as { error?: unknown } | null)?.error, response.headers.get("Retry-After"));
+  const error = (body as { error?: unknown } | null)?.error;
+  throw refused(response.status, error, response.headers.get("Retry-After"));
 }
 
 function refused(status: number, error: unknown, after: unknown): Refused {
@@ -58,7 +59,7 @@ function refused(status: number, error: unknown, after: unknown): Refused {
   return new Refused(status, String(code ?? ""), String(message ?? status), fields, wait);
 }
 
-/** An error of the connection that has a status is an answer too. */
+/** Returns the response that an error of the connection stands for, if it has a status. */
 export function refusedBy(error: unknown): Refused | null {
   if (error instanceof Refused) return error;
   const { status, retryAfter } = (error ?? {}) as { status?: unknown; retryAfter?: unknown };

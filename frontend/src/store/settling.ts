@@ -1,4 +1,4 @@
-/** What a person's answer to a conflict does. */
+/** The effects of a person's choice in a conflict. */
 import { newId } from "../rules/ids";
 import type { Row } from "./database";
 import type { Fields } from "./entries";
@@ -42,7 +42,7 @@ const REFERENCES = [
   ["parent_id", "task"],
 ] as const;
 
-/** Makes a resource anew, under another id, as far as what it names is still there. */
+/** Creates a resource again, with another id and without references to deleted resources. */
 export function createAgain(
   type: Kind,
   old: Fields,
@@ -70,7 +70,7 @@ export function createAgain(
   return { do: "create", type, data } as Command;
 }
 
-/** What a restored server no longer has, made anew: parents before their subtasks. */
+/** Creates again the resources that a restored server has lost: parents before their subtasks. */
 export function keptAgain(rows: readonly Row[], model: Model): Command[] {
   const ids = new Map(rows.map((row) => [row.id, newId()]));
   const byId = new Map(rows.map((row) => [row.id, row]));
@@ -78,14 +78,11 @@ export function keptAgain(rows: readonly Row[], model: Model): Command[] {
     const parent = byId.get((data as Task).parent_id ?? "");
     return parent ? level(parent) + 1 : 0;
   };
+  const hasList = ({ list_id }: Section) => ids.has(list_id) || model.shown.list.has(list_id);
   const ordered = rows.toSorted((a, b) => level(a) - level(b));
   return ordered
-    .filter(({ type, data }) => type !== "section" || ids.has((data as Section).list_id) || isThere(model, data))
+    .filter(({ type, data }) => type !== "section" || hasList(data as Section))
     .map(({ type, id, data }) =>
       createAgain(type, data as unknown as Fields, model, ids.get(id)!, ids),
     );
-}
-
-function isThere(model: Model, section: Row["data"]): boolean {
-  return model.shown.list.has((section as Section).list_id);
 }

@@ -1,5 +1,5 @@
 /** Resources as the server would make them, and dates in their full form. */
-import type { Fields, Thing } from "./entries";
+import type { Fields, Resource } from "./entries";
 import type { Kind, Task } from "./types";
 
 const DEFAULTS: Record<Kind, Fields> = {
@@ -28,7 +28,7 @@ const DEFAULTS: Record<Kind, Fields> = {
 };
 
 /** A new resource as it is shown until the server has sent it. */
-export function made(type: Kind, given: Fields, now: Date): Thing & { position: string } {
+export function made(type: Kind, given: Fields, now: Date): Resource & { position: string } {
   const at = now.toISOString();
   const fields: Fields = { ...DEFAULTS[type], ...given };
   for (const field of ["title", "name"]) {
@@ -42,7 +42,7 @@ export function made(type: Kind, given: Fields, now: Date): Thing & { position: 
   }
   if (fields.completed_at) fields.is_completed = true;
   if (fields.is_completed) fields.completed_at ??= at;
-  return { ...fields, created_at: at, updated_at: at, version: 0 } as unknown as Thing;
+  return { ...fields, created_at: at, updated_at: at, version: 0 } as unknown as Resource;
 }
 
 /** A whole moment: a patch of one that is there is merged into it, as the server does. */

@@ -5,7 +5,7 @@ import type { List, Sorting, Task } from "./types";
 
 export type Compare = (a: Task, b: Task) => number;
 
-/** Compares by one thing after the other. */
+/** Compares by several criteria, in their order. */
 export function chain(...compares: Compare[]): Compare {
   return (a, b) => {
     for (const compare of compares) {

@@ -117,7 +117,7 @@ export interface Done {
   readonly ids: readonly string[];
   /** Resolves when the changes survive the tab. */
   readonly stored: Promise<void>;
-  /** Takes all of it back, and returns what could not be taken back, because it was changed since. */
+  /** Takes all of it back, and returns the names of what was changed since and is left alone. */
   undo(): readonly string[];
 }
 

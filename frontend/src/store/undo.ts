@@ -1,6 +1,6 @@
-/** What takes an act back. What was sent is not recalled: another change makes up for it. */
+/** Undo. A change that was sent is not recalled; another change reverses it. */
 import { draft, type Context, type Draft } from "./commands";
-import { same, type Effect, type Entry, type Fields, type Thing } from "./entries";
+import { same, type Effect, type Entry, type Fields, type Resource } from "./entries";
 import type { Step } from "./noting";
 import type { Spot } from "./places";
 import type { Command, Place, Task } from "./types";
@@ -40,13 +40,13 @@ function undoing(
   const { entry, before, place } = step;
   const { type, id } = entry;
   const { model } = context;
-  const thing = model.shown[type].get(id) as (Thing & Fields) | undefined;
+  const resource = model.shown[type].get(id) as (Resource & Fields) | undefined;
   const by = (command: Command) => ({ command, drafts: draft(context, command) });
   switch (entry.op) {
     case "create":
-      return thing ? by({ do: "delete", type, id }) : null;
+      return resource ? by({ do: "delete", type, id }) : null;
     case "restore":
-      return thing ? by({ do: "delete", type, id }) : null;
+      return resource ? by({ do: "delete", type, id }) : null;
     case "delete": {
       if (type !== "task" && type !== "list") {
         lose();
@@ -58,22 +58,22 @@ function undoing(
       return { command, drafts: [{ op: "restore", type, id, data: {}, base, effects }] };
     }
     case "update":
-      return thing ? by(oldFields(entry, thing, lose)) : null;
+      return resource ? by(oldFields(entry, resource, lose)) : null;
     case "complete":
       if (entry.base?.recurrence) return occurrenceBack(context, step, lose);
-      if (!thing?.is_completed) lose();
-      return thing?.is_completed ? by({ do: "reopen", id }) : null;
+      if (!resource?.is_completed) lose();
+      return resource?.is_completed ? by({ do: "reopen", id }) : null;
     case "reopen":
-      return thing ? completedAgain(context, entry, before) : null;
+      return resource ? completedAgain(context, entry, before) : null;
     case "skip":
-      return thing ? by(datesBack(entry, thing as unknown as Task)) : null;
+      return resource ? by(datesBack(entry, resource as unknown as Task)) : null;
     case "move":
-      return thing && place ? by(movedBack(context, entry, place)) : null;
+      return resource && place ? by(movedBack(context, entry, place)) : null;
   }
 }
 
 /** The old values of the fields that nobody has changed since. */
-function oldFields(entry: Entry, thing: Thing & Fields, lose: () => void): Command {
+function oldFields(entry: Entry, resource: Resource & Fields, lose: () => void): Command {
   const { type, id, base, effects } = entry;
   const effect = effects[0]!;
   const data: Fields = {};
@@ -85,9 +85,9 @@ function oldFields(entry: Entry, thing: Thing & Fields, lose: () => void): Comma
     } else if (field === "metadata") {
       const patch = Object.keys(effect.metadata ?? {});
       data.metadata = Object.fromEntries(patch.map((key) => [key, (old as Fields)[key] ?? null]));
-    } else if (field === "recurrence" && same(ruleOf(thing.recurrence), ruleOf(effect.set?.recurrence))) {
+    } else if (field === "recurrence" && same(ruleOf(resource.recurrence), ruleOf(effect.set?.recurrence))) {
       data.recurrence = old;
-    } else if (same(thing[field], effect.set?.[field])) data[field] = old;
+    } else if (same(resource[field], effect.set?.[field])) data[field] = old;
     else isLost = true;
   }
   if (isLost) lose();
@@ -125,7 +125,7 @@ function occurrenceBack({ model }: Context, step: Step, lose: () => void) {
 }
 
 /** Completes again what was reopened, at the time at which it had been completed. */
-function completedAgain(context: Context, entry: Entry, before: readonly Thing[]) {
+function completedAgain(context: Context, entry: Entry, before: readonly Resource[]) {
   const old = entry.base as unknown as Task;
   const command: Command = { do: "complete", id: entry.id };
   const drafts = draft(context, command);
@@ -168,9 +168,9 @@ function movedBack(context: Context, entry: Entry, place: Place & { or: Place })
   return { do: "move", type, id, to: { list_id, section_id: null, parent_id: null, ...to } };
 }
 
-function kindOf(thing: Thing): Effect["type"] {
-  if ("title" in thing) return "task";
-  if ("list_id" in thing) return "section";
-  if ("query" in thing) return "filter";
-  return "is_archived" in thing ? "list" : "label";
+function kindOf(resource: Resource): Effect["type"] {
+  if ("title" in resource) return "task";
+  if ("list_id" in resource) return "section";
+  if ("query" in resource) return "filter";
+  return "is_archived" in resource ? "list" : "label";
 }

@@ -53,7 +53,7 @@ export class TaskView implements View {
     this.onDispose(this);
   }
 
-  /** Reads all tasks again, by rules made anew: the day, a filter's names or an archive changed. */
+  /** Reads all tasks again, by new rules: the day, a filter's names or an archive has changed. */
   refill(): void {
     this.rules = this.makeRules();
     this.fill();

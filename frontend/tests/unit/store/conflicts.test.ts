@@ -42,7 +42,7 @@ async function apart(here: () => void, there: () => Promise<unknown>): Promise<v
 }
 
 async function only(kind: Conflict["kind"]): Promise<Conflict> {
-  await until("it is told", () => phone.store.conflicts.value.length > 0);
+  await until("there is a conflict", () => phone.store.conflicts.value.length > 0);
   expect(phone.store.conflicts.value).toHaveLength(1);
   const [conflict] = phone.store.conflicts.value;
   expect(conflict!.kind).toBe(kind);
@@ -58,7 +58,7 @@ test("different fields: both stay, silently", async () => {
   expect(told(phone.store)).toEqual([]);
 });
 
-test("a small field: the last one wins, and the other can be had back", async () => {
+test("a small field: the last one wins, and the other can be restored", async () => {
   await apart(
     () => change({ priority: 1 }),
     () => elsewhere("PATCH", `/tasks/${id}`, { priority: 4 }),
@@ -104,7 +104,7 @@ test("edited here, trashed there: restored, then edited; it can be trashed again
   expect((await elsewhere("GET", `/tasks/${id}`)).status).toBe(404);
 });
 
-test.for(["create_again", "discard"] as const)("edited here, gone for good: %s", async (choice) => {
+test.for(["create_again", "discard"] as const)("edited here, deleted permanently there: %s", async (choice) => {
   await apart(
     () => change({ description: "much work" }),
     () => elsewhere("DELETE", `/tasks/${id}?permanent=true`),
@@ -179,7 +179,7 @@ test("its label is gone: the others stay", async () => {
   expect(await onServer()).toMatchObject({ label_ids: [kept] });
 });
 
-test("refused for good: parked with the server's message, and the rest goes on", async () => {
+test("rejected: parked with the server's message, and the rest goes on", async () => {
   change({ title: "x".repeat(300) });
   phone.store.run({ do: "create", type: "task", data: { title: "Another" } });
   const conflict = await only("refused");

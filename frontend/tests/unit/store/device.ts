@@ -25,10 +25,10 @@ export async function register(url: string): Promise<Account> {
   return { token: session.access_token, user: session.user };
 }
 
-/** What goes wrong on the way: asked before each request, and after its answer. */
+/** Faults of the connection, checked before each request and after its response. */
 export interface Trouble {
   offline?: boolean;
-  /** Whether the answer to a request is lost. */
+  /** Whether the response to a request is lost. */
   loses?: (method: string, path: string) => boolean;
   /** Requests that were sent. */
   log?: { method: string; path: string; body: unknown; key?: string }[];
@@ -49,7 +49,7 @@ export function connect(url: string, account: Account, trouble: Trouble): Connec
       });
       if (trouble.offline || trouble.loses?.(method, path)) {
         await response.text();
-        throw new TypeError("the answer was lost");
+        throw new TypeError("the response was lost");
       }
       return response;
     },

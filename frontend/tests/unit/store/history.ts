@@ -137,8 +137,8 @@ export async function everything(url: string, device: Device): Promise<Map<strin
   for (let token = "", more = true; more; ) {
     const after = token && `&token=${encodeURIComponent(token)}`;
     const { data } = await call(url, device.account, "GET", `/sync?limit=500${after}`);
-    for (const { type, id, op, data: thing } of data.changes) {
-      if (type !== "user" && op === "upsert") found.set(id, thing);
+    for (const { type, id, op, data: resource } of data.changes) {
+      if (type !== "user" && op === "upsert") found.set(id, resource);
     }
     token = data.token;
     more = data.has_more;
@@ -150,10 +150,10 @@ export async function everything(url: string, device: Device): Promise<Map<strin
 export function shown(device: Device): Map<string, unknown> {
   const { model } = (device.store as DulyStore).core;
   const found = new Map<string, unknown>();
-  for (const things of Object.values(model.shown)) {
-    for (const [id, one] of things) {
-      const { unsent, ...thing } = one as unknown as Fields;
-      found.set(id, unsent ? { unsent, ...thing } : thing);
+  for (const resources of Object.values(model.shown)) {
+    for (const [id, one] of resources) {
+      const { unsent, ...resource } = one as unknown as Fields;
+      found.set(id, unsent ? { unsent, ...resource } : resource);
     }
   }
   return found;

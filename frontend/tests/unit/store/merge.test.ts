@@ -21,7 +21,7 @@ test("the same value on both: nothing is left to send", () => {
   });
 });
 
-test("the same small field: ours is sent, and it is told what it replaces", () => {
+test("the same small field: ours is sent, and what it replaces is reported", () => {
   const [mine, theirs] = [due("2026-12-06"), due("2026-12-05")];
   expect(merge({ due: null }, { due: mine }, { due: theirs })).toEqual({
     data: { due: mine },
@@ -61,7 +61,7 @@ test("metadata merges by key", () => {
   expect({ data, replaced }).toEqual({ data: { metadata: { a: 2 } }, replaced: [] });
 });
 
-test("a recurring task that has only moved on is no conflict", () => {
+test("a recurring task that has only moved on does not conflict", () => {
   const rule = (anchor: string) => ({ rule: "FREQ=DAILY", anchor, from: "2026-11-01" });
   const base = { recurrence: { ...rule("due"), occurrence: "2026-11-27", remaining: null } };
   const theirs = { recurrence: { ...rule("due"), occurrence: "2026-11-28", remaining: null } };

@@ -55,7 +55,7 @@ test("what the server no longer has is kept as new tasks", { timeout: 60_000 }, 
   await phone.reopen(); // the question survives the tab
   expect(phone.store.status.value.vanished.map(({ title }) => title).sort()).toEqual(["After", "Below"]);
   phone.store.settleVanished(true);
-  await until("they are made anew", () => titled(phone.store, "Below") !== undefined);
+  await until("they are created again", () => titled(phone.store, "Below") !== undefined);
   await until("all is sent", () => isSynced(phone.store));
   expect(await titles()).toEqual(["After", "Before", "Below", "Unsent"]);
   expect(titled(phone.store, "Below")!.parent_id).toBe(titled(phone.store, "After")!.id);

@@ -1,4 +1,4 @@
-/** What is stored, what is not, and what becomes of it. */
+/** The database, and what happens without one or when it is full. */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 
 import { openDatabase } from "../../../src/store/database";

@@ -97,7 +97,7 @@ test("an edit on two devices keeps both fields", async () => {
   expect(phone.store.conflicts.value).toEqual([]);
 });
 
-test("undo takes back what was not sent, and makes up for what was", async () => {
+test("undo removes what was not sent, and reverses what was", async () => {
   const { account, phone } = await two();
   phone.trouble.offline = true;
   const unsent = phone.store.run({ do: "create", type: "task", data: { title: "Never" } });

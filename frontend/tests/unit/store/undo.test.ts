@@ -1,4 +1,4 @@
-/** Undo, row by row of its table, of what was sent and of what was not, against the real server. */
+/** Undo, row by row of its table, before and after sending, against the real server. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
 import type { Command, Task } from "../../../src/store";

@@ -227,7 +227,7 @@ test("subtasks of a task, to all levels", () => {
   expect(text(view.lines.value)).toEqual(["- b 0/1", "-- c"]);
 });
 
-test("random changes leave views and counters as if they were read anew", () => {
+test("after random changes, views and counters equal new ones", () => {
   const { reading, put, list, model } = world();
   list("l");
   let state = 7;
