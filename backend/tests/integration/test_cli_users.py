@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio import to_thread
+from pathlib import Path
 from unittest import mock
 from uuid import uuid4
 
@@ -14,6 +15,8 @@ from duly.runtime import revocations
 from tests.support.accounts import API
 from tests.support.command_line import Ended, duly
 from tests.support.direct_sql import execute
+from tests.support.instances import running
+from tests.support.issuers import bearer, issuing, table, write_issuers, write_tables
 
 pytestmark = pytest.mark.usefixtures("commanded")
 PASSWORD = "correct horse battery"
@@ -111,6 +114,7 @@ async def test_link_of_the_operator_sets_a_new_password_once(
 
     start, _, token = made.stdout.strip().partition("#token=")
     assert start == "http://127.0.0.1:8000/reset-password"
+    assert "DULY_PUBLIC_URL is not set" in made.stderr
     body = {"token": token, "new_password": "a whole new passphrase"}
     statuses = [
         (await client.post(f"{API}/auth/password/reset", json=body)).status_code for _ in range(2)
@@ -133,6 +137,7 @@ async def test_link_begins_with_the_public_url(email: str, commanded: pytest.Mon
     made = await to_thread(duly, "user", "reset-link", email)
 
     assert made.stdout.startswith("https://duly.example.org/reset-password#token=")
+    assert "DULY_PUBLIC_URL" not in made.stderr
 
 
 async def test_rejected_new_password_changes_nothing(
@@ -171,6 +176,152 @@ async def test_account_without_an_address_is_listed_and_found_by_its_id(dsn: str
     assert (await to_thread(duly, "user", "enable", user_id.upper())).status == 0
     assert " enabled " in await to_thread(listed, user_id)
     assert "no account" in (await to_thread(duly, "user", "disable", str(uuid4()))).line
+
+
+# Accounts of other issuers
+
+ISSUER = "https://id.example.com"
+
+
+@pytest.fixture
+def issuer(commanded: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An issuer whose tokens create no accounts."""
+    fields = {
+        "issuer": ISSUER,
+        "jwks_url": f"{ISSUER}/keys",
+        "audience": "tasks",
+        "algorithms": ["RS256"],
+        "create_accounts": False,
+    }
+    file = write_tables(tmp_path / "issuers.toml", "issuer", fields)
+    commanded.setenv("DULY_ISSUERS", str(file))
+    return ISSUER
+
+
+def create_at(issuer: str, subject: str, *options: str) -> Ended:
+    return duly("user", "create", "--issuer", issuer, "--subject", subject, *options)
+
+
+def id_of(created: Ended) -> str:
+    assert created.status == 0, created
+    return created.stdout.removeprefix("created ").strip()
+
+
+async def test_created_account_of_a_subject_is_that_of_its_tokens(
+    settings: Settings, address: str, commanded: pytest.MonkeyPatch, tmp_path: Path, email: str
+) -> None:
+    subject = uuid4().hex
+    with issuing() as issuer:
+        file = write_issuers(tmp_path / "i.toml", table(issuer, create_accounts=False))
+        commanded.setenv("DULY_ISSUERS", str(file))
+        options = (email, "--name", "Ada")
+        created = await to_thread(create_at, issuer.url, subject, *options)
+        async with running(settings, address, issuers=file) as client:
+            headers = bearer(issuer.token(sub=subject))
+            user = (await client.get(f"{API}/users/me", headers=headers)).json()
+            path = f"{API}/users/me/security-events"
+            events = (await client.get(path, headers=headers)).json()["items"]
+
+    assert user["id"] == id_of(created)
+    assert (user["email"], user["name"], user["email_verified_at"]) == (email, "Ada", None)
+    assert [(event["event"], event["address"]) for event in events] == [("user.created", None)]
+
+
+def test_account_of_a_subject_is_listed_with_its_issuer(issuer: str) -> None:
+    subject = uuid4().hex
+
+    user_id = id_of(create_at(issuer, subject))
+
+    assert listed(user_id).endswith(f"  enabled   -  {issuer} {subject}")
+
+
+async def test_subject_of_a_deleted_account_can_have_another_one(issuer: str, dsn: str) -> None:
+    subject = uuid4().hex
+    deleted = "INSERT INTO deleted_identities (issuer, subject, deleted_at, expires_at) VALUES (%s, %s, now() + interval '1 minute', now() + interval '1 day')"
+    await execute(dsn, deleted, issuer, subject)
+
+    assert (await to_thread(create_at, issuer, subject)).status == 0
+
+
+def test_account_of_a_subject_is_created_once(issuer: str) -> None:
+    subject = uuid4().hex
+    user_id = id_of(create_at(issuer, subject))
+
+    assert user_id in create_at(issuer, subject).line
+    duly("user", "disable", user_id)
+    assert "disabled" in create_at(issuer, subject).line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--issuer", f"{ISSUER}/", "--subject", "1"], f"issuer: must be one in DULY_ISSUERS or DULY_SIGN_IN_PROVIDERS: {ISSUER}"),
+        (["--issuer", ISSUER, "--subject", "a b"], "subject: must be a string of 1 to 255"),
+        (["--issuer", ISSUER, "--subject", "1", "ada"], "email: Must be an email address"),
+        (["--issuer", ISSUER, "--subject", "1", "--name", ""], "name: Must be 1 to 255"),
+        (["--issuer", ISSUER], "--issuer and --subject must be given together"),
+        (["--subject", "1", "ada@example.com"], "--issuer and --subject must be given together"),
+        ([], "EMAIL must be given, or --issuer and --subject"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("issuer")
+def test_account_of_a_subject_that_cannot_be_is_refused(arguments: list[str], reason: str) -> None:
+    assert reason in duly("user", "create", *arguments).line
+
+
+def test_issuers_of_providers_are_known(commanded: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    google = {
+        "name": "google",
+        "title": "Google",
+        "issuer": "https://accounts.google.com",
+        "client_id": "x",
+    }
+    file = write_tables(tmp_path / "providers.toml", "provider", google)
+    commanded.setenv("DULY_SIGN_IN_PROVIDERS", str(file))
+    commanded.setenv("DULY_PUBLIC_URL", "https://duly.example.org")
+
+    assert create_at("https://accounts.google.com", uuid4().hex).status == 0
+
+
+@pytest.mark.parametrize("command", ["set-password", "reset-link"])
+def test_account_without_a_password_is_said_to_have_none(issuer: str, command: str) -> None:
+    user_id = id_of(create_at(issuer, uuid4().hex))
+
+    line = duly("user", command, user_id, typed=f"{PASSWORD}\n").line
+
+    assert "This account has no password" in line
+
+
+def test_address_of_several_accounts_is_refused_with_their_ids(issuer: str, email: str) -> None:
+    ids = [id_of(create(email)), id_of(create_at(issuer, uuid4().hex, email.upper()))]
+
+    for command in ("disable", "enable", "set-password", "reset-link", "remove-factors"):
+        line = duly("user", command, email, typed=f"{PASSWORD}\n").line
+
+        assert line.endswith(f"name one by its id: {', '.join(ids)}")
+    assert all(" enabled " in listed(user_id) for user_id in ids)
+
+
+def test_many_accounts_of_one_address_are_not_all_named(issuer: str, email: str) -> None:
+    ids = [id_of(create_at(issuer, uuid4().hex, email)) for _ in range(11)]
+
+    assert duly("user", "disable", email).line.endswith(f"{', '.join(ids[:10])}, …")
+
+
+def test_account_with_an_address_that_signs_in_nobody_is_found_by_it(
+    issuer: str, email: str
+) -> None:
+    user_id = id_of(create_at(issuer, uuid4().hex, email))
+
+    assert duly("user", "disable", email).status == 0
+    assert " disabled " in listed(user_id)
+
+
+@pytest.mark.parametrize("command", ["set-password", "reset-link", "remove-factors"])
+def test_account_is_named_by_its_id(email: str, command: str) -> None:
+    user_id = id_of(create(email))
+
+    assert duly("user", command, user_id, typed=f"{PASSWORD}\n").status == 0
 
 
 @pytest.mark.parametrize("command", ["disable", "enable"])
@@ -228,7 +379,8 @@ def test_an_address_that_is_taken_is_refused_in_any_spelling(email: str) -> None
     "command", ["disable", "enable", "set-password", "reset-link", "remove-factors"]
 )
 def test_unknown_account_is_refused(email: str, command: str) -> None:
-    assert "no account" in duly("user", command, email, typed=f"{PASSWORD}\n").line
+    for account in (email, str(uuid4())):
+        assert "no account" in duly("user", command, account, typed=f"{PASSWORD}\n").line
 
 
 def test_accounts_of_a_database_that_can_not_be_reached_are_one_line(

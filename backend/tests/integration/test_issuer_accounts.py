@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from duly.core.config import Settings
-from duly.core.errors import NotFound
+from duly.core.errors import NotFound, ValidationFailed
 from duly.runtime import revocations
 from duly.services import operators
 from tests.support.accounts import API, error_code, register
@@ -350,7 +350,7 @@ async def test_operator_sets_no_password_for_an_account_without_one(
     ada.claims |= {"email": f"{uuid4()}@example.com", "email_verified": True}
     await ada.profile()
 
-    with pytest.raises(NotFound, match="no password"):
+    with pytest.raises(ValidationFailed, match="no password"):
         await operators.set_password(app.state.context, ada.claims["email"], "by the operator")
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from duly.services import operators
+from duly.services import account_creation
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.direct_sql import execute
 from tests.support.factories import RegistrationFactory
@@ -248,5 +248,5 @@ async def test_closed_registration_is_refused_and_operators_still_create_account
         credentials = {"email": body["email"], "password": body["password"]}
         assert (await client.post(f"{API}/auth/login", json=credentials)).status_code == 401
         context = client._transport.app.state.context  # type: ignore[attr-defined]
-        await operators.create_user(context, body["email"], body["password"], None)
+        await account_creation.create_user(context, body["email"], body["password"], None)
         assert (await client.post(f"{API}/auth/login", json=credentials)).status_code == 200

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from duly.core.config import Settings
 from duly.runtime import failed_sign_ins
-from duly.services import operators
+from duly.services import account_creation, operators
 from tests.support.accounts import API, Account, error_code, register
 from tests.support.direct_sql import execute
 from tests.support.instances import captured_logs, client_at, running, sweep_all
@@ -172,6 +172,18 @@ async def test_acts_of_the_operator_are_recorded(app: FastAPI, alice: Account) -
         "session.opened",
     ]
     assert (await events_of(again))[1]["address"] is None
+
+
+async def test_creation_by_the_operator_is_recorded(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    account = await register(client)
+    other = f"operators-{account.email}"
+    await account_creation.create_user(app.state.context, other, account.password, None)
+
+    created = await Account(client, other, account.password, {}).sign_in_again()
+
+    assert await names_of(created) == ["user.created", "session.opened"]
 
 
 async def test_second_factors_are_recorded(

@@ -1,17 +1,12 @@
 """The operator's commands: accounts, and what to do after restoring a backup."""
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any, TypeVar
-from uuid import UUID
 
-from pydantic import ValidationError
 from sqlalchemy import (
     Boolean,
     Column,
     Delete,
     Text,
-    Uuid,
     bindparam,
     case,
     delete,
@@ -26,7 +21,6 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core.errors import NotFound, ValidationFailed
 from duly.core.logging import log
-from duly.database.scope import UserScope
 from duly.database.statements import (
     USER_ID,
     CrossUserStatement,
@@ -34,13 +28,11 @@ from duly.database.statements import (
     owned,
     owned_change,
 )
-from duly.database.values import Row
 from duly.models import ApiToken, ApiTokenDigest, Installation, RevokedSession, Session, User
 from duly.runtime.context import Context
-from duly.schemas.auth import Registration
-from duly.schemas.messages import message_of
 from duly.services import api_tokens, email_links, factors, security_events
-from duly.services.accounts import create_account, find_account
+from duly.services.account_creation import PASSWORD, valid
+from duly.services.account_list import FoundAccount, find
 from duly.services.identities import end_identities
 from duly.services.profiles import NEW_CREDENTIALS
 from duly.services.sessions import END_ALL, REVOCATION_LIFETIME, end
@@ -49,31 +41,11 @@ from duly.utils.tables import table_of
 
 Found = TypeVar("Found")
 
-_PAGE = 500
-
 _users = table_of(User)
 _sessions = table_of(Session)
 _revoked = table_of(RevokedSession)
 _api_tokens = table_of(ApiToken)
 
-_LIST = across_users(
-    select(
-        _users.c.id,
-        _users.c.email,
-        _users.c.created_at,
-        _users.c.disabled_at.is_not(None).label("is_disabled"),
-    )
-    .where(_users.c.id > bindparam("after", type_=Uuid()))
-    .order_by(_users.c.id)
-    .limit(_PAGE)
-)
-_READ_EMAIL = owned(
-    select(_users.c.email).where(
-        _users.c.id == USER_ID,
-        _users.c.disabled_at.is_(None),
-        _users.c.password_hash.is_not(None),
-    )
-)
 _SET_DISABLED = owned(
     update(_users)
     .where(_users.c.id == USER_ID)
@@ -136,79 +108,60 @@ _DELETE_EVERY_API_TOKEN = _revoking_all(
 )
 
 
-async def create_user(context: Context, email: str, password: str, name: str | None) -> UUID:
-    """Create an account by the rules of registration. Raises `ValidationFailed`, `EmailTaken`."""
-    body = _checked(email, password, name)
-    password_hash = await context.passwords.hash(body.password)
-    async with context.across_users.transaction() as across_users:
-        user = await create_account(across_users, body.email, body.name, password_hash)
-    log.info("user.created", user_id=str(user["id"]))
-    return UUID(str(user["id"]))
-
-
-async def set_password(context: Context, email: str, password: str) -> int:
+async def set_password(context: Context, account: str, password: str) -> int:
     """Set an account's password, end its sessions, and delete its API tokens.
 
     Return how many sessions there were. The rules for passwords are those of registration. Raises
     `NotFound`, `ValidationFailed`.
     """
-    found = require(await find_account(context, email))
-    password_hash = await context.passwords.hash(_checked(email, password).password)
-    async with found.transaction() as scope:
-        if await scope.one(_SET_PASSWORD, password_hash=password_hash) is None:
-            raise NotFound("This account signs in at another issuer; it has no password.")
+    found = await find(context, account)
+    _require_password(found)
+    password_hash = await context.passwords.hash(valid("password", PASSWORD, password))
+    async with found.scope.transaction() as scope:
+        require(await scope.one(_SET_PASSWORD, password_hash=password_hash))
         ended = await end(context, scope, END_ALL)
         deleted = await api_tokens.delete_all(context, scope)
         await security_events.record(scope, "user.password_set")
     log.info(
         "user.password_set",
-        user_id=str(found.user_id),
+        user_id=str(found.scope.user_id),
         sessions_ended=len(ended),
         api_tokens_deleted=deleted,
     )
     return len(ended)
 
 
-async def reset_link(context: Context, email: str) -> str:
+async def reset_link(context: Context, account: str) -> str:
     """Create a link that sets a new password of an account, within half an hour.
 
-    Raises `NotFound`.
+    Raises `NotFound`, `ValidationFailed`.
     """
-    found = await find_user(context, email)
-    user = await found.one(_READ_EMAIL)
-    if user is None:
-        raise NotFound("This account is disabled (enable it first), or has no password.")
+    found = await find(context, account)
+    _require_password(found)
+    if found.is_disabled:
+        raise ValidationFailed("This account is disabled; enable it first.")
     settings = context.settings
     path = await email_links.create(
-        found,
+        found.scope,
         context.keyring,
         email_links.RESET,
         link_id=new_id(),
-        email=user["email"],
+        email=found.email or "",
     )
-    await security_events.record(found, "user.reset_link_created")
-    log.info("user.reset_link_created", user_id=str(found.user_id))
+    await security_events.record(found.scope, "user.reset_link_created")
+    log.info("user.reset_link_created", user_id=str(found.scope.user_id))
     return (settings.public_url or f"http://{settings.host}:{settings.port}") + path
 
 
-async def remove_factors(context: Context, email: str) -> int:
+async def remove_factors(context: Context, account: str) -> int:
     """Remove all second factors and recovery codes of an account; return how many factors.
 
     Raises `NotFound`.
     """
-    found = await find_user(context, email)
+    found = (await find(context, account)).scope
     removed = await factors.remove_all(found)
     log.info("user.factors_removed", user_id=str(found.user_id), count=removed)
     return removed
-
-
-async def list_users(context: Context) -> AsyncIterator[Row]:
-    """All accounts, the oldest first."""
-    after = UUID(int=0)
-    while page := await context.across_users.all(_LIST, after=after):
-        for user in page:
-            yield user
-        after = page[-1]["id"]
 
 
 async def disable_user(context: Context, account: str) -> None:
@@ -216,7 +169,7 @@ async def disable_user(context: Context, account: str) -> None:
 
     Raises `NotFound`.
     """
-    found = await find_user(context, account)
+    found = (await find(context, account)).scope
     async with found.transaction() as scope:
         require(await scope.one(_SET_DISABLED, is_disabled=True))
         await end(context, scope, END_ALL)
@@ -228,7 +181,7 @@ async def disable_user(context: Context, account: str) -> None:
 
 async def enable_user(context: Context, account: str) -> None:
     """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
-    found = await find_user(context, account)
+    found = (await find(context, account)).scope
     async with found.transaction() as scope:
         require(await scope.one(_SET_DISABLED, is_disabled=False))
         await security_events.record(scope, "user.enabled")
@@ -261,22 +214,11 @@ async def note_restore(context: Context, end_sessions: bool = False) -> int:
     return ended
 
 
-def _checked(email: str, password: str, name: str | None = None) -> Registration:
-    try:
-        return Registration(email=email, password=password, name=name)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise ValidationFailed(f"{first['loc'][0]}: {message_of(first)}") from None
-
-
-async def find_user(context: Context, account: str) -> UserScope:
-    """The scope of the account with an address, or with an id, which may not exist.
-
-    Raises `NotFound` for an address without an account.
-    """
-    with suppress(ValueError):
-        return context.across_users.user(UUID(account))
-    return require(await find_account(context, account))
+def _require_password(found: FoundAccount) -> None:
+    if not found.has_password:
+        raise ValidationFailed(
+            "This account has no password: its user signs in at another issuer or a provider."
+        )
 
 
 def require(found: Found | None) -> Found:

@@ -12,7 +12,8 @@ from duly.database.scope import UserScope
 from duly.database.values import Row
 from duly.runtime.context import Caller, Context
 from duly.services import exports, users
-from duly.services.operators import find_user, require
+from duly.services.account_list import find
+from duly.services.operators import require
 
 _NO_SESSION = UUID(int=0)
 
@@ -45,7 +46,7 @@ async def delete_user(context: Context, account: str, confirm: Callable[[Row], N
 
 
 async def _read(context: Context, account: str) -> tuple[UserScope, Row]:
-    scope = await find_user(context, account)
+    scope = (await find(context, account)).scope
     try:
         return scope, await users.read(scope)
     except Unauthenticated:  # there is no account with this id
