@@ -83,6 +83,9 @@ async def test_page_sets_a_new_password(server: Server, box: Postbox, browser: C
     press(browser, "a brand-new passphrase")
 
     assert says(browser, "Your password is set")
+    home = browser.find_element(By.CSS_SELECTOR, "a")
+    assert home.text == server.url.removeprefix("http://")
+    assert home.get_attribute("href") == f"{server.url}/"
     sign_in = {"email": body["email"], "password": "a brand-new passphrase"}
     assert (await client.post(f"{API}/auth/login", json=sign_in)).status_code == 200
     opened(browser, server, link)
@@ -113,6 +116,16 @@ async def test_page_says_that_a_link_does_not_work(server: Server, browser: Chro
     press(browser)
 
     assert says(browser, "invalid, expired or already used")
+
+
+@pytest.mark.parametrize("path", ["/reset-password", "/verify-email#token="])
+def test_page_without_a_token_says_so_and_has_no_form(
+    server: Server, browser: Chrome, path: str
+) -> None:
+    browser.get(server.url + path)
+
+    assert says(browser, "This link is incomplete.")
+    assert not browser.find_element(By.CSS_SELECTOR, "form").is_displayed()
 
 
 async def test_page_loads_nothing_from_elsewhere(server: Server) -> None:

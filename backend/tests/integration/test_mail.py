@@ -93,6 +93,7 @@ async def test_mail_has_all_that_a_mail_program_needs(
     assert link.startswith("https://duly.example.org/verify-email#token=")
     assert f'<a href="{link}">' in html_of(message)
     assert account.email in text_of(message)
+    assert " at duly.example.org." in text_of(message)
     # Nothing is loaded from anywhere, which would report when a mail is read.
     assert "src=" not in html_of(message)
     assert "url(" not in html_of(message)

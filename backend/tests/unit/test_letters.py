@@ -10,6 +10,7 @@ from duly.core.letters import _LETTERS, compose
 from tests.support.postbox import html_of, link_in, text_of
 
 SENDER = Address("Duly", addr_spec="duly@example.org")
+SERVICE = "duly.example.org"
 LINK = "https://duly.example.org/reset-password#token=AbC-_123"
 MAIL_ID = UUID(int=7)
 
@@ -31,7 +32,9 @@ def test_every_language_has_the_same_mails_with_the_same_places() -> None:
 @pytest.mark.parametrize("language", sorted(_LETTERS))
 @pytest.mark.parametrize("kind", ["reset", "verify"])
 def test_link_is_whole_in_text_and_html(kind: str, language: str) -> None:
-    mail = compose(kind, language, mail_id=MAIL_ID, sender=SENDER, email="a@b.org", link=LINK)
+    mail = compose(
+        kind, language, mail_id=MAIL_ID, sender=SENDER, service=SERVICE, email="a@b.org", link=LINK
+    )
 
     assert link_in(mail) == LINK
     assert f'href="{LINK}"' in html_of(mail)
@@ -44,6 +47,7 @@ def test_address_is_never_taken_for_html() -> None:
         "en",
         mail_id=MAIL_ID,
         sender=SENDER,
+        service=SERVICE,
         email="a@b.org",
         new_email="<b>&amp;{email}</b>@b.org",
     )
@@ -53,21 +57,37 @@ def test_address_is_never_taken_for_html() -> None:
 
 
 def test_domain_of_the_recipient_is_in_ascii() -> None:
-    mail = compose("verify", "en", mail_id=MAIL_ID, sender=SENDER, email="ada@exämple.org")
+    mail = compose(
+        "verify", "en", mail_id=MAIL_ID, sender=SENDER, service=SERVICE, email="ada@exämple.org"
+    )
 
     assert mail["To"] == "ada@xn--exmple-cua.org"
     assert "ada@exämple.org" in text_of(mail)
 
 
 def test_local_part_beyond_ascii_is_sent_as_it_is() -> None:
-    mail = compose("verify", "en", mail_id=MAIL_ID, sender=SENDER, email="jürgen@b.org")
+    mail = compose(
+        "verify", "en", mail_id=MAIL_ID, sender=SENDER, service=SERVICE, email="jürgen@b.org"
+    )
 
     assert mail["To"].addresses[0].addr_spec == "jürgen@b.org"
 
 
 def test_mail_that_is_sent_again_has_the_same_message_id() -> None:
     one, other = [
-        compose("verify", "de", mail_id=MAIL_ID, sender=SENDER, email="a@b.org") for _ in range(2)
+        compose("verify", "de", mail_id=MAIL_ID, sender=SENDER, service=SERVICE, email="a@b.org")
+        for _ in range(2)
     ]
 
     assert one["Message-ID"] == other["Message-ID"]
+
+
+@pytest.mark.parametrize("language", sorted(_LETTERS))
+@pytest.mark.parametrize("kind", sorted(_LETTERS["en"]))
+def test_mail_names_the_service(kind: str, language: str) -> None:
+    mail = compose(
+        kind, language, mail_id=MAIL_ID, sender=SENDER, service=SERVICE, email="a@b.org"
+    )
+
+    assert SERVICE in text_of(mail)
+    assert SERVICE in html_of(mail)

@@ -19,6 +19,7 @@ const texts = {
     "verify-email": {title: "Confirm your email address", button: "Confirm",
       done: "Your email address is confirmed."},
     label: "New password", invalid: "This link is invalid, expired or already used. Request a new one.",
+    incomplete: "This link is incomplete. Open the whole link from the mail.",
     failed: "That did not work. Try again later."},
   de: {
     "reset-password": {title: "Neues Passwort festlegen", button: "Passwort festlegen",
@@ -27,6 +28,7 @@ const texts = {
       done: "Ihre E-Mail-Adresse ist bestätigt."},
     label: "Neues Passwort",
     invalid: "Dieser Link ist ungültig, abgelaufen oder schon benutzt. Fordern Sie einen neuen an.",
+    incomplete: "Dieser Link ist unvollständig. Öffnen Sie den ganzen Link aus der Mail.",
     failed: "Das hat nicht geklappt. Versuchen Sie es später noch einmal."}
 };
 const language = navigator.language.startsWith("de") ? "de" : "en";
@@ -36,13 +38,15 @@ const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
 const form = document.querySelector("form");
 const field = document.querySelector("input");
 const status = document.querySelector("[role=status]");
+document.querySelector("a").textContent = location.host;
 history.replaceState(null, "", location.pathname);
 document.documentElement.lang = language;
 document.title = document.querySelector("h1").textContent = words[page].title;
 document.querySelector("button").textContent = words[page].button;
 document.querySelector("label span").textContent = words.label;
 if (page === "verify-email") document.querySelector("label").remove();
-form.hidden = false;
+form.hidden = token === "";
+if (form.hidden) status.textContent = words.incomplete;
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const isReset = page === "reset-password";
@@ -74,7 +78,7 @@ _PAGE = f"""\
 <h1>Duly</h1><noscript><p>This page needs JavaScript.</p></noscript>
 <form hidden><p><label><span></span><br><input type="password" autocomplete="new-password"
 minlength="8" maxlength="128" required></label></p><p><button></button></p></form>
-<p role="status"></p><script>{_SCRIPT}</script></body></html>
+<p role="status"></p><p><a href="./"></a></p><script>{_SCRIPT}</script></body></html>
 """
 
 _HEADERS = {

@@ -12,7 +12,7 @@ from duly.utils.emails import mail_address
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    """A mail before it gets its headers. `{…}` in its text stands for addresses."""
+    """A mail before it gets its headers. `{…}` in its text stands for addresses and the service."""
 
     subject: str
     text: str
@@ -29,7 +29,7 @@ _LETTERS = {
         "reset": _Letter(
             "Set a new password",
             """\
-Someone, probably you, asked to set a new password for your account {email}.
+Someone, probably you, asked to set a new password for your account {email} at {service}.
 
 The link works once, within 30 minutes. Setting a new password signs you out on all devices.
 
@@ -39,7 +39,7 @@ If you did not ask for this, ignore this mail: your password stays as it is.""",
         "verify": _Letter(
             "Confirm your email address",
             """\
-Please confirm that {email} is your email address.
+Please confirm that {email} is the email address of your account at {service}.
 
 The link works once, within 3 days.
 
@@ -49,8 +49,8 @@ If you do not know why you got this mail, ignore it.""",
         "address": _Letter(
             "Your email address is about to change",
             """\
-Someone, probably you, asked to change the email address of your account from {email} to
-{new_email}. It changes once the new address is confirmed.
+Someone, probably you, asked to change the email address of your account at {service} from
+{email} to {new_email}. It changes once the new address is confirmed.
 
 If that was not you, set a new password now: this cancels the change and signs out all devices.""",
         ),
@@ -59,7 +59,8 @@ If that was not you, set a new password now: this cancels the change and signs o
         "reset": _Letter(
             "Neues Passwort festlegen",
             """\
-Jemand, wahrscheinlich Sie, möchte ein neues Passwort für Ihr Konto {email} festlegen.
+Jemand, wahrscheinlich Sie, möchte ein neues Passwort für Ihr Konto {email} bei {service}
+festlegen.
 
 Der Link funktioniert einmal, innerhalb von 30 Minuten. Mit dem neuen Passwort werden Sie auf allen
 Geräten abgemeldet.
@@ -70,7 +71,7 @@ Wenn Sie das nicht waren, ignorieren Sie diese Mail: Ihr Passwort bleibt, wie es
         "verify": _Letter(
             "Bestätigen Sie Ihre E-Mail-Adresse",
             """\
-Bitte bestätigen Sie, dass {email} Ihre E-Mail-Adresse ist.
+Bitte bestätigen Sie, dass {email} die E-Mail-Adresse Ihres Kontos bei {service} ist.
 
 Der Link funktioniert einmal, innerhalb von 3 Tagen.
 
@@ -80,8 +81,8 @@ Wenn Sie nicht wissen, warum Sie diese Mail bekommen, ignorieren Sie sie.""",
         "address": _Letter(
             "Ihre E-Mail-Adresse soll geändert werden",
             """\
-Jemand, wahrscheinlich Sie, möchte die E-Mail-Adresse Ihres Kontos von {email} in {new_email}
-ändern. Sie ändert sich, sobald die neue Adresse bestätigt ist.
+Jemand, wahrscheinlich Sie, möchte die E-Mail-Adresse Ihres Kontos bei {service} von {email} in
+{new_email} ändern. Sie ändert sich, sobald die neue Adresse bestätigt ist.
 
 Wenn Sie das nicht waren, legen Sie jetzt ein neues Passwort fest: Das bricht die Änderung ab und
 meldet alle Geräte ab.""",
@@ -104,11 +105,12 @@ def compose(
     *,
     mail_id: UUID,
     sender: Address,
+    service: str,
     email: str,
     link: str | None = None,
     new_email: str = "",
 ) -> EmailMessage:
-    """Write a mail to `email`. The same `mail_id` has the same Message-ID, so that a mail that was
+    """Write a mail to `email`, about an account at `service`, which is a host. The same `mail_id` has the same Message-ID, so that a mail that was
     sent twice can be shown once.
     """
     letter = _LETTERS[language][kind]
@@ -119,7 +121,7 @@ def compose(
     message["Subject"] = letter.subject
     message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply
-    paragraphs = letter.paragraphs(email=email, new_email=new_email)
+    paragraphs = letter.paragraphs(service=service, email=email, new_email=new_email)
     message.set_content(_as_text(paragraphs, link))
     message.add_alternative(
         _PAGE.format(

@@ -3,6 +3,7 @@
 from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
@@ -60,6 +61,7 @@ async def write(
         user["language"],
         mail_id=mail["id"],
         sender=sender,
+        service=urlsplit(public_url).netloc,
         email=to,
         link=link,
         new_email=user["pending_email"] or "",
