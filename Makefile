@@ -157,6 +157,10 @@ chaos: $(VENV)/dev.stamp ## disconnect 3,000 clients during queries, directly an
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py --clients $(or $(CLIENTS),3000)
 
+rolling-restart: $(VENV)/dev.stamp ## restart two instances behind nginx 20 times each, under load; 3 minutes
+	@scripts/install-test-tools
+	@cd backend && .venv/bin/python -m pytest --numprocesses=0 --capture=no tests/resilience/test_rolling_restart.py --rounds $(or $(ROUNDS),20)
+
 deadlines: $(VENV)/dev.stamp ## let thousands of statements time out, directly and through PgBouncer
 	@scripts/install-test-tools
 	@cd backend && timeout 1800 .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_deadlines.py --rounds $(or $(ROUNDS),150)

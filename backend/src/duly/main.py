@@ -84,15 +84,14 @@ def create_app(
     add_routes(app.router)
     add_web_app(app, web_app)
     # In place of the layers of Starlette and FastAPI.
-    app.middleware_stack = CORS(
-        RequestMiddleware(
-            RouteTable(app.routes),
-            app.router,
-            timeout=settings.request_timeout,
-            trusted_proxies=settings.trusted_proxies,
-            log_addresses=settings.log_addresses,
-            on_outcome=None if metrics is None else metrics.record,
-        ),
-        settings.cors_origins,
+    middleware = RequestMiddleware(
+        RouteTable(app.routes),
+        app.router,
+        timeout=settings.request_timeout,
+        trusted_proxies=settings.trusted_proxies,
+        log_addresses=settings.log_addresses,
+        on_outcome=None if metrics is None else metrics.record,
     )
+    app.middleware_stack = CORS(middleware, settings.cors_origins)
+    app.state.begin_to_end = middleware.begin_to_end
     return app

@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -32,7 +33,8 @@ from duly.utils.processes import describe_exit
 from duly.workers import STOP_SIGNALS, Loader, Pipes, work
 
 _HEADER_TIMEOUT_MS = 8_000
-_DRAIN_SECONDS = 30
+_FINISH_SECONDS = 30
+_DRAIN_LOOK = 0.25
 _BUFFER_BYTES = 32_768
 """The buffer of a connection in each direction. Larger headers may be rejected."""
 
@@ -91,9 +93,10 @@ class _Server(MPServer):
     lists the private parts of Granian that this class and `duly.workers` use.
     """
 
-    def __init__(self, pipes: Pipes, **options: Any) -> None:
+    def __init__(self, pipes: Pipes, drain_seconds: float, **options: Any) -> None:
         super().__init__("duly.main:create_app", **options)
         self._pipes = pipes
+        self._drain_seconds = drain_seconds
         self._ready: set[int] = set()
         self._early_deaths = 0
         self._failed_starts = 0
@@ -121,10 +124,33 @@ class _Server(MPServer):
     def shutdown(self, exit_code: int = 0) -> None:
         """Tell the workers to end their streams, then wait for them to finish."""
         self._pipes.to_stop.close()
+        self._drain()
         with contextlib.suppress(SystemExit):  # its status for a worker that died meanwhile
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # it has no types
         if self._failure is not None:
             raise StartupError(self._failure)
+
+    def _drain(self) -> None:
+        """Wait until proxies have left, which keep connections open to use them again.
+
+        A worker that closed such a connection just when a request is sent would lose that request.
+        """
+        deadline = time.monotonic() + self._drain_seconds
+        self.main_loop_interrupt.clear()  # a second signal ends the wait
+        is_over = self._failure is not None
+        while not is_over and time.monotonic() < deadline:
+            is_over = self.main_loop_interrupt.wait(_DRAIN_LOOK) or not self._has_connections()
+
+    def _has_connections(self) -> bool:
+        for pid in self.worker_pids:
+            with contextlib.suppress(psutil.Error):
+                if any(
+                    one.status != psutil.CONN_CLOSE and one.laddr.port == self.bind_port
+                    for one in psutil.Process(pid).net_connections("tcp")
+                    if one.laddr
+                ):
+                    return True
+        return False
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         while not self._is_ending():
@@ -184,6 +210,7 @@ def _is_alive(worker: WorkerProcess) -> bool:
 def _granian(settings: Settings, pipes: Pipes) -> _Server:
     return _Server(
         pipes,
+        settings.drain_seconds,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -199,7 +226,7 @@ def _granian(settings: Settings, pipes: Pipes) -> _Server:
         log_level=LogLevels.error,
         log_dictconfig={"handlers": {}, "loggers": {"_granian": {"filters": [_is_news]}}},
         respawn_failed_workers=True,
-        workers_kill_timeout=_DRAIN_SECONDS,
+        workers_kill_timeout=_FINISH_SECONDS,
     )
 
 

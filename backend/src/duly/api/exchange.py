@@ -43,6 +43,7 @@ _LONGEST_PACE = 3.0
 
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
+_CLOSE = (b"connection", b"close")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Python rejects numbers of thousands of digits, even if they are all zeros.
 _LENGTH = re.compile(r"0*([0-9]{1,7})")
@@ -70,6 +71,8 @@ class Exchange:
         )
         self._status = 0
         self._error: DulyError | None = None
+        self.is_last = False
+        """Whether the connection is to be closed after the response."""
 
     @property
     def _is_head(self) -> bool:
@@ -162,6 +165,8 @@ class Exchange:
         ours = [*headers, (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
         if not any(name == b"cache-control" for name, _ in ours):
             ours.append(_NO_STORE)
+        if self.is_last:
+            ours.append(_CLOSE)
         if self.request.uses_tls(self._trusted_proxies):
             ours.append(_HSTS)
         if budget := self.request.budget:

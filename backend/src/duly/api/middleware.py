@@ -48,6 +48,12 @@ class RequestMiddleware:
         self._log_addresses = log_addresses
         self._on_outcome = on_outcome
         self._untrusted = FirstTimes()
+        self.is_ending = False
+        """Whether the worker stops: each connection is then closed after its next response."""
+
+    def begin_to_end(self) -> None:
+        """Let each connection be closed after its next response. From any thread."""
+        self.is_ending = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -56,6 +62,7 @@ class RequestMiddleware:
             return
         _join_repeated(scope)
         exchange = Exchange(scope, receive, send, self._trusted_proxies)
+        exchange.is_last = self.is_ending
         time_budget.start(self._timeout)
         bind_request(exchange.request_id, self._address(exchange.request))
         try:

@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         description="port that serves /metrics for Prometheus; if unset, nothing is counted",
     )
     metrics_host: str = Field("127.0.0.1", description="address to listen on for /metrics")
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="seconds to keep connections open after SIGTERM, for restarts behind a proxy",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="debug, info, warning or error"
     )
@@ -312,4 +318,6 @@ def _allowed(field: str) -> str:
     }
     if kind is int:
         return f"a whole number from {limits['ge']} to {limits['le']}"
+    if "ge" in limits:
+        return f"a number from {limits['ge']} to {limits['le']}"
     return f"a number greater than {limits['gt']} and at most {limits['le']}"

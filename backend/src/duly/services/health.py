@@ -2,6 +2,7 @@
 
 from sqlalchemy import literal, select
 
+from duly.core.errors import ServiceUnavailable
 from duly.database.statements import across_users
 from duly.runtime.context import Context
 
@@ -9,5 +10,7 @@ _PING = across_users(select(literal(1).label("one")))
 
 
 async def check(context: Context) -> None:
-    """Check that the database responds. Raises `ServiceUnavailable`."""
+    """Check that the database responds. Raises `ServiceUnavailable`, also while the service stops."""
+    if context.hub.is_closed:
+        raise ServiceUnavailable
     await context.across_users.one(_PING)
