@@ -4,6 +4,8 @@ FastAPI's `frontend` has neither compressed files nor headers, and would respond
 the API. The files are listed once, when the application starts, so no path leads out of them.
 """
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -157,12 +159,12 @@ def add_web_app(app: FastAPI, web_app: WebApp | None) -> None:
         app.router.default = web_app
 
 
-def _names(directory: Path) -> list[str]:
-    """Return the paths of all files in a directory, except hidden ones."""
-    paths = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
-    return [
-        path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)
-    ]
+def _names(directory: Path) -> Iterator[str]:
+    """Yield the paths of all files in a directory, except hidden ones."""
+    for folder, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        place = Path(folder).relative_to(directory)
+        yield from ((place / name).as_posix() for name in files if not name.startswith("."))
 
 
 def _is_navigation(request: Request, path: str) -> bool:
