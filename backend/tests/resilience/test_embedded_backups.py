@@ -109,26 +109,39 @@ def fill(data_dir: Path) -> None:
 def check_one_moment(
     connection: psycopg.Connection[Any], position: int, before: int, after: int
 ) -> None:
-    """What a writer had written at one moment is there, and nothing of later."""
+    """All that a writer had written at one moment is there, and nothing of later."""
     user_id, revision = connection.execute(
         "SELECT id, revision FROM users WHERE email = %s", [f"writer-{position}@example.com"]
     ).fetchone() or pytest.fail("the account is missing")
-    found = connection.execute(
-        "SELECT title::int, revision FROM tasks WHERE user_id = %s ORDER BY title::int", [user_id]
+    tasks = connection.execute(
+        "SELECT title::int, revision FROM tasks WHERE user_id = %s", [user_id]
     ).fetchall()
-    deleted = connection.execute(
-        "SELECT revision FROM tombstones WHERE user_id = %s ORDER BY revision", [user_id]
+    tombstones = connection.execute(
+        "SELECT revision FROM tombstones WHERE user_id = %s", [user_id]
     ).fetchall()
-    last = max(number for number, _ in found)
-    assert before - 1 <= last <= after
-    expected = [number for number in range(last + 1) if number % 3 != 0]
-    # The last one may not have been deleted yet.
-    assert [number for number, _ in found] in (expected, [*expected[: len(expected)], last])
-    # Each revision up to the account's is that of a task, or was that of a task since deleted.
-    revisions = sorted([one for _, one in found] + [one for (one,) in deleted])
-    assert len({*revisions}) == len(revisions)
-    assert revision - SKIPPED == last + 1 + len(deleted)
-    assert max(revisions) == revision - SKIPPED
+    expected, deleted, number = history(revision - SKIPPED)
+    assert before <= number <= after
+    assert dict(tasks) == expected
+    assert sorted(tombstones) == [(one,) for one in deleted]
+
+
+def history(revision: int) -> tuple[dict[int, int], list[int], int]:
+    """What a writer has written up to a revision: tasks, with their revisions, and deletions.
+
+    Each write advances the revision by one. The last item is the number of tasks created.
+    """
+    tasks: dict[int, int] = {}
+    deleted: list[int] = []
+    number, reached = 0, 0
+    while reached < revision:
+        reached += 1
+        tasks[number] = reached
+        if number % 3 == 0 and reached < revision:
+            reached += 1
+            del tasks[number]
+            deleted.append(reached)
+        number += 1
+    return tasks, deleted, number
 
 
 def check_owners(connection: psycopg.Connection[Any]) -> None:
@@ -271,6 +284,44 @@ def test_restore_that_is_killed_changes_nothing(large: str, tmp_path: Path, vict
     )
     assert count(large, "SELECT count(*) FROM tasks") == MANY
     assert count(large, "SELECT count(*) FROM tasks WHERE title = 'since'") == 1
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+@pytest.mark.parametrize("is_server", [False, True], ids=["connections", "server"])
+def test_database_that_dies_in_the_middle_is_one_line(
+    large: str, tmp_path: Path, command: str, is_server: bool
+) -> None:
+    file, data_dir = tmp_path / "duly.backup", tmp_path / "data"
+    assert run("backup", str(file), data_dir=data_dir).returncode == 0
+    before = file.read_bytes()
+
+    arguments = [command, *(["--replace"] if command == "restore" else []), str(file)]
+    with started(*arguments, data_dir=data_dir) as process:
+        until(lambda: is_writing(large, f"duly {command}"))
+        if is_server:
+            (first, *_) = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+            os.kill(int(first), signal.SIGKILL)
+        else:
+            end_connections(large)
+        _, errors = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 1
+    lines = errors.decode().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("duly: ")
+    assert file.read_bytes() == before
+    assert [found.name for found in tmp_path.glob("*backup*")] == ["duly.backup"]
+    if not is_server:
+        assert count(large, "SELECT count(*) FROM tasks") == MANY
+
+
+def end_connections(dsn: str) -> None:
+    """End all connections but this one."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def count(dsn: str, query: str) -> int:

@@ -2,8 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,18 +55,22 @@ class Table:
         return sql.Identifier(self.schema, self.name).as_string(None)
 
 
-def connect(dsn: str) -> psycopg.Connection[Any]:
-    """Open a connection in autocommit mode. Raises `StartupError` if that fails."""
+@contextmanager
+def connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection in autocommit mode. Raises `StartupError` for every error of the database."""
     try:
-        return psycopg.connect(
+        with psycopg.connect(
             dsn,
             autocommit=True,
             prepare_threshold=None,
             connect_timeout=10,
             client_encoding="utf8",
-        )
-    except psycopg.Error as error:
+        ) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
         raise StartupError(f"the database cannot be reached: {summary(error)}") from None
+    except psycopg.Error as error:
+        raise StartupError(f"the database rejected a statement: {summary(error)}") from None
 
 
 def tables_of(connection: psycopg.Connection[Any]) -> list[Table]:
@@ -82,7 +86,7 @@ def dump(dsn: str, file: Path, on_progress: OnProgress) -> None:
     """
     if migrations.revision_of(dsn) is None:
         raise StartupError("there is nothing to back up: the database has no tables of Duly")
-    with connect(dsn) as connection:
+    with connected(dsn) as connection:
         programs = find_programs(server_of(connection))
         tables = tables_of(connection)
         database, environment = connection_options(dsn)

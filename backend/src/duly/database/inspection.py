@@ -9,9 +9,7 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from duly.core.errors import StartupError
-from duly.database.backups import TABLES, connect
-from duly.database.failures import summary
+from duly.database.backups import TABLES, connected
 
 _PING_COUNT = 3
 _MANY_ROWS = 1_000
@@ -89,11 +87,8 @@ class Facts:
 
 def inspect(dsn: str) -> Facts:
     """Connect and look. Raises `StartupError` if the database cannot be reached."""
-    try:
-        with connect(dsn) as connection:
-            return _inspect(connection)
-    except psycopg.Error as error:
-        raise StartupError(f"the database cannot be examined: {summary(error)}") from None
+    with connected(dsn) as connection:
+        return _inspect(connection)
 
 
 def _inspect(connection: psycopg.Connection[Any]) -> Facts:
@@ -114,7 +109,7 @@ def _inspect(connection: psycopg.Connection[Any]) -> Facts:
 
 def prepared_statements_work(dsn: str) -> bool:
     """Whether what one transaction prepares can be used in the next, also by another process."""
-    with connect(dsn) as first, connect(dsn) as second:
+    with connected(dsn) as first, connected(dsn) as second:
         first.prepare_threshold = 0
         try:
             first.execute("SELECT 1")

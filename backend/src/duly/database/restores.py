@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import psycopg
 from psycopg import ClientCursor, sql
 
 from duly.core.errors import StartupError
 from duly.database import migrations
-from duly.database.backups import TABLES, OnProgress, Table, connect, tables_of
+from duly.database.backups import TABLES, OnProgress, Table, connected, tables_of
 from duly.database.client_programs import (
     Programs,
     Running,
@@ -25,6 +26,7 @@ from duly.database.client_programs import (
     reason_in,
     server_of,
 )
+from duly.database.failures import summary
 from duly.database.statements import CrossUserStatement
 
 _MAGIC = b"PGDMP"
@@ -113,7 +115,7 @@ def find_target(dsn: str, *, is_replacing: bool) -> Target:
     Raises `StartupError` if it cannot be used, or has tables, unless these may be replaced.
     """
     found = migrations.revision_of(dsn)
-    with connect(dsn) as connection:
+    with connected(dsn) as connection:
         server = server_of(connection)
         tables = tables_of(connection)
     names = {table.name for table in tables}
@@ -165,6 +167,30 @@ def load(
 
     All in one transaction. Raises `StartupError` with the reason, and then nothing has changed.
     """
+    failure: StartupError | None = None
+    is_over = False
+    try:
+        with migrations.alone(target.dsn):
+            try:
+                _load(contents, target, final, on_progress)
+            except StartupError as error:
+                failure = (
+                    error  # the database may be gone, with the connection that keeps us alone
+                )
+            is_over = True
+    except psycopg.Error as error:
+        if not is_over:
+            failure = StartupError(f"cannot restore {contents.file}: {summary(error)}")
+    if failure is not None:
+        raise failure
+
+
+def _load(
+    contents: Contents,
+    target: Target,
+    final: Sequence[CrossUserStatement],
+    on_progress: OnProgress,
+) -> None:
     database, environment = connection_options(target.dsn)
     environment["PGAPPNAME"] = f"duly restore {os.getpid()}"
     run = target.programs.command(
@@ -180,7 +206,6 @@ def load(
     begin, end = _begin(target), _end(contents, target, final)
     file = contents.file
     with (
-        migrations.alone(target.dsn),
         file.open("rb", buffering=0) as archive,
         Running(read, environment, stdin=archive, stdout=subprocess.PIPE) as reading,
         Running(run, environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as running,
@@ -232,7 +257,7 @@ def _begin(target: Target) -> bytes:
 
 def _end(contents: Contents, target: Target, final: Sequence[CrossUserStatement]) -> bytes:
     """What is run after them. Without statistics, the first requests would be slow."""
-    with connect(target.dsn) as connection:
+    with connected(target.dsn) as connection:
         cursor = ClientCursor(connection)
         statements = [cursor.mogrify(one.sql, dict(one.constants)) for one in final]
     names = sql.SQL(", ").join(map(sql.Identifier, contents.tables)).as_string(None)
