@@ -2,7 +2,6 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/list.css";
-import "./styles/over.css";
 
 import { render } from "preact";
 

@@ -58,6 +58,8 @@ function onKeyDown(event: KeyboardEvent): void {
   const held = event.ctrlKey || event.metaKey;
   if (overlay.peek() && !document.querySelector("dialog[open]")) {
     if (event.key.length === 1 && !held && !event.altKey) typeAhead(event.key);
+    else if (event.key === "Enter") typeAhead("\n");
+    else if (event.key === "Backspace") typeAhead("\b");
     if (event.key === "Escape") hide();
     event.preventDefault();
     return;

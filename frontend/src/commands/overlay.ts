@@ -20,7 +20,7 @@ export const overlay = signal<Overlay | null>(null);
 // What is typed before a dialog has arrived belongs to its field.
 let ahead = "";
 export function typeAhead(text: string): void {
-  ahead += text;
+  ahead = text === "\b" ? ahead.slice(0, -1) : ahead + text;
 }
 export function takeTypedAhead(): string {
   const text = ahead;

@@ -1,4 +1,4 @@
-import { t } from "../texts";
+import { m } from "../texts/more";
 import { Dialog } from "./dialog";
 
 /** For what cannot be taken back with a key: one question, two answers. */
@@ -7,7 +7,7 @@ export function Ask({ text, action, run, onClose }: { text: string; action: stri
     <Dialog label={text} class="ask" onClose={onClose}>
       <p>{text}</p>
       <div class="time-row">
-        <button type="button" class="button" onClick={onClose}>{t().cancel}</button>
+        <button type="button" class="button" onClick={onClose}>{m().cancel}</button>
         <button
           type="button"
           class="button danger"

@@ -33,7 +33,7 @@ interface Props {
 
 /** A field with a list below: the palette, and the pickers of labels and places. */
 export function Choose({ label, placeholder, anchor, options, onChoose, onClose, nothing, class: name = "" }: Props) {
-  const typed = useSignal(useMemo(takeTypedAhead, []));
+  const typed = useSignal(useMemo(() => takeTypedAhead().replaceAll("\n", ""), []));
   const at = useSignal(0);
   const field = useRef<HTMLInputElement>(null);
   const list = useRef<HTMLUListElement>(null);

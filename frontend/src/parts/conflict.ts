@@ -1,37 +1,38 @@
 import { store } from "../commands/app";
 import type { Choice, Conflict } from "../store/types";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import { shortMoment, type MomentLike } from "./when";
 
 function shown(field: string | null, value: unknown): string {
-  if (value === null || value === undefined || value === "") return t().nothingThere;
+  if (value === null || value === undefined || value === "") return m().nothingThere;
   if (field === "due" || field === "start") return shortMoment(value as MomentLike, store().today.value);
   if (field === "priority") return t().priority(Number(value));
   if (field === "list_id") return store().get("list", String(value)).value?.name ?? t().list;
   if (typeof value === "string") return `“${value}”`;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  return t().anotherValue;
+  return m().anotherValue;
 }
 
 export function conflictText(conflict: Conflict): string {
   const { kind, name, field, mine, theirs, message } = conflict;
-  const what = t().fieldNames[field as keyof ReturnType<typeof t>["fieldNames"]] ?? field ?? "";
+  const what = m().fieldNames[field as keyof ReturnType<typeof m>["fieldNames"]] ?? field ?? "";
   switch (kind) {
     case "same_text":
-      return t().conflictSameText(name, what, shown(field, mine), shown(field, theirs));
+      return m().conflictSameText(name, what, shown(field, mine), shown(field, theirs));
     case "replaced":
-      return t().conflictReplaced(what, shown(field, theirs));
+      return m().conflictReplaced(what, shown(field, theirs));
     case "trashed_elsewhere":
-      return t().conflictTrashed(name);
+      return m().conflictTrashed(name);
     case "gone":
-      return t().conflictGone(name);
+      return m().conflictGone(name);
     case "moved_to":
-      return t().conflictMoved(name);
+      return m().conflictMoved(name);
     case "refused":
-      return t().conflictRefused(name, message ?? "");
+      return m().conflictRefused(name, message ?? "");
   }
 }
 
 export function choiceText(choice: Choice): string {
-  return t().choices[choice];
+  return m().choices[choice];
 }

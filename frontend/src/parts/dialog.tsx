@@ -1,5 +1,9 @@
+import "../styles/over.css";
+
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+
+import { placeBeside } from "./beside";
 
 interface Props {
   label: string;
@@ -46,14 +50,4 @@ export function Dialog({ label, class: name = "", anchor, onClose, children }: P
       <div class="dialog-body">{children}</div>
     </dialog>
   );
-}
-
-/** Below the anchor, else above it, and never outside the window. */
-export function placeBeside(element: HTMLElement, anchor: Element): void {
-  const at = anchor.getBoundingClientRect();
-  const { width, height } = element.getBoundingClientRect();
-  const left = Math.max(8, Math.min(at.left, innerWidth - width - 8));
-  const below = at.bottom + 4;
-  const top = below + height <= innerHeight - 8 ? below : Math.max(8, Math.min(at.top - height - 4, innerHeight - height - 8));
-  Object.assign(element.style, { left: `${left}px`, top: `${top}px`, margin: "0" });
 }

@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { placeBeside } from "./dialog";
+import { placeBeside } from "./beside";
 import { Dot, Icon, type IconName } from "./icons";
 
 export interface MenuItem {

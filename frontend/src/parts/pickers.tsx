@@ -5,6 +5,7 @@ import { newId } from "../rules/ids";
 import { fold } from "../rules/search";
 import type { Command, TaskPlace } from "../store/types";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import { Choose, type Option } from "./choose";
 
 interface Props {
@@ -29,7 +30,7 @@ export function LabelPicker({ ids, anchor, onClose }: Props) {
     const found = known.filter(fits(typed));
     const name = typed.trim().replace(/^@/, "");
     const exists = known.some((option) => option.name.toLowerCase() === name.toLowerCase());
-    return name && !exists ? [...found, { key: `new ${name}`, name: t().createLabel(name), icon: "plus" }] : found;
+    return name && !exists ? [...found, { key: `new ${name}`, name: m().createLabel(name), icon: "plus" }] : found;
   };
   const choose = (option: Option) => {
     const commands: Command[] = [];
@@ -43,10 +44,10 @@ export function LabelPicker({ ids, anchor, onClose }: Props) {
       if (option.on === true && has) commands.push({ do: "update", type: "task", id: task.id, data: { label_ids: task.label_ids.filter((label) => label !== id) } });
       else if (option.on !== true && !has) commands.push({ do: "update", type: "task", id: task.id, data: { label_ids: [...task.label_ids, id] } });
     }
-    act(commands, t().labelsChanged, { quiet: true });
+    act(commands, m().labelsChanged, { quiet: true });
     return true;
   };
-  return <Choose label={t().labels} placeholder={t().findLabel} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={t().nothingFound} />;
+  return <Choose label={t().labels} placeholder={m().findLabel} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={m().nothingFound} />;
 }
 
 /** Lists with their sections below them; the inbox first. */
@@ -68,7 +69,7 @@ export function MovePicker({ ids, anchor, onClose }: Props) {
       : { list_id: kind === "list" ? id : null, section_id: null, parent_id: null };
     moveTasks(ids, to, name);
   };
-  return <Choose label={t().moveTo} placeholder={t().findPlace} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={t().nothingFound} />;
+  return <Choose label={t().moveTo} placeholder={m().findPlace} anchor={anchor} options={options} onChoose={choose} onClose={onClose} nothing={m().nothingFound} />;
 }
 
 /** `G` then `L`, `B` or `F`: a list, a label or a filter by its name. */
@@ -77,7 +78,7 @@ export function GoPicker({ to, onClose }: { to: "list" | "label" | "filter"; onC
   const all = { list: lists, label: labels, filter: filters }[to].value;
   const options = (typed: string) => all.map(({ id, name, color }): Option => ({ key: id, name, color })).filter(fits(typed));
   const label = t().goTo(t()[to]);
-  return <Choose label={label} placeholder={label} options={options} onChoose={({ key }) => go(`/${to}/${key}`)} onClose={onClose} nothing={t().nothingFound} />;
+  return <Choose label={label} placeholder={label} options={options} onChoose={({ key }) => go(`/${to}/${key}`)} onClose={onClose} nothing={m().nothingFound} />;
 }
 
 export function moveTasks(ids: readonly string[], to: TaskPlace, name: string): void {
@@ -89,6 +90,6 @@ export function moveTasks(ids: readonly string[], to: TaskPlace, name: string): 
     return !parent;
   });
   const next = successor(ids);
-  act(roots.map((id): Command => ({ do: "move", type: "task", id, to })), t().movedInto(roots.length, name));
+  act(roots.map((id): Command => ({ do: "move", type: "task", id, to })), m().movedInto(roots.length, name));
   if (next) grid.peek()?.focus(next);
 }

@@ -1,10 +1,13 @@
 import { phase } from "../commands/account";
 import { newVersion } from "../commands/update";
 import { Live } from "../parts/live";
+import { lazily } from "../parts/lazily";
 import { ToastBar } from "../parts/toast";
 import { t } from "../texts";
 import { Shell } from "./shell";
-import { SignIn } from "./sign-in";
+
+// Most visits begin signed in.
+const SignIn = lazily<{ email?: string | null }>(() => import("./sign-in").then((part) => part.SignIn));
 
 export function App() {
   return (

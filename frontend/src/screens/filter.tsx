@@ -1,3 +1,5 @@
+import "../styles/pages.css";
+
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
@@ -7,6 +9,7 @@ import { Empty } from "../parts/empty";
 import { Icon } from "../parts/icons";
 import { NameField } from "../parts/sidebar";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import { Nothing } from "./nothing";
 import { Results } from "./results";
 
@@ -51,7 +54,7 @@ export function FilterPage({ id }: { id: string }) {
           {isNew ? (
             <h1>{t().newFilter}</h1>
           ) : renaming.value ? (
-            <NameField label={t().filterName} value={filter!.name} onDone={(value) => {
+            <NameField label={m().filterName} value={filter!.name} onDone={(value) => {
               renaming.value = false;
               if (value && value !== filter!.name) act([{ do: "update", type: "filter", id, data: { name: value } }], t().renamed, { quiet: true });
             }} />
@@ -64,8 +67,8 @@ export function FilterPage({ id }: { id: string }) {
               <button
                 type="button"
                 class="icon-button"
-                aria-label={t().deleteFilter}
-                title={t().deleteFilter}
+                aria-label={m().deleteFilter}
+                title={m().deleteFilter}
                 onClick={() => {
                   const gone = filter!.name;
                   go("/inbox", { replace: true });
@@ -83,16 +86,16 @@ export function FilterPage({ id }: { id: string }) {
         }}>
           {isNew && (
             <div class="field">
-              <label for="filter-name">{t().filterName}</label>
+              <label for="filter-name">{m().filterName}</label>
               <input id="filter-name" class="input" dir="auto" maxLength={120} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
             </div>
           )}
           <div class="field">
-            <label for="filter-query">{t().query}</label>
+            <label for="filter-query">{m().query}</label>
             <Query field={field} value={draft.value} at={mistake?.position ?? null} onInput={(value) => (draft.value = value)} onEnter={save} />
           </div>
           <p class={mistake ? "mistake" : "note"} id="filter-note" aria-live="polite">
-            {mistake ? t().mistakeAt(mistake.position + 1, mistakeText(mistake.message)) : query ? t().matches(found) : t().filterHelp}
+            {mistake ? m().mistakeAt(mistake.position + 1, mistakeText(mistake.message)) : query ? m().matches(found) : m().filterHelp}
           </p>
           {!query && (
             <div class="quick-days">
@@ -101,7 +104,7 @@ export function FilterPage({ id }: { id: string }) {
               ))}
             </div>
           )}
-          {changed && <button type="submit" class="button primary" aria-disabled={!!mistake}>{t().save}</button>}
+          {changed && <button type="submit" class="button primary" aria-disabled={!!mistake}>{m().save}</button>}
         </form>
         {view && !mistake && <Results view={view} name={filter?.name ?? t().newFilter} empty={<Empty place="filter" />} />}
       </div>
@@ -133,7 +136,7 @@ function Query({ field, value, at, onInput, onEnter }: {
         autocapitalize="off"
         autocomplete="off"
         maxLength={500}
-        placeholder={t().queryHint}
+        placeholder={m().queryHint}
         aria-invalid={at !== null}
         aria-describedby="filter-note"
         value={value}
@@ -150,7 +153,7 @@ function Query({ field, value, at, onInput, onEnter }: {
 
 /** The parser names what it expected; the words for it are ours. */
 function mistakeText(message: string): string {
-  const known = t().filterExpected as Record<string, string>;
+  const known = m().filterExpected as Record<string, string>;
   return known[message] ?? message;
 }
 

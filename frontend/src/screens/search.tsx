@@ -1,3 +1,5 @@
+import "../styles/pages.css";
+
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
@@ -5,6 +7,7 @@ import { say, store } from "../commands/app";
 import { go } from "../commands/route";
 import { Icon } from "../parts/icons";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import { Results } from "./results";
 
 /** Searches the copy on the device, as one types. */
@@ -29,7 +32,7 @@ export function Search({ text, completed }: { text: string; completed: boolean }
   useEffect(() => () => view?.dispose(), [view]);
   const found = view ? view.lines.value.length + view.completed.value.length : 0;
   useEffect(() => {
-    if (words) say(t().results(found));
+    if (words) say(m().results(found));
   }, [words, found]);
   return (
     <div class="scroll">
@@ -45,7 +48,7 @@ export function Search({ text, completed }: { text: string; completed: boolean }
             enterkeyhint="search"
             autocomplete="off"
             aria-label={t().search}
-            placeholder={t().searchHint}
+            placeholder={m().searchHint}
             value={typed.value}
             onInput={(event) => {
               typed.value = event.currentTarget.value;
@@ -63,7 +66,7 @@ export function Search({ text, completed }: { text: string; completed: boolean }
         </div>
         <label class="switch search-switch">
           <input type="checkbox" class="check" checked={completed} onChange={(event) => to(typed.value, event.currentTarget.checked)} />
-          {t().includeCompleted}
+          {m().includeCompleted}
         </label>
         {view ? (
           <Results
@@ -72,13 +75,13 @@ export function Search({ text, completed }: { text: string; completed: boolean }
             openCompleted
             empty={
               <>
-                <p>{t().noMatch(words)}</p>
-                {!completed && <button type="button" class="button quiet" onClick={() => to(typed.value, true)}>{t().includeCompleted}</button>}
+                <p>{m().noMatch(words)}</p>
+                {!completed && <button type="button" class="button quiet" onClick={() => to(typed.value, true)}>{m().includeCompleted}</button>}
               </>
             }
           />
         ) : (
-          <p class="note search-start">{t().searchStart}</p>
+          <p class="note search-start">{m().searchStart}</p>
         )}
       </div>
     </div>

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { phase } from "../commands/account";
+import { phase, signingInAgain } from "../commands/account";
 import { store } from "../commands/app";
 import { listen } from "../commands/keyboard";
 import { go, openTask, place, route } from "../commands/route";
@@ -15,13 +15,13 @@ import { here, Sidebar } from "../parts/sidebar";
 import { StatusDot, statusText } from "../parts/status";
 import { t } from "../texts";
 import { Nothing } from "./nothing";
-import { SignInAgain } from "./sign-in-again";
 import { Tasks } from "./tasks";
-import { Vanished } from "./vanished";
 import "../commands/tasks";
 import "../commands/order";
 import "../commands/places";
 
+const SignInAgain = lazily(() => import("./sign-in-again").then((part) => part.SignInAgain));
+const Vanished = lazily(() => import("./vanished").then((part) => part.Vanished));
 const Detail = lazily(() => import("../parts/detail/detail").then((part) => part.Detail));
 const Search = lazily(() => import("./search").then((part) => part.Search));
 const FilterPage = lazily(() => import("./filter").then((part) => part.FilterPage));
@@ -83,7 +83,7 @@ export function Shell() {
       {open.value && <div class="shade" onClick={() => close(true)} />}
       <main class="main" id="list" data-pane tabIndex={-1}>
         <FirstSync />
-        <Vanished />
+        {store().status.value.vanished.length > 0 && <Vanished />}
         <Screen />
       </main>
       {openTask.value && <Detail id={openTask.value} />}
@@ -100,7 +100,7 @@ export function Shell() {
       </nav>
       <PendingBar />
       <Overlays />
-      <SignInAgain />
+      {signingInAgain.value && <SignInAgain />}
     </div>
   );
 }

@@ -1,8 +1,10 @@
 import { signingInAgain } from "../commands/account";
 import { store } from "../commands/app";
 import { Dialog } from "../parts/dialog";
+import { lazily } from "../parts/lazily";
 import { t } from "../texts";
-import { SignIn } from "./sign-in";
+
+const SignIn = lazily<{ email?: string | null }>(() => import("./sign-in").then((part) => part.SignIn));
 
 /** The session ended, work went on: the same user signs in, and nothing is lost. */
 export function SignInAgain() {

@@ -7,13 +7,14 @@ import { open, session } from "../commands/account";
 import { warn } from "../commands/app";
 import { Icon } from "../parts/icons";
 import { t } from "../texts";
+import { m } from "../texts/more";
 
 type Step = "sign_in" | "register" | "code" | "forgot" | "sent";
 
 /** The server's own words where it refuses, with those of the fields it refuses. */
 export function explain(error: unknown): string {
-  if (!(error instanceof ApiError)) return t().cannotReach;
-  if (error.status >= 500 && !error.code) return t().serverProblem;
+  if (!(error instanceof ApiError)) return m().cannotReach;
+  if (error.status >= 500 && !error.code) return m().serverProblem;
   const fields = (error.details as { fields?: { field?: string; message: string }[] }).fields ?? [];
   const words = fields.map(({ field, message }) => `${field?.replace(/^body\./, "") ?? ""}: ${message}`);
   return words.length > 0 ? words.join(" ") : error.message;
@@ -75,7 +76,7 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
     step.value = to;
   };
   const registering = step.value === "register";
-  const label = registering ? t().createAccount : step.value === "forgot" ? t().sendReset : t().signIn;
+  const label = registering ? m().createAccount : step.value === "forgot" ? m().sendReset : m().signIn;
 
   return (
     <form class="sign-in" onSubmit={submit} aria-labelledby={`${id}-title`}>
@@ -86,7 +87,7 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
       </header>
       {step.value === "code" ? (
         <div class="field">
-          <label for={`${id}-code`}>{t().secondFactor}</label>
+          <label for={`${id}-code`}>{m().secondFactor}</label>
           <input
             id={`${id}-code`}
             ref={first}
@@ -100,11 +101,11 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
           />
         </div>
       ) : step.value === "sent" ? (
-        <p>{t().resetSent}</p>
+        <p>{m().resetSent}</p>
       ) : (
         <>
           <div class="field">
-            <label for={`${id}-email`}>{t().email}</label>
+            <label for={`${id}-email`}>{m().email}</label>
             <input
               id={`${id}-email`}
               ref={first}
@@ -126,19 +127,19 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
       {mistake.value && <p class="mistake">{mistake.value}</p>}
       {step.value !== "sent" && (
         <button class="button primary" type="submit" aria-disabled={busy.value}>
-          {busy.value ? t().working : label}
+          {busy.value ? m().working : label}
         </button>
       )}
       <div class="sign-in-foot">
         {step.value === "sign_in" && !fixed && (
-          <button class="button quiet" type="button" onClick={() => turn("register")}>{t().newAccount}</button>
+          <button class="button quiet" type="button" onClick={() => turn("register")}>{m().newAccount}</button>
         )}
         {step.value === "sign_in" && (
-          <button class="button quiet" type="button" onClick={() => turn("forgot")}>{t().forgotPassword}</button>
+          <button class="button quiet" type="button" onClick={() => turn("forgot")}>{m().forgotPassword}</button>
         )}
-        {registering && <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{t().haveAccount}</button>}
+        {registering && <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{m().haveAccount}</button>}
         {["forgot", "sent", "code"].includes(step.value) && (
-          <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{t().backToSignIn}</button>
+          <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{m().backToSignIn}</button>
         )}
       </div>
     </form>
@@ -155,7 +156,7 @@ export function Password({ id, value, isNew, label, onInput }: {
   const shown = useSignal(false);
   return (
     <div class="field">
-      <label for={id}>{label ?? t().password}</label>
+      <label for={id}>{label ?? m().password}</label>
       <div class="with-button">
         <input
           id={id}
@@ -176,13 +177,13 @@ export function Password({ id, value, isNew, label, onInput }: {
           type="button"
           class="icon-button"
           aria-pressed={shown.value}
-          aria-label={shown.value ? t().hidePassword : t().showPassword}
+          aria-label={shown.value ? m().hidePassword : m().showPassword}
           onClick={() => (shown.value = !shown.value)}
         >
           <Icon name="eye" />
         </button>
       </div>
-      {isNew && <p class="note" id={`${id}-rule`}>{t().passwordRule}</p>}
+      {isNew && <p class="note" id={`${id}-rule`}>{m().passwordRule}</p>}
     </div>
   );
 }

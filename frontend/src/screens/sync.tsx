@@ -1,3 +1,5 @@
+import "../styles/pages.css";
+
 import { useEffect } from "preact/hooks";
 
 import { signingInAgain } from "../commands/account";
@@ -7,9 +9,10 @@ import { statusText } from "../parts/status";
 import { ago } from "../parts/when";
 import type { Waiting } from "../store/types";
 import { t } from "../texts";
+import { m } from "../texts/more";
 
 function described({ command, name }: Waiting): string {
-  const acts = t().acts;
+  const acts = m().acts;
   if (command.do === "update") {
     const to = command.data["title"] ?? command.data["name"];
     return typeof to === "string" && to !== name ? acts.rename(name, to) : acts.update(name);
@@ -33,19 +36,19 @@ export function Sync() {
     <div class="scroll">
       <div class="page sheet">
         <h1>{statusText(status)}</h1>
-        <p>{t().syncTexts[status.state]}</p>
-        <p class="note">{status.lastSync ? t().lastSync(ago(status.lastSync)) : t().neverSynced}</p>
-        {!status.stored && <p class="mistake">{t().memoryOnly}</p>}
+        <p>{m().syncTexts[status.state]}</p>
+        <p class="note">{status.lastSync ? m().lastSync(ago(status.lastSync)) : m().neverSynced}</p>
+        {!status.stored && <p class="mistake">{m().memoryOnly}</p>}
         <p>
           {status.state === "sign_in" ? (
-            <button type="button" class="button primary" onClick={() => (signingInAgain.value = true)}>{t().signIn}</button>
+            <button type="button" class="button primary" onClick={() => (signingInAgain.value = true)}>{m().signIn}</button>
           ) : (
-            <button type="button" class="button" onClick={() => store().syncNow()}>{t().tryNow}</button>
+            <button type="button" class="button" onClick={() => store().syncNow()}>{m().tryNow}</button>
           )}
         </p>
         {conflicts.length > 0 && (
           <section>
-            <h2>{t().needsYouTitle}</h2>
+            <h2>{m().needsYouTitle}</h2>
             <ul class="conflicts">
               {conflicts.map((conflict) => (
                 <li key={conflict.key} class="conflict">
@@ -61,14 +64,14 @@ export function Sync() {
           </section>
         )}
         <section>
-          <h2>{t().waitingTitle}</h2>
+          <h2>{m().waitingTitle}</h2>
           {waiting.length === 0 ? (
-            <p class="note">{t().nothingWaits}</p>
+            <p class="note">{m().nothingWaits}</p>
           ) : (
             <ul class="plain-list">
               {waiting.map((entry) => (
                 <li key={entry.key}>
-                  <bdi>{described(entry)}</bdi> <span class="note">– {t().waitingStates[entry.state]}</span>
+                  <bdi>{described(entry)}</bdi> <span class="note">– {m().waitingStates[entry.state]}</span>
                 </li>
               ))}
             </ul>

@@ -1,3 +1,5 @@
+import "../styles/pages.css";
+
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 
@@ -8,6 +10,7 @@ import { act, showToast, store } from "../commands/app";
 import { show } from "../commands/overlay";
 import { ago } from "../parts/when";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import { explain } from "./sign-in";
 
 type Item = { type: "task"; data: Task } | { type: "list"; data: List };
@@ -42,7 +45,7 @@ export function Trash() {
       await store().flush(3000);
       items.value = await read();
     } catch (error) {
-      problem.value = error instanceof ApiError ? explain(error) : t().needsConnection;
+      problem.value = error instanceof ApiError ? explain(error) : m().needsConnection;
     }
   };
   useEffect(() => {
@@ -51,7 +54,7 @@ export function Trash() {
   }, []);
   const restore = (item: Item) => {
     items.value = items.value!.filter((other) => other !== item);
-    act([{ do: "restore", type: item.type, id: item.data.id }], t().restored(nameOf(item)));
+    act([{ do: "restore", type: item.type, id: item.data.id }], m().restored(nameOf(item)));
   };
   const remove = async (gone: readonly Item[]) => {
     try {
@@ -76,21 +79,21 @@ export function Trash() {
             <button
               type="button"
               class="button quiet"
-              onClick={() => show({ kind: "ask", text: t().emptyTheTrashAsk(items.value!.length), action: t().emptyTheTrash, run: () => void remove(items.value!) })}
+              onClick={() => show({ kind: "ask", text: m().emptyTheTrashAsk(items.value!.length), action: m().emptyTheTrash, run: () => void remove(items.value!) })}
             >
-              {t().emptyTheTrash}
+              {m().emptyTheTrash}
             </button>
           )}
         </header>
         {problem.value ? (
           <div class="empty">
             <p>{problem.value}</p>
-            <button type="button" class="button" onClick={() => void load()}>{t().tryAgain}</button>
+            <button type="button" class="button" onClick={() => void load()}>{m().tryAgain}</button>
           </div>
         ) : !items.value ? (
-          <p class="note later sheet-note">{t().loading}</p>
+          <p class="note later sheet-note">{m().loading}</p>
         ) : items.value.length === 0 ? (
-          <div class="empty"><p>{t().emptyTrash}</p></div>
+          <div class="empty"><p>{m().emptyTrash}</p></div>
         ) : (
           <ul class="trash-list">
             {items.value.map((item) => (
@@ -99,16 +102,16 @@ export function Trash() {
                   <bdi>{nameOf(item)}</bdi>
                   <p class="note">
                     {item.type === "list" ? `${t().list} · ` : item.data.list_id ? `${store().get("list", item.data.list_id).value?.name ?? t().list} · ` : `${t().inbox} · `}
-                    {t().trashedAgo(ago(item.data.trashed_at!))}
+                    {m().trashedAgo(ago(item.data.trashed_at!))}
                   </p>
                 </div>
-                <button type="button" class="button" onClick={() => restore(item)}>{t().restore}</button>
+                <button type="button" class="button" onClick={() => restore(item)}>{m().restore}</button>
                 <button
                   type="button"
                   class="button quiet"
-                  onClick={() => show({ kind: "ask", text: t().deleteForGoodAsk(nameOf(item)), action: t().deleteForGood, run: () => void remove([item]) })}
+                  onClick={() => show({ kind: "ask", text: m().deleteForGoodAsk(nameOf(item)), action: m().deleteForGood, run: () => void remove([item]) })}
                 >
-                  {t().deleteForGood}
+                  {m().deleteForGood}
                 </button>
               </li>
             ))}

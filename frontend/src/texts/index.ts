@@ -2,11 +2,14 @@
 import { signal } from "@preact/signals";
 
 import { en, type Texts } from "./en";
+import type { More } from "./en-more";
 
 export type Language = "en" | "de";
 export type { Texts };
 
 const current = signal<Texts>(en);
+/** In another language than English, the texts of `more.ts`. */
+export const translated = signal<More | null>(null);
 export const language = signal<Language>("en");
 
 /** The texts in the language of the moment; a component that calls it follows a change. */
@@ -16,7 +19,9 @@ export function t(): Texts {
 
 export async function speak(wanted: Language): Promise<void> {
   if (wanted !== language.peek()) {
-    current.value = wanted === "de" ? (await import("./de")).de : en;
+    const german = wanted === "de" ? await import("./de") : null;
+    current.value = german?.de ?? en;
+    translated.value = german?.deMore ?? null;
     language.value = wanted;
   }
   document.documentElement.lang = wanted;

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { store } from "../../commands/app";
 import { addMonths } from "../../rules/dates";
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Icon } from "../icons";
 import { dayNumber, dayOf, formatDate, weekday } from "../when";
 import { dayName } from "./texts";
@@ -60,11 +60,11 @@ export function Calendar({ value, onChoose }: Props) {
   return (
     <div class="calendar">
       <div class="calendar-head">
-        <button type="button" class="icon-button" aria-label={t().monthBefore} onClick={() => (cursor.value = addMonths(cursor.value, -1))}>
+        <button type="button" class="icon-button" aria-label={m().monthBefore} onClick={() => (cursor.value = addMonths(cursor.value, -1))}>
           <Icon name="back" size={18} />
         </button>
         <span aria-live="polite">{formatDate(`${month}-01`, { month: "long", year: "numeric" })}</span>
-        <button type="button" class="icon-button calendar-next" aria-label={t().monthAfter} onClick={() => (cursor.value = addMonths(cursor.value, 1))}>
+        <button type="button" class="icon-button calendar-next" aria-label={m().monthAfter} onClick={() => (cursor.value = addMonths(cursor.value, 1))}>
           <Icon name="back" size={18} />
         </button>
       </div>

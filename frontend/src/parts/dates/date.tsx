@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { store } from "../../commands/app";
 import { updateTasks } from "../../commands/tasks";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
 import { prepareParser, understand } from "../quickadd/understand";
 import { dayNumber, dayOf, shortMoment, weekday } from "../when";
@@ -33,8 +34,8 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
 
   const choose = (date: string | null, clock: string | null = time.value || null) => {
     const said = date
-      ? t().dateSet(t()[field === "due" ? "dueName" : "startName"], shortMoment({ date, time: clock, timezone: null }, today))
-      : t().dateRemoved;
+      ? m().dateSet(t()[field === "due" ? "dueName" : "startName"], shortMoment({ date, time: clock, timezone: null }, today))
+      : m().dateRemoved;
     // Several tasks keep their own times, unless a time was chosen here.
     const keepsTime = ids.length > 1 && clock === (before?.time?.slice(0, 5) ?? null);
     onClose();
@@ -54,16 +55,16 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
   const quick: [string, string | null][] = [
     [t().today, today],
     [t().tomorrow, dayOf(dayNumber(today) + 1)],
-    [t().nextWeek, monday],
-    [t().noDate, null],
+    [m().nextWeek, monday],
+    [m().noDate, null],
   ];
   return (
     <Dialog label={t()[field === "due" ? "dueName" : "startName"]} class="date-picker" anchor={anchor} onClose={onClose}>
       <input
         ref={input}
         class="input"
-        aria-label={t().typeDate}
-        placeholder={t().typeDateHint}
+        aria-label={m().typeDate}
+        placeholder={m().typeDateHint}
         value={text.value}
         autocomplete="off"
         onInput={(event) => (text.value = event.currentTarget.value)}
@@ -75,7 +76,7 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
         }}
       />
       <p class="note date-meant" aria-live="polite">
-        {meant ? shortMoment({ ...meant, timezone: null }, today) : text.value.trim() ? t().notADate : " "}
+        {meant ? shortMoment({ ...meant, timezone: null }, today) : text.value.trim() ? m().notADate : " "}
       </p>
       <div class="quick-days">
         {quick.map(([name, date]) => (
@@ -84,7 +85,7 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
       </div>
       <Calendar value={before?.date ?? null} onChoose={(date) => choose(date)} />
       <div class="time-row">
-        <label for="picker-time">{t().time}</label>
+        <label for="picker-time">{m().time}</label>
         <input
           id="picker-time"
           class="input figures"
@@ -92,9 +93,9 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
           value={time.value}
           onInput={(event) => (time.value = event.currentTarget.value)}
         />
-        <button type="button" class="button primary" onClick={() => choose(meant?.date ?? before?.date ?? today)}>{t().save}</button>
+        <button type="button" class="button primary" onClick={() => choose(meant?.date ?? before?.date ?? today)}>{m().save}</button>
       </div>
-      <p class="note">{before?.timezone && time.value ? t().timeIn(time.value, before.timezone) : time.value ? t().timeAnywhere(time.value) : " "}</p>
+      <p class="note">{before?.timezone && time.value ? m().timeIn(time.value, before.timezone) : time.value ? m().timeAnywhere(time.value) : " "}</p>
     </Dialog>
   );
 }

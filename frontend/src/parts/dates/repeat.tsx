@@ -5,7 +5,7 @@ import { store } from "../../commands/app";
 import { updateTasks } from "../../commands/tasks";
 import { parseRule, WEEKDAYS, type Frequency, type Rule } from "../../rules/rule";
 import { dates, firstDate } from "../../rules/ruledates";
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
 import { prepareParser, understand } from "../quickadd/understand";
 import { formatDate, weekday } from "../when";
@@ -75,15 +75,15 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
     // A task that recurs needs a due date; the rule's first one serves.
     const due = task?.due && task.due.date === first ? {} : { due: { ...(task?.due ?? { time: null, timezone: null }), date: first } };
     onClose();
-    updateTasks(ids, { ...due, recurrence }, t().repeatSet(ruleText(rule.value)));
+    updateTasks(ids, { ...due, recurrence }, m().repeatSet(ruleText(rule.value)));
   };
   return (
-    <Dialog label={t().repeat} class="date-picker" anchor={anchor} onClose={onClose}>
+    <Dialog label={m().repeat} class="date-picker" anchor={anchor} onClose={onClose}>
       <input
         ref={input}
         class="input"
-        aria-label={t().typeRepeat}
-        placeholder={t().typeRepeatHint}
+        aria-label={m().typeRepeat}
+        placeholder={m().typeRepeatHint}
         value={text.value}
         autocomplete="off"
         onInput={(event) => typed(event.currentTarget.value)}
@@ -93,10 +93,10 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
           save();
         }}
       />
-      {unclear.value && <p class="note" aria-live="polite">{t().notARule}</p>}
+      {unclear.value && <p class="note" aria-live="polite">{m().notARule}</p>}
       <p class="rule-text">{ruleText(rule.value)}</p>
       <div class="rule-row">
-        <label for="rule-interval">{t().everyN}</label>
+        <label for="rule-interval">{m().everyN}</label>
         <input
           id="rule-interval"
           class="input figures"
@@ -111,7 +111,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
         />
         <select
           class="input"
-          aria-label={t().unit}
+          aria-label={m().unit}
           value={frequency}
           onChange={(event) => {
             const unit = event.currentTarget.value as Frequency;
@@ -119,11 +119,11 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
             rule.value = `FREQ=${unit}${n > 1 ? `;INTERVAL=${n}` : ""}`;
           }}
         >
-          {FREQUENCIES.map((unit) => <option key={unit} value={unit}>{t().units[unit]}</option>)}
+          {FREQUENCIES.map((unit) => <option key={unit} value={unit}>{m().units[unit]}</option>)}
         </select>
       </div>
       {frequency === "WEEKLY" && (
-        <div class="rule-days" role="group" aria-label={t().weekdays}>
+        <div class="rule-days" role="group" aria-label={m().weekdays}>
           {WEEKDAYS.map((code, index) => {
             const on = value?.byDay.some(([day]) => day === index) ?? false;
             return (
@@ -146,7 +146,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
       )}
       {frequency === "MONTHLY" && (
         <div class="rule-row">
-          <label for="rule-day">{t().onDay}</label>
+          <label for="rule-day">{m().onDay}</label>
           <select
             id="rule-day"
             class="input"
@@ -158,12 +158,12 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
           >
             {value?.byDay.length ? <option value="">–</option> : null}
             {Array.from({ length: 31 }, (_none, day) => <option key={day} value={String(day + 1)}>{day + 1}</option>)}
-            <option value="-1">{t().lastDay}</option>
+            <option value="-1">{m().lastDay}</option>
           </select>
         </div>
       )}
       <div class="rule-row">
-        <label for="rule-until">{t().endsOn}</label>
+        <label for="rule-until">{m().endsOn}</label>
         <input
           id="rule-until"
           class="input figures"
@@ -174,16 +174,16 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
         />
       </div>
       <fieldset class="rule-anchor">
-        <legend class="hidden">{t().countedFrom}</legend>
+        <legend class="hidden">{m().countedFrom}</legend>
         {(["due", "completion"] as const).map((kind) => (
           <label key={kind}>
             <input type="radio" name="anchor" checked={anchored.value === kind} onChange={() => (anchored.value = kind)} />
-            {t().anchors[kind]}
+            {m().anchors[kind]}
           </label>
         ))}
       </fieldset>
       <p class={first ? "note next-dates" : "mistake"} aria-live="polite">
-        {first ? t().nextDates(next.map((date) => formatDate(date, { day: "numeric", month: "short" })).join(", ")) : t().noDates}
+        {first ? m().nextDates(next.map((date) => formatDate(date, { day: "numeric", month: "short" })).join(", ")) : m().noDates}
       </p>
       <div class="time-row">
         {task?.recurrence && (
@@ -192,13 +192,13 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
             class="button"
             onClick={() => {
               onClose();
-              updateTasks(ids, { recurrence: null }, t().repeatRemoved);
+              updateTasks(ids, { recurrence: null }, m().repeatRemoved);
             }}
           >
-            {t().doesNotRepeat}
+            {m().doesNotRepeat}
           </button>
         )}
-        <button type="button" class="button primary" aria-disabled={!first} onClick={save}>{t().save}</button>
+        <button type="button" class="button primary" aria-disabled={!first} onClick={save}>{m().save}</button>
       </div>
     </Dialog>
   );

@@ -1,11 +1,12 @@
 /** Rules of recurrence and durations in words. */
 import { parseRule, type Rule } from "../../rules/rule";
-import { language, t } from "../../texts";
+import { language } from "../../texts";
+import { m } from "../../texts/more";
 import { formatDate } from "../when";
 
 export function duration(minutes: number): string {
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
-  return [hours ? t().hours(hours) : "", rest ? t().minutes(rest) : ""].filter(Boolean).join(" ");
+  return [hours ? m().hours(hours) : "", rest ? m().minutes(rest) : ""].filter(Boolean).join(" ");
 }
 
 /** 0 is Monday. 2024-01-01 was one. */
@@ -27,19 +28,19 @@ export function ruleText(text: string): string {
   } catch {
     return text;
   }
-  const parts = [t().every[rule.frequency](rule.interval)];
+  const parts = [m().every[rule.frequency](rule.interval)];
   const workdays = rule.byDay.length === 5 && rule.byDay.every(([day, nth]) => day < 5 && !nth);
-  if (workdays && rule.interval === 1 && rule.frequency !== "MONTHLY") parts[0] = t().everyWorkday;
+  if (workdays && rule.interval === 1 && rule.frequency !== "MONTHLY") parts[0] = m().everyWorkday;
   else if (rule.byDay.length > 0) {
     const position = rule.bySetPosition[0];
-    const days = rule.byDay.map(([day, nth]) => (nth ? `${t().nth(nth)} ${dayName(day)}` : dayName(day)));
-    parts.push(t().onDays((position ? `${t().nth(position)} ` : "") + listed(days)));
+    const days = rule.byDay.map(([day, nth]) => (nth ? `${m().nth(nth)} ${dayName(day)}` : dayName(day)));
+    parts.push(m().onDays((position ? `${m().nth(position)} ` : "") + listed(days)));
   }
   if (rule.byMonthDay.length > 0) {
-    parts.push(t().onMonthDays(listed(rule.byMonthDay.map((day) => (day < 0 ? t().lastDay : String(day))))));
+    parts.push(m().onMonthDays(listed(rule.byMonthDay.map((day) => (day < 0 ? m().lastDay : String(day))))));
   }
-  if (rule.byMonth.length > 0) parts.push(t().inMonths(listed(rule.byMonth.map(monthName))));
-  if (rule.until) parts.push(t().until(formatDate(rule.until, { day: "numeric", month: "long", year: "numeric" })));
-  if (rule.count) parts.push(t().times(rule.count));
+  if (rule.byMonth.length > 0) parts.push(m().inMonths(listed(rule.byMonth.map(monthName))));
+  if (rule.until) parts.push(m().until(formatDate(rule.until, { day: "numeric", month: "long", year: "numeric" })));
+  if (rule.count) parts.push(m().times(rule.count));
   return parts.join(" ");
 }

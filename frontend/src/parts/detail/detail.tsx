@@ -1,3 +1,4 @@
+import "../../styles/pages.css";
 import "../../styles/detail.css";
 
 import { useSignal } from "@preact/signals";
@@ -11,6 +12,7 @@ import { showTask, withTask } from "../../commands/route";
 import { setCompleted, setPriority, trashTasks, updateTasks } from "../../commands/tasks";
 import type { Shown } from "../../store/types";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { duration, ruleText } from "../dates/texts";
 import { Bars, Dot, Icon, type IconName } from "../icons";
 import { Link } from "../link";
@@ -48,7 +50,7 @@ export function Detail({ id }: { id: string }) {
 function Gone({ onClose }: { onClose: () => void }) {
   return (
     <div class="empty">
-      <p>{t().taskGone}</p>
+      <p>{m().taskGone}</p>
       <button type="button" class="button" onClick={onClose}>{t().close}</button>
     </div>
   );
@@ -75,20 +77,20 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
   });
   const durations = (anchor: Element) => (menu.value = {
     anchor,
-    label: t().durationName,
+    label: m().durationName,
     items: [0, 15, 30, 45, 60, 90, 120, 180, 240].map((n) => ({
-      text: n ? duration(n) : t().noDuration,
+      text: n ? duration(n) : m().noDuration,
       checked: (task.duration_minutes ?? 0) === n,
       run: () => updateTasks(ids, { duration_minutes: n || null }, t().saved),
     })),
   });
   const more = (anchor: Element) => (menu.value = {
     anchor,
-    label: t().more,
+    label: m().more,
     items: [
-      { text: t().duplicate, icon: "plus", run: () => duplicate(task) },
-      { text: t().copyLink, icon: "external", run: () => void navigator.clipboard?.writeText(location.origin + withTask(task.id)) },
-      ...(task.recurrence ? [{ text: t().skipOnce, icon: "repeat" as const, run: () => act([{ do: "skip", id: task.id }], t().skipped(task.title)) }] : []),
+      { text: m().duplicate, icon: "plus", run: () => duplicate(task) },
+      { text: m().copyLink, icon: "external", run: () => void navigator.clipboard?.writeText(location.origin + withTask(task.id)) },
+      ...(task.recurrence ? [{ text: m().skipOnce, icon: "repeat" as const, run: () => act([{ do: "skip", id: task.id }], m().skipped(task.title)) }] : []),
       null,
       { text: t().moveToTrash, icon: "trash", danger: true, run: () => trashTasks(ids) },
     ],
@@ -100,7 +102,7 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
         <button type="button" class="icon-button detail-back" aria-label={t().close} title={t().close} onClick={onClose}><Icon name="close" /></button>
         {parent && <Link class="detail-parent" href={withTask(parent.id)}><Icon name="back" size={16} /><bdi>{parent.title}</bdi></Link>}
         <span class="grow" />
-        <button type="button" class="icon-button" aria-label={t().more} aria-haspopup="menu" onClick={(event) => more(event.currentTarget)}><Icon name="more" /></button>
+        <button type="button" class="icon-button" aria-label={m().more} aria-haspopup="menu" onClick={(event) => more(event.currentTarget)}><Icon name="more" /></button>
       </header>
       <div class="detail-body">
         <div class={`detail-title ${task.is_completed ? "is-done" : ""}`}>
@@ -116,13 +118,13 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
           <Property icon="calendar" name={t().dueName} late={!!late} onClick={(anchor) => show({ kind: "date", field: "due", ids, anchor })}>
             {task.due && shortMoment(task.due, today)}
           </Property>
-          <Property icon="repeat" name={t().repeat} onClick={(anchor) => show({ kind: "repeat", ids, anchor })}>
+          <Property icon="repeat" name={m().repeat} onClick={(anchor) => show({ kind: "repeat", ids, anchor })}>
             {task.recurrence && ruleText(task.recurrence.rule)}
           </Property>
           <Property icon="clock" name={t().startName} onClick={(anchor) => show({ kind: "date", field: "start", ids, anchor })}>
             {task.start && shortMoment(task.start, today)}
           </Property>
-          <Property icon="duration" name={t().durationName} onClick={durations}>
+          <Property icon="duration" name={m().durationName} onClick={durations}>
             {task.duration_minutes && duration(task.duration_minutes)}
           </Property>
           <Property icon="filter" mark={task.priority ? <Bars priority={task.priority} /> : <Bars priority={4} />} name={t().priorityName} onClick={priorities}>
@@ -137,10 +139,10 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
         </div>
         <Subtasks task={task} />
         <p class="detail-foot note">
-          {task.completed_at && <>{t().completedAgo(ago(task.completed_at))} · </>}
-          <span title={formatInstant(task.updated_at, { dateStyle: "medium", timeStyle: "short" })}>{t().changedAgo(ago(task.updated_at))}</span>
+          {task.completed_at && <>{m().completedAgo(ago(task.completed_at))} · </>}
+          <span title={formatInstant(task.updated_at, { dateStyle: "medium", timeStyle: "short" })}>{m().changedAgo(ago(task.updated_at))}</span>
           {" · "}
-          <span title={formatInstant(task.created_at, { dateStyle: "medium", timeStyle: "short" })}>{t().createdAgo(ago(task.created_at))}</span>
+          <span title={formatInstant(task.created_at, { dateStyle: "medium", timeStyle: "short" })}>{m().createdAgo(ago(task.created_at))}</span>
         </p>
       </div>
       {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { updateTasks } from "../../commands/tasks";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 
 const PAUSE = 800;
 
@@ -100,8 +101,8 @@ export function Notes({ task }: { task: Task }) {
         class="notes-field"
         rows={2}
         dir="auto"
-        aria-label={t().notes}
-        placeholder={t().notes}
+        aria-label={m().notes}
+        placeholder={m().notes}
         defaultValue={value}
         onInput={onInput}
         onBlur={store}

@@ -6,6 +6,7 @@ import { withTask } from "../../commands/route";
 import { setCompleted } from "../../commands/tasks";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Icon } from "../icons";
 import { Link } from "../link";
 
@@ -29,8 +30,8 @@ export function Subtasks({ task }: { task: Task }) {
   if (levelOf(task) >= DEEPEST && open.length + done.length === 0) return null;
   const all = open.length + done.length;
   return (
-    <section class="subtasks" aria-label={t().subtasks}>
-      <h2 class="subtasks-head">{t().subtasks}{all > 0 && <span class="count figures">{done.length}/{all}</span>}</h2>
+    <section class="subtasks" aria-label={m().subtasks}>
+      <h2 class="subtasks-head">{m().subtasks}{all > 0 && <span class="count figures">{done.length}/{all}</span>}</h2>
       <ul>
         {open.map((line) => <Subtask key={line.id} id={line.id} level={line.level} />)}
         {done.map((id) => <Subtask key={id} id={id} level={1} />)}

@@ -1,17 +1,18 @@
 import { setSingleKeys, singleKeys } from "../../commands/keyboard";
 import { commands, keyText } from "../../commands/registry";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
 
 /** Every key there is: from the registry, and the ones that move through a list. */
 export function Help({ onClose }: { onClose: () => void }) {
   const listKeys: [string, string][] = [
-    ["↑ ↓ · J K", t().keyMove],
-    ["→ ←", t().keyInto],
-    ["Home End", t().keyEnds],
-    ["X", t().keySelect],
-    ["Shift ↑ ↓", t().keyExtend],
-    [keyText("Control+a"), t().keyAll],
+    ["↑ ↓ · J K", m().keyMove],
+    ["→ ←", m().keyInto],
+    ["Home End", m().keyEnds],
+    ["X", m().keySelect],
+    ["Shift ↑ ↓", m().keyExtend],
+    [keyText("Control+a"), m().keyAll],
   ];
   const rows = (where: "anywhere" | "row") =>
     commands()
@@ -38,11 +39,11 @@ export function Help({ onClose }: { onClose: () => void }) {
       </div>
       <label class="switch">
         <input type="checkbox" class="check" checked={singleKeys.value} onChange={(event) => setSingleKeys(event.currentTarget.checked)} />
-        {t().singleKeys}
+        {m().singleKeys}
       </label>
       <div class="help-columns">
-        {table(t().anywhere, rows("anywhere"))}
-        {table(t().inLists, [...listKeys, ...rows("row")])}
+        {table(m().anywhere, rows("anywhere"))}
+        {table(m().inLists, [...listKeys, ...rows("row")])}
       </div>
     </Dialog>
   );

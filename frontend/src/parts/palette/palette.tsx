@@ -7,6 +7,7 @@ import { go, showTask } from "../../commands/route";
 import { searcher } from "../../rules/search";
 import { fold } from "../../rules/search";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Choose, type Option } from "../choose";
 
 const USED = "duly-used-commands";
@@ -74,6 +75,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
     }
   };
   return (
-    <Choose class="palette" label={t().palette} placeholder={t().paletteHint} options={options} onChoose={choose} onClose={onClose} nothing={t().nothingFound} />
+    <Choose class="palette" label={t().palette} placeholder={m().paletteHint} options={options} onChoose={choose} onClose={onClose} nothing={m().nothingFound} />
   );
 }

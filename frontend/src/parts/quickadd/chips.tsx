@@ -1,5 +1,6 @@
 import { store } from "../../commands/app";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Bars, Icon, type IconName } from "../icons";
 import { duration, ruleText } from "../dates/texts";
 import { shortDate } from "../when";
@@ -42,12 +43,12 @@ export function Chips({ understood, onEscape }: { understood: Understood | null;
   const spans = understood?.spans.filter((span) => span.kind !== "escape") ?? [];
   if (spans.length === 0) return null;
   return (
-    <ul class="chips" aria-label={t().understood}>
+    <ul class="chips" aria-label={m().understood}>
       {spans.map((span) => {
         const icon = icons[span.kind];
         return (
           <li key={span.start}>
-            <button type="button" class="chip" aria-label={t().keepAsText(textOf(span))} onClick={() => onEscape(span.start)}>
+            <button type="button" class="chip" aria-label={m().keepAsText(textOf(span))} onClick={() => onEscape(span.start)}>
               {span.kind === "priority" ? <Bars priority={Number(span.value)} /> : icon && <Icon name={icon} size={16} />}
               <bdi>{textOf(span)}</bdi>
               <Icon name="close" size={14} />

@@ -6,6 +6,7 @@ import { takeTypedAhead, type AddAt } from "../../commands/overlay";
 import { route, showTask } from "../../commands/route";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
 import { Chips } from "./chips";
 import { Line } from "./line";
@@ -24,24 +25,30 @@ function fromPlace(): Partial<Task> {
 function beside({ id, asChild }: AddAt): { data: Partial<Task> & { after_id?: string }; note: string } | null {
   const task = store().get("task", id).peek();
   if (!task) return null;
-  if (asChild) return { data: { parent_id: id }, note: t().asSubtaskOf(task.title) };
+  if (asChild) return { data: { parent_id: id }, note: m().asSubtaskOf(task.title) };
   const { list_id, section_id, parent_id } = task;
-  return { data: { list_id, section_id, parent_id, after_id: id }, note: t().below(task.title) };
+  return { data: { list_id, section_id, parent_id, after_id: id }, note: m().below(task.title) };
 }
 
 export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
   const place = useMemo(() => at && beside(at), []);
   // What is added next goes below what was added last.
   const last = useRef<string | null>(null);
-  const text = useSignal(useMemo(takeTypedAhead, []));
+  // Lines that were entered before the dialog was there are added; the rest is in the field.
+  const ahead = useMemo(() => takeTypedAhead().split("\n"), []);
+  const text = useSignal(ahead.at(-1)!);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useEffect(() => {
+    field.current?.focus();
+    void (async () => {
+      for (const line of ahead.slice(0, -1)) await create(line, null);
+    })();
+  }, []);
   const understood = understand(text.value);
 
-  const add = async (given: Understood | null, held: boolean) => {
-    const typed = text.value.trim();
-    if (!typed || (given && !given.draft.title)) return;
-    text.value = "";
+  const create = async (line: string, given: Understood | null): Promise<string | null> => {
+    const typed = line.trim();
+    if (!typed) return null;
     // Whoever is faster than the parser's arrival loses none of it.
     if (!given) await prepareParser().catch(() => {});
     const meant = given ?? understand(typed);
@@ -50,10 +57,16 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
     };
     const data = place ? { ...place.data, ...(place.data.after_id && last.current ? { after_id: last.current } : {}) } : fromPlace();
     const { ids } = act(commandsFor(draft, data), t().added(draft.title));
-    last.current = ids.at(-1)!;
-    if (!held) return;
+    return (last.current = ids.at(-1)!);
+  };
+  const add = async (given: Understood | null, held: boolean) => {
+    const typed = text.value;
+    if (!typed.trim() || (given && !given.draft.title)) return;
+    text.value = "";
+    const id = await create(typed, given);
+    if (!held || !id) return;
     onClose();
-    showTask(ids.at(-1)!);
+    showTask(id);
   };
   return (
     <Dialog label={t().quickAdd} class="quick-add" onClose={onClose}>
@@ -63,7 +76,7 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
         value={text.value}
         field={field}
         label={t().quickAdd}
-        placeholder={t().quickAddHint}
+        placeholder={m().quickAddHint}
         onInput={(value) => (text.value = value)}
         onEnter={(meant, held) => void add(meant, held)}
         onEscape={onClose}
@@ -76,9 +89,9 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
         }}
       />
       <footer class="quick-foot">
-        <span class="keys note">{t().quickAddKeys}</span>
+        <span class="keys note">{m().quickAddKeys}</span>
         <button type="button" class="button primary" aria-disabled={!text.value.trim()} onClick={() => void add(understood, false)}>
-          {t().add}
+          {m().add}
         </button>
       </footer>
     </Dialog>

@@ -1,19 +1,15 @@
 /** Dragging rows: a mouse after 4 px, a finger after 350 ms. A line shows the place and the level. */
-import { signal } from "@preact/signals";
-
 import { grid, type Row } from "../../commands/grid";
 import { canReorder, drop, placeOfDrop } from "../../commands/order";
 import { selected } from "../../commands/selection";
 import type { TaskPlace } from "../../store/types";
+import { dropLine } from "./drop-line";
 
 const MOUSE = 4;
 const HOLD = 350;
 const LEVEL = 24;
 const EDGE = 48;
 const DEEPEST = 5;
-
-/** The line between rows: its place in the list, and how far it is indented. */
-export const dropLine = signal<{ top: number; left: number } | null>(null);
 
 interface Aim {
   at: number;

@@ -7,12 +7,16 @@ import { showTask } from "../../commands/route";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
 import { Head } from "./head";
-import { dropLine, startDrag } from "./drag";
+import { dropLine } from "./drop-line";
 import { onGridKey } from "./keys";
 import { Row, type Shows } from "./row";
 import { makeRows } from "./rows";
 import { renaming } from "./title";
 import { useWindow } from "./virtual";
+
+// Dragging arrives when there is nothing else to do.
+let startDrag: typeof import("./drag").startDrag | null = null;
+const prepareDrag = () => void import("./drag").then((part) => (startDrag = part.startDrag));
 
 interface Props {
   view: View;
@@ -35,6 +39,10 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
     [view],
   );
   useEffect(() => () => made.dispose(), [made]);
+  useEffect(() => {
+    const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
+    idle(prepareDrag);
+  }, []);
   const rows = made.rows.value;
   const { first, last, above, below, reveal } = useWindow(element, made.rows);
 
@@ -112,7 +120,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
       aria-multiselectable="true"
       aria-rowcount={rows.length}
       onClick={onClick}
-      onPointerDown={(event) => startDrag(event, element.current!, (id, row) => onTaskMenu(id, row.querySelector(".cell-more button") ?? row))}
+      onPointerDown={(event) => startDrag?.(event, element.current!, (id, row) => onTaskMenu(id, row.querySelector(".cell-more button") ?? row))}
       onKeyDown={(event) => onGridKey(event, api, focus)}
       onFocusIn={(event) => {
         const key = (event.target as Element).closest<HTMLElement>("[role=row]")?.dataset["key"];

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { showToast, store, warn } from "../../commands/app";
 import { prepareParser, understand } from "../../parts/quickadd/understand";
 import type { Command } from "../../store/types";
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 import type { Plan } from "./plan";
 import { readTodoist } from "./todoist";
 import { readVikunja } from "./vikunja";
@@ -29,7 +29,7 @@ export function Import() {
         plan.value = readTodoist(content, file.name, known, (text) => understand(text)?.draft ?? null);
       }
     } catch {
-      mistake.value = t().importMistake;
+      mistake.value = m().importMistake;
       warn(mistake.value);
     }
   };
@@ -43,17 +43,17 @@ export function Import() {
     }
     const tasks = fresh.filter((command) => command.do === "create" && command.type === "task").length;
     [progress.value, plan.value] = [null, null];
-    result.value = t().imported(tasks);
+    result.value = m().imported(tasks);
     showToast(result.value);
   };
 
   const shown = plan.value;
   return (
     <section class="form">
-      <h2>{t().importTitle}</h2>
-      <p class="note">{t().importNote}</p>
+      <h2>{m().importTitle}</h2>
+      <p class="note">{m().importNote}</p>
       <label class="button">
-        {t().chooseFile}
+        {m().chooseFile}
         <input
           class="hidden"
           type="file"
@@ -69,21 +69,21 @@ export function Import() {
       {result.value && <p>{result.value}</p>}
       {shown && (
         <>
-          <p>{t().importCounts(shown.tasks, shown.completed, shown.lists, shown.sections, shown.labels)}</p>
+          <p>{m().importCounts(shown.tasks, shown.completed, shown.lists, shown.sections, shown.labels)}</p>
           {shown.problems.length > 0 && (
             <>
-              <p class="mistake">{t().importProblems(shown.problems.length)}</p>
+              <p class="mistake">{m().importProblems(shown.problems.length)}</p>
               <ul class="import-problems note">
                 {shown.problems.slice(0, SHOWN).map((problem) => (
-                  <li key={`${problem.at} ${problem.what}`}><bdi>{t().importProblem(problem.at, t().importWhat[problem.what], problem.text)}</bdi></li>
+                  <li key={`${problem.at} ${problem.what}`}><bdi>{m().importProblem(problem.at, m().importWhat[problem.what], problem.text)}</bdi></li>
                 ))}
               </ul>
             </>
           )}
           {progress.value !== null ? (
-            <progress aria-label={t().importTitle} value={progress.value} max={1} />
+            <progress aria-label={m().importTitle} value={progress.value} max={1} />
           ) : (
-            <button type="button" class="button primary" onClick={() => void run()}>{t().importRun}</button>
+            <button type="button" class="button primary" onClick={() => void run()}>{m().importRun}</button>
           )}
         </>
       )}

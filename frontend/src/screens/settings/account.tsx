@@ -5,6 +5,7 @@ import { session, signOut } from "../../commands/account";
 import { showToast, store, warn } from "../../commands/app";
 import { show } from "../../commands/overlay";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { explain, Password } from "../sign-in";
 
 /** Sends a change of the profile, and shows it at once. */
@@ -45,49 +46,49 @@ export function Account() {
         });
       }}>
         <div class="field">
-          <label for="set-name">{t().name}</label>
+          <label for="set-name">{m().name}</label>
           <input id="set-name" class="input" autocomplete="name" dir="auto" maxLength={120} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
         </div>
         <div class="field">
-          <label for="set-email">{t().email}</label>
+          <label for="set-email">{m().email}</label>
           <input id="set-email" class="input" type="email" autocomplete="email" value={email.value} onInput={(event) => (email.value = event.currentTarget.value)} />
-          <p class="note">{user.pending_email ? `${user.pending_email}: ${t().notVerified}` : user.email_verified_at ? t().verified : t().notVerified}</p>
+          <p class="note">{user.pending_email ? `${user.pending_email}: ${m().notVerified}` : user.email_verified_at ? m().verified : m().notVerified}</p>
         </div>
-        {otherEmail && <Password id="set-email-password" label={t().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
-        <button type="submit" class="button">{t().save}</button>
+        {otherEmail && <Password id="set-email-password" label={m().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
+        <button type="submit" class="button">{m().save}</button>
       </form>
       <form class="form" onSubmit={(event) => {
         event.preventDefault();
         void attempt(async () => {
           await session.request("PUT", "/users/me/password", { body: { current_password: current.value, new_password: password.value } });
           password.value = "";
-          showToast(t().passwordChanged);
+          showToast(m().passwordChanged);
         });
       }}>
-        <h2>{t().changePassword}</h2>
-        {!otherEmail && <Password id="set-current" label={t().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
-        <Password id="set-new" label={t().newPassword} value={password.value} isNew onInput={(value) => (password.value = value)} />
-        <button type="submit" class="button">{t().changePassword}</button>
+        <h2>{m().changePassword}</h2>
+        {!otherEmail && <Password id="set-current" label={m().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
+        <Password id="set-new" label={m().newPassword} value={password.value} isNew onInput={(value) => (password.value = value)} />
+        <button type="submit" class="button">{m().changePassword}</button>
       </form>
       {mistake.value && <p class="mistake">{mistake.value}</p>}
       <section class="form">
-        <h2>{t().deleteAccount}</h2>
-        <p class="note">{t().deleteAccountNote}</p>
+        <h2>{m().deleteAccount}</h2>
+        <p class="note">{m().deleteAccountNote}</p>
         <button
           type="button"
           class="button"
           onClick={() => show({
             kind: "ask",
-            text: t().deleteAccountAsk,
-            action: t().deleteAccount,
+            text: m().deleteAccountAsk,
+            action: m().deleteAccount,
             run: () => void attempt(async () => {
               await session.request("DELETE", "/users/me", { body: { current_password: current.value || null } });
-              showToast(t().deletedAccount);
+              showToast(m().deletedAccount);
               await signOut();
             }),
           })}
         >
-          {t().deleteAccount}
+          {m().deleteAccount}
         </button>
       </section>
     </>

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 
 import { session } from "../../commands/account";
 import { store } from "../../commands/app";
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { lazily } from "../../parts/lazily";
 import { explain } from "../sign-in";
 
@@ -59,19 +59,19 @@ export function Data() {
   return (
     <>
       <section class="form">
-        <p class="note">{t().exportNote}</p>
+        <p class="note">{m().exportNote}</p>
         <p class="button-row">
-          <button type="button" class="button" onClick={() => void download()}>{t().exportServer}</button>
-          <button type="button" class="button" onClick={exportDevice}>{t().exportDevice}</button>
+          <button type="button" class="button" onClick={() => void download()}>{m().exportServer}</button>
+          <button type="button" class="button" onClick={exportDevice}>{m().exportDevice}</button>
         </p>
         {problem.value && <p class="mistake">{problem.value}</p>}
       </section>
       <Import />
       <section class="form">
-        <h2>{t().storage}</h2>
-        {!store().status.value.stored ? <p class="mistake">{t().memoryOnly}</p> : (
+        <h2>{m().storage}</h2>
+        {!store().status.value.stored ? <p class="mistake">{m().memoryOnly}</p> : (
           <p class="note">
-            {used.value !== null && t().storageUsed(bytes(used.value))} {kept.value !== null && (kept.value ? t().storageKept : t().storageMayGo)}
+            {used.value !== null && m().storageUsed(bytes(used.value))} {kept.value !== null && (kept.value ? m().storageKept : m().storageMayGo)}
           </p>
         )}
       </section>

@@ -5,6 +5,7 @@ import { showToast, store, warn } from "../../commands/app";
 import { setSingleKeys, singleKeys } from "../../commands/keyboard";
 import { dayName } from "../../parts/dates/texts";
 import { speak, t, type Language } from "../../texts";
+import { m } from "../../texts/more";
 import { explain } from "../sign-in";
 import { patchUser } from "./account";
 
@@ -41,27 +42,27 @@ export function Preferences() {
   const zones = Intl.supportedValuesOf("timeZone");
   return (
     <div class="form">
-      <Select id="set-theme" label={t().theme} value={chosen.value} onChange={(value) => {
+      <Select id="set-theme" label={m().theme} value={chosen.value} onChange={(value) => {
         chosen.value = value as Theme;
         setTheme(value as Theme);
       }}>
-        {(["system", "light", "dark"] as const).map((key) => <option key={key} value={key}>{t().themes[key]}</option>)}
+        {(["system", "light", "dark"] as const).map((key) => <option key={key} value={key}>{m().themes[key]}</option>)}
       </Select>
-      <Select id="set-language" label={t().languageName} value={user.language} onChange={(value) => {
+      <Select id="set-language" label={m().languageName} value={user.language} onChange={(value) => {
         void speak(value as Language);
         void save({ language: value });
       }}>
-        {(["en", "de"] as const).map((key) => <option key={key} value={key} lang={key}>{t().languages[key]}</option>)}
+        {(["en", "de"] as const).map((key) => <option key={key} value={key} lang={key}>{m().languages[key]}</option>)}
       </Select>
-      <Select id="set-zone" label={t().zone} value={user.timezone} onChange={(value) => void save({ timezone: value })}>
+      <Select id="set-zone" label={m().zone} value={user.timezone} onChange={(value) => void save({ timezone: value })}>
         {[...new Set([user.timezone, "UTC", ...zones])].map((zone) => <option key={zone} value={zone}>{zone.replaceAll("_", " ")}</option>)}
       </Select>
-      <Select id="set-week" label={t().weekStart} value={String(user.week_start)} onChange={(value) => void save({ week_start: Number(value) })}>
+      <Select id="set-week" label={m().weekStart} value={String(user.week_start)} onChange={(value) => void save({ week_start: Number(value) })}>
         {[1, 2, 3, 4, 5, 6, 7].map((day) => <option key={day} value={String(day)}>{dayName(day - 1)}</option>)}
       </Select>
       <label class="switch">
         <input type="checkbox" class="check" checked={singleKeys.value} onChange={(event) => setSingleKeys(event.currentTarget.checked)} />
-        {t().singleKeys}
+        {m().singleKeys}
       </label>
       {mistake.value && <p class="mistake">{mistake.value}</p>}
     </div>

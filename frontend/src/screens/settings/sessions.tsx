@@ -1,7 +1,7 @@
 import type { Page, Session } from "../../api/things";
 import { session } from "../../commands/account";
 import { ago } from "../../parts/when";
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { useServer } from "./use-server";
 
 /** "Firefox on Linux" out of what a browser says of itself; otherwise its first word. */
@@ -29,13 +29,13 @@ export function Sessions() {
           <li key={each.id} class="line-item">
             <div class="grow">
               <bdi>{device(each.user_agent)}</bdi>
-              <p class="note">{each.is_current ? t().thisDevice : t().lastUsed(ago(each.last_used_at))}</p>
+              <p class="note">{each.is_current ? m().thisDevice : m().lastUsed(ago(each.last_used_at))}</p>
             </div>
-            {!each.is_current && <button type="button" class="button" onClick={() => void end([each])}>{t().endSession}</button>}
+            {!each.is_current && <button type="button" class="button" onClick={() => void end([each])}>{m().endSession}</button>}
           </li>
         ))}
       </ul>
-      {others.length > 1 && <button type="button" class="button" onClick={() => void end(others)}>{t().endOthers}</button>}
+      {others.length > 1 && <button type="button" class="button" onClick={() => void end(others)}>{m().endOthers}</button>}
     </section>
   );
 }

@@ -1,3 +1,4 @@
+import "../../styles/pages.css";
 import "../../styles/settings.css";
 
 import { useSignal } from "@preact/signals";
@@ -8,6 +9,7 @@ import { signOut, waitForUnsent } from "../../commands/account";
 import { show } from "../../commands/overlay";
 import { Link } from "../../parts/link";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Nothing } from "../nothing";
 import { Account } from "./account";
 import { Data } from "./data";
@@ -17,11 +19,11 @@ import { Tokens } from "./tokens";
 
 export function Settings({ page }: { page: string }) {
   const pages: Record<string, [string, () => ComponentChildren]> = {
-    account: [t().account, () => <Account />],
-    preferences: [t().preferences, () => <Preferences />],
-    sessions: [t().sessions, () => <Sessions />],
-    tokens: [t().tokens, () => <Tokens />],
-    data: [t().data, () => <Data />],
+    account: [m().account, () => <Account />],
+    preferences: [m().preferences, () => <Preferences />],
+    sessions: [m().sessions, () => <Sessions />],
+    tokens: [m().tokens, () => <Tokens />],
+    data: [m().data, () => <Data />],
   };
   const shown = pages[page];
   const leaving = useSignal(false);
@@ -34,7 +36,7 @@ export function Settings({ page }: { page: string }) {
     const lost = await waitForUnsent();
     leaving.value = false;
     if (lost === 0) return signOut();
-    show({ kind: "ask", text: t().signOutAsk(lost), action: t().signOutAnyway, run: () => void signOut() });
+    show({ kind: "ask", text: m().signOutAsk(lost), action: m().signOutAnyway, run: () => void signOut() });
   };
   return (
     <div class="scroll">
@@ -48,7 +50,7 @@ export function Settings({ page }: { page: string }) {
         {shown[1]()}
         <p class="settings-foot">
           <button type="button" class="button" aria-disabled={leaving.value} onClick={() => void leave()}>
-            {leaving.value ? t().working : t().signOut}
+            {leaving.value ? m().working : m().signOut}
           </button>
         </p>
       </div>

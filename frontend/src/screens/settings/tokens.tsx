@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { ApiToken, CreatedApiToken, Page } from "../../api/things";
 import { session } from "../../commands/account";
 import { ago } from "../../parts/when";
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { useServer } from "./use-server";
 
 const SCOPES = ["tasks:read", "tasks:write", "tasks:delete", "account:read"] as const;
@@ -27,29 +27,29 @@ export function Tokens() {
     <>
       <section class="form">
         {problem.value && <p class="mistake">{problem.value}</p>}
-        {value.value && all.length === 0 && <p class="note">{t().noTokens}</p>}
+        {value.value && all.length === 0 && <p class="note">{m().noTokens}</p>}
         <ul class="plain-list">
           {all.map((token) => (
             <li key={token.id} class="line-item">
               <div class="grow">
                 <bdi>{token.name}</bdi>
-                <p class="note">{token.scopes.join(", ")}{token.last_used_at && ` · ${t().lastUsed(ago(token.last_used_at))}`}</p>
+                <p class="note">{token.scopes.join(", ")}{token.last_used_at && ` · ${m().lastUsed(ago(token.last_used_at))}`}</p>
               </div>
-              <button type="button" class="button" onClick={() => void attempt(() => session.request("DELETE", `/users/me/tokens/${token.id}`)).then(load)}>{t().revoke}</button>
+              <button type="button" class="button" onClick={() => void attempt(() => session.request("DELETE", `/users/me/tokens/${token.id}`)).then(load)}>{m().revoke}</button>
             </li>
           ))}
         </ul>
       </section>
       {made.value && (
         <div class="banner">
-          <p>{t().tokenOnce}</p>
+          <p>{m().tokenOnce}</p>
           <code class="token">{made.value}</code>
         </div>
       )}
       <form class="form" onSubmit={(event) => void create(event)}>
-        <h2>{t().newToken}</h2>
+        <h2>{m().newToken}</h2>
         <div class="field">
-          <label for="token-name">{t().tokenName}</label>
+          <label for="token-name">{m().tokenName}</label>
           <input id="token-name" class="input" required maxLength={100} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
         </div>
         <fieldset class="scopes">
@@ -68,7 +68,7 @@ export function Tokens() {
             </label>
           ))}
         </fieldset>
-        <button type="submit" class="button">{t().newToken}</button>
+        <button type="submit" class="button">{m().newToken}</button>
       </form>
     </>
   );

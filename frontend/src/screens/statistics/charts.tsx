@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-import { t } from "../../texts";
+import { m } from "../../texts/more";
 
 export interface Table {
   head: readonly string[];
@@ -17,7 +17,7 @@ export function Figure({ title, sentence, table, children }: { title: string; se
       </figcaption>
       {children}
       <details>
-        <summary>{t().showTable}</summary>
+        <summary>{m().showTable}</summary>
         <div class="chart-table" tabIndex={0} role="region" aria-label={title}>
           <table>
             <thead><tr>{table.head.map((name) => <th key={name} scope="col">{name}</th>)}</tr></thead>

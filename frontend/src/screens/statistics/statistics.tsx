@@ -1,3 +1,4 @@
+import "../../styles/pages.css";
 import "../../styles/statistics.css";
 
 import { useEffect, useMemo } from "preact/hooks";
@@ -7,6 +8,7 @@ import { dayName } from "../../parts/dates/texts";
 import { Dot, Icon } from "../../parts/icons";
 import { formatDate } from "../../parts/when";
 import { t } from "../../texts";
+import { m } from "../../texts/more";
 import { Bars, Curve, Figure, Heat } from "./charts";
 import { countCompleted } from "./counts";
 
@@ -30,7 +32,7 @@ export function Statistics() {
   const week = weeks.at(-1)!.n;
   const byDay = hours.map((row) => row.reduce((sum, n) => sum + n, 0));
   const best = byDay.indexOf(Math.max(...byDay));
-  const listName = (id: string | null) => (id ? (store().get("list", id).value?.name ?? t().deletedList) : t().inbox);
+  const listName = (id: string | null) => (id ? (store().get("list", id).value?.name ?? m().deletedList) : t().inbox);
   const shown = lists.slice(0, LISTS);
   return (
     <div class="scroll">
@@ -39,35 +41,35 @@ export function Statistics() {
         {total === 0 ? (
           <div class="empty">
             <Icon name="chart" size={40} />
-            <p>{t().emptyStatistics}</p>
+            <p>{m().emptyStatistics}</p>
           </div>
         ) : (
           <div class="charts">
             <Figure
-              title={t().byDay}
-              sentence={t().doneInMonth(month)}
-              table={{ head: [t().date, t().completedWord], rows: days.map(({ date, n }) => [short(date), String(n)]) }}
+              title={m().byDay}
+              sentence={m().doneInMonth(month)}
+              table={{ head: [t().date, m().completedWord], rows: days.map(({ date, n }) => [short(date), String(n)]) }}
             >
-              <Bars values={days.map(({ n }) => n)} label={t().doneInMonth(month)} />
+              <Bars values={days.map(({ n }) => n)} label={m().doneInMonth(month)} />
             </Figure>
             <Figure
-              title={t().byWeek}
-              sentence={t().doneThisWeek(week)}
-              table={{ head: [t().weekName, t().completedWord], rows: weeks.map(({ date, n }) => [short(date), String(n)]) }}
+              title={m().byWeek}
+              sentence={m().doneThisWeek(week)}
+              table={{ head: [m().weekName, m().completedWord], rows: weeks.map(({ date, n }) => [short(date), String(n)]) }}
             >
-              <Curve values={weeks.map(({ n }) => n)} label={t().doneThisWeek(week)} />
+              <Curve values={weeks.map(({ n }) => n)} label={m().doneThisWeek(week)} />
             </Figure>
             <Figure
-              title={t().byHour}
-              sentence={t().mostOn(dayName(best))}
-              table={{ head: [t().hourName, ...hours.map((_row, day) => dayName(day, "short"))], rows: Array.from({ length: 24 }, (_none, hour) => [`${hour}:00`, ...hours.map((row) => String(row[hour]))]) }}
+              title={m().byHour}
+              sentence={m().mostOn(dayName(best))}
+              table={{ head: [m().hourName, ...hours.map((_row, day) => dayName(day, "short"))], rows: Array.from({ length: 24 }, (_none, hour) => [`${hour}:00`, ...hours.map((row) => String(row[hour]))]) }}
             >
-              <Heat rows={hours} names={hours.map((_row, day) => dayName(day, "short").slice(0, 2))} label={t().mostOn(dayName(best))} />
+              <Heat rows={hours} names={hours.map((_row, day) => dayName(day, "short").slice(0, 2))} label={m().mostOn(dayName(best))} />
             </Figure>
             <Figure
-              title={t().byList}
-              sentence={t().mostIn(listName(lists[0]!.id), lists[0]!.n)}
-              table={{ head: [t().list, t().completedWord], rows: lists.map(({ id, n }) => [listName(id), String(n)]) }}
+              title={m().byList}
+              sentence={m().mostIn(listName(lists[0]!.id), lists[0]!.n)}
+              table={{ head: [t().list, m().completedWord], rows: lists.map(({ id, n }) => [listName(id), String(n)]) }}
             >
               <ul class="list-bars">
                 {shown.map(({ id, n }) => (
