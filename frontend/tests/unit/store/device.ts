@@ -1,7 +1,7 @@
 /** A device: a connection with a bearer token, that can fail, and a store with its own database. */
 import "fake-indexeddb/auto";
 
-import { signal } from "../../../node_modules/@preact/signals-core";
+import { signal, type Signal } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
 
 import type { DulyStore } from "../../../src/store/store";
 import { openStore, type Environment, type Connection, type Store, type Task, type User } from "../../../src/store";
@@ -30,16 +30,23 @@ export interface Trouble {
   offline?: boolean;
   /** Whether the response to a request is lost. */
   loses?: (method: string, path: string) => boolean;
+  /** Responds instead of the server. */
+  answers?: (method: string, path: string) => Response;
   /** Requests that were sent. */
   log?: { method: string; path: string; body: unknown; key?: string }[];
 }
 
-export function connect(url: string, account: Account, trouble: Trouble): Connection {
+export function connect(
+  url: string,
+  account: Account,
+  trouble: Trouble,
+): Connection & { ended: Signal<boolean> } {
   const authorization = { Authorization: `Bearer ${account.token}` };
   return {
     ended: signal(false),
     async request(method, path, { body, headers, signal } = {}) {
       if (trouble.offline) throw new TypeError("fetch failed");
+      if (trouble.answers) return trouble.answers(method, path);
       trouble.log?.push({ method, path, body, key: headers?.["Idempotency-Key"] });
       const response = await fetch(`${url}/api/v1${path}`, {
         method,
@@ -76,6 +83,7 @@ export function connect(url: string, account: Account, trouble: Trouble): Connec
 
 export interface Device {
   store: Store;
+  connection: Connection & { ended: Signal<boolean> };
   trouble: Trouble;
   account: Account;
   /** Ends the store without closing it, and opens a new one on the same database. */
@@ -93,11 +101,13 @@ export async function openDevice(
   const trouble: Trouble = { log: [] };
   const open = async () => {
     const connection = connect(url, account, device.trouble);
+    device.connection = connection;
     const database = `${name}-${account.user.id}`;
     return openStore({ user: account.user, connection }, { name: database, patience: 20, ...environment });
   };
   const device: Device = {
     store: null as never,
+    connection: null as never,
     trouble,
     account,
     async reopen() {

@@ -1,6 +1,6 @@
 /** Ten thousand tasks. The limits are those of web.md, four times as long for a busy machine. */
 import "fake-indexeddb/auto";
-import { effect, signal } from "../../../node_modules/@preact/signals-core";
+import { effect, signal } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
 import { expect, test } from "vitest";
 
 import type { Connection, Task, User } from "../../../src/store";

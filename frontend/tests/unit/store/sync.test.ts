@@ -121,3 +121,59 @@ test("undo removes what was not sent, and reverses what was", async () => {
   const { data } = await call(server.url, account, "GET", "/tasks");
   expect(data.items.map(({ title }: { title: string }) => title)).toEqual(["Sent"]);
 });
+
+test("an ended session stops nothing but the sync", async () => {
+  const { phone, laptop } = await two();
+  phone.connection.ended.value = true;
+  expect(phone.store.status.value.state).toBe("sign_in");
+  await phone.store.run({ do: "create", type: "task", data: { title: "Offline work" } }).stored;
+  await new Promise((done) => setTimeout(done, 200));
+  expect(phone.store.status.value).toMatchObject({ state: "sign_in", unsent: 1 });
+  phone.connection.ended.value = false;
+  await until("it is sent", () => titled(laptop.store, "Offline work") !== undefined);
+  expect(phone.store.status.value.state).toBe("synced");
+});
+
+test("a busy server is asked again after the time that it names", async () => {
+  const { phone, laptop } = await two();
+  let asked = 0;
+  phone.trouble.answers = () => {
+    asked += 1;
+    const error = { code: "RATE_LIMITED", message: "Too many requests.", details: {} };
+    return Response.json({ error }, { status: 429, headers: { "Retry-After": "1" } });
+  };
+  phone.store.run({ do: "create", type: "task", data: { title: "Patience" } });
+  await new Promise((done) => setTimeout(done, 600));
+  expect(asked).toBe(1);
+  expect(phone.store.status.value.state).toBe("sending");
+  phone.trouble.answers = undefined;
+  await until("it is sent", () => titled(laptop.store, "Patience") !== undefined);
+});
+
+test("a server that restarts is found again", { timeout: 90_000 }, async () => {
+  const { phone, laptop } = await two();
+  await server.kill();
+  phone.store.run({ do: "create", type: "task", data: { title: "Meanwhile" } });
+  await until("it is offline", () => phone.store.status.value.state === "offline");
+  await server.start();
+  await until("it is sent", () => titled(laptop.store, "Meanwhile") !== undefined, 30_000);
+  expect(tasks(laptop.store)).toHaveLength(1);
+});
+
+test("undo in the first moments of a tab works too", async () => {
+  const { account, phone } = await two();
+  phone.store.run({ do: "create", type: "task", data: { title: "Early" } });
+  await until("it is sent", () => isSynced(phone.store));
+  await phone.reopen();
+  const id = titled(phone.store, "Early")!.id;
+  const done = phone.store.run(
+    { do: "update", type: "task", id, data: { title: "Later" } },
+    { do: "update", type: "task", id, data: { priority: 1 } },
+  );
+  phone.store.run({ do: "update", type: "task", id, data: { description: "kept" } });
+  done.undo();
+  await until("it is undone", () => titled(phone.store, "Early")?.priority === null);
+  await until("it is sent", () => isSynced(phone.store));
+  const { data } = await call(server.url, account, "GET", `/tasks/${id}`);
+  expect(data).toMatchObject({ title: "Early", priority: null, description: "kept" });
+});

@@ -1,7 +1,7 @@
 /** Views, counters and memory, without a server: the copy is put in by hand. */
 import { expect, test } from "vitest";
 
-import { signal } from "../../../node_modules/@preact/signals-core";
+import { signal } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
 
 import type { Line, List, Section, Task, User } from "../../../src/store";
 import { Model } from "../../../src/store/model";
