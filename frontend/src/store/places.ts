@@ -85,8 +85,8 @@ function around(siblings: Iterable<Resource>, isBefore: (sibling: Resource) => b
     if (!isBefore(one)) {
       if (!next || byPosition(one, next) < 0) next = one;
     } else if (behind.length < REMEMBERED || byPosition(one, behind.at(-1)!) > 0) {
-      let at = behind.length;
-      while (at > 0 && byPosition(behind[at - 1]!, one) < 0) at--;
+      let at = 0; // the model has most siblings in their order
+      while (at < behind.length && byPosition(behind[at]!, one) > 0) at++;
       behind.splice(at, 0, one);
       if (behind.length > REMEMBERED) behind.pop();
     }

@@ -24,7 +24,8 @@ export class TaskView implements View {
   private readonly groups = new Map<string, Group>();
   private done: string[] = [];
   private readonly isDone = new Set<string>();
-  private known = new Map<string, Line>();
+  /** The lines as they were last, by task or heading. */
+  private readonly known = new Map<string, Line>();
   private readonly unlisten: () => void;
 
   constructor(
@@ -55,6 +56,7 @@ export class TaskView implements View {
 
   /** Reads all tasks again, by new rules: the day, a filter's names or an archive has changed. */
   refill(): void {
+    this.known.clear();
     this.rules = this.makeRules();
     this.fill();
     this.changes.value++;
@@ -165,35 +167,36 @@ export class TaskView implements View {
 
   private flatten(): readonly Line[] {
     const lines: Line[] = [];
-    const known = new Map<string, Line>();
-    const add = (line: Line, key: string) => {
-      const old = this.known.get(key);
-      const kept = old && sameLine(old, line) ? old : line;
-      known.set(key, kept);
-      lines.push(kept);
-    };
-    if (this.rules.isTree) this.addTree(add);
-    else this.addFlat(add);
-    this.known = known;
+    if (this.rules.isTree) this.addTree(lines);
+    else this.addFlat(lines);
+    if (this.known.size > 2 * lines.length + 100) this.known.clear();
     return lines;
   }
 
-  private addFlat(add: (line: Line, key: string) => void): void {
+  private addHeading(lines: Line[], line: Exclude<Line, { type: "task" }>, key: string): void {
+    const old = this.known.get(key);
+    const isSame = old && old.type === line.type && old.count === line.count;
+    if (!isSame) this.known.set(key, line);
+    lines.push(isSame ? old : line);
+  }
+
+  private addFlat(lines: Line[]): void {
     const groups = [...this.groups.values()];
     const date = ({ heading }: Group) => heading?.date ?? "";
     groups.sort((a, b) => (date(a) < date(b) ? -1 : 1));
     for (const { heading, ids } of groups) {
       if (heading) {
-        add({ type: "heading", ...heading, count: ids.length }, `heading ${heading.key}`);
+        const line = { type: "heading", ...heading, count: ids.length } as const;
+        this.addHeading(lines, line, `heading ${heading.key}`);
       }
-      for (const id of ids) this.addTask(add, id, 1);
+      for (const id of ids) this.addTask(lines, id, 1);
     }
   }
 
-  private addTree(add: (line: Line, key: string) => void): void {
+  private addTree(lines: Line[]): void {
     const roots = this.rootsBySection();
     const visit = (id: string, level: number) => {
-      this.addTask(add, id, level);
+      this.addTask(lines, id, level);
       for (const child of this.groups.get(id)?.ids ?? []) visit(child, level + 1);
     };
     const sections = this.list ? this.sectionsOf(this.list) : [];
@@ -203,7 +206,7 @@ export class TaskView implements View {
     }
     for (const { id } of sections) {
       const ids = roots.get(id) ?? [];
-      add({ type: "section", id, count: ids.length }, `section ${id}`);
+      this.addHeading(lines, { type: "section", id, count: ids.length }, `section ${id}`);
       for (const root of ids) visit(root, 1);
     }
   }
@@ -232,24 +235,23 @@ export class TaskView implements View {
     return roots;
   }
 
-  private addTask(add: (line: Line, key: string) => void, id: string, level: number): void {
+  /** Adds a line. It is the same object as before if it says the same, so that no row is drawn again. */
+  private addTask(lines: Line[], id: string, level: number): void {
     let [children, completedChildren] = [0, 0];
     for (const child of this.model.childrenOf(id)) {
       children++;
       if (this.model.task(child)?.is_completed) completedChildren++;
     }
-    add({ type: "task", id, level, children, completedChildren }, id);
+    let line = this.known.get(id);
+    const isSame =
+      line?.type === "task" &&
+      line.level === level &&
+      line.children === children &&
+      line.completedChildren === completedChildren;
+    if (!isSame) {
+      line = { type: "task", id, level, children, completedChildren };
+      this.known.set(id, line);
+    }
+    lines.push(line!);
   }
 }
-
-function sameLine(a: Line, b: Line): boolean {
-  if (a.type === "task" && b.type === "task") {
-    return (
-      a.level === b.level &&
-      a.children === b.children &&
-      a.completedChildren === b.completedChildren
-    );
-  }
-  return a.type !== "task" && b.type !== "task" && a.type === b.type && a.count === b.count;
-}
-
