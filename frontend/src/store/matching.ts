@@ -1,22 +1,29 @@
 /** Which tasks a search or a filter finds. */
-import { searcher } from "../rules/search";
 import type { Model } from "./model";
 import type { Matcher } from "./queries";
 import type { Label, List, Section, ViewQuery } from "./types";
 
-/** The language of filters is in a chunk of its own: few people start with a filter. */
+// Both are chunks of their own: few people start with a search.
+let search: typeof import("../rules/search") | null = null;
 let filters: typeof import("../rules/filter") | null = null;
 
 const NONE: Matcher = { matches: () => false, mistake: null };
 
-/** `onReady` runs once what is missing to answer is there, so that this can be asked again. */
+/** `onReady` runs when the code has arrived that is missing for a result. */
 export function matcherOf(
   query: Extract<ViewQuery, { show: "filter" | "search" }>,
   model: Model,
   day: { zone: string; today: string },
   onReady: () => void,
 ): Matcher {
-  if (query.show === "search") return { matches: searcher(query.text), mistake: null };
+  if (query.show === "search") {
+    if (search) return { matches: search.searcher(query.text), mistake: null };
+    void import("../rules/search").then((loaded) => {
+      search = loaded;
+      onReady();
+    });
+    return NONE;
+  }
   if (!filters) {
     void import("../rules/filter").then((loaded) => {
       filters = loaded;

@@ -82,7 +82,9 @@ export class Reading {
       isBelow: (task: Task, parent: string) => this.isBelow(task, parent),
     };
     const again = () => {
-      for (const [view, query] of this.views) if (query.show === "filter") view.refill();
+      for (const [view, { show }] of this.views) {
+        if (show === "filter" || show === "search") view.refill();
+      }
     };
     return { ...around, matcher: (query) => matcherOf(query, this.model, around, again) };
   }
