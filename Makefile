@@ -53,11 +53,22 @@ migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedde
 
 test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run the quick tests, in parallel, on an embedded PostgreSQL; 2 minutes
 	@scripts/install-test-tools
+	@scripts/test-web quick
 	@cd backend && .venv/bin/python -m pytest --numprocesses=3 -m "not slow and not long"
 
-test-all: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests, as CI does; 7 to 9 minutes
-	@scripts/install-test-tools
+test-all: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests, as CI does; 15 minutes
+	@$(MAKE) web-test
 	@cd backend && .venv/bin/python -m pytest
+
+web-test: $(VENV)/dev.stamp $(WEB)/index.html ## test the web app: its types, its units, and its flows in Chromium; 5 minutes
+	@scripts/install-test-tools
+	@scripts/test-web types
+	@scripts/test-web unit
+	@scripts/test-web browser
+
+screenshots: $(VENV)/dev.stamp $(WEB)/index.html ## take the screenshots of the README
+	@scripts/install-test-tools
+	@scripts/test-web screenshots
 
 coverage: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests and measure coverage; fails below 95 % of branches
 	@scripts/install-test-tools
