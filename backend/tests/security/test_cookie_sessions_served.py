@@ -15,9 +15,9 @@ from tests.support.accounts import API, Account, register
 from tests.support.browsers import chromium
 from tests.support.direct_sql import age
 from tests.support.factories import RegistrationFactory
+from tests.support.pages import PAGE
 from tests.support.servers import Server, serving
 
-PAGE = {"Duly-Session": "cookie", "Sec-Fetch-Site": "same-origin"}
 MINUTE = 60
 
 _CALL = """
