@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from duly.database import embedded, inspection, migrations
+from duly.services import database_findings
 from tests.integration.test_redis import Redis
 from tests.support.command_line import Ended, duly
 from tests.support.databases import fresh_database, migrated_database
@@ -302,6 +304,36 @@ def test_disabled_autovacuum_is_a_problem(own: str, commanded: pytest.MonkeyPatc
     assert the(examined(1), "statistics")[1].startswith("autovacuum is off")
 
 
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("changes", "check", "status", "words"),
+    [
+        ({"is_replica": True}, "connection", "problem", "a replica, which is read-only"),
+        ({"is_local": False}, "connection", "warning", "not encrypted"),
+        ({"is_local": False, "is_encrypted": True}, "connection", "ok", ", encrypted"),
+        ({"round_trip": 0.05}, "connection", "warning", "50.0 ms"),
+        ({"role_limit": 5}, "connections", "problem", "of 5"),
+        ({"xid_age": 1_600_000_000}, "statistics", "problem", "1,600,000,000 back"),
+    ],
+)
+def test_facts_that_need_attention_are_found(
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    check: str,
+    status: str,
+    words: str,
+) -> None:
+    # As another server would have them.
+    monkeypatch.setattr(
+        database_findings, "inspect", lambda dsn: replace(inspection.inspect(dsn), **changes)
+    )
+
+    finding = examined(int(status == "problem"))[check][0]
+
+    assert finding[0] == status
+    assert words in finding[1]
+
+
 # The data directory
 
 
@@ -404,6 +436,17 @@ def test_issuers_and_providers_are_asked(commanded: pytest.MonkeyPatch, tmp_path
 
     assert finding[0] == "problem"
     assert finding[1].startswith(f"{issuer.url}: ")
+
+
+@pytest.mark.usefixtures("own")
+def test_issuer_without_a_usable_key_is_a_problem(
+    commanded: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with issuing("ES256") as issuer:
+        file = write_issuers(tmp_path / "issuers.toml", table(issuer, algorithms=["RS256"]))
+        commanded.setenv("DULY_ISSUERS", str(file))
+
+        assert the(examined(1), "issuers")[1] == f"{issuer.url}: no usable key"
 
 
 @pytest.mark.usefixtures("own")
