@@ -277,6 +277,47 @@ def test_access_tokens_are_unique() -> None:
     assert RING.issue_access(USER, SESSION, 60) != RING.issue_access(USER, SESSION, 60)
 
 
+# Links, challenges and codes
+
+
+@given(uuids, uuids, st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True))
+def test_challenge_and_code_hold_their_ids_and_the_provider(
+    user_id: UUID, other_id: UUID, provider: str
+) -> None:
+    challenge = RING.issue_challenge(user_id, other_id, provider)
+    code = RING.issue_sign_in_code(user_id, other_id, provider)
+
+    assert RING.read_challenge(challenge.token) == challenge
+    assert RING.read_sign_in_code(code.token) == code
+    for issued in (challenge, code):
+        assert (issued.user_id, issued.id, issued.provider) == (user_id, other_id, provider)
+
+
+def test_challenge_after_a_password_names_no_provider() -> None:
+    issued = RING.issue_challenge(USER, SESSION)
+
+    assert RING.read_challenge(issued.token) == issued
+    assert issued.provider == ""
+
+
+def test_link_holds_its_user_and_its_id_only() -> None:
+    issued = RING.issue_link(USER, SESSION)
+    longer = tokens._sign_ids(RING._keys[0].link, USER, SESSION, "google")
+
+    assert RING.read_link(issued.token) == issued
+    with pytest.raises(InvalidToken):
+        RING.read_link(longer)
+
+
+@pytest.mark.slow
+@given(st.data())
+def test_challenge_with_any_character_edited_is_refused(data: st.DataObject) -> None:
+    token = RING.issue_challenge(USER, SESSION, "google").token
+
+    with pytest.raises(InvalidToken):
+        RING.read_challenge(data.draw(edits(token)))
+
+
 def test_each_use_has_a_key_of_its_own() -> None:
     key = RING._keys[0]
     derived = {key.derive(use) for use in ("access token", "refresh token", "cursor", "key id")}

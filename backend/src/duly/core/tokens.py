@@ -290,7 +290,9 @@ class Keyring:
 
     def read_link(self, token: str) -> LinkToken:
         """Return the user of a link and its id. Raise `InvalidToken` if it was never issued."""
-        user_id, link_id, _ = _read_ids([key.link for key in self._keys], token)
+        user_id, link_id, name = _read_ids([key.link for key in self._keys], token)
+        if name:
+            raise InvalidToken
         return LinkToken(token, user_id, link_id)
 
     def issue_challenge(self, user_id: UUID, challenge_id: UUID, provider: str = "") -> Challenge:
