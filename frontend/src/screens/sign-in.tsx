@@ -1,22 +1,29 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 
-import { ApiError } from "../api/client";
+import { ApiError, send } from "../api/client";
 import type { User } from "../api/things";
 import { open, session } from "../commands/account";
 import { warn } from "../commands/app";
 import { Icon } from "../parts/icons";
+import { hasPasskeys, usePasskey } from "../parts/passkey";
 import { t } from "../texts";
 import { m } from "../texts/more";
 
 type Step = "sign_in" | "register" | "code" | "forgot" | "sent";
 
+/** What the server asks for after the password. */
+interface Second {
+  challenge: string;
+  hasCode: boolean;
+  options?: unknown;
+}
+
 /** The server's own words where it refuses, with those of the fields it refuses. */
 export function explain(error: unknown): string {
   if (!(error instanceof ApiError)) return m().cannotReach;
   if (error.status >= 500 && !error.code) return m().serverProblem;
-  const fields = (error.details as { fields?: { field?: string; message: string }[] }).fields ?? [];
-  const words = fields.map(({ field, message }) => `${field?.replace(/^body\./, "") ?? ""}: ${message}`);
+  const words = (error.details.fields ?? []).map(({ path, message }) => `${path.replace(/^body\./, "")}: ${message}`);
   return words.length > 0 ? words.join(" ") : error.message;
 }
 
@@ -25,7 +32,7 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
   const step = useSignal<Step>("sign_in");
   const busy = useSignal(false);
   const mistake = useSignal("");
-  const challenge = useSignal("");
+  const second = useSignal<Second>({ challenge: "", hasCode: true });
   const email = useSignal(fixed ?? "");
   const password = useSignal("");
   const code = useSignal("");
@@ -46,7 +53,8 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
       if (user) await open(user);
     } catch (error) {
       if (error instanceof ApiError && error.code === "SECOND_FACTOR_REQUIRED") {
-        challenge.value = String((error.details as { challenge?: string }).challenge ?? "");
+        const { challenge = "", factors = [], options } = error.details;
+        second.value = { challenge, hasCode: factors.includes("totp") || !factors.includes("passkey"), options: factors.includes("passkey") ? options : undefined };
         step.value = "code";
       } else {
         mistake.value = explain(error);
@@ -56,14 +64,30 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
       busy.value = false;
     }
   };
+  /** As the second factor after a password, or alone in place of both. */
+  const withPasskey = () =>
+    attempt(async () => {
+      let { challenge, options } = second.value;
+      if (step.value !== "code") {
+        const response = await send("POST", "/auth/passkey", { body: {} });
+        ({ challenge, options } = (await response.json()) as { challenge: string; options: unknown });
+      }
+      let assertion: unknown;
+      try {
+        assertion = await usePasskey(options);
+      } catch {
+        // Closed by the user, or timed out: the browser has said so itself.
+        return;
+      }
+      return session.secondFactor(challenge, { assertion });
+    });
   const submit = (event: Event) => {
     event.preventDefault();
     const [address, secret] = [email.value.trim(), password.value];
     void attempt(async () => {
       if (step.value === "register") return session.register(address, secret);
-      if (step.value === "code") return session.secondFactor(challenge.value, { code: code.value.trim() });
+      if (step.value === "code") return session.secondFactor(second.value.challenge, { code: code.value.trim() });
       if (step.value === "forgot") {
-        const { send } = await import("../api/client");
         await send("POST", "/auth/password/forgot", { body: { email: address } });
         step.value = "sent";
         return;
@@ -129,6 +153,9 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
         <button class="button primary" type="submit" aria-disabled={busy.value}>
           {busy.value ? m().working : label}
         </button>
+      )}
+      {hasPasskeys() && ((step.value === "sign_in" && !fixed) || (step.value === "code" && second.value.options !== undefined)) && (
+        <button class="button" type="button" onClick={() => void withPasskey()}>{m().usePasskey}</button>
       )}
       <div class="sign-in-foot">
         {step.value === "sign_in" && !fixed && (

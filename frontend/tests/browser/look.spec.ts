@@ -36,7 +36,7 @@ for (const theme of ["light", "dark"] as const) {
       await page.keyboard.press("Enter");
       await page.getByRole("complementary", { name: "Task" }).waitFor();
       await accessible(page, "detail");
-      for (const path of ["/today", "/upcoming", "/search?q=pay", "/filter/new", "/trash", "/sync", "/settings/account", "/settings/preferences", "/settings/sessions", "/settings/tokens", "/settings/data", "/nowhere"]) {
+      for (const path of ["/today", "/upcoming", "/statistics", "/search?q=pay", "/filter/new", "/trash", "/sync", "/settings/account", "/settings/preferences", "/settings/sessions", "/settings/factors", "/settings/tokens", "/settings/data", "/nowhere"]) {
         await page.goto(path);
         await page.locator("main h1").first().waitFor({ state: "attached" });
         await accessible(page, path);

@@ -1,3 +1,8 @@
+import { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
+import { createServer, request as send } from "node:http";
+import type { AddressInfo } from "node:net";
+
 import { add, Device, expect, newEmail, PASSWORD, register, row, signIn, synced, test } from "./helpers";
 
 test("registers and signs in", async ({ page, browser, baseURL }) => {
@@ -82,4 +87,115 @@ test("opens without a connection and sends later", async ({ page, context, reque
   await synced(page);
   const device = await Device.of(request, email);
   await expect.poll(async () => (await device.tasks()).map(({ title }) => title).sort()).toEqual(["Before", "Written offline"]);
+});
+
+/** The code of an authenticator app (RFC 6238) for a secret in base 32. */
+function totp(secret: string, now = Date.now()): string {
+  const bits = [...secret].map((char) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(char).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g)!.map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(now / 30_000)));
+  const digest = createHmac("sha1", key).update(counter).digest();
+  const offset = digest[19]! & 15;
+  return String((digest.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+test("a second factor is asked for at sign-in", async ({ page }) => {
+  const email = await register(page);
+  await page.goto("/settings/factors");
+  await page.getByRole("button", { name: "Add an authenticator app" }).click();
+  const secret = (await page.locator("code.token").textContent())!.replaceAll(" ", "");
+  await page.getByLabel("Code from the app").fill("000000");
+  await page.getByRole("button", { name: "Confirm" }).click();
+  await expect(page.locator(".mistake")).toBeVisible();
+  await page.getByLabel("Code from the app").fill(totp(secret));
+  await page.getByRole("button", { name: "Confirm" }).click();
+  const codes = page.locator(".recovery-codes code");
+  await expect(codes.first()).toBeVisible();
+  const recovery = (await codes.first().textContent())!;
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Email").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByLabel("Enter the code from your authenticator app").fill(recovery);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.waitForURL("**/inbox");
+  await synced(page);
+});
+
+test("one refresh for five tabs", async ({ page, context }) => {
+  await register(page);
+  await page.close();
+  let refreshes = 0;
+  context.on("request", (request) => {
+    if (request.url().endsWith("/auth/refresh")) refreshes++;
+  });
+  const tabs = await Promise.all(Array.from({ length: 5 }, () => context.newPage()));
+  await Promise.all(tabs.map((tab) => tab.goto("/inbox")));
+  for (const tab of tabs) await synced(tab);
+  expect(refreshes).toBe(1);
+});
+
+test("cross-site refresh is refused", async ({ page, context, baseURL }) => {
+  await register(page);
+  const [cookie] = (await context.cookies()).filter(({ name }) => name.includes("duly_refresh"));
+  expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict" });
+  const request = (headers: Record<string, string>) =>
+    context.request.post(`${baseURL}/api/v1/auth/refresh`, { data: {}, headers: { "Duly-Session": "cookie", ...headers } });
+  expect((await request({ "Sec-Fetch-Site": "cross-site" })).status()).toBe(403);
+  expect((await request({ Origin: "https://evil.example" })).status()).toBe(403);
+  expect((await request({ Origin: baseURL! })).status()).toBe(200);
+});
+
+/** The server behind a proxy, which can hand out another worker: a new version of the app. */
+async function behindProxy(target: string): Promise<{ url: string; next: () => void; close: () => void }> {
+  const { port } = new URL(target);
+  let suffix = "";
+  const server = createServer((request, response) => {
+    const isWorker = request.url === "/worker.js";
+    const headers = { ...request.headers, ...(isWorker ? { "accept-encoding": "identity" } : {}) };
+    if (isWorker) delete headers["if-none-match"];
+    const upstream = send({ host: "127.0.0.1", port, path: request.url, method: request.method, headers }, (answer) => {
+      if (isWorker) {
+        delete answer.headers["content-length"];
+        delete answer.headers.etag;
+      }
+      response.writeHead(answer.statusCode!, answer.headers);
+      if (!isWorker) return void answer.pipe(response);
+      answer.on("data", (chunk) => response.write(chunk));
+      answer.on("end", () => response.end(suffix));
+    });
+    request.pipe(upstream);
+    response.on("close", () => upstream.destroy());
+    upstream.on("error", () => response.destroy());
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    next: () => (suffix = "\n// next"),
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("update waits for consent", async ({ browser, baseURL }) => {
+  const proxy = await behindProxy(baseURL!);
+  const page = await (await browser.newContext({ baseURL: proxy.url })).newPage();
+  await register(page);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  await synced(page);
+  proxy.next();
+  await page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
+  const reload = page.getByRole("button", { name: "Reload" });
+  await expect(reload).toBeVisible();
+  expect(await page.evaluate(async () => (await navigator.serviceWorker.ready).waiting !== null)).toBe(true);
+  await Promise.all([page.waitForEvent("load"), reload.click()]);
+  await synced(page);
+  expect(await page.evaluate(async () => (await navigator.serviceWorker.ready).waiting)).toBeNull();
+  await page.context().close();
+  proxy.close();
 });

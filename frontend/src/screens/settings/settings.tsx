@@ -13,6 +13,7 @@ import { m } from "../../texts/more";
 import { Nothing } from "../nothing";
 import { Account } from "./account";
 import { Data } from "./data";
+import { FactorsPage } from "./factors";
 import { Preferences } from "./preferences";
 import { Sessions } from "./sessions";
 import { Tokens } from "./tokens";
@@ -22,6 +23,7 @@ export function Settings({ page }: { page: string }) {
     account: [m().account, () => <Account />],
     preferences: [m().preferences, () => <Preferences />],
     sessions: [m().sessions, () => <Sessions />],
+    factors: [m().factors, () => <FactorsPage />],
     tokens: [m().tokens, () => <Tokens />],
     data: [m().data, () => <Data />],
   };
