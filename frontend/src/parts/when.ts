@@ -1,4 +1,5 @@
 /** Dates as people say them. A date is YYYY-MM-DD: it names a day, not an instant. */
+import { shownAt } from "../rules/dates";
 import { language, t } from "../texts";
 
 export interface MomentLike {
@@ -72,11 +73,16 @@ export function shortMoment(moment: MomentLike, today: string): string {
   return moment.time ? t().dateAt(date, time(moment)) : date;
 }
 
-export function isPast(moment: MomentLike, today: string, now = new Date()): boolean {
-  if (moment.date !== today || !moment.time) return moment.date < today;
-  if (moment.timezone) return false;
-  const clock = now.toTimeString().slice(0, 5);
-  return time(moment) < clock;
+/** A moment as the clock of the user's zone shows it. */
+export function inZone(moment: MomentLike, zone: string): MomentLike {
+  const { day, time: clock } = shownAt(moment, zone);
+  return { date: day, time: clock, timezone: null };
+}
+
+/** Whether a moment of the user's zone is over: its day, or its time if it has one. `now` is local. */
+export function isPast(moment: MomentLike, now: string): boolean {
+  const at = moment.time ? `${moment.date}T${time(moment)}` : moment.date;
+  return at < now.slice(0, at.length);
 }
 
 /** "3 min ago", for the foot of the detail and the sync page. */

@@ -10,6 +10,7 @@ import { show } from "../../commands/overlay";
 import { closeTask } from "../../commands/places";
 import { showTask, withTask } from "../../commands/route";
 import { setCompleted, setPriority, trashTasks, updateTasks } from "../../commands/tasks";
+import { localTime } from "../../rules/dates";
 import type { Shown } from "../../store/types";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
@@ -17,7 +18,7 @@ import { duration, ruleText } from "../dates/texts";
 import { Bars, Dot, Icon, type IconName } from "../icons";
 import { Link } from "../link";
 import { Menu, type MenuItem } from "../menu";
-import { ago, formatInstant, isPast, shortMoment } from "../when";
+import { ago, formatInstant, inZone, isPast, shortMoment } from "../when";
 import { Notes, TitleField } from "./fields";
 import { Replaced } from "./replaced";
 import { Subtasks } from "./subtasks";
@@ -64,7 +65,10 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
   const section = task.section_id ? store().get("section", task.section_id).value : undefined;
   const parent = task.parent_id ? store().get("task", task.parent_id).value : undefined;
   const labels = task.label_ids.map((label) => store().get("label", label).value).filter((label) => label !== undefined);
-  const late = task.due && !task.is_completed && isPast(task.due, today);
+  const { timezone } = store().user.value;
+  const due = task.due && inZone(task.due, timezone);
+  const start = task.start && inZone(task.start, timezone);
+  const late = due && !task.is_completed && isPast(due, localTime(new Date(), timezone));
 
   const priorities = (anchor: Element) => (menu.value = {
     anchor,
@@ -116,13 +120,13 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
         <Notes task={task} />
         <div class="properties">
           <Property icon="calendar" name={t().dueName} late={!!late} onClick={(anchor) => show({ kind: "date", field: "due", ids, anchor })}>
-            {task.due && shortMoment(task.due, today)}
+            {due && shortMoment(due, today)}
           </Property>
           <Property icon="repeat" name={m().repeat} onClick={(anchor) => show({ kind: "repeat", ids, anchor })}>
             {task.recurrence && ruleText(task.recurrence.rule)}
           </Property>
           <Property icon="clock" name={t().startName} onClick={(anchor) => show({ kind: "date", field: "start", ids, anchor })}>
-            {task.start && shortMoment(task.start, today)}
+            {start && shortMoment(start, today)}
           </Property>
           <Property icon="duration" name={m().durationName} onClick={durations}>
             {task.duration_minutes && duration(task.duration_minutes)}

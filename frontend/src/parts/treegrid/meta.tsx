@@ -1,18 +1,21 @@
 import { store } from "../../commands/app";
 import type { TaskRow } from "../../commands/grid";
+import { localTime } from "../../rules/dates";
 import type { Shown, Task } from "../../store/types";
 import { t } from "../../texts";
 import { Bars, Dot, Icon } from "../icons";
-import { daysBetween, isPast, shortMoment, time } from "../when";
+import { daysBetween, inZone, isPast, shortMoment, time } from "../when";
 import type { Shows } from "./row";
 
 function due(task: Task, day: string | null): { text: string; late: boolean; days: number } | null {
   if (!task.due) return null;
   const today = store().today.value;
-  const late = !task.is_completed && isPast(task.due, today);
-  const days = daysBetween(task.due.date, today);
+  const { timezone } = store().user.value;
+  const at = inZone(task.due, timezone);
+  const late = !task.is_completed && isPast(at, localTime(new Date(), timezone));
+  const days = daysBetween(at.date, today);
   // Below a day's heading the day goes without saying; the time does not.
-  const text = day === task.due.date ? time(task.due) : shortMoment(task.due, today);
+  const text = day === at.date ? time(at) : shortMoment(at, today);
   return { text, late, days };
 }
 
