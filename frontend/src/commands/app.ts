@@ -74,6 +74,10 @@ export function forgetSteps(): void {
  */
 export function act(commands: Command[], text = "", { quiet = false } = {}): Done {
   const done = store().run(...commands);
+  done.stored.catch(() => {
+    warn(t().notStored);
+    showToast(t().notStored);
+  });
   steps = [...steps.slice(-STEPS + 1), { commands, done, text }];
   undone = [];
   if (text && quiet) say(text);

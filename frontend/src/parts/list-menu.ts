@@ -1,6 +1,5 @@
 import { act, store } from "../commands/app";
 import { go } from "../commands/route";
-import type { Command } from "../store/types";
 import { t } from "../texts";
 import type { MenuItem } from "./menu";
 
@@ -32,6 +31,25 @@ function rename(type: "list" | "label" | "section", id: string, name: Name): Men
   };
 }
 
+/** An archived list is out of sight and out of the other views; its tasks stay as they are. */
+function archive(id: string): MenuItem {
+  const archived = store().get("list", id).peek()?.is_archived ?? false;
+  return {
+    text: archived ? t().unarchive : t().archive,
+    icon: "archive",
+    run: () => act([{ do: "update", type: "list", id, data: { is_archived: !archived } }], archived ? t().unarchived : t().archivedList),
+  };
+}
+
+/** One place up or down in the sidebar. */
+function reorder(type: "list" | "label" | "section", id: string, all: readonly { id: string }[]): MenuItem[] {
+  const at = all.findIndex((each) => each.id === id);
+  const items: MenuItem[] = [];
+  if (at > 0) items.push({ text: t().moveUp, run: () => act([{ do: "move", type, id, to: { before_id: all[at - 1]!.id } }]) });
+  if (at < all.length - 1) items.push({ text: t().moveDown, run: () => act([{ do: "move", type, id, to: { after_id: all[at + 1]!.id } }]) });
+  return items;
+}
+
 export function listMenu(type: "list" | "label", id: string, name: Name): (MenuItem | null)[] {
   const thing = store().get(type, id).peek();
   if (!thing) return [];
@@ -51,7 +69,7 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
     run: () => act([{ do: "update", type, id, data: { color } }], t().saved, { quiet: true }),
   }));
   const none: MenuItem = { text: t().noColor, checked: !thing.color, run: () => act([{ do: "update", type, id, data: { color: null } }], t().saved, { quiet: true }) };
-  if (type === "label") return [rename("label", id, name), null, ...colors, none, null, remove];
+  if (type === "label") return [rename("label", id, name), ...reorder("label", id, store().labels.peek()), null, ...colors, none, null, remove];
   return [
     {
       text: t().newSection,
@@ -66,6 +84,8 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
       }),
     },
     rename("list", id, name),
+    ...reorder("list", id, store().lists.peek().filter((list) => list.is_archived === (thing as { is_archived: boolean }).is_archived)),
+    archive(id),
     null,
     ...colors,
     none,
@@ -77,15 +97,10 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
 export function sectionMenu(id: string, name: Name): (MenuItem | null)[] {
   const section = store().get("section", id).peek();
   if (!section) return [];
-  const all = store().sectionsOf(section.list_id);
-  const at = all.findIndex((each) => each.id === id);
-  const move = (to: Extract<Command, { do: "move"; type: "section" | "list" | "label" | "filter" }>["to"]) =>
-    act([{ do: "move", type: "section", id, to }]);
   return [
     rename("section", id, name),
-    at > 0 ? { text: t().moveUp, run: () => move({ before_id: all[at - 1]!.id }) } : undefined,
-    at < all.length - 1 ? { text: t().moveDown, run: () => move({ after_id: all[at + 1]!.id }) } : undefined,
+    ...reorder("section", id, store().sectionsOf(section.list_id)),
     null,
-    { text: t().deleteSection, icon: "trash" as const, danger: true, run: () => act([{ do: "delete", type: "section", id }], t().deletedName(section.name)) },
-  ].filter((item) => item !== undefined);
+    { text: t().deleteSection, icon: "trash", danger: true, run: () => act([{ do: "delete", type: "section", id }], t().deletedName(section.name)) },
+  ];
 }

@@ -13,6 +13,7 @@ import { StatusDot } from "./status";
 export function Sidebar({ onChoose }: { onChoose?: () => void }) {
   const { value: counts } = store().counts;
   const lists = store().lists.value.filter((list) => !list.is_archived);
+  const archived = store().lists.value.filter((list) => list.is_archived);
   return (
     <nav class="sidebar" aria-label={t().navigation} onClick={(event) => (event.target as Element).closest("a") && onChoose?.()}>
       <Link class="place search-place" href="/search" aria-current={here("/search")}>
@@ -41,6 +42,11 @@ export function Sidebar({ onChoose }: { onChoose?: () => void }) {
           <Place key={filter.id} href={`/filter/${filter.id}`} icon="filter" name={filter.name} />
         ))}
       </Group>
+      {archived.length > 0 && (
+        <Group name={t().archivedLists} id="archived" closed>
+          {archived.map((list) => <Place key={list.id} href={`/list/${list.id}`} icon="archive" name={list.name} />)}
+        </Group>
+      )}
       <ul class="places places-last">
         <Place href="/trash" icon="trash" name={t().trash} />
         <Place href="/statistics" icon="chart" name={t().statistics} />
@@ -80,7 +86,7 @@ function Place({ href, icon, color, name, count, late }: {
   );
 }
 
-function Group({ name, id, addLabel, fieldLabel, onAdd, onPress, children }: {
+function Group({ name, id, addLabel, fieldLabel, onAdd, onPress, closed = false, children }: {
   name: string;
   id: string;
   addLabel?: string;
@@ -88,9 +94,11 @@ function Group({ name, id, addLabel, fieldLabel, onAdd, onPress, children }: {
   /** With a field for a name below, or by going elsewhere. */
   onAdd?: (name: string) => void;
   onPress?: () => void;
+  /** Folded until it is opened for the first time. */
+  closed?: boolean;
   children: ComponentChildren;
 }) {
-  const folded = useSignal(stored(id));
+  const folded = useSignal(stored(id, closed));
   const adding = useSignal(false);
   const button = useRef<HTMLButtonElement>(null);
   const turn = (to: boolean) => {
@@ -171,11 +179,12 @@ function addLabel(name: string): void {
   go(`/label/${id}`);
 }
 
-function stored(id: string): boolean {
+function stored(id: string, closed: boolean): boolean {
   try {
-    return localStorage.getItem(`duly-folded-${id}`) === "yes";
+    const kept = localStorage.getItem(`duly-folded-${id}`);
+    return kept === null ? closed : kept === "yes";
   } catch {
-    return false;
+    return closed;
   }
 }
 function keepFold(id: string, folded: boolean): void {

@@ -36,6 +36,15 @@ export function Shell() {
   const at = place.value;
   useEffect(listen, []);
   useEffect(() => {
+    // What is in the database is safe; without one, leaving loses what has not been sent.
+    const leaving = (event: BeforeUnloadEvent) => {
+      const { stored, unsent } = store().status.peek();
+      if (!stored && unsent > 0) event.preventDefault();
+    };
+    addEventListener("beforeunload", leaving);
+    return () => removeEventListener("beforeunload", leaving);
+  }, []);
+  useEffect(() => {
     // What is needed next arrives when there is nothing else to do.
     const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
     idle(() => void Promise.all([Detail, QuickAdd, Palette].map((part) => part.prepare())));

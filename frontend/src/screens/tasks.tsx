@@ -33,7 +33,8 @@ export function Tasks({ query }: { query: Query }) {
   useEffect(() => {
     document.title = `${name} · ${t().appName}`;
   }, [name]);
-  if (("id" in query) && !named) return <Nothing />;
+  // During the first sync, the list may still be on its way.
+  if (("id" in query) && !named) return store().status.value.firstSync ? null : <Nothing />;
 
   const sortItems = () => (Object.keys(t().sortings) as Sorting[]).map((key) => ({
     text: t().sortings[key],

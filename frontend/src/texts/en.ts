@@ -90,6 +90,12 @@ export const en = {
   deleteSection: "Delete section",
   deleteLabel: "Delete label",
   deletedName: (name: string) => `Deleted “${name}”.`,
+  archive: "Archive",
+  unarchive: "Take out of the archive",
+  archivedList: "Archived the list.",
+  unarchived: "Took the list out of the archive.",
+  archivedLists: "Archive",
+  notStored: "This device has no space left, so the change may be lost. Free some space, or export under Settings.",
   sortBy: "Sort by",
   sortings: {
     position: "My order",
