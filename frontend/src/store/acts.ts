@@ -64,8 +64,7 @@ export class Acts {
       this.outbox.publish();
     });
     const entries = steps.map(({ entry }) => entry);
-    const put = [...entries, ...this.hasten(entries)];
-    const saved = put.length ? this.host.save({ put }) : Promise.resolve(true);
+    const saved = entries.length ? this.store(entries, this.hasten(entries)) : Promise.resolve();
     const stored = saved.then(() => this.host.wake());
     stored.catch(() => {}); // the status tells it, whether the caller listens or not
     return {
@@ -73,6 +72,17 @@ export class Acts {
       stored,
       undo: () => this.undo(steps),
     };
+  }
+
+  private async store(add: readonly Entry[], update: readonly Entry[]): Promise<void> {
+    try {
+      await this.host.save({ add, update });
+    } catch (error) {
+      if ((error as Error).name !== "ConstraintError") throw error;
+      const now = this.host.context().now.getTime();
+      for (const entry of add) this.outbox.renumber(entry, now);
+      await this.store(add, update);
+    }
   }
 
   /** A new name for a label may be that of one whose deletion still waits: that goes first. */

@@ -1,12 +1,12 @@
 /** Applies the response to a request: to the copy, and to the entries of the request. */
 import { nameKey } from "../rules/names";
 import type { BatchResult, OperationResult } from "../api/things";
-import type { Row, Write } from "./database";
+import type { Row } from "./database";
 import type { Entry, Fields, SentOperation, Resource } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import type { Conflicts } from "./conflicts";
-import type { Kind, Label } from "./types";
+import type { Conflict, Kind, Label } from "./types";
 
 /** After so many attempts, a change that the server does not take is shown to the person. */
 const PATIENCE = 8;
@@ -14,8 +14,17 @@ const PATIENCE = 8;
 /** The parts of a path in an error that do not name a field. */
 const ENVELOPE = new Set(["body", "query", "operations", "data"]);
 
+/** The fields that a batch omits unless it has set them. */
+const LONG: Record<Kind, readonly string[]> = {
+  task: ["title", "description", "metadata"],
+  list: ["metadata"],
+  section: [],
+  label: [],
+  filter: [],
+};
+
 export interface Outcome {
-  write: Required<Pick<Write, "rows" | "put" | "drop" | "conflicts">>;
+  write: { rows: Row[]; update: Entry[]; drop: number[]; conflicts: Conflict[] };
   /** What else was changed is still to come. */
   mustPull: boolean;
   /** The copy is older than what the server has: nothing can be sent before it is read. */
@@ -31,7 +40,7 @@ interface Failure {
 
 export class Answers {
   private readonly outcome: Outcome = {
-    write: { rows: [], put: [], drop: [], conflicts: [] },
+    write: { rows: [], update: [], drop: [], conflicts: [] },
     mustPull: false,
     isBehind: false,
   };
@@ -94,7 +103,7 @@ export class Answers {
       return;
     }
     const old = this.model.copy[type].get(data.id);
-    const isWhole = (type !== "task" && type !== "list") || "metadata" in data;
+    const isWhole = LONG[type].every((field) => field in data);
     if (!old && !isWhole) {
       this.outcome.isBehind = true; // restored: the whole of it comes with the next changes
       return;
@@ -115,7 +124,7 @@ export class Answers {
     const { model, outbox, outcome } = this;
     for (const entry of entries) {
       if (model.acknowledge(entry)) {
-        outcome.write.put.push(entry);
+        outcome.write.update.push(entry);
         outcome.mustPull = true;
       } else {
         outbox.entries = outbox.entries.filter((other) => other !== entry);
@@ -131,7 +140,7 @@ export class Answers {
     }
     if (next && version !== null) {
       next.version = version;
-      outcome.write.put.push(next);
+      outcome.write.update.push(next);
     }
   }
 
@@ -143,7 +152,7 @@ export class Answers {
   private again(entries: readonly Entry[], failure: Failure): void {
     for (const entry of entries) {
       entry.tries += 1;
-      this.outcome.write.put.push(entry);
+      this.outcome.write.update.push(entry);
     }
     if ((entries[0]?.tries ?? 0) > PATIENCE) this.park(entries, failure);
   }
@@ -191,7 +200,7 @@ export class Answers {
   private park(entries: readonly Entry[], failure: Failure): void {
     for (const entry of entries) {
       entry.state = "parked";
-      this.outcome.write.put.push(entry);
+      this.outcome.write.update.push(entry);
     }
     const fields = failure.fields.map(({ message }) => message);
     const message = fields.length ? fields.join("; ") : failure.message;
@@ -258,7 +267,7 @@ export class Answers {
         this.model.remove(waiting);
         Object.assign(waiting, JSON.parse(JSON.stringify(waiting).replaceAll(entry.id, other)));
         this.model.add(waiting);
-        this.outcome.write.put.push(waiting);
+        this.outcome.write.update.push(waiting);
       }
     }
   }

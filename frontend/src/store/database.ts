@@ -12,6 +12,8 @@ export interface Row {
 }
 
 export interface Meta {
+  /** The tab that talks to the server: any other one that still believes it does must not write. */
+  leader: string;
   token: string;
   user: User;
   /** The packs that count. */
@@ -29,11 +31,17 @@ export interface Write {
   pack?: { generation: number; rows: Row[] };
   /** Makes a generation of packs the copy, without the others. */
   become?: number;
-  put?: Entry[];
+  /** New entries: fails with `ConstraintError` if another tab has just used such a number. */
+  add?: readonly Entry[];
+  put?: readonly Entry[];
+  /** Changed entries, unless another tab has removed them meanwhile. */
+  update?: readonly Entry[];
   drop?: number[];
   conflicts?: Conflict[];
   settled?: number[];
   meta?: { [Name in keyof Meta]?: Meta[Name] | null };
+  /** Write nothing and throw `Deposed` unless this is still the leader. */
+  leader?: string | null;
   /** Write nothing if another tab has taken one of these entries back. */
   requires?: number[];
   /** Write nothing if one of these entries is being sent. */
@@ -95,6 +103,9 @@ export async function openDatabase(name: string, onBlocking: () => void): Promis
   return new StoredDatabase(db, name);
 }
 
+/** Another tab leads now. */
+export class Deposed extends Error {}
+
 const rowKey = (row: { type: Kind; id: string }): string => `${row.type}:${row.id}`;
 
 class StoredDatabase implements Database {
@@ -132,6 +143,10 @@ class StoredDatabase implements Database {
     const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
     const store = transaction.objectStore.bind(transaction);
     const done: Promise<unknown>[] = [];
+    if (write.leader && (await store("meta").get("leader")) !== write.leader) {
+      await transaction.done;
+      throw new Deposed();
+    }
     if (write.requires?.length || write.unsent?.length) {
       const kept = await Promise.all((write.requires ?? []).map((seq) => store("outbox").getKey(seq)));
       const frozen = (await store("meta").get("frozen")) as Frozen | undefined;
@@ -151,14 +166,25 @@ class StoredDatabase implements Database {
       done.push(dropPacks(store("packs"), (pack) => pack.generation !== become));
     }
     for (const row of write.rows ?? []) done.push(store("rows").put(row, rowKey(row)));
+    for (const entry of write.add ?? []) done.push(store("outbox").add(entry));
     for (const entry of write.put ?? []) done.push(store("outbox").put(entry));
+    const update = async (entry: Entry) => {
+      if ((await store("outbox").getKey(entry.seq)) !== undefined) await store("outbox").put(entry);
+    };
+    for (const entry of write.update ?? []) done.push(update(entry));
     for (const seq of write.drop ?? []) done.push(store("outbox").delete(seq));
     for (const conflict of write.conflicts ?? []) done.push(store("conflicts").put(conflict));
     for (const key of write.settled ?? []) done.push(store("conflicts").delete(key));
     for (const [key, value] of Object.entries(write.meta ?? {})) {
       done.push(value == null ? store("meta").delete(key) : store("meta").put(value, key));
     }
-    await Promise.all([...done, transaction.done]);
+    try {
+      await Promise.all([...done, transaction.done]);
+    } catch (error) {
+      // The first error says why; the others are only that the transaction was aborted.
+      for (const each of [...done, transaction.done]) each.catch(() => {});
+      throw error;
+    }
     return true;
   }
 

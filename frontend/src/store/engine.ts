@@ -2,6 +2,7 @@
 import { effect, type Signal } from "@preact/signals-core";
 
 import type { Change } from "../api/things";
+import { Deposed } from "./database";
 import type { Pull } from "./pull";
 import type { Push } from "./push";
 import { refusedBy, Unreachable } from "./requests";
@@ -30,6 +31,8 @@ export class Engine {
   private streamAt = 0;
   private wakeUp: (() => void) | null = null;
   private isAwake = false;
+  /** The loop has ended. */
+  isOver = false;
 
   constructor(
     private readonly push: Push,
@@ -46,6 +49,7 @@ export class Engine {
     if (this.stopped) return;
     this.stopped = new AbortController();
     this.isBehind = true;
+    this.isOver = false;
     const before = this.running;
     const { signal } = this.stopped;
     this.running = (async () => {
@@ -94,11 +98,12 @@ export class Engine {
           await this.wait(Math.min(this.push.next - this.now(), this.untilStream()));
         }
       } catch (error) {
-        if (stopped.aborted) break;
+        if (stopped.aborted || error instanceof Deposed) break;
         await this.failed(error);
       }
     }
     unwatch();
+    this.isOver = true;
   }
 
   /** Performs one step. Returns false if there is nothing to do. */

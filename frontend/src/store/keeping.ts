@@ -130,7 +130,7 @@ export class Keeping {
         return isWritten;
       },
       (error: unknown) => {
-        this.isStored.value = false;
+        if ((error as Error).name !== "ConstraintError") this.isStored.value = false;
         throw error;
       },
     );

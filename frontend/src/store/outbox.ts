@@ -47,6 +47,17 @@ export class Outbox {
     return entry;
   }
 
+  /** Gives a new entry another number: another tab of this device has just used the same. */
+  renumber(entry: Entry, now: number): void {
+    this.model.change(() => {
+      this.model.remove(entry);
+      entry.seq = this.nextNumber(now);
+      this.model.add(entry);
+    });
+    this.entries.sort((a, b) => a.seq - b.seq);
+    this.publish();
+  }
+
   /** The entries of a resource that are not answered yet. */
   of(id: string): Entry[] {
     return this.entries.filter((entry) => entry.id === id && entry.state !== "acked");

@@ -27,6 +27,8 @@ interface Full {
 
 /** What the pull tells the rest of the store. */
 export interface PullHost {
+  /** Writes as the leader. */
+  write(write: Write): Promise<boolean>;
   onUser(user: User): void;
   onFirstSync(progress: { done: number; total: number } | null): void;
   onVanished(rows: readonly Row[]): void;
@@ -124,7 +126,7 @@ export class Pull {
       // The next page is on its way while this one is stored.
       const next = this.fetch(token, signal);
       next.catch(() => {}); // it is awaited below, unless storing fails first
-      await this.database.write({ pack, meta: { next: { generation, token, done, total } } });
+      await this.host.write({ pack, meta: { next: { generation, token, done, total } } });
       if (full.isFirst) {
         this.show(rows);
         this.host.onFirstSync({ done, total });
@@ -139,11 +141,11 @@ export class Pull {
     const missing = full.isFirst ? [] : this.missingFrom(full.rows);
     // An older question stays open.
     const vanished = missing.length ? [...this.host.vanished(), ...missing] : [];
-    const put = this.keepLast(this.outbox.entries.filter(({ id }) => !full.rows.has(id)));
-    await this.database.write({
+    const update = this.keepLast(this.outbox.entries.filter(({ id }) => !full.rows.has(id)));
+    await this.host.write({
       pack: { generation, rows },
       become: generation,
-      put,
+      update,
       drop: acked.map((entry) => entry.seq),
       meta: {
         generation,
@@ -195,10 +197,10 @@ export class Pull {
     const latest = new Map(this.rowsOf(changes).map((row) => [row.id, row]));
     const rows = [...latest.values()].filter((row) => this.isNews(row));
     const done = isComplete ? this.outbox.entries.filter((entry) => entry.state === "acked") : [];
-    const put = this.keepLast(rows.filter((row) => !row.data));
-    const write: Write = { rows, put, drop: done.map((entry) => entry.seq), meta: { token } };
+    const update = this.keepLast(rows.filter((row) => !row.data));
+    const write: Write = { rows, update, drop: done.map((entry) => entry.seq), meta: { token } };
     write.meta!.lastSync = this.host.now();
-    await this.database.write(write);
+    await this.host.write(write);
     this.loose += rows.length;
     this.token = token;
     this.model.change(() => {

@@ -3,7 +3,7 @@ import type { BatchResult } from "../api/things";
 import { newId } from "../rules/ids";
 import { Answers, type Outcome } from "./answers";
 import type { Conflicts } from "./conflicts";
-import type { Database } from "./database";
+import type { Write } from "./database";
 import type { Entry, Frozen } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
@@ -15,6 +15,8 @@ const RESTORABLE = new Set(["task", "list"]);
 
 export interface PushHost {
   now(): number;
+  /** Writes as the leader. */
+  write(write: Write): Promise<boolean>;
   onStored(outcome: Outcome | null): void;
   /** Takes over what other tabs have written. */
   reread(): Promise<void>;
@@ -32,7 +34,6 @@ export class Push {
     private readonly model: Model,
     private readonly outbox: Outbox,
     private readonly conflicts: Conflicts,
-    private readonly database: Database,
     private readonly connection: Connection,
     private readonly host: PushHost,
   ) {}
@@ -94,7 +95,7 @@ export class Push {
     if (frozen || planned.drop.length || conflicts.length) {
       const drop = planned.drop.map((entry) => entry.seq);
       const requires = frozen?.entries.flat() ?? [];
-      const isStored = await this.database.write({ drop, conflicts, meta: { frozen }, requires });
+      const isStored = await this.host.write({ drop, conflicts, meta: { frozen }, requires });
       if (!isStored) {
         // Another tab has just undone something: look again at what there is.
         outbox.frozen = null;
@@ -123,7 +124,7 @@ export class Push {
     if (frozen) this.limit = 100;
     outbox.frozen = null;
     outbox.publish();
-    await this.database.write({ ...outcome.write, meta: { frozen: null } });
+    await this.host.write({ ...outcome.write, meta: { frozen: null } });
     this.host.onStored(outcome);
     return { mustPull: outcome.mustPull, isBehind: outcome.isBehind };
   }

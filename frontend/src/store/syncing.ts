@@ -1,5 +1,6 @@
 /** Everything that talks to the server, and to other tabs. It is loaded after the first paint. */
-import type { Loaded } from "./database";
+import { newId } from "../rules/ids";
+import type { Loaded, Write } from "./database";
 import { Engine } from "./engine";
 import { keysOf, type Core, type Keeping } from "./keeping";
 import { Pull } from "./pull";
@@ -22,6 +23,8 @@ export interface Settings {
 export class Syncing {
   readonly engine: Engine;
   readonly pull: Pull;
+  /** By which the database knows that this tab leads. */
+  private leader: string | null = null;
   /** Null where this tab is on its own. */
   tabs: Tabs | null = null;
 
@@ -35,8 +38,10 @@ export class Syncing {
   ) {
     const { model, outbox, conflicts, database, connection } = core;
     const now = () => core.now().getTime();
+    const write = (given: Write) => database.write({ ...given, leader: this.leader });
     this.pull = new Pull(model, outbox, database, connection, {
       now,
+      write,
       onUser: (user) => keeping.changeUser(user),
       onFirstSync: (progress) => (core.firstSync.value = progress),
       onVanished: (rows) => (core.vanished.value = rows),
@@ -48,8 +53,9 @@ export class Syncing {
       },
     });
     this.follow(loaded);
-    const push = new Push(model, outbox, conflicts, database, connection, {
+    const push = new Push(model, outbox, conflicts, connection, {
       now,
+      write,
       onStored: (outcome) => keeping.teller.wrote(keysOf(outcome?.write.rows ?? [])),
       reread: () => keeping.reread([]),
     });
@@ -69,6 +75,19 @@ export class Syncing {
     this.follow(await this.keeping.reload());
   }
 
+  /** Leads from now on. What the last leader may still be about to write is refused. */
+  private async lead(tabs: Tabs): Promise<void> {
+    this.leader = newId();
+    await this.keeping.save({ meta: { leader: this.leader } });
+    await this.reload(); // it may have written more than this tab has heard
+    if (tabs.isLeader) this.engine.start();
+  }
+
+  private async stepDown(): Promise<void> {
+    await this.engine.stop();
+    await this.reload();
+  }
+
   private join(locks: LockManager): void {
     const { keeping, engine } = this;
     const { name, silence } = this.settings;
@@ -76,9 +95,8 @@ export class Syncing {
       name,
       locks,
       {
-        // The last leader may have written more than this tab has heard.
-        lead: () => void this.reload().then(() => tabs.isLeader && engine.start()),
-        stepDown: () => void engine.stop(),
+        lead: () => void this.lead(tabs).catch(console.error),
+        stepDown: () => void this.stepDown().catch(console.error),
         wrote: (keys) => void keeping.reread(keys),
         replaced: () => void this.reload(),
         wiped: () => this.onWiped(),

@@ -179,6 +179,7 @@ export async function play(url: string, seed: number, steps: number): Promise<Re
     await openDevice(url, account, `a${seed}`, { silence: 500 }),
   ];
   const made: Made = { ids: new Set(), undone: new Set() };
+  const logs = devices.map(({ trouble }) => [trouble.log!]);
   const acts: { done: Done; command: Command }[] = [];
   for (let number = 0; number < steps; number++) {
     const device = random.one(devices)!;
@@ -188,7 +189,10 @@ export async function play(url: string, seed: number, steps: number): Promise<Re
     else if (what === 2) {
       let left = 1 + random.below(2);
       device.trouble.loses = (method) => method === "POST" && left-- > 0;
-    } else if (what === 3) await device.reopen();
+    } else if (what === 3) {
+      await device.reopen();
+      logs[devices.indexOf(device)]!.push(device.trouble.log!);
+    }
     else if (what === 4) await new Promise((done) => setTimeout(done, random.below(150)));
     else if (what === 5) device.store.syncNow();
     else if (what < 8) {
@@ -220,6 +224,16 @@ export async function play(url: string, seed: number, steps: number): Promise<Re
   const same = () => devices.every((device) => equal(shown(device), server));
   await until("the copies are the server's", same, 3000).catch(() => {});
   const known = new Set([...server.keys(), ...trash.items.map(({ id }: Task) => id)]);
+  for (const id of [...made.ids].filter((id) => !known.has(id) && !made.undone.has(id))) {
+    console.log("LOST", id, JSON.stringify(acts.filter(({ command }) => JSON.stringify(command).includes(id)).map(({ command }) => command)));
+    console.log("made by", JSON.stringify(acts.find(({ done }) => done.ids.includes(id))?.command));
+    devices.forEach((device, i) => {
+      for (const { method, path, body } of logs[i]!.flat()) {
+        if (JSON.stringify(body ?? "").includes(id)) console.log(i, method, path, JSON.stringify(body).slice(0, 1500));
+      }
+      console.log(i, JSON.stringify(device.store.conflicts.value.filter((one) => one.id === id)));
+    });
+  }
   const occurrences = [...server.values(), ...trash.items]
     .filter((one) => (one as Task).occurrence_of)
     .map((one) => `${(one as Task).occurrence_of} ${(one as Task).occurrence}`);

@@ -71,3 +71,35 @@ test("undo in another tab than the one that sends", async () => {
   const { data } = await call(server.url, account, "GET", "/tasks");
   expect(data.items).toEqual([]);
 });
+
+test("two tabs that choose the same number for a change lose none", async () => {
+  const { account, first, second } = await tabs();
+  first.trouble.offline = true;
+  first.store.syncNow();
+  await until("it is offline", () => first.store.status.value.state === "offline");
+  const { outbox } = (second.store as DulyStore).core;
+  const done = first.store.run({ do: "create", type: "task", data: { title: "one" } });
+  const { seq } = (first.store as DulyStore).core.outbox.entries[0]!;
+  const next = outbox.nextNumber.bind(outbox);
+  let calls = 0;
+  outbox.nextNumber = (now) => (calls++ < 2 ? seq : next(now));
+  const other = second.store.run({ do: "create", type: "task", data: { title: "two" } });
+  await Promise.all([done.stored, other.stored]);
+  await until("both show both", () => [first, second].every((tab) => tasks(tab.store).length === 2));
+  first.trouble.offline = false;
+  first.store.syncNow();
+  await until("both are sent", () => isSynced(first.store) && isSynced(second.store));
+  const { data } = await call(server.url, account, "GET", "/tasks");
+  expect(data.items).toHaveLength(2);
+});
+
+test("a leader that does not know of its successor writes nothing", async () => {
+  const { first, second } = await tabs();
+  const { syncing } = first.store as DulyStore;
+  const { database } = (second.store as DulyStore).core;
+  await database.write({ meta: { leader: "another tab" } });
+  first.store.run({ do: "create", type: "task", data: { title: "kept" } });
+  await until("it has noticed", () => syncing!.engine.isOver);
+  expect((await database.load()).meta.frozen).toBeUndefined();
+  expect((await database.load()).outbox).toHaveLength(1);
+});
