@@ -18,10 +18,12 @@ export interface Teller {
   wrote(keys: readonly Key[]): void;
   replaced(): void;
   sync(): void;
+  /** Whether the leader is to send what would wait for its time. */
+  hurry(isUrgent: boolean): void;
   close(isWiped: boolean): void;
 }
 
-const ALONE: Teller = { wrote() {}, replaced() {}, sync() {}, close() {} };
+const ALONE: Teller = { wrote() {}, replaced() {}, sync() {}, hurry() {}, close() {} };
 
 /** What the parts of a store share. */
 export interface Core {

@@ -227,10 +227,16 @@ export class DulyStore implements Store {
   async flush(milliseconds: number): Promise<number> {
     const { outbox } = this.core;
     await this.keeping.settled();
-    this.syncing?.engine.hurry(true);
+    this.hurry(true);
     if (outbox.unsent > 0) await this.sent(milliseconds);
-    this.syncing?.engine.hurry(false);
-    return outbox.unsent;
+    this.hurry(false);
+    // What was refused and still waits for the person would be lost as well.
+    return outbox.entries.filter(({ state }) => state !== "acked").length;
+  }
+
+  private hurry(isUrgent: boolean): void {
+    this.syncing?.engine.hurry(isUrgent);
+    this.keeping.teller.hurry(isUrgent);
   }
 
   private sent(milliseconds: number): Promise<void> {

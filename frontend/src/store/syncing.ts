@@ -101,6 +101,7 @@ export class Syncing {
         replaced: () => void this.reload(),
         wiped: () => this.onWiped(),
         sync: () => engine.syncNow(),
+        hurry: (isUrgent) => engine.hurry(isUrgent),
       },
       silence,
     );
@@ -109,6 +110,7 @@ export class Syncing {
       wrote: (keys) => tabs.post({ say: "wrote", keys: [...keys] }),
       replaced: () => tabs.post({ say: "replaced" }),
       sync: () => tabs.post({ say: "sync" }),
+      hurry: (isUrgent) => tabs.post({ say: "hurry", isUrgent }),
       close(isWiped) {
         if (isWiped) tabs.post({ say: "wiped" });
         tabs.close();

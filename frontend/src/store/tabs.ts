@@ -10,7 +10,8 @@ type Message =
   | { say: "beat" }
   /** The user has signed out: what this device holds is being deleted. */
   | { say: "wiped" }
-  | { say: "sync" };
+  | { say: "sync" }
+  | { say: "hurry"; isUrgent: boolean };
 
 export interface TabHost {
   lead(): void;
@@ -20,6 +21,7 @@ export interface TabHost {
   replaced(): void;
   wiped(): void;
   sync(): void;
+  hurry(isUrgent: boolean): void;
 }
 
 const BEAT = 3_000;
@@ -91,7 +93,9 @@ export class Tabs {
     else if (message.say === "wrote") host.wrote(message.keys);
     else if (message.say === "replaced") host.replaced();
     else if (message.say === "wiped") host.wiped();
-    else if (this.isLeader) host.sync();
+    else if (!this.isLeader) return;
+    else if (message.say === "hurry") host.hurry(message.isUrgent);
+    else host.sync();
   }
 
   post(message: Message): void {

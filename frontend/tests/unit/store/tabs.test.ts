@@ -103,3 +103,13 @@ test("a leader that does not know of its successor writes nothing", async () => 
   expect((await database.load()).meta.frozen).toBeUndefined();
   expect((await database.load()).outbox).toHaveLength(1);
 });
+
+test("a tab that does not lead can have everything sent before it signs out", async () => {
+  const { account, second } = await tabs();
+  await call(server.url, account, "POST", "/labels", { name: "gone" });
+  await until("the label arrives", () => second.store.labels.value.length === 1);
+  const { id } = second.store.labels.value[0]!;
+  await second.store.run({ do: "delete", type: "label", id }).stored;
+  expect(await second.store.flush(5000)).toBe(0);
+  expect((await call(server.url, account, "GET", "/labels")).data.items).toEqual([]);
+});
