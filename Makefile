@@ -66,6 +66,9 @@ web-test: $(VENV)/dev.stamp $(WEB)/index.html ## test the web app: its types, it
 	@scripts/test-web unit
 	@scripts/test-web browser
 
+web-bench: $(VENV)/dev.stamp ## measure the rules and the store of the web app with 10,000 tasks
+	@scripts/test-web bench
+
 screenshots: $(VENV)/dev.stamp $(WEB)/index.html ## take the screenshots of the README
 	@scripts/install-test-tools
 	@scripts/test-web screenshots

@@ -63,18 +63,4 @@ describe("quick add", () => {
       due: { date: "2026-11-27", time: "00:00" },
     });
   });
-
-  it("reads a line in a millisecond", () => {
-    const texts = cases.filter((one) => one.language === "en").map((one) => one.text);
-    texts.forEach((text) => read(text));
-    const begin = performance.now();
-    texts.forEach((text) => read(text));
-    expect((performance.now() - begin) / texts.length).toBeLessThan(1);
-  });
-
-  it("takes a time that is linear in a long text", () => {
-    const begin = performance.now();
-    read("every monday at 5 and @x #home /x until ( ".repeat(200));
-    expect(performance.now() - begin).toBeLessThan(1000);
-  });
 });

@@ -71,16 +71,4 @@ describe("search", () => {
   it("finds the beginning of the last plain word, even if it occurs twice", () => {
     expect(searcher("mil mil")({ title: "mil milk", description: null })).toBe(true);
   });
-
-  it("looks through 10,000 tasks in milliseconds", () => {
-    const tasks = Array.from({ length: 10_000 }, (_, n) => ({
-      title: `Größe ${n} prüfen`,
-      description: "Crème brûlée ".repeat(5),
-    }));
-    const isFound = searcher("prufen 77");
-    tasks.filter(isFound);
-    const begin = performance.now();
-    expect(tasks.filter(isFound).length).toBe(111);
-    expect(performance.now() - begin).toBeLessThan(100);
-  });
 });

@@ -1,12 +1,12 @@
-/** Ten thousand tasks. The limits are those of web.md, four times as long for a busy machine. */
+/** Ten thousand tasks. The limits are those of web.md. */
 import "fake-indexeddb/auto";
-import { effect, signal } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
+import { effect, signal } from "../../node_modules/@preact/signals-core/dist/signals-core.mjs";
 import { expect, test } from "vitest";
 
-import type { Connection, Task, User } from "../../../src/store";
-import type { Row } from "../../../src/store/database";
-import { DulyStore } from "../../../src/store/store";
-import { NoDatabase } from "../../../src/store/database";
+import type { Connection, Task, User } from "../../src/store";
+import type { Row } from "../../src/store/database";
+import { DulyStore } from "../../src/store/store";
+import { NoDatabase } from "../../src/store/database";
 
 const SLACK = 4;
 
@@ -48,7 +48,7 @@ const connection = { ended: signal(true) } as unknown as Connection;
 function open(json: string): DulyStore {
   const loaded = { rows: JSON.parse(json), nextRows: [], loose: 0, outbox: [], conflicts: [], meta: {} };
   const database = new NoDatabase();
-  const sync = () => import("../../../src/store/syncing");
+  const sync = () => import("../../src/store/syncing");
   return new DulyStore({ user, connection, database, now: () => new Date(), sync }, loaded);
 }
 
@@ -76,7 +76,7 @@ test("loads 10,000 tasks, opens a view, completes, moves and searches", async ()
   );
   const [adding] = timed(() => store.run({ do: "create", type: "task", data: { title: "New" } }));
   store.view({ show: "search", text: "x", includeCompleted: false });
-  await import("../../../src/rules/search");
+  await import("../../src/rules/search");
   await new Promise((done) => setTimeout(done, 10));
   const [folding] = timed(() => store.view({ show: "search", text: "number 77", includeCompleted: false }));
   const [searching, found] = timed(() =>
