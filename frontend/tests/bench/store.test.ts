@@ -8,6 +8,7 @@ import type { Row } from "../../src/store/database";
 import { DulyStore } from "../../src/store/store";
 import { NoDatabase } from "../../src/store/database";
 
+/** For a machine that other programs use, too. */
 const SLACK = 4;
 
 function rows(count: number): Row[] {
