@@ -21,7 +21,7 @@ from duly.core.config import Settings
 from duly.main import create_app
 from duly.schemas.auth import MIN_PASSWORD
 from duly.utils.common_passwords import common_passwords
-from duly.utils.listeners import refuse_connections
+from duly.utils.listeners import identify, refuse_connections
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _STARTUP_END = 0.2
@@ -32,7 +32,7 @@ _STALL_TIMEOUT_MS = 10_000
 
 
 _listeners: list[int] = []
-"""The socket that this worker listens on."""
+"""Identifies the socket that this worker listens on. An open copy would keep it open."""
 
 
 class Pipes:
@@ -110,7 +110,7 @@ def work(number: int, name: str | None, load: Any, place: Any, *options: Any) ->
     (spec, _), _ = place
     if sys.platform == "linux" and spec is not None:
         holder = spec.build()
-        _listeners.append(os.dup(holder.get_fd()))
+        _listeners.append(identify(holder.get_fd()))
         with socket.socket(fileno=os.dup(holder.get_fd())) as listener:
             # Accepted connections inherit this.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALL_TIMEOUT_MS)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from duly.utils.listeners import refuse_connections
+from duly.utils.listeners import identify, refuse_connections
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing happens")
 
@@ -36,7 +36,7 @@ def test_connection_that_waits_is_accepted_and_answered(listener: socket.socket)
         client.sendall(b"request")
         worker = threading.Thread(target=accept)
         worker.start()
-        refuse_connections(listener.fileno())
+        refuse_connections(identify(listener.fileno()))
         client.settimeout(5)
         assert client.recv(100) == b"response"
         worker.join()
@@ -48,7 +48,7 @@ def test_connection_that_is_begun_meanwhile_is_refused_a_second_later(
     listener: socket.socket,
 ) -> None:
     address = listener.getsockname()
-    closing = threading.Timer(0, refuse_connections, [listener.fileno()])
+    closing = threading.Timer(0, refuse_connections, [identify(listener.fileno())])
     closing.start()
     time.sleep(0.05)
 
@@ -64,7 +64,7 @@ def test_later_connections_are_refused_at_once_also_with_copies(listener: socket
     address = listener.getsockname()
     copy = os.dup(listener.fileno())
     try:
-        refuse_connections(listener.fileno())
+        refuse_connections(identify(listener.fileno()))
 
         began = time.monotonic()
         with pytest.raises(ConnectionRefusedError):
@@ -78,6 +78,6 @@ def test_server_that_waits_for_connections_goes_on_to_wait(listener: socket.sock
     """One that were woken each time would use a whole core until its end."""
     with select.epoll() as poll:
         poll.register(listener.fileno(), select.EPOLLIN)
-        refuse_connections(listener.fileno())
+        refuse_connections(identify(listener.fileno()))
 
         assert poll.poll(timeout=0.2) == []

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import socket
+import stat
 import struct
 import sys
 import time
@@ -21,7 +22,12 @@ _DROP_SYN = b"".join(
 )
 
 
-def refuse_connections(listener: int) -> None:
+def identify(listener: int) -> int:
+    """Return what identifies a socket in this process, without keeping it open."""
+    return os.fstat(listener).st_ino
+
+
+def refuse_connections(identity: int) -> None:
     """Let a listening socket of this process refuse all new connections; those that exist remain.
 
     Closing it alone would reset the connections that nobody has accepted yet, with their requests.
@@ -30,6 +36,18 @@ def refuse_connections(listener: int) -> None:
     """
     if sys.platform != "linux":
         return
+    for file in _files_of(identity)[:1]:
+        _ignore_new(file)
+    time.sleep(_SETTLE_SECONDS)
+    # A server that waits for connections in the socket goes on to wait in another one, which does not
+    # listen. If the socket were shut down, it would get an error each time it asks for the next
+    # connection.
+    with socket.socket() as idle:
+        for file in _files_of(identity):
+            os.dup2(idle.fileno(), file, inheritable=False)
+
+
+def _ignore_new(listener: int) -> None:
     with socket.socket(fileno=os.dup(listener)) as own:
         program = ctypes.create_string_buffer(_DROP_SYN)
         length = len(_DROP_SYN) // struct.calcsize("HBBI")
@@ -38,19 +56,13 @@ def refuse_connections(listener: int) -> None:
             _SO_ATTACH_FILTER,
             struct.pack("HP", length, ctypes.addressof(program)),
         )
-    time.sleep(_SETTLE_SECONDS)
-    _replace(listener)
 
 
-def _replace(listener: int) -> None:
-    """Put a socket that does not listen in the place of one, which is closed by that.
-
-    A server that waits for connections in it goes on to wait. One whose socket was shut down would
-    get an error each time it asks for the next connection.
-    """
-    inode = os.fstat(listener).st_ino
-    with socket.socket() as idle:
-        for file in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-            with contextlib.suppress(OSError):  # that of the directory itself
-                if os.fstat(file).st_ino == inode:
-                    os.dup2(idle.fileno(), file, inheritable=False)
+def _files_of(identity: int) -> list[int]:
+    found = []
+    for file in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        with contextlib.suppress(OSError):  # that of the directory itself
+            status = os.fstat(file)
+            if stat.S_ISSOCK(status.st_mode) and status.st_ino == identity:
+                found.append(file)
+    return found
