@@ -10,7 +10,10 @@ import typer
 
 from duly.cli.common import database_name, direct_database, read_settings, require_database
 from duly.cli.progress import progress
+from duly.core.config import Settings
+from duly.core.errors import StartupError
 from duly.database import embedded, migrations
+from duly.database.cluster import is_full, is_out_of_space
 from duly.services import backups
 from duly.utils.sizes import readable
 
@@ -63,7 +66,7 @@ def restore(
     backups.check(settings, file, with_secret_key=with_secret_key)
     is_served = settings.is_embedded and embedded.is_running(settings.data_dir)
     with _ended_in_order(), direct_database(settings) as dsn:
-        with progress("Restoring") as show:
+        with progress("Restoring") as show, _explained(settings):
             done = backups.restore(
                 settings,
                 dsn,
@@ -82,6 +85,19 @@ def restore(
         print("Restart Duly: it still uses the former secret key.")
     if not with_secret_key and settings.secret_key is None and backups.secret_in(file):
         print("The secret key in the backup was not restored: see --with-secret-key.")
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Say so if the disk is full: then the database has ended, and could not say why."""
+    try:
+        yield
+    except StartupError as error:
+        if settings.is_embedded and is_full(settings.data_dir) and not is_out_of_space(str(error)):
+            raise StartupError(
+                f"{error} (no space left on device: {settings.data_dir.absolute()})"
+            ) from None
+        raise
 
 
 @contextmanager

@@ -66,14 +66,12 @@ class Cluster:
     @property
     def free_bytes(self) -> int | None:
         """The space left on the file system; None if that cannot be found out."""
-        with contextlib.suppress(OSError):
-            return shutil.disk_usage(self.directory).free
-        return None
+        return _free_bytes(self.directory)
 
     @property
     def is_full(self) -> bool:
         """Whether the file system has too little space for PostgreSQL to start and to write."""
-        return self.free_bytes is not None and self.free_bytes < MIN_FREE_BYTES
+        return is_full(self.directory)
 
     def stop_leftovers(self) -> bool:
         """Stop what a killed PostgreSQL left running, or a PostgreSQL whose Duly was killed.
@@ -173,6 +171,18 @@ def first_error(output: str) -> str | None:
     found = _ERROR.search(output)
     reason = found[1] if found else " ".join(output.split())[:_MAX_REASON]
     return reason.strip() or None
+
+
+def is_full(directory: Path) -> bool:
+    """Whether a file system has too little space for PostgreSQL to start and to write."""
+    free = _free_bytes(directory)
+    return free is not None and free < MIN_FREE_BYTES
+
+
+def _free_bytes(directory: Path) -> int | None:
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(directory).free
+    return None
 
 
 def is_out_of_space(reason: str | None) -> bool:
