@@ -284,7 +284,7 @@ def test_issuers_of_providers_are_known(commanded: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.parametrize("command", ["set-password", "reset-link"])
-def test_account_without_a_password_is_said_to_have_none(issuer: str, command: str) -> None:
+def test_command_for_an_account_without_a_password_says_so(issuer: str, command: str) -> None:
     user_id = id_of(create_at(issuer, uuid4().hex))
 
     line = duly("user", command, user_id, typed=f"{PASSWORD}\n").line
@@ -308,9 +308,7 @@ def test_many_accounts_of_one_address_are_not_all_named(issuer: str, email: str)
     assert duly("user", "disable", email).line.endswith(f"{', '.join(ids[:10])}, …")
 
 
-def test_account_with_an_address_that_signs_in_nobody_is_found_by_it(
-    issuer: str, email: str
-) -> None:
+def test_account_is_found_by_an_address_that_is_not_its_own(issuer: str, email: str) -> None:
     user_id = id_of(create_at(issuer, uuid4().hex, email))
 
     assert duly("user", "disable", email).status == 0
