@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 
 import { store } from "../commands/app";
 import { selected, selecting } from "../commands/selection";
@@ -10,6 +11,9 @@ import { TreeGrid } from "../parts/treegrid/treegrid";
 import type { View } from "../store/types";
 import { t } from "../texts";
 
+const SHOWS = { list: true };
+const noMenu = () => {};
+
 /** A flat list of tasks that were found, with the same rows, keys and menus as any list. */
 export function Results({ view, name, empty, openCompleted = false }: {
   view: View;
@@ -18,22 +22,23 @@ export function Results({ view, name, empty, openCompleted = false }: {
   openCompleted?: boolean;
 }) {
   const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
+  const onTaskMenu = useMemo(() => (id: string, anchor: Element) => (menu.value = {
+    anchor,
+    label: t().moreFor(store().get("task", id).peek()?.title ?? t().task),
+    items: taskMenu(selected.peek().has(id) ? [...selected.peek()] : [id]),
+  }), []);
   return (
     <>
       {selecting.value && <SelectBar onMenu={(anchor, label, items) => (menu.value = { anchor, label, items })} />}
       <TreeGrid
         view={view}
         name={name}
-        shows={{ list: true }}
+        shows={SHOWS}
         manual={false}
         empty={empty}
         openCompleted={openCompleted}
-        onTaskMenu={(id, anchor) => (menu.value = {
-          anchor,
-          label: t().moreFor(store().get("task", id).peek()?.title ?? t().task),
-          items: taskMenu(selected.peek().has(id) ? [...selected.peek()] : [id]),
-        })}
-        onSectionMenu={() => {}}
+        onTaskMenu={onTaskMenu}
+        onSectionMenu={noMenu}
       />
       {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
     </>

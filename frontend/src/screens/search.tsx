@@ -10,6 +10,8 @@ import { t } from "../texts";
 import { m } from "../texts/more";
 import { Results } from "./results";
 
+const PAUSE = 60;
+
 /** Searches the copy on the device, as one types. */
 export function Search({ text, completed }: { text: string; completed: boolean }) {
   const typed = useSignal(text);
@@ -19,15 +21,18 @@ export function Search({ text, completed }: { text: string; completed: boolean }
     field.current?.focus();
   }, []);
   useEffect(() => {
-    typed.value = text;
+    // Another search came with the address: back, forward or a link.
+    if (text !== typed.peek().trim() && text !== typed.peek()) typed.value = text;
   }, [text]);
+  const pending = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(pending.current), []);
   const to = (words: string, all: boolean) => {
     const query = new URLSearchParams(words ? { q: words } : {});
     if (all) query.set("completed", "");
     const tail = query.toString();
     go(`/search${tail ? `?${tail}` : ""}`, { replace: true });
   };
-  const words = typed.value.trim();
+  const words = text.trim();
   const view = useMemo(() => (words ? store().view({ show: "search", text: words, includeCompleted: completed }) : null), [words, completed]);
   useEffect(() => () => view?.dispose(), [view]);
   const found = view ? view.lines.value.length + view.completed.value.length : 0;
@@ -51,8 +56,10 @@ export function Search({ text, completed }: { text: string; completed: boolean }
             placeholder={m().searchHint}
             value={typed.value}
             onInput={(event) => {
-              typed.value = event.currentTarget.value;
-              to(event.currentTarget.value, completed);
+              // The letter is painted first, then what it finds.
+              const value = (typed.value = event.currentTarget.value);
+              clearTimeout(pending.current);
+              pending.current = setTimeout(() => to(value, completed), PAUSE);
             }}
             onKeyDown={(event) => {
               if (event.isComposing) return;

@@ -28,6 +28,21 @@ export function Tasks({ query }: { query: Query }) {
   const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
   const naming = useSignal<Naming | null>(null);
 
+  // The same functions for every paint, so that no row is painted because of them.
+  const menus = useMemo(() => ({
+    task: (task: string, anchor: Element) => (menu.value = {
+      anchor,
+      label: t().moreFor(store().get("task", task).peek()?.title ?? t().task),
+      items: taskMenu(selected.peek().has(task) ? [...selected.peek()] : [task]),
+    }),
+    section: (section: string, anchor: Element) => (menu.value = {
+      anchor,
+      label: t().moreFor(store().get("section", section).peek()?.name ?? t().section),
+      items: sectionMenu(section, (next) => (naming.value = next)),
+    }),
+  }), []);
+  const shows = useMemo(() => ({ list: query.show !== "list" && query.show !== "inbox" }), [query.show]);
+
   const named = query.show === "list" ? store().get("list", query.id).value : query.show === "label" ? store().get("label", query.id).value : null;
   const name = named?.name ?? t()[query.show];
   useEffect(() => {
@@ -84,19 +99,11 @@ export function Tasks({ query }: { query: Query }) {
         <TreeGrid
           view={view}
           name={name}
-          shows={{ list: query.show !== "list" && query.show !== "inbox" }}
+          shows={shows}
           manual={manual}
           empty={<Empty place={query.show} />}
-          onTaskMenu={(task, anchor) => (menu.value = {
-            anchor,
-            label: t().moreFor(store().get("task", task).peek()?.title ?? t().task),
-            items: taskMenu(selected.peek().has(task) ? [...selected.peek()] : [task]),
-          })}
-          onSectionMenu={(section, anchor) => (menu.value = {
-            anchor,
-            label: t().moreFor(store().get("section", section).peek()?.name ?? t().section),
-            items: sectionMenu(section, (next) => (naming.value = next)),
-          })}
+          onTaskMenu={menus.task}
+          onSectionMenu={menus.section}
         />
         {naming.value?.kind === "section" && (
           <div class="name-section">

@@ -1,12 +1,14 @@
 /** From a view's lines to the rows on the screen: folds, rows that linger, completed ones below. */
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 
-import type { HeadRow, Row, TaskRow } from "../../commands/grid";
+import type { Row, TaskRow } from "../../commands/grid";
 import type { Line, View } from "../../store/types";
 
 export const COMPLETED = "completed";
 const LINGER = 3000;
 const FOLD = 140;
+/** So many rows above are remembered for the place of one that lingers. */
+const ABOVE = 100;
 
 interface Kept {
   row: TaskRow;
@@ -60,12 +62,15 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
   const rows = computed<Row[]>(() => {
     const lines = view.lines.value;
     const result = unfolded(lines, (key) => folded.value.has(key));
-    const present = new Set(lines.map((line) => (line.type === "heading" ? line.key : line.id)));
-    for (const { row, above } of kept.value.values()) {
-      if (present.has(row.id)) continue;
-      const after = above.findLast((key) => result.some((r) => r.key === key));
-      const at = after === undefined ? 0 : result.findIndex((r) => r.key === after) + 1;
-      result.splice(at, 0, { ...row, lingering: true });
+    if (kept.value.size > 0) {
+      const place = new Map(result.map((row, index) => [row.key, index]));
+      for (const { row, above } of kept.value.values()) {
+        if (place.has(row.key)) continue;
+        const after = above.findLast((key) => place.has(key));
+        const at = after === undefined ? 0 : result.findIndex((r) => r.key === after) + 1;
+        result.splice(at, 0, row);
+        place.set(row.key, at);
+      }
     }
     const done = view.completed.value.filter((id) => !kept.value.has(id));
     if (done.length > 0) {
@@ -128,7 +133,7 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       for (let i = at; i < all.length; i++) {
         const row = all[i]!;
         if (row.type !== "task" || (i > at && row.level <= head.level)) break;
-        next.set(row.key, { row, above: all.slice(0, i).map((r) => r.key), since: Date.now() });
+        next.set(row.key, { row: { ...row, lingering: true }, above: all.slice(Math.max(0, i - ABOVE), i).map((r) => r.key), since: Date.now() });
       }
       kept.value = next;
       timer ??= setTimeout(sweep, LINGER + 50);
@@ -140,6 +145,22 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
   };
 }
 
+/** The same row for the same line, so that it is painted again only if something about it changed. */
+const made = new WeakMap<Line, Row>();
+
+function rowOf(line: Line): Row {
+  let row = made.get(line);
+  if (!row) {
+    if (line.type === "task") row = { ...line, key: line.id };
+    else {
+      const key = line.type === "section" ? line.id : line.key;
+      row = { type: line.type, key, id: key, date: line.type === "heading" ? line.date : null, level: 1, count: line.count };
+    }
+    made.set(line, row);
+  }
+  return row;
+}
+
 export function unfolded(lines: readonly Line[], isFolded: (key: string) => boolean): Row[] {
   const result: Row[] = [];
   let hiddenBelow = Infinity;
@@ -148,19 +169,11 @@ export function unfolded(lines: readonly Line[], isFolded: (key: string) => bool
     if (line.type === "task") {
       if (inFolded || line.level > hiddenBelow) continue;
       hiddenBelow = isFolded(line.id) ? line.level : Infinity;
-      result.push({ ...line, key: line.id });
+      result.push(rowOf(line));
     } else {
-      const key = line.type === "section" ? line.id : line.key;
-      const head: HeadRow = {
-        type: line.type,
-        key,
-        id: key,
-        date: line.type === "heading" ? line.date : null,
-        level: 1,
-        count: line.count,
-      };
+      const head = rowOf(line);
       result.push(head);
-      inFolded = isFolded(key);
+      inFolded = isFolded(head.key);
       hiddenBelow = Infinity;
     }
   }

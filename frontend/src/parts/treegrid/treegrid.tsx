@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
-import { grid, type Grid, type Row as AnyRow } from "../../commands/grid";
+import { grid, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
 import { showTask } from "../../commands/route";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
@@ -10,7 +10,7 @@ import { Head } from "./head";
 import { dropLine } from "./drop-line";
 import { onGridKey } from "./keys";
 import { Row, type Shows } from "./row";
-import { makeRows } from "./rows";
+import { COMPLETED, makeRows } from "./rows";
 import { renaming } from "./title";
 import { useWindow } from "./virtual";
 
@@ -50,7 +50,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
   const hadFocus = element.current?.contains(document.activeElement) === true;
   const before = useRef<readonly AnyRow[]>([]);
   const current = currentRow.value;
-  const known = rows.some((row) => row.key === current);
+  const known = useMemo(() => rows.some((row) => row.key === current), [rows, current]);
   useLayoutEffect(() => {
     if (!known && rows.length > 0) {
       const next = neighbour(before.current, rows, currentRow.peek());
@@ -58,6 +58,13 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
       if (hadFocus && !element.current?.contains(document.activeElement)) requestAnimationFrame(() => focus(next));
     }
     before.current = rows;
+  });
+
+  // A row that moved in the document has lost the focus: it has it again before the next key.
+  const wanted = useRef<string | null>(null);
+  useLayoutEffect(() => {
+    const key = wanted.current;
+    if (key) element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
   });
 
   const focus = (key: string) => {
@@ -74,7 +81,14 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
   const api = useMemo<Grid>(
     () => ({
       rows: () => made.rows.peek(),
-      focus: (key) => requestAnimationFrame(() => focus(key)),
+      focus: (key) => {
+        wanted.current = key;
+        requestAnimationFrame(() => {
+          if (wanted.current !== key) return;
+          wanted.current = null;
+          focus(key);
+        });
+      },
       keep: made.keep,
       rename: (id) => (renaming.value = id),
       fold: made.fold,
@@ -109,8 +123,12 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
   };
 
   if (rows.length === 0) return <div class="empty">{empty}</div>;
-  let underSection = false;
-  let day: string | null = null;
+  // Only the window is gone through; the focused row stays mounted wherever the window is.
+  const at = rows.findIndex((row) => row.key === current);
+  const shown: number[] = [];
+  if (at >= 0 && at < first) shown.push(at);
+  for (let index = first; index < last; index++) shown.push(index);
+  if (at >= last) shown.push(at);
   return (
     <div
       ref={element}
@@ -138,27 +156,22 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
       }}
     >
       {above > 0 && <div class="spacer" style={{ height: `${above}px` }} aria-hidden="true" />}
-      {rows.map((row, index) => {
-        if (row.type !== "task") {
-          underSection = row.key !== "completed";
-          day = /^(day:|today$)/.test(row.key) ? row.date : null;
-        }
-        // The focused row stays mounted wherever the window is.
-        if ((index < first || index >= last) && row.key !== current) return null;
-        return row.type === "task" ? (
+      {shown.map((index) => {
+        const row = rows[index]!;
+        if (row.type !== "task") return <Head key={row.key} row={row} index={index} folded={made.isFolded(row.key)} onMenu={onSectionMenu} />;
+        const head = headAbove(rows, index);
+        return (
           <Row
             key={row.key}
             row={row}
             index={index}
-            deeper={underSection ? 1 : 0}
+            deeper={head && head.key !== COMPLETED ? 1 : 0}
             folded={made.isFolded(row.key)}
             leaving={made.leaving.value.has(row.key)}
             shows={shows}
-            day={day}
+            day={head && /^(day:|today$)/.test(head.key) ? (head as HeadRow).date : null}
             onMenu={onTaskMenu}
           />
-        ) : (
-          <Head key={row.key} row={row} index={index} folded={made.isFolded(row.key)} onMenu={onSectionMenu} />
         );
       })}
       <DropLine />
@@ -171,6 +184,20 @@ function DropLine() {
   const line = dropLine.value;
   if (!line) return null;
   return <div class="drop-line" role="presentation" style={{ top: `${line.top - 1}px`, insetInlineStart: `${line.left}px` }} />;
+}
+
+/** The heading that a row is under. Rows are asked in order, so the last result is mostly the next. */
+let lastHead: { rows: readonly AnyRow[]; from: number; head: AnyRow | null } = { rows: [], from: 0, head: null };
+function headAbove(rows: readonly AnyRow[], index: number): AnyRow | null {
+  const known = lastHead.rows === rows && lastHead.from <= index;
+  for (let i = index; i >= (known ? lastHead.from : 0); i--) {
+    if (rows[i]!.type === "task") continue;
+    lastHead = { rows, from: i, head: rows[i]! };
+    return rows[i]!;
+  }
+  if (!known) lastHead = { rows, from: index, head: null };
+  else lastHead.from = index;
+  return lastHead.head;
 }
 
 export function taskIds(rows: readonly AnyRow[]): string[] {

@@ -21,13 +21,36 @@ export interface Window {
   reveal: (key: string) => void;
 }
 
+/** Where each row begins, and where the last one ends. */
+function offsetsOf(rows: readonly Row[], heights: ReadonlyMap<string, number>): Float64Array {
+  const offsets = new Float64Array(rows.length + 1);
+  for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + (heights.get(rows[i]!.key) ?? ESTIMATE);
+  return offsets;
+}
+
+/** The last index whose offset is not beyond `y`. */
+function indexAt(offsets: Float64Array, y: number): number {
+  let [low, high] = [0, offsets.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (offsets[middle]! <= y) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
 export function useWindow(element: RefObject<HTMLElement | null>, rows: ReadonlySignal<readonly Row[]>): Window {
   const heights = useRef(new Map<string, number>());
+  const known = useRef<{ rows: readonly Row[]; offsets: Float64Array } | null>(null);
   const range = useSignal({ first: 0, last: 60 });
   const all = rows.value;
   const small = all.length <= WHOLE;
-  const heightOf = (row: Row) => heights.current.get(row.key) ?? ESTIMATE;
 
+  const offsets = () => {
+    const now = rows.peek();
+    if (known.current?.rows !== now) known.current = { rows: now, offsets: offsetsOf(now, heights.current) };
+    return known.current.offsets;
+  };
   const scroller = () => element.current?.closest<HTMLElement>(".scroll") ?? null;
   const update = () => {
     const box = scroller();
@@ -35,16 +58,14 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
     if (!box || !list || rows.peek().length <= WHOLE) return;
     const height = box.clientHeight;
     const top = box.getBoundingClientRect().top - list.getBoundingClientRect().top;
-    const [from, to] = [top - height, top + 2 * height];
-    let [y, first, last] = [0, -1, 0];
-    for (const [index, row] of rows.peek().entries()) {
-      const next = y + heightOf(row);
-      if (first < 0 && next > from) first = index;
-      if (y < to) last = index + 1;
-      y = next;
-    }
-    first = Math.max(0, first);
-    if (first !== range.peek().first || last !== range.peek().last) range.value = { first, last };
+    const first = indexAt(offsets(), Math.max(0, top - height));
+    const last = Math.min(rows.peek().length, indexAt(offsets(), top + 2 * height) + 1);
+    const before = range.peek();
+    // A few rows more or less are not worth a paint, since a screen is rendered in reserve.
+    const near = Math.abs(first - before.first) < 6 && Math.abs(last - before.last) < 6;
+    const atEdge = first === 0 || last === rows.peek().length;
+    if (near && !atEdge) return;
+    if (first !== before.first || last !== before.last) range.value = { first, last };
   };
 
   useLayoutEffect(() => {
@@ -67,11 +88,15 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
   // What was rendered is measured, so that the spacers are right where it matters.
   useLayoutEffect(() => {
     if (small) return;
+    let changed = false;
     for (const row of element.current?.querySelectorAll<HTMLElement>("[data-key]") ?? []) {
-      heights.current.set(row.dataset["key"]!, row.offsetHeight);
+      const key = row.dataset["key"]!;
+      const height = row.offsetHeight;
+      if ((heights.current.get(key) ?? ESTIMATE) !== height) changed = true;
+      heights.current.set(key, height);
     }
-    update();
-  });
+    if (changed) known.current = null;
+  }, [range.value, all]);
 
   const reveal = (key: string) => {
     if (rows.peek().length <= WHOLE) return;
@@ -79,15 +104,14 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
     const box = scroller();
     const at = rows.peek().findIndex((row) => row.key === key);
     if (!list || !box || at < 0 || list.querySelector(`[data-key="${CSS.escape(key)}"]`)) return;
-    let y = 0;
-    for (const row of rows.peek().slice(0, at)) y += heightOf(row);
     const top = list.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
-    box.scrollTop = top + y - box.clientHeight / 2;
+    box.scrollTop = top + offsets()[at]! - box.clientHeight / 2;
     update();
   };
 
   if (small) return { first: 0, last: all.length, above: 0, below: 0, reveal };
-  const { first, last } = range.value;
-  const sum = (part: readonly Row[]) => part.reduce((total, row) => total + heightOf(row), 0);
-  return { first, last, above: sum(all.slice(0, first)), below: sum(all.slice(last)), reveal };
+  const last = Math.min(range.value.last, all.length);
+  const first = Math.min(range.value.first, last);
+  const places = offsets();
+  return { first, last, above: places[first]!, below: places[all.length]! - places[last]!, reveal };
 }
