@@ -129,6 +129,8 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
   if (at >= 0 && at < first) shown.push(at);
   for (let index = first; index < last; index++) shown.push(index);
   if (at >= last) shown.push(at);
+  let head: HeadRow | null = null;
+  let previous = -2;
   return (
     <div
       ref={element}
@@ -158,8 +160,10 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
       {above > 0 && <div class="spacer" style={{ height: `${above}px` }} aria-hidden="true" />}
       {shown.map((index) => {
         const row = rows[index]!;
+        if (row.type !== "task") head = row;
+        else if (index !== previous + 1) head = headAbove(rows, index);
+        previous = index;
         if (row.type !== "task") return <Head key={row.key} row={row} index={index} folded={made.isFolded(row.key)} onMenu={onSectionMenu} />;
-        const head = headAbove(rows, index);
         return (
           <Row
             key={row.key}
@@ -169,7 +173,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
             folded={made.isFolded(row.key)}
             leaving={made.leaving.value.has(row.key)}
             shows={shows}
-            day={head && /^(day:|today$)/.test(head.key) ? (head as HeadRow).date : null}
+            day={head && /^(day:|today$)/.test(head.key) ? head.date : null}
             onMenu={onTaskMenu}
           />
         );
@@ -186,18 +190,13 @@ function DropLine() {
   return <div class="drop-line" role="presentation" style={{ top: `${line.top - 1}px`, insetInlineStart: `${line.left}px` }} />;
 }
 
-/** The heading that a row is under. Rows are asked in order, so the last result is mostly the next. */
-let lastHead: { rows: readonly AnyRow[]; from: number; head: AnyRow | null } = { rows: [], from: 0, head: null };
-function headAbove(rows: readonly AnyRow[], index: number): AnyRow | null {
-  const known = lastHead.rows === rows && lastHead.from <= index;
-  for (let i = index; i >= (known ? lastHead.from : 0); i--) {
-    if (rows[i]!.type === "task") continue;
-    lastHead = { rows, from: i, head: rows[i]! };
-    return rows[i]!;
+/** The heading that a row is under. */
+function headAbove(rows: readonly AnyRow[], index: number): HeadRow | null {
+  for (let i = index; i >= 0; i--) {
+    const row = rows[i]!;
+    if (row.type !== "task") return row;
   }
-  if (!known) lastHead = { rows, from: index, head: null };
-  else lastHead.from = index;
-  return lastHead.head;
+  return null;
 }
 
 export function taskIds(rows: readonly AnyRow[]): string[] {
