@@ -171,7 +171,10 @@ class StoredDatabase implements Database {
     const update = async (entry: Entry) => {
       if ((await store("outbox").getKey(entry.seq)) !== undefined) await store("outbox").put(entry);
     };
-    for (const entry of write.update ?? []) done.push(update(entry));
+    for (const entry of write.update ?? []) {
+      // One that is dropped, too, would be put back after that.
+      if (!write.drop?.includes(entry.seq)) done.push(update(entry));
+    }
     for (const seq of write.drop ?? []) done.push(store("outbox").delete(seq));
     for (const conflict of write.conflicts ?? []) done.push(store("conflicts").put(conflict));
     for (const key of write.settled ?? []) done.push(store("conflicts").delete(key));

@@ -121,7 +121,9 @@ function stuck({ store, trouble }: Device): string {
   const entries = outbox.entries.map(({ effects: _, base: __, ...entry }) => entry);
   const log = trouble.log!.slice(-6).map(({ method, path, body }) => [method, path.slice(0, 20), body]);
   const { state, lastSync } = store.status.value;
-  const lines = [{ state, lastSync, frozen: outbox.frozen }, ...entries, ...log];
+  const { engine, tabs } = (store as DulyStore).syncing ?? {};
+  const loop = { leads: tabs?.isLeader, isOver: engine?.isOver };
+  const lines = [{ loop, state, lastSync, frozen: outbox.frozen }, ...entries, ...log];
   return lines.map((line) => JSON.stringify(line)).join("\n");
 }
 
