@@ -11,6 +11,9 @@ import type { Conflict, Kind, Label } from "./types";
 /** After so many attempts, a change that the server does not take is shown to the person. */
 const PATIENCE = 8;
 
+/** Why a task cannot be where a move puts it. */
+const IMPOSSIBLE = new Set(["circle", "too_deep", "contradiction"]);
+
 /** The parts of a path in an error that do not name a field. */
 const ENVELOPE = new Set(["body", "query", "operations", "data"]);
 
@@ -180,6 +183,10 @@ export class Answers {
       // Its list is gone, and a section is nothing without one.
       this.report("gone", entry, { mine: entry.data, choices: ["discard"] });
       this.drop(this.outbox.of(entry.id));
+    } else if (entry.op === "move" && failure.fields.some(({ type }) => IMPOSSIBLE.has(type))) {
+      // Moves of two devices exclude each other: the one that arrived first stands.
+      this.report("moved_to", entry);
+      this.drop(entries);
     } else if (failure.status === 400 && this.corrected(entries, failure)) {
       this.again(entries, failure);
     } else {

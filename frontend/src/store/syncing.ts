@@ -106,6 +106,12 @@ export class Syncing {
       silence,
     );
     this.tabs = tabs;
+    // What the leader wrote between the loading of this tab and now, this tab has not been told. A
+    // tab that leads reads everything anyway.
+    const catchUp = () => {
+      if (!tabs.isLeader && !tabs.isClosed) this.reload().catch(console.error);
+    };
+    setTimeout(catchUp, 100);
     keeping.teller = {
       wrote: (keys) => tabs.post({ say: "wrote", keys: [...keys] }),
       replaced: () => tabs.post({ say: "replaced" }),

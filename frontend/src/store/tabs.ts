@@ -102,6 +102,10 @@ export class Tabs {
     if (!this.closing.signal.aborted) this.channel.postMessage(message);
   }
 
+  get isClosed(): boolean {
+    return this.closing.signal.aborted;
+  }
+
   close(): void {
     this.closing.abort();
     this.isLeader = false;

@@ -234,3 +234,16 @@ test("two devices complete the same occurrence once", async () => {
   const { data } = await elsewhere("GET", "/tasks?is_completed=true");
   expect(data.items).toHaveLength(1);
 });
+
+test("two moves that exclude each other: the first one stands", async () => {
+  const [other] = phone.store.run({ do: "create", type: "task", data: { title: "Other" } }).ids;
+  await settled();
+  await apart(
+    () => phone.store.run({ do: "move", type: "task", id, to: { parent_id: other! } }),
+    () => elsewhere("POST", `/tasks/${other}/move`, { parent_id: id }),
+  );
+  expect(await onServer()).toMatchObject({ parent_id: null });
+  await until("it is shown there", () => phone.store.get("task", other!).value?.parent_id === id);
+  expect(phone.store.get("task", id).value).toMatchObject({ parent_id: null, unsent: false });
+  expect(told(phone.store)).toEqual([["moved_to", null]]);
+});
