@@ -34,9 +34,25 @@ export function keysBetween(after: string | null, before: string | null, count: 
 
 /** The key of a resource that comes last, created or moved there at a revision. */
 export function appendedKey(revision: number): string {
+  return `g${inDigits(revision, 7)}`;
+}
+
+let newest = 0;
+
+/**
+ * A provisional key of what comes last, after `last`. It is after all keys that the server appends,
+ * so that a sibling that the server has just placed does not overtake what is not sent yet.
+ */
+export function lastKey(last: string | null): string {
+  newest = Math.max(newest + 1, Date.now() * 100);
+  const key = `h${inDigits(newest, 8)}`;
+  return last === null || last < key ? key : generateKeyBetween(last, null);
+}
+
+function inDigits(value: number, length: number): string {
   let digits = "";
-  for (let rest = revision; digits.length < 7; rest = Math.floor(rest / 62)) {
+  for (let rest = value; digits.length < length; rest = Math.floor(rest / 62)) {
     digits = DIGITS[rest % 62] + digits;
   }
-  return `g${digits}`;
+  return digits;
 }

@@ -1,5 +1,5 @@
 /** Places among siblings, and provisional keys of the manual order. */
-import { byPosition, keyBetween } from "../rules/order";
+import { byPosition, keyBetween, lastKey } from "../rules/order";
 import type { Fields, Resource } from "./entries";
 import type { Model } from "./model";
 import type { Kind, Place, Section, Task, TaskPlace } from "./types";
@@ -102,7 +102,8 @@ export function keyAt(siblings: readonly Resource[], to: Place): { key: string; 
   else if (anchor && to.after_id) isBefore = (one) => byPosition(one, anchor) <= 0;
   else if (anchor) isBefore = (one) => byPosition(one, anchor) < 0;
   const { behind, next } = around(siblings, isBefore);
-  const key = keyBetween(behind[0]?.position ?? null, next?.position ?? null);
+  const before = behind[0]?.position ?? null;
+  const key = next ? keyBetween(before, next.position) : lastKey(before);
   return { key, behind: behind.map(({ id }) => id) };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 
-import { appendedKey, byPosition, keyBetween, keysBetween } from "../../../src/rules/order";
+import { appendedKey, byPosition, keyBetween, keysBetween, lastKey } from "../../../src/rules/order";
 import { vectors } from "./vectors";
 
 interface Vectors {
@@ -32,4 +32,14 @@ describe("order", () => {
     ];
     expect(rows.sort(byPosition).map((row) => row.id)).toEqual(["9", "1", "2"]);
   });
+});
+
+test("a provisional last key is after what the server appends, and after the one before", () => {
+  const first = lastKey(appendedKey(62 ** 7 - 1));
+  const second = lastKey(first);
+
+  expect(first > appendedKey(62 ** 7 - 1)).toBe(true);
+  expect(second > first).toBe(true);
+  expect(keyBetween(first, second) > first).toBe(true);
+  expect(lastKey("z".repeat(27) + "V") > "z".repeat(27) + "V").toBe(true);
 });
