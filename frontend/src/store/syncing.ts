@@ -122,5 +122,7 @@ export class Syncing {
         tabs.close();
       },
     };
+    // The person may have changed something before this tab could tell it.
+    keeping.teller.wrote([]);
   }
 }
