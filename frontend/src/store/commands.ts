@@ -11,7 +11,7 @@ import type { Command, Kind, Place, Task, TaskPlace } from "./types";
 
 /** An entry before the outbox has given it its place and version. */
 export type Draft = Pick<Entry, "type" | "id" | "op" | "data" | "base" | "effects"> &
-  Partial<Pick<Entry, "behind" | "notBefore">>;
+  Partial<Pick<Entry, "behind" | "notBefore" | "was">>;
 
 export interface Context {
   model: Model;
@@ -32,10 +32,10 @@ export function draft(context: Context, command: Command): Draft[] {
   if (command.do === "restore") return restore(command.type, command.id);
   const type = "type" in command ? command.type : "task";
   const resource = context.model.shown[type].get(command.id);
-  if (!resource) return [];
+  if (!resource) return command.do === "update" && command.base ? [ofGone(command)] : [];
   switch (command.do) {
     case "update":
-      return update(context, type, resource, command.data);
+      return update(context, type, resource, command.data, command.base as Fields | undefined);
     case "delete":
       return [remove(context, type, resource)];
     case "move":
@@ -86,9 +86,22 @@ function defined(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-function update(context: Context, type: Kind, resource: Resource, given: Fields): Draft[] {
+/** An edit of what another device has removed meanwhile: it is restored before this is sent. */
+function ofGone({ type, id, data, base }: Extract<Command, { do: "update" }>): Draft {
+  const was = base as Fields;
+  const old = Object.fromEntries(Object.keys(data).map((field) => [field, was[field] ?? null]));
+  return { op: "update", type, id, data, base: old, was, effects: [{ type, id, set: data }] };
+}
+
+function update(
+  context: Context,
+  type: Kind,
+  resource: Resource,
+  given: Fields,
+  began?: Fields,
+): Draft[] {
   const { list_id, section_id, parent_id, is_completed, ...rest } = given;
-  const drafts = [...fieldsChanged(context, type, resource, rest)];
+  const drafts = [...fieldsChanged(context, type, resource, rest, began)];
   if (type === "task") {
     const to = defined({ list_id, section_id, parent_id }) as TaskPlace;
     if (Object.keys(to).length) drafts.push(...move(context, type, resource, to));
@@ -98,7 +111,13 @@ function update(context: Context, type: Kind, resource: Resource, given: Fields)
   return drafts;
 }
 
-function fieldsChanged({ now }: Context, type: Kind, resource: Resource, given: Fields): Draft[] {
+function fieldsChanged(
+  { now }: Context,
+  type: Kind,
+  resource: Resource,
+  given: Fields,
+  began?: Fields,
+): Draft[] {
   const before = resource as unknown as Fields;
   const data: Fields = {};
   const effect: Effect = { type, id: resource.id, set: {} };
@@ -137,7 +156,8 @@ function fieldsChanged({ now }: Context, type: Kind, resource: Resource, given: 
   if (Object.keys(data).length === 0) return [];
   if (data.due === null && before.recurrence) effect.set!.recurrence = null;
   effect.set!.updated_at = now.toISOString();
-  const base = Object.fromEntries(Object.keys(data).map((field) => [field, before[field] ?? null]));
+  const replaced = began ?? before;
+  const base = Object.fromEntries(Object.keys(data).map((field) => [field, replaced[field] ?? null]));
   return [{ ...one("update", type, resource, data, [effect]), base }];
 }
 

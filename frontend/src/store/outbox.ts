@@ -37,7 +37,7 @@ export class Outbox {
       seq: this.nextNumber(now),
       group,
       version: follows ? null : (copy?.version ?? null),
-      name: nameOf(resource ?? draft.effects[0]?.made ?? draft.base ?? undefined),
+      name: nameOf(resource ?? draft.effects[0]?.made ?? draft.was ?? draft.base ?? undefined),
       command,
       state: "waiting",
       tries: 0,

@@ -189,7 +189,10 @@ class Planner {
     const theirs = known as unknown as Fields;
     const result = merge(entry.base ?? {}, entry.data, theirs);
     const { data, texts, replaced } = result;
-    const isNewer = entry.version !== null && entry.version !== known.version;
+    // Where the person began to type before, the texts alone say what has changed since.
+    const isNewer =
+      ("base" in entry.command && entry.command.base !== undefined) ||
+      (entry.version !== null && entry.version !== known.version);
     if (isNewer && texts.length + replaced.length > 0) {
       this.plan.clashes.push({ entry, texts, replaced });
     }

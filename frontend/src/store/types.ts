@@ -102,7 +102,11 @@ export type Command =
   | { do: "create"; type: "section"; data: { list_id: string; name: string } & Partial<Section> }
   | { do: "create"; type: "label"; data: { name: string } & Partial<Label> }
   | { do: "create"; type: "filter"; data: { name: string; query: string } & Partial<Filter> }
-  | { do: "update"; type: Kind; id: string; data: Record<string, unknown> }
+  /**
+   * `base` is the resource as it was when the person began to type, if that was a while ago: what
+   * another device has changed since then is a conflict, and a resource that is gone is restored.
+   */
+  | { do: "update"; type: Kind; id: string; data: Record<string, unknown>; base?: object }
   | { do: "complete"; id: string }
   | { do: "reopen"; id: string }
   | { do: "skip"; id: string }

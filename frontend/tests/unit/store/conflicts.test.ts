@@ -247,3 +247,36 @@ test("two moves that exclude each other: the first one stands", async () => {
   expect(phone.store.get("task", id).value).toMatchObject({ parent_id: null, unsent: false });
   expect(told(phone.store)).toEqual([["moved_to", null]]);
 });
+
+test("the same text, changed there while it was typed here: the person decides", async () => {
+  const base = phone.store.get("task", id).value!;
+  await elsewhere("PATCH", `/tasks/${id}`, { description: "theirs" });
+  await until("it has arrived", () => phone.store.get("task", id).value!.description === "theirs");
+  phone.store.run({ do: "update", type: "task", id, data: { description: "mi" }, base });
+  phone.store.run({ do: "update", type: "task", id, data: { description: "mine" }, base: { ...base, description: "mi" } });
+  await settled();
+  expect(await onServer()).toMatchObject({ description: "mine" });
+  expect(await only("same_text")).toMatchObject({ field: "description", theirs: "theirs" });
+});
+
+test("texts that are stored while they are typed are no conflict with themselves", async () => {
+  const base = phone.store.get("task", id).value!;
+  for (const [before, after] of [["old", "a"], ["a", "ab"], ["ab", "abc"]]) {
+    phone.store.run({ do: "update", type: "task", id, data: { description: after }, base: { ...base, description: before } });
+    if (after !== "ab") await settled();
+  }
+  await settled();
+  expect(await onServer()).toMatchObject({ description: "abc" });
+  expect(told(phone.store)).toEqual([]);
+});
+
+test("trashed there while a text was typed here: restored, then edited", async () => {
+  const base = phone.store.get("task", id).value!;
+  await elsewhere("DELETE", `/tasks/${id}`);
+  await until("it is gone", () => tasks(phone.store).length === 0);
+  phone.store.run({ do: "update", type: "task", id, data: { description: "long notes" }, base });
+  await until("it is back", () => tasks(phone.store).length === 1);
+  await settled();
+  expect(await onServer()).toMatchObject({ description: "long notes", trashed_at: null });
+  await only("trashed_elsewhere");
+});
