@@ -37,6 +37,8 @@ export interface Grid {
   readonly manual: boolean;
 }
 
+/** The task whose title is a field just now. */
+export const renaming = signal<string | null>(null);
 export const grid = signal<Grid | null>(null);
 
 /** The tasks that a command is about: the selected ones, else the row with the focus. */

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { phase, signingInAgain } from "../commands/account";
 import { store } from "../commands/app";
+import { resumeDrafts } from "../commands/drafts";
 import { listen } from "../commands/keyboard";
 import { go, openTask, place, route } from "../commands/route";
 import { clearSelection, currentRow } from "../commands/selection";
@@ -35,6 +36,7 @@ export function Shell() {
   const toggle = useRef<HTMLButtonElement>(null);
   const at = place.value;
   useEffect(listen, []);
+  useEffect(resumeDrafts, []);
   useEffect(() => {
     // What is in the database is safe; without one, leaving loses what has not been sent.
     const leaving = (event: BeforeUnloadEvent) => {

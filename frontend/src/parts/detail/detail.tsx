@@ -24,8 +24,15 @@ import { Replaced } from "./replaced";
 import { Subtasks } from "./subtasks";
 
 export function Detail({ id }: { id: string }) {
-  const task = store().get("task", id).value;
+  const shown = store().get("task", id).value;
   const pane = useRef<HTMLElement>(null);
+  // A task that another device removes stays while somebody writes in it: a change brings it back.
+  const last = useRef(shown);
+  const left = useSignal(0);
+  void left.value;
+  const writing = last.current?.id === id && document.activeElement?.matches(".detail textarea");
+  const task = shown ?? (writing ? last.current : undefined);
+  last.current = task;
   useEffect(() => {
     // On narrow screens the detail covers the list, so the focus goes with it.
     if (!matchMedia("(min-width: 68em)").matches) pane.current?.focus();
@@ -37,6 +44,7 @@ export function Detail({ id }: { id: string }) {
       data-pane
       tabIndex={-1}
       aria-label={t().task}
+      onFocusOut={() => requestAnimationFrame(() => left.value++)}
       onKeyDown={(event) => {
         if (event.key !== "Escape" || event.defaultPrevented) return;
         event.preventDefault();

@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
-import { updateTasks } from "../../commands/tasks";
+import { clean, forgetTyping, noteTyping, saveText, type TextField } from "../../commands/drafts";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
@@ -9,33 +9,47 @@ const PAUSE = 800;
 
 /**
  * A text that saves itself: when the field is left, or after a pause. Another device's change shows
- * at once, unless something is being typed here.
+ * at once, unless something is being typed here: then the text began with what was there before.
  */
-function useSaving(value: string, save: (text: string) => void) {
+function useSaving(task: Task, name: TextField) {
+  const value = task[name] ?? "";
   const field = useRef<HTMLTextAreaElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const saved = useRef(value);
-  const keep = useRef(save);
-  keep.current = save;
+  // What is in the field, known also when the field has left the page.
+  const text = useRef(value);
+  const base = useRef(task);
+  const isDirty = () => clean(text.current) !== (base.current[name] ?? "");
   const store = () => {
     clearTimeout(timer.current);
-    const now = field.current?.value;
-    if (now === undefined || now === saved.current) return;
-    saved.current = now;
-    keep.current(now);
+    if (!isDirty()) return forgetTyping(base.current, name);
+    saveText(base.current, name, text.current);
+    base.current = { ...base.current, [name]: clean(text.current) || null };
+  };
+  const set = (next: string) => {
+    field.current!.value = text.current = next;
   };
   useLayoutEffect(() => {
-    const element = field.current!;
-    const dirty = element.value !== saved.current;
-    if (!dirty && element.value !== value) element.value = value;
-    if (!dirty) saved.current = value;
-    grow(element);
-  }, [value]);
-  useEffect(() => () => store(), []);
+    if (!isDirty()) {
+      base.current = task;
+      if (clean(text.current) !== value) set(value);
+    }
+    grow(field.current!);
+  }, [task]);
+  useEffect(() => {
+    document.addEventListener("visibilitychange", store);
+    return () => {
+      document.removeEventListener("visibilitychange", store);
+      store();
+    };
+  }, []);
   return {
     field,
+    text,
+    set,
     store,
     onInput: () => {
+      text.current = field.current!.value;
+      noteTyping(base.current, name, text.current);
       grow(field.current!);
       clearTimeout(timer.current);
       timer.current = setTimeout(store, PAUSE);
@@ -54,10 +68,8 @@ function leave(element: HTMLElement): void {
 }
 
 export function TitleField({ task }: { task: Task }) {
-  const { field, store, onInput } = useSaving(task.title, (text) => {
-    const title = text.replace(/\s*\n\s*/g, " ").trim();
-    if (title && title !== task.title) updateTasks([task.id], { title });
-  });
+  const { field, text, set, store, onInput } = useSaving(task, "title");
+  const before = useRef(task.title);
   return (
     <textarea
       ref={field}
@@ -68,8 +80,9 @@ export function TitleField({ task }: { task: Task }) {
       aria-label={t().title}
       defaultValue={task.title}
       onInput={onInput}
-      onBlur={(event) => {
-        if (!event.currentTarget.value.trim()) event.currentTarget.value = task.title;
+      onFocus={() => (before.current = text.current)}
+      onBlur={() => {
+        if (!text.current.trim() && field.current) set(task.title);
         store();
       }}
       onKeyDown={(event) => {
@@ -80,7 +93,7 @@ export function TitleField({ task }: { task: Task }) {
         } else if (event.key === "Escape") {
           event.preventDefault();
           event.stopPropagation();
-          field.current!.value = task.title;
+          set(before.current);
           leave(field.current!);
         }
       }}
@@ -92,7 +105,7 @@ const ADDRESS = /https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]]/g;
 
 export function Notes({ task }: { task: Task }) {
   const value = task.description ?? "";
-  const { field, store, onInput } = useSaving(value, (text) => updateTasks([task.id], { description: text || null }));
+  const { field, store, onInput } = useSaving(task, "description");
   const links = [...new Set(value.match(ADDRESS) ?? [])];
   return (
     <div class="notes">

@@ -1,7 +1,8 @@
 import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
 
 import { store } from "../../commands/app";
-import { grid, type TaskRow } from "../../commands/grid";
+import { grid, renaming, type TaskRow } from "../../commands/grid";
 import { openTask } from "../../commands/route";
 import { currentRow, selected } from "../../commands/selection";
 import { setCompleted } from "../../commands/tasks";
@@ -30,7 +31,11 @@ export interface Shows {
 
 // Signals paint a row again only if its own task or its props have changed.
 export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }: Props) {
-  const task = store().get("task", row.id).value;
+  const shown = store().get("task", row.id).value;
+  // A task that another device removes keeps its row while its title is a field here.
+  const last = useRef(shown);
+  const task = shown ?? (renaming.value === row.id ? last.current : undefined);
+  last.current = task;
   const current = useComputed(() => currentRow.value === row.key);
   const chosen = useComputed(() => selected.value.has(row.id));
   const open = useComputed(() => openTask.value === row.id);

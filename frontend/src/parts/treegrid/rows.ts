@@ -1,7 +1,7 @@
 /** From a view's lines to the rows on the screen: folds, rows that linger, completed ones below. */
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 
-import type { Row, TaskRow } from "../../commands/grid";
+import { renaming, type Row, type TaskRow } from "../../commands/grid";
 import type { Line, View } from "../../store/types";
 
 export const COMPLETED = "completed";
@@ -59,7 +59,14 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
 
   const isFolded = (key: string) => (key === COMPLETED ? !openCompleted.value : folded.value.has(key));
 
+  let last: Row[] = [];
   const rows = computed<Row[]>(() => {
+    // While a title is a field, nothing moves: neither the field, nor what keys would reach then.
+    const id = renaming.value;
+    if (id === null || !last.some((row) => row.id === id)) last = next();
+    return last;
+  });
+  const next = (): Row[] => {
     const lines = view.lines.value;
     const result = unfolded(lines, (key) => folded.value.has(key));
     if (kept.value.size > 0) {
@@ -80,7 +87,7 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       }
     }
     return result;
-  });
+  };
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   const sweep = () => {

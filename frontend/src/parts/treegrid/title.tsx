@@ -1,13 +1,9 @@
-import { signal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
-import { act } from "../../commands/app";
-import { grid } from "../../commands/grid";
+import { forgetTyping, noteTyping, saveText } from "../../commands/drafts";
+import { grid, renaming } from "../../commands/grid";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
-
-/** The task whose title is a field just now. */
-export const renaming = signal<string | null>(null);
 
 export function Title({ task }: { task: Task }) {
   if (renaming.value === task.id) return <Rename task={task} />;
@@ -20,15 +16,19 @@ function Rename({ task }: { task: Task }) {
     field.current!.focus();
     field.current!.select();
   }, []);
+  // What is typed replaces what was there when typing began, and is known when the field has gone.
+  const base = useRef(task);
+  const text = useRef(task.title);
+  const over = useRef(false);
   const end = (save: boolean, refocus: boolean) => {
-    if (renaming.peek() !== task.id) return;
-    renaming.value = null;
-    const title = field.current!.value.trim();
-    if (save && title && title !== task.title) {
-      act([{ do: "update", type: "task", id: task.id, data: { title } }], t().renamed, { quiet: true });
-    }
+    if (over.current) return;
+    over.current = true;
+    if (renaming.peek() === task.id) renaming.value = null;
+    if (save && text.current !== base.current.title) saveText(base.current, "title", text.current);
+    else forgetTyping(base.current, "title");
     if (refocus) grid.peek()?.focus(task.id);
   };
+  useEffect(() => () => end(true, false), []);
   return (
     <input
       ref={field}
@@ -37,10 +37,11 @@ function Rename({ task }: { task: Task }) {
       maxLength={255}
       defaultValue={task.title}
       aria-label={t().title}
+      onInput={(event) => noteTyping(base.current, "title", (text.current = event.currentTarget.value))}
       onClick={(event) => event.stopPropagation()}
       onBlur={() => end(true, false)}
       onKeyDown={(event) => {
-        event.stopPropagation();
+        if (event.key !== "F6") event.stopPropagation();
         if (event.isComposing) return;
         if (event.key === "Enter") end(true, true);
         if (event.key === "Escape") end(false, true);

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
-import { grid, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
+import { grid, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
 import { showTask } from "../../commands/route";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
@@ -11,7 +11,6 @@ import { dropLine } from "./drop-line";
 import { onGridKey } from "./keys";
 import { Row, type Shows } from "./row";
 import { COMPLETED, makeRows } from "./rows";
-import { renaming } from "./title";
 import { useWindow } from "./virtual";
 
 // Dragging arrives when there is nothing else to do.
