@@ -41,6 +41,17 @@ export interface Grid {
 export const renaming = signal<string | null>(null);
 export const grid = signal<Grid | null>(null);
 
+/** Focuses the row of the list that is shown, or what a selector names; without it, the whole place. */
+export function focusPlace(selector = "[role=row][tabindex='0']", tries = 4): void {
+  requestAnimationFrame(() => {
+    const main = document.getElementById("list");
+    const found = main?.querySelector<HTMLElement>(selector);
+    if (found) found.focus();
+    else if (tries > 0) focusPlace(selector, tries - 1);
+    else main?.focus();
+  });
+}
+
 /** The tasks that a command is about: the selected ones, else the row with the focus. */
 export function targets(): string[] {
   if (selected.value.size > 0) {

@@ -65,7 +65,7 @@ function onKeyDown(event: KeyboardEvent): void {
     return;
   }
   const writing = isTextField(target);
-  if (writing && !(held && ["Control+k"].includes(key))) return;
+  if (writing && key !== "Control+k" && key !== "F6") return;
   if (target.closest("dialog, [popover]") && key !== "Control+k") return;
   if (event.getModifierState("AltGraph")) return;
 

@@ -1,6 +1,6 @@
 /** Going somewhere, adding, finding, undoing: commands that need no task. */
 import { redo, undo } from "./app";
-import { grid } from "./grid";
+import { focusPlace, grid } from "./grid";
 import { define } from "./registry";
 import { hide, overlay, rowAnchor, show } from "./overlay";
 import { go, openTask, showTask } from "./route";
@@ -60,7 +60,10 @@ define(
     keys: [`g ${key}`],
     where: "anywhere" as const,
     icon,
-    run: () => go(path),
+    run: () => {
+      go(path);
+      focusPlace();
+    },
   })),
   ...([["l", "list"], ["b", "label"], ["f", "filter"]] as const).map(([key, to]) => ({
     id: `go-${to}`,

@@ -2,7 +2,7 @@
 import type { Command, Shown, Task } from "../store/types";
 import { t } from "../texts";
 import { act, store } from "./app";
-import { grid, successor } from "./grid";
+import { focusPlace, grid, successor } from "./grid";
 import { define } from "./registry";
 import { openTask, showTask } from "./route";
 import { clearSelection, currentRow } from "./selection";
@@ -54,7 +54,10 @@ export function trashTasks(ids: readonly string[]): void {
   clearSelection();
   act(ids.map((id): Command => ({ do: "delete", type: "task", id })), text);
   if (next) grid.peek()?.focus(next);
-  else currentRow.value = null;
+  else {
+    currentRow.value = null;
+    focusPlace(".add input");
+  }
 }
 
 export function setPriority(ids: readonly string[], priority: number | null): void {

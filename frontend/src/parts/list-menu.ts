@@ -1,4 +1,5 @@
 import { act, store } from "../commands/app";
+import { focusPlace } from "../commands/grid";
 import { go } from "../commands/route";
 import { t } from "../texts";
 import type { MenuItem } from "./menu";
@@ -79,7 +80,8 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
         label: t().sectionName,
         done: (value) => {
           name(null);
-          if (value) act([{ do: "create", type: "section", data: { list_id: id, name: value } }], t().added(value), { quiet: true });
+          const section = value && act([{ do: "create", type: "section", data: { list_id: id, name: value } }], t().added(value), { quiet: true }).ids[0];
+          focusPlace(section ? `[data-key="${section}"]` : undefined);
         },
       }),
     },

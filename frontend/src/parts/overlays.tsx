@@ -1,4 +1,4 @@
-import { grid } from "../commands/grid";
+import { focusPlace, grid } from "../commands/grid";
 import { pendingKey } from "../commands/keyboard";
 import { hide, overlay } from "../commands/overlay";
 import { commands, keyText } from "../commands/registry";
@@ -21,7 +21,9 @@ function close(): void {
   hide();
   requestAnimationFrame(() => {
     const key = currentRow.peek();
-    if (document.activeElement === document.body && key) grid.peek()?.focus(key);
+    if (document.activeElement !== document.body) return;
+    if (key && grid.peek()) grid.peek()!.focus(key);
+    else focusPlace();
   });
 }
 

@@ -1,5 +1,5 @@
 import { act, store } from "../commands/app";
-import { grid, successor } from "../commands/grid";
+import { focusPlace, grid, successor } from "../commands/grid";
 import { go } from "../commands/route";
 import { newId } from "../rules/ids";
 import { fold } from "../rules/search";
@@ -78,7 +78,10 @@ export function GoPicker({ to, onClose }: { to: "list" | "label" | "filter"; onC
   const all = { list: lists, label: labels, filter: filters }[to].value;
   const options = (typed: string) => all.map(({ id, name, color }): Option => ({ key: id, name, color })).filter(fits(typed));
   const label = t().goTo(t()[to]);
-  return <Choose label={label} placeholder={label} options={options} onChoose={({ key }) => go(`/${to}/${key}`)} onClose={onClose} nothing={m().nothingFound} />;
+  return <Choose label={label} placeholder={label} options={options} onChoose={({ key }) => {
+    go(`/${to}/${key}`);
+    focusPlace();
+  }} onClose={onClose} nothing={m().nothingFound} />;
 }
 
 export function moveTasks(ids: readonly string[], to: TaskPlace, name: string): void {

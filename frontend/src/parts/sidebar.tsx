@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 
 import { act, store } from "../commands/app";
+import { focusPlace } from "../commands/grid";
 import { go, route } from "../commands/route";
 import { t } from "../texts";
 import { Dot, Icon, type IconName } from "./icons";
@@ -172,6 +173,7 @@ export function NameField({ label, value = "", onDone }: { label: string; value?
 function addList(name: string): void {
   const { ids } = act([{ do: "create", type: "list", data: { name } }], t().added(name), { quiet: true });
   go(`/list/${ids[0]}`);
+  focusPlace(".add input");
 }
 function addLabel(name: string): void {
   const known = store().labels.value.find((label) => label.name.toLowerCase() === name.toLowerCase());

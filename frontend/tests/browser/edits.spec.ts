@@ -51,7 +51,7 @@ test("a title changed elsewhere while it is typed in its row: both are kept", as
   await page.keyboard.press("Enter");
   await expect(page.locator(".status").filter({ hasText: "Needs you" }).first()).toBeAttached();
   await expect(row(page, "Call June at six")).toBeFocused();
-  expect((await device.tasks())[0]!.title).toBe("Call June at six");
+  await expect.poll(async () => (await device.tasks())[0]!.title).toBe("Call June at six");
 });
 
 test("slow typing is no conflict with itself", async ({ page, request }) => {
@@ -134,4 +134,98 @@ test("notes typed in a task that is trashed elsewhere bring it back", async ({ p
   await expect(notes(page)).toHaveValue("Much work");
   await expect(page.locator(".conflict")).toBeVisible();
   expect((await device.tasks()).find(({ title }) => title === "victim")!.description).toBe("Much work");
+});
+
+test("words that are no repetition are not saved as one", async ({ page }) => {
+  await register(page);
+  await add(page, "Pay rent");
+  await row(page, "Pay rent").focus();
+  await page.keyboard.press("r");
+  await page.getByRole("textbox", { name: "Type how it repeats" }).fill("every blah");
+  await expect(page.getByText("Not a repetition yet.")).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await page.getByRole("button", { name: "Friday" }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(row(page, "Pay rent")).toHaveAccessibleName(/repeats/);
+});
+
+test("a label that is typed in full needs no second Enter", async ({ page, request }) => {
+  const device = await Device.of(request, await register(page));
+  for (const name of ["errands", "errand"]) await device.call("POST", "/labels", { name });
+  await expect(page.getByRole("navigation", { name: "Navigation" }).getByRole("link", { name: "errand", exact: true })).toBeVisible();
+  const field = page.getByRole("combobox", { name: /^Add a task to/ });
+  await field.click();
+  for (const line of ["Return books monday @errand", "Buy stamps @errands"]) {
+    await page.keyboard.type(line);
+    await page.keyboard.press("Enter");
+    await expect(field).toHaveValue("");
+  }
+  await expect(row(page, "Return books")).toBeVisible();
+  await expect(row(page, "Buy stamps")).toBeVisible();
+});
+
+test("F6 leaves a text field for the next pane", async ({ page }) => {
+  await register(page);
+  await add(page, "One");
+  await row(page, "One").click();
+  await notes(page).click();
+  await page.keyboard.type("kept");
+  await page.keyboard.press("F6");
+  await expect(page.getByRole("navigation", { name: "Navigation" }).locator(":focus")).toHaveCount(1);
+  await page.keyboard.press("F6");
+  await expect(row(page, "One")).toBeFocused();
+});
+
+test("the focus never falls out of the page", async ({ page }) => {
+  await register(page);
+  const addTo = (name: string) => page.getByRole("combobox", { name: `Add a task to ${name}` });
+  await page.keyboard.press("q");
+  await page.keyboard.type("One today");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await expect(row(page, "One")).toBeFocused();
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await page.waitForURL("**/today");
+  await expect(page.locator("[role=treegrid] [role=row]:focus")).toHaveCount(1);
+  await page.keyboard.press("g");
+  await page.keyboard.press("x");
+  await page.waitForURL("**/trash");
+  await expect(page.locator("#list")).toBeFocused();
+  await page.keyboard.press("g");
+  await page.keyboard.press("i");
+  await row(page, "One").click();
+  await notes(page).click();
+  await page.keyboard.press("Escape");
+  await expect(row(page, "One")).toBeFocused();
+  await page.keyboard.press("Delete");
+  await expect(addTo("Inbox")).toBeFocused();
+  await page.getByRole("button", { name: "New list" }).click();
+  await page.keyboard.type("Work");
+  await page.keyboard.press("Enter");
+  await expect(addTo("Work")).toBeFocused();
+  await page.getByRole("button", { name: "More for Work" }).click();
+  await page.getByRole("menuitem", { name: "New section" }).click();
+  await page.keyboard.type("Doing");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("row", { name: /Doing/ })).toBeFocused();
+});
+
+test("paging leaves the focus on a row, however long the list", async ({ page, request }) => {
+  const device = await Device.of(request, await register(page));
+  await synced(page);
+  for (let from = 0; from < 300; from += 100) {
+    const operations = Array.from({ length: 100 }, (_none, i) => ({ op: "create", type: "task", data: { title: `Task ${from + i}` } }));
+    await device.call("POST", "/batch", { operations });
+  }
+  await expect(page.locator("[role=treegrid]")).toHaveAttribute("aria-rowcount", "300");
+  await page.locator("[role=row][data-task]").first().focus();
+  for (const key of ["PageDown", "PageDown", "PageDown", "PageDown", "PageDown", "PageDown", "End", "PageUp", "Home", "PageDown"]) {
+    await page.keyboard.press(key);
+    await expect(page.locator("[role=treegrid] [role=row]:focus")).toHaveCount(1);
+  }
+  await expect(row(page, "Task 10")).toBeFocused();
+  for (let n = 0; n < 8; n++) await page.keyboard.press("PageDown");
+  await expect(row(page, "Task 90")).toBeFocused();
 });

@@ -69,8 +69,14 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
     rule.value = found.rule;
     anchored.value = found.anchor;
   };
+  // The controls make clear what the words did not.
+  const choose = (next: string) => {
+    if (unclear.value) text.value = "";
+    unclear.value = false;
+    rule.value = next;
+  };
   const save = () => {
-    if (!first) return;
+    if (!first || unclear.value) return;
     const recurrence = { rule: rule.value, anchor: anchored.value };
     // A task that recurs needs a due date; the rule's first one serves.
     const due = task?.due && task.due.date === first ? {} : { due: { ...(task?.due ?? { time: null, timezone: null }), date: first } };
@@ -106,7 +112,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
           value={String(value?.interval ?? 1)}
           onInput={(event) => {
             const n = Math.max(1, Math.min(999, Number(event.currentTarget.value) || 1));
-            rule.value = withPart(rule.value, "INTERVAL", n > 1 ? String(n) : null);
+            choose(withPart(rule.value, "INTERVAL", n > 1 ? String(n) : null));
           }}
         />
         <select
@@ -135,7 +141,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
                 aria-label={dayName(index)}
                 onClick={() => {
                   const days = WEEKDAYS.filter((_code, at) => (at === index ? !on : value?.byDay.some(([day]) => day === at)));
-                  rule.value = withPart(rule.value, "BYDAY", days.join(",") || null);
+                  choose(withPart(rule.value, "BYDAY", days.join(",") || null));
                 }}
               >
                 {dayName(index, "short").slice(0, 2)}
@@ -153,7 +159,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
             value={value?.byDay.length ? "" : String(value?.byMonthDay[0] ?? Number(from.slice(8)))}
             onChange={(event) => {
               const day = event.currentTarget.value;
-              rule.value = withPart(withPart(withPart(rule.value, "BYDAY", null), "BYSETPOS", null), "BYMONTHDAY", day);
+              choose(withPart(withPart(withPart(rule.value, "BYDAY", null), "BYSETPOS", null), "BYMONTHDAY", day));
             }}
           >
             {value?.byDay.length ? <option value="">–</option> : null}
@@ -170,7 +176,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
           type="date"
           min={from}
           value={value?.until ?? ""}
-          onInput={(event) => (rule.value = withPart(withPart(rule.value, "COUNT", null), "UNTIL", event.currentTarget.value.replaceAll("-", "") || null))}
+          onInput={(event) => (choose(withPart(withPart(rule.value, "COUNT", null), "UNTIL", event.currentTarget.value.replaceAll("-", "") || null)))}
         />
       </div>
       <fieldset class="rule-anchor">
@@ -198,7 +204,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
             {m().doesNotRepeat}
           </button>
         )}
-        <button type="button" class="button primary" aria-disabled={!first} onClick={save}>{m().save}</button>
+        <button type="button" class="button primary" aria-disabled={!first || unclear.value} onClick={save}>{m().save}</button>
       </div>
     </Dialog>
   );

@@ -1,6 +1,7 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { clean, forgetTyping, noteTyping, saveText, type TextField } from "../../commands/drafts";
+import { grid } from "../../commands/grid";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
@@ -124,7 +125,10 @@ export function Notes({ task }: { task: Task }) {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) leave(field.current!);
           if (event.key === "Escape") {
             event.preventDefault();
-            field.current!.blur();
+            // Beside the list, the row has the focus again; where the detail covers it, the pane.
+            const row = grid.peek()?.rows().some(({ key }) => key === task.id) && matchMedia("(min-width: 68em)").matches;
+            leave(field.current!);
+            if (row) grid.peek()!.focus(task.id);
           }
         }}
       />

@@ -41,6 +41,8 @@ export function Line(props: Props) {
   const layer = useRef<HTMLDivElement>(null);
   const suggestions = useSignal<readonly Suggestion[]>([]);
   const at = useSignal(0);
+  // The sign before the name that is being typed.
+  const sign = useRef("");
   const id = useId();
   useEffect(() => void prepareParser(), []);
   const understood = understand(value);
@@ -53,8 +55,9 @@ export function Line(props: Props) {
   const suggest = () => {
     const input = field.current!;
     const before = input.value.slice(0, input.selectionStart ?? 0);
-    const [, , sign, typed] = SIGN.exec(before) ?? [];
-    suggestions.value = sign === undefined || input.selectionStart !== input.selectionEnd ? [] : matching(sign, typed!);
+    const [, , begun, typed] = SIGN.exec(before) ?? [];
+    sign.current = begun ?? "";
+    suggestions.value = begun === undefined || input.selectionStart !== input.selectionEnd ? [] : matching(begun, typed!);
     at.value = 0;
   };
   const accept = (chosen: Suggestion) => {
@@ -69,8 +72,9 @@ export function Line(props: Props) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return;
     const chosen = suggestions.value[at.value];
-    // A name that is complete needs no suggestion: Enter then adds.
-    const complete = event.key === "Enter" && chosen && value.toLocaleLowerCase().endsWith(chosen.name.toLocaleLowerCase());
+    // A name that is complete needs no suggestion, unless one was chosen: Enter then adds.
+    const typed = value.toLocaleLowerCase();
+    const complete = event.key === "Enter" && at.value === 0 && suggestions.value.some(({ name }) => typed.endsWith(sign.current + name.toLocaleLowerCase()));
     if (open && chosen && !complete && (event.key === "Enter" || event.key === "Tab")) accept(chosen);
     else if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       const n = suggestions.value.length;
