@@ -1,8 +1,11 @@
 /** The effects of a person's choice in a conflict. */
 import { newId } from "../rules/ids";
+import { byPosition } from "../rules/order";
 import type { Row } from "./database";
-import type { Fields } from "./entries";
+import type { Entry, Fields, Resource } from "./entries";
+import { lay } from "./lay";
 import type { Model } from "./model";
+import { siblingsOf } from "./places";
 import type { Choice, Command, Conflict, Kind, Section, Task } from "./types";
 
 export interface Settled {
@@ -70,19 +73,50 @@ export function createAgain(
   return { do: "create", type, data } as Command;
 }
 
-/** Creates again the resources that a restored server has lost: parents before their subtasks. */
-export function keptAgain(rows: readonly Row[], model: Model): Command[] {
-  const ids = new Map(rows.map((row) => [row.id, newId()]));
-  const byId = new Map(rows.map((row) => [row.id, row]));
-  const level = ({ data }: Row): number => {
+/** What is known of resources that a restored server has lost, beside what it last sent. */
+export interface Lost {
+  rows: readonly Row[];
+  /** The unsent changes of this device. */
+  entries: readonly Entry[];
+  /** What has been asked about them already. */
+  conflicts: readonly Conflict[];
+}
+
+/**
+ * Creates again the resources that a restored server has lost: parents before their subtasks, with
+ * what was changed here meanwhile, each after the sibling that it was after.
+ */
+export function keptAgain({ rows, entries, conflicts }: Lost, model: Model): Command[] {
+  const last = rows.flatMap(({ type, id, data }) => {
+    const told = conflicts.find((one) => one.kind === "gone" && one.id === id);
+    const overlays = entries.flatMap((entry) =>
+      entry.effects.filter((effect) => effect.id === id).map((effect) => ({ entry, effect })),
+    );
+    const shown = lay({ ...data!, ...(told?.mine as Fields | undefined) }, overlays);
+    return shown ? [{ type, id, data: shown }] : []; // else it was deleted here
+  });
+  const ids = new Map(last.map(({ id }) => [id, newId()]));
+  const byId = new Map(last.map((row) => [row.id, row]));
+  const level = ({ data }: { data: Resource }): number => {
     const parent = byId.get((data as Task).parent_id ?? "");
     return parent ? level(parent) + 1 : 0;
   };
   const hasList = ({ list_id }: Section) => ids.has(list_id) || model.shown.list.has(list_id);
-  const ordered = rows.toSorted((a, b) => level(a) - level(b));
-  return ordered
+  const ordered = last
     .filter(({ type, data }) => type !== "section" || hasList(data as Section))
-    .map(({ type, id, data }) =>
-      createAgain(type, data as unknown as Fields, model, ids.get(id)!, ids),
-    );
+    .toSorted((a, b) => level(a) - level(b) || byPosition(a.data, b.data));
+  const made: { type: Kind; where: Fields; id: string; position: string }[] = [];
+  return ordered.map(({ type, id, data }) => {
+    const command = createAgain(type, data as unknown as Fields, model, ids.get(id)!, ids);
+    const where: Fields = command.do === "create" ? { ...NOWHERE, ...(command.data as Fields) } : {};
+    const isBeside = (other: (typeof made)[number]) =>
+      other.type === type && REFERENCES.every(([field]) => other.where[field] === where[field]);
+    const siblings = [...siblingsOf(model, type, ids.get(id)!, where), ...made.filter(isBeside)];
+    const before = siblings.filter(({ position }) => position < data.position).toSorted(byPosition);
+    made.push({ type, where, id: ids.get(id)!, position: data.position });
+    if (siblings.length) Object.assign((command as { data: Fields }).data, { after_id: before.at(-1)?.id ?? null });
+    return command;
+  });
 }
+
+const NOWHERE = { list_id: null, section_id: null, parent_id: null };

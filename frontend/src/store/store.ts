@@ -190,6 +190,12 @@ export class DulyStore implements Store {
       const write: Write = { settled: [conflict.key] };
       batch(() => {
         conflicts.remove(conflict);
+        const vanished = this.core.vanished.peek();
+        const rest = vanished.filter(({ id }) => conflict.kind !== "gone" || id !== conflict.id);
+        if (rest.length < vanished.length) {
+          this.core.vanished.value = rest; // what is decided is not asked again
+          write.meta = { vanished: rest.length ? [...rest] : null };
+        }
         if (retry) {
           for (const entry of parked) Object.assign(entry, { state: "waiting", tries: 0 });
           write.put = parked;
@@ -212,8 +218,22 @@ export class DulyStore implements Store {
     const rows = this.core.vanished.peek();
     this.core.vanished.value = [];
     this.later(({ keptAgain }) => {
-      if (keep) this.run(...keptAgain(rows, this.core.model));
-      this.keeping.save({ meta: { vanished: null } }).catch(() => {});
+      const { model, outbox, conflicts } = this.core;
+      // One answer is for everything about them: what is unsent, and what was asked before.
+      const gone = rows.filter(({ type, id }) => !model.copy[type].has(id));
+      const ids = new Set(gone.map(({ id }) => id));
+      const told = conflicts.list.peek().filter(({ id }) => ids.has(id));
+      const entries = outbox.entries.filter(({ id }) => ids.has(id));
+      const commands = keep ? keptAgain({ rows: gone, entries, conflicts: told }, model) : [];
+      batch(() => {
+        for (const conflict of told) conflicts.remove(conflict);
+        model.change(() => outbox.drop(entries));
+        outbox.publish();
+        if (commands.length) this.run(...commands);
+      });
+      const drop = entries.map(({ seq }) => seq);
+      const settled = told.map(({ key }) => key);
+      this.keeping.save({ drop, settled, meta: { vanished: null } }).then(this.keeping.onNews, () => {});
     });
   }
 

@@ -74,3 +74,57 @@ test("or it is let go", { timeout: 60_000 }, async () => {
   await phone.reopen();
   expect(tasks(phone.store)).toHaveLength(2);
 });
+
+/** A task vanishes with an unsent change, between two that stay. */
+async function edited() {
+  const account = await register(server.url);
+  const phone = await openDevice(server.url, account, "phone");
+  const add = (title: string) =>
+    phone.store.run({ do: "create", type: "task", data: { title } }).ids[0]!;
+  const [first, last] = [add("First"), add("Last")];
+  await until("all is sent", () => isSynced(phone.store));
+  const backup = join(tmpdir(), `duly-${account.user.id}.backup`);
+  await server.duly("backup", backup);
+  const data = { title: "Between", after_id: first };
+  const id = phone.store.run({ do: "create", type: "task", data }).ids[0]!;
+  await until("all is sent", () => isSynced(phone.store));
+  phone.trouble.offline = true;
+  phone.store.run({ do: "update", type: "task", id, data: { priority: 2 } });
+  await server.duly("restore", backup, "--replace");
+  phone.trouble.offline = false;
+  phone.store.syncNow();
+  await until("it has noticed", () => phone.store.status.value.vanished.length === 1, 15_000);
+  await until("it is asked about", () => phone.store.conflicts.value.length === 1, 15_000);
+  const there = async () => {
+    const page = await call(server.url, account, "GET", "/tasks?sort=position");
+    return page.data.items.map(({ title, priority }: Task) => [title, priority]);
+  };
+  return { phone, id, last, there };
+}
+
+test("what was changed here is kept once, in its place", { timeout: 60_000 }, async () => {
+  const { phone, there } = await edited();
+  phone.store.settleVanished(true);
+  expect(phone.store.conflicts.value).toEqual([]);
+  await until("all is sent", () => isSynced(phone.store));
+  expect(await there()).toEqual([["First", null], ["Between", 2], ["Last", null]]);
+  await phone.reopen();
+  expect(phone.store.conflicts.value).toEqual([]);
+});
+
+test("what is created again is not asked about again", { timeout: 60_000 }, async () => {
+  const { phone, there } = await edited();
+  phone.store.resolve(phone.store.conflicts.value[0]!, "create_again");
+  await until("it is there", () => titled(phone.store, "Between") !== undefined);
+  expect(phone.store.status.value.vanished).toEqual([]);
+  await until("all is sent", () => isSynced(phone.store));
+  expect((await there()).filter(([title]: [string]) => title === "Between")).toEqual([["Between", 2]]);
+});
+
+test("what is let go takes its changes along", { timeout: 60_000 }, async () => {
+  const { phone, there } = await edited();
+  phone.store.settleVanished(false);
+  expect(phone.store.conflicts.value).toEqual([]);
+  await until("all is sent", () => isSynced(phone.store));
+  expect(await there()).toEqual([["First", null], ["Last", null]]);
+});
