@@ -89,7 +89,9 @@ export function waitForUnsent(): Promise<number> {
 
 export async function signOut(): Promise<void> {
   remember(null);
-  await Promise.all([session.logout(), leave(true)]);
+  // First, so that this tab does not hear of its own sign-out as that of another.
+  const left = leave(true);
+  await Promise.all([session.logout(), left]);
   go("/", { replace: true });
 }
 

@@ -88,7 +88,8 @@ export function act(commands: Command[], text = "", { quiet = false } = {}): Don
 export function undo(): void {
   const step = steps.pop();
   if (!step) return say(t().nothingToUndo);
-  const left = step.done.undo();
+  const { left, nothing } = step.done.undo();
+  if (nothing) return showToast(t().notUndone(left.join(", ")));
   undone.push(step);
   const text = step.text ? t().undone(step.text) : t().undoneLast;
   showToast(left.length > 0 ? `${text} ${t().changedSince(left.join(", "))}` : text);

@@ -7,7 +7,15 @@ export type Overlay =
   | { kind: "go"; to: "list" | "label" | "filter" }
   | { kind: "date"; field: "due" | "start"; ids: readonly string[]; anchor: Element | null }
   | { kind: "repeat" | "labels" | "move"; ids: readonly string[]; anchor: Element | null }
-  | { kind: "ask"; text: string; action: string; run: () => void };
+  | ({ kind: "ask" } & Asked);
+
+/** A question before what cannot be taken back. `other` is done without answering it. */
+export interface Asked {
+  text: string;
+  action: string;
+  run: () => void;
+  other?: { text: string; run: () => void };
+}
 
 /** A place among tasks: below one, or as its subtask. */
 export interface AddAt {

@@ -8,6 +8,8 @@ export function statusText(status: Status): string {
   switch (status.state) {
     case "synced":
       return t().synced;
+    case "fetching":
+      return t().firstSyncLabel;
     case "sending":
       return t().sending(status.unsent);
     case "offline":
@@ -21,6 +23,7 @@ export function statusText(status: Status): string {
 
 const shapes: Record<Status["state"], string> = {
   synced: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9",
+  fetching: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M8 3.5v9",
   sending: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M8 3.5v9",
   offline: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9",
   needs_you: "M8 2.5 14 13.5H2zM8 7v3M8 11.8v.01",
@@ -34,7 +37,7 @@ export function StatusDot({ withText = true }: { withText?: boolean }) {
     <Link class={`status is-${status.state}`} href="/sync" title={withText ? undefined : text}>
       <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
         <path d={shapes[status.state]} stroke-dasharray={status.state === "offline" ? "2 2.5" : undefined} />
-        {status.state === "sending" && <path d="M8 3.5a4.5 4.5 0 0 1 0 9z" fill="currentColor" stroke="none" />}
+        {(status.state === "sending" || status.state === "fetching") && <path d="M8 3.5a4.5 4.5 0 0 1 0 9z" fill="currentColor" stroke="none" />}
       </svg>
       <span class={withText ? "status-text" : "hidden"}>{text}</span>
     </Link>

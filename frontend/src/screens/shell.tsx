@@ -70,7 +70,7 @@ export function Shell() {
       }}>
         {t().skipToList}
       </a>
-      <div class="rail">
+      <nav class="rail" aria-label={t().places}>
         <button
           ref={toggle}
           type="button"
@@ -83,7 +83,7 @@ export function Shell() {
         </button>
         <RailPlaces />
         <StatusDot withText={false} />
-      </div>
+      </nav>
       <div
         class={`side ${open.value ? "is-open" : ""}`}
         data-pane
@@ -119,7 +119,7 @@ export function Shell() {
 /** On phones the status is in the menu; a dot says that it is worth a look. */
 function Badge() {
   const status = store().status.value;
-  if (status.state === "synced" || status.state === "sending") return null;
+  if (["synced", "sending", "fetching"].includes(status.state)) return null;
   return <span class="badge"><span class="hidden">{statusText(status)}</span></span>;
 }
 

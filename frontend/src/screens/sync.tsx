@@ -71,7 +71,7 @@ export function Sync() {
             <ul class="plain-list">
               {waiting.map((entry) => (
                 <li key={entry.key}>
-                  <bdi>{described(entry)}</bdi> <span class="note">– {m().waitingStates[entry.state]}</span>
+                  <bdi>{described(entry)}</bdi> <span class="note">– {m().waitingStates[status.state === "offline" || status.state === "sign_in" ? "waiting" : entry.state]}</span>
                 </li>
               ))}
             </ul>

@@ -7,7 +7,7 @@ import { referencesOf, type Entry } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import { note, type Step } from "./noting";
-import type { Command, Done } from "./types";
+import type { Command, Done, Undone } from "./types";
 
 interface Act {
   command: Command;
@@ -24,6 +24,8 @@ export interface ActHost {
   /** Loads what undoes acts, together with what sends them. */
   sync(): Promise<typeof import("./syncing")>;
 }
+
+const ALL: Undone = { left: [], nothing: false };
 
 type Inverse = typeof import("./syncing").inverse;
 
@@ -93,7 +95,7 @@ export class Acts {
     return late;
   }
 
-  private undo(steps: readonly Step[]): readonly string[] {
+  private undo(steps: readonly Step[]): Undone {
     // Other objects stand for the same entries once another tab's changes have been read.
     const bySeq = new Map(this.outbox.entries.map((entry) => [entry.seq, entry]));
     const entries = steps.map(({ entry }) => bySeq.get(entry.seq) ?? entry);
@@ -101,19 +103,19 @@ export class Acts {
       bySeq.has(entry.seq) && entry.state === "waiting" && !this.outbox.isSending(entry);
     if (entries.every(isWaiting) && !this.isBuiltUpon(entries)) {
       void this.takeBack(entries, steps);
-      return [];
+      return ALL;
     }
     if (!this.inverse) {
       // In the first moments of a tab, what undoes is still on its way.
       void this.prepare().then(() => this.undo(steps));
-      return [];
+      return ALL;
     }
     const { acts, drop, lost } = this.inverse(this.host.context(), steps, (entry) =>
       isWaiting(bySeq.get(entry.seq) ?? entry),
     );
     if (drop.length) void this.takeBack(drop, []);
     if (acts.length) this.apply(acts.map((act) => () => act));
-    return lost;
+    return { left: lost, nothing: lost.length > 0 && acts.length + drop.length === 0 };
   }
 
   /** Whether later entries concern the same resources, so that these cannot just disappear. */

@@ -60,6 +60,10 @@ function watchBrowser(store: DulyStore): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") store.syncing?.engine.wake(true);
   });
+  const again = () => store.retryNow();
+  addEventListener("focus", again);
+  addEventListener("pointerdown", again, { passive: true, capture: true });
+  addEventListener("keydown", again, { capture: true });
 }
 
 /** Asks the browser not to throw the copy away, once there is something to lose. */

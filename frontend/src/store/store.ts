@@ -54,6 +54,7 @@ export class DulyStore implements Store {
   private readonly acts: Acts;
   private readonly clock: ReturnType<typeof setInterval>;
   private late: Late | null = null;
+  private triedAt = 0;
   private closing: Promise<void> | null = null;
 
   constructor(
@@ -146,6 +147,7 @@ export class DulyStore implements Store {
     if (this.parts.connection.ended.value) state = "sign_in";
     else if (offline.value) state = "offline";
     else if (needs > 0) state = "needs_you";
+    else if (firstSync.value) state = "fetching";
     else if (unsent > 0) state = "sending";
     return {
       state,
@@ -242,6 +244,14 @@ export class DulyStore implements Store {
   syncNow(): void {
     this.syncing?.engine.syncNow();
     this.keeping.teller.sync();
+  }
+
+  /** A person is here: after a failure, tries at once, but not more often than every two seconds. */
+  retryNow(): void {
+    const now = Date.now();
+    if (!this.core.offline.peek() || now - this.triedAt < 2000) return;
+    this.triedAt = now;
+    this.syncing?.engine.wake(true);
   }
 
   async flush(milliseconds: number): Promise<number> {

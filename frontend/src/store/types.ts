@@ -63,6 +63,8 @@ export interface Counts {
 
 export type State =
   | "synced"
+  /** The first sync has not brought everything yet. */
+  | "fetching"
   | "sending"
   | "offline"
   | "needs_you"
@@ -116,13 +118,20 @@ export type Command =
   | { do: "delete"; type: Kind; id: string }
   | { do: "restore"; type: "task" | "list"; id: string };
 
+export interface Undone {
+  /** Names of what was changed since, or can no longer be taken back, and is left alone. */
+  readonly left: readonly string[];
+  /** Nothing of the act was taken back. */
+  readonly nothing: boolean;
+}
+
 export interface Done {
   /** The ids that `create` commands made, in their order. */
   readonly ids: readonly string[];
   /** Resolves when the changes survive the tab. */
   readonly stored: Promise<void>;
-  /** Takes all of it back, and returns the names of what was changed since and is left alone. */
-  undo(): readonly string[];
+  /** Takes it back, as far as that is possible. */
+  undo(): Undone;
 }
 
 /** One unsent change, for the page that shows them. */

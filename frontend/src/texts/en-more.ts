@@ -206,6 +206,7 @@ export const enMore = {
   },
   syncTexts: {
     synced: "All changes are on the server, and all of the server's are here.",
+    fetching: "Your tasks are on their way to this device. You can begin with those that are here.",
     sending: "Your changes are on their way.",
     offline: "No connection. Work goes on; changes are kept on this device and sent later.",
     needs_you: "Something could not be kept as it was. You decide below.",
@@ -285,7 +286,7 @@ export const enMore = {
   storageKept: "The browser keeps it until you sign out.",
   storageMayGo: "The browser may delete it when space runs short; unsent changes would be lost.",
   signOutAsk: (n: number) => `${many(n, "change has", "changes have")} not reached the server and will be lost.`,
-  signOutAnyway: "Sign out and lose them",
+  signOutAnyway: (n: number): string => (n === 1 ? "Sign out and lose it" : "Sign out and lose them"),
   deleteAccount: "Delete account",
   deleteAccountNote: "Deletes your account and all of your tasks on the server, for good.",
   deleteAccountAsk: "Delete the account and everything in it? This cannot be undone.",

@@ -54,6 +54,7 @@ export const en = {
   reopened: (title: string) => `Reopened “${title}”.`,
   reopenedMany: (n: number) => `Reopened ${many(n, "task", "tasks")}.`,
   undone: (what: string) => `Undone: ${what}`,
+  notUndone: (what: string) => `This can no longer be undone: ${what}.`,
   undoneLast: "Undone.",
   redone: "Done again.",
   nothingToUndo: "Nothing to undo.",

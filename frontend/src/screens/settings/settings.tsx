@@ -12,7 +12,7 @@ import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { Nothing } from "../nothing";
 import { Account } from "./account";
-import { Data } from "./data";
+import { Data, exportDevice } from "./data";
 import { FactorsPage } from "./factors";
 import { Preferences } from "./preferences";
 import { Sessions } from "./sessions";
@@ -38,7 +38,13 @@ export function Settings({ page }: { page: string }) {
     const lost = await waitForUnsent();
     leaving.value = false;
     if (lost === 0) return signOut();
-    show({ kind: "ask", text: m().signOutAsk(lost), action: m().signOutAnyway, run: () => void signOut() });
+    show({
+      kind: "ask",
+      text: m().signOutAsk(lost),
+      action: m().signOutAnyway(lost),
+      run: () => void signOut(),
+      other: { text: m().exportDevice, run: exportDevice },
+    });
   };
   return (
     <div class="scroll">

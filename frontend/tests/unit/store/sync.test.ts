@@ -101,7 +101,7 @@ test("undo removes what was not sent, and reverses what was", async () => {
   const { account, phone } = await two();
   phone.trouble.offline = true;
   const unsent = phone.store.run({ do: "create", type: "task", data: { title: "Never" } });
-  expect(unsent.undo()).toEqual([]);
+  expect(unsent.undo().left).toEqual([]);
   expect(tasks(phone.store)).toEqual([]);
   expect(phone.store.status.value.unsent).toBe(0);
   phone.trouble.offline = false;
@@ -110,7 +110,7 @@ test("undo removes what was not sent, and reverses what was", async () => {
   await until("it is sent", () => isSynced(phone.store));
   const renamed = phone.store.run({ do: "update", type: "task", id: made.ids[0]!, data: { title: "X" } });
   await until("it is sent", () => isSynced(phone.store));
-  expect(renamed.undo()).toEqual([]);
+  expect(renamed.undo().left).toEqual([]);
   expect(titled(phone.store, "Sent")).toBeDefined();
   const removed = phone.store.run({ do: "delete", type: "task", id: made.ids[0]! });
   await until("it is sent", () => isSynced(phone.store));

@@ -86,7 +86,7 @@ test.for(Object.keys(cases))("undoes at once, before it is sent: %s", async (nam
   desk.trouble.offline = true;
   const done = desk.store.run(...cases[name]!());
   expect(state()).not.toEqual(before);
-  expect(done.undo()).toEqual([]);
+  expect(done.undo().left).toEqual([]);
   expect(state()).toEqual(before);
   desk.trouble.offline = false;
   desk.store.syncNow();
@@ -99,7 +99,7 @@ test.for(Object.keys(cases))("undoes what was sent: %s", async (name) => {
   const done = desk.store.run(...cases[name]!());
   await settled();
   expect(state()).not.toEqual(before);
-  expect(done.undo()).toEqual([]);
+  expect(done.undo().left).toEqual([]);
   if (name !== "skip") expect(state()).toMatchObject({ lists: before.lists as string[] });
   await settled();
   if (name === "create") expect(tasks(desk.store).some(({ title }) => title === "new")).toBe(false);
@@ -125,7 +125,7 @@ test("a deletion that waits is undone without a request", async () => {
   const before = state();
   const done = desk.store.run({ do: "delete", type: "label", id: ids.label! });
   await done.stored;
-  expect(done.undo()).toEqual([]);
+  expect(done.undo().left).toEqual([]);
   await settled();
   expect(state()).toEqual(before);
   expect(desk.store.labels.value).toHaveLength(1);
@@ -136,7 +136,7 @@ test("a field that somebody has changed since is left alone, and told", async ()
   await settled();
   await call(server.url, desk.account, "PATCH", `/tasks/${ids.first}`, { title: "theirs" });
   await until("it arrives", () => desk.store.get("task", ids.first!).value?.title === "theirs");
-  expect(done.undo()).toEqual(["first"]);
+  expect(done.undo().left).toEqual(["first"]);
   await settled();
   expect(desk.store.get("task", ids.first!).value).toMatchObject({ title: "theirs", priority: null });
 });
