@@ -2,7 +2,7 @@
 import { addDays, dayBounds, instantOf, type MomentLike, weekdayOf } from "./dates";
 import { FilterMistake, WEEKDAYS } from "./filtermistake";
 import { parseFilter } from "./filterparser";
-import type { DateField, Filter, FilterDay, Name, Operator } from "./filtertree";
+import { itemsOf, type DateField, type Filter, type FilterDay, type Name, type Operator } from "./filtertree";
 import { nameKey } from "./names";
 import { searcher, type Searchable } from "./search";
 
@@ -69,6 +69,22 @@ export function conditionOf(filter: Filter, context: FilterContext): Condition {
   if (filter.is !== "overdue") return STATES[filter.is];
   const isLate = compared("due", "<", { from: "today", days: 0 }, context);
   return (task) => STATES.open(task) && isLate(task);
+}
+
+export interface UnknownName {
+  kind: "list" | "section" | "label";
+  name: string;
+}
+
+/** The names in a filter that nothing has: most often, they are misspelled. */
+export function unknownNames(filter: Filter, context: Pick<FilterContext, "lists" | "sections" | "labels">): UnknownName[] {
+  for (const kind of ["list", "section", "label"] as const) {
+    const name = (filter as Partial<Record<typeof kind, Name>>)[kind];
+    if (name === undefined) continue;
+    if (idsOf(name, context[`${kind}s`])?.size !== 0) return [];
+    return [{ kind, name: typeof name === "string" ? name : `${name.begins}*` }];
+  }
+  return itemsOf(filter).flatMap((item) => unknownNames(item, context));
 }
 
 /** Whether what a filter finds depends on the day. */

@@ -8,6 +8,7 @@ import { go } from "../commands/route";
 import { Empty } from "../parts/empty";
 import { Icon } from "../parts/icons";
 import { NameField } from "../parts/sidebar";
+import { parseFilter, unknownNames } from "../rules/filter";
 import { t } from "../texts";
 import { m } from "../texts/more";
 import { Nothing } from "./nothing";
@@ -95,7 +96,7 @@ export function FilterPage({ id }: { id: string }) {
             <Query field={field} value={draft.value} at={mistake?.position ?? null} onInput={(value) => (draft.value = value)} onEnter={save} />
           </div>
           <p class={mistake ? "mistake" : "note"} id="filter-note" aria-live="polite">
-            {mistake ? m().mistakeAt(mistake.position + 1, mistakeText(mistake.message)) : query ? m().matches(found) : m().filterHelp}
+            {mistake ? m().mistakeAt(mistake.position + 1, mistakeText(mistake.message)) : query ? [m().matches(found), ...unknown(query)].join(". ") : m().filterHelp}
           </p>
           {!query && (
             <div class="quick-days">
@@ -149,6 +150,20 @@ function Query({ field, value, at, onInput, onEnter }: {
       />
     </div>
   );
+}
+
+/** Names that nothing has, in words: most often, they are misspelled. */
+function unknown(query: string): string[] {
+  const lists = store().lists.value;
+  const sections = lists.flatMap((list) => [...store().sectionsOf(list.id)]);
+  let filter;
+  try {
+    filter = parseFilter(query);
+  } catch {
+    return []; // the view says so in a moment
+  }
+  const names = unknownNames(filter, { lists, sections, labels: store().labels.value });
+  return names.map(({ kind, name }) => m().noSuch[kind](name));
 }
 
 /** The parser names what it expected; the words for it are ours. */
