@@ -26,6 +26,7 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
   const touch = down.pointerType !== "mouse";
   const scroller = list.closest<HTMLElement>(".scroll")!;
   let dragging = false;
+  let hasMoved = false;
   let aim: Aim | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let scrolling = 0;
@@ -54,6 +55,7 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
   const move = (event: PointerEvent) => {
     last = event;
     const far = Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY);
+    hasMoved ||= far > 10;
     if (!dragging) {
       if (touch && far > 10) end(false);
       else if (!touch && far > MOUSE) begin();
@@ -70,6 +72,7 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
     removeEventListener("pointercancel", cancel);
     removeEventListener("keydown", key, true);
     list.removeEventListener("touchmove", hold);
+    list.removeEventListener("contextmenu", noMenu, true);
     list.classList.remove("is-dragging");
     for (const each of list.querySelectorAll(".is-dragged")) each.classList.remove("is-dragged");
     dropLine.value = null;
@@ -80,10 +83,21 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
     setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
     if (kept && aim) drop(ids, aim.to);
   };
-  const up = () => end(true);
+  const up = () => {
+    const isPress = touch && dragging && !hasMoved;
+    end(!isPress);
+    // After the release, which would close the menu again.
+    if (isPress) setTimeout(() => onLongPress(id, row), 0);
+  };
   const cancel = () => end(false);
   const hold = (event: TouchEvent) => {
     if (dragging) event.preventDefault();
+  };
+  // Android's own long press comes while the finger is still down, and may yet become a drag.
+  const noMenu = (event: Event) => {
+    if (!dragging) return;
+    event.preventDefault();
+    event.stopPropagation();
   };
   const key = (event: KeyboardEvent) => {
     if (event.key !== "Escape") return;
@@ -97,6 +111,7 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
   addEventListener("keydown", key, true);
   list.addEventListener("touchmove", hold, { passive: false });
   if (touch) {
+    list.addEventListener("contextmenu", noMenu, true);
     timer = setTimeout(() => {
       begin();
       if (dragging) navigator.vibrate?.(10);
