@@ -57,8 +57,10 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
     if (matchMedia("(pointer: fine)").matches) input.current?.focus();
   }, []);
   const value = parsed(rule.value);
-  const first = value && firstDate(value, from);
-  const next = value && first ? take(dates(value, from), value.count ? Math.min(SHOWN, value.count) : SHOWN) : [];
+  // "Every second Tuesday" begins with the next one; a rule that the task has already keeps its weeks.
+  const isNew = rule.value !== task?.recurrence?.rule;
+  const first = value && firstDate(isNew ? { ...value, interval: 1 } : value, from);
+  const next = value && first ? take(dates(value, isNew ? first : from), value.count ? Math.min(SHOWN, value.count) : SHOWN) : [];
   const frequency = value?.frequency ?? "WEEKLY";
 
   const typed = (words: string) => {
@@ -138,7 +140,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
                 type="button"
                 class="day-toggle"
                 aria-pressed={on}
-                aria-label={dayName(index)}
+                title={dayName(index)}
                 onClick={() => {
                   const days = WEEKDAYS.filter((_code, at) => (at === index ? !on : value?.byDay.some(([day]) => day === at)));
                   choose(withPart(rule.value, "BYDAY", days.join(",") || null));
