@@ -19,9 +19,17 @@ export interface AddTo {
 
 const TITLE = 255;
 
+/** Without the marks of a list: "- ", "- [ ] ", and "1. " where every line has a number. */
+function withoutMarks(lines: readonly string[]): string[] {
+  const bare = lines.map((line) => line.replace(/^\s*(?:[-*+•]\s+)?(?:\[[ xX]?\]\s+)?/, "").trim()).filter(Boolean);
+  const NUMBER = /^\d{1,3}[.)]\s+/;
+  const isNumbered = bare.length > 1 && bare.every((line) => NUMBER.test(line)); // "3. March" is a date
+  return isNumbered ? bare.map((line) => line.replace(NUMBER, "").replace(/^\[[ xX]?\]\s+/, "")) : bare;
+}
+
 /** One line, one task; several pasted lines become several tasks, in one undo step. */
 export function createTasks(text: string, { data, name }: AddTo, before: string | null): readonly string[] {
-  const titles = text.split(/\r?\n/).map((line) => line.replace(/^\s*([-*•]|\[[ x]?\])\s+/, "").trim()).filter(Boolean);
+  const titles = withoutMarks(text.split(/\r?\n/));
   if (titles.length === 0) return [];
   const commands = titles.map((title): Command => ({
     do: "create",
