@@ -22,7 +22,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Announces to screen readers; what is said within 300 ms becomes one announcement. */
 export function say(text: string): void {
-  joined.push(text);
+  if (joined.at(-1) !== text) joined.push(text);
   timer ??= setTimeout(() => {
     // A trailing space makes the same words a change, so that they are read again.
     const next = joined.join(" ");

@@ -23,8 +23,12 @@ interface Props {
 /** A menu beside its button. `null` among the items is a line between groups. */
 export function Menu({ label, items, anchor, onClose }: Props) {
   const menu = useRef<HTMLDivElement>(null);
+  // A key on the row opens the menu beside the row's button, but the focus was on the row.
+  const opener = useRef(anchor);
   useLayoutEffect(() => {
     const element = menu.current!;
+    const active = document.activeElement;
+    if (active && anchor.closest("[role=row]")?.contains(active)) opener.current = active;
     element.showPopover();
     placeBeside(element, anchor);
     element.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
@@ -38,7 +42,7 @@ export function Menu({ label, items, anchor, onClose }: Props) {
     else if (event.key === "Tab") onClose();
     else if (event.key === "Escape") {
       onClose();
-      focusAgain(anchor);
+      focusAgain(opener.current);
     } else {
       const letter = event.key.toLowerCase();
       if (letter.length !== 1 || letter === " " || event.ctrlKey || event.metaKey) return;
@@ -74,7 +78,7 @@ export function Menu({ label, items, anchor, onClose }: Props) {
             class={`menu-item ${item.danger ? "is-danger" : ""}`}
             onClick={() => {
               onClose();
-              focusAgain(anchor);
+              focusAgain(opener.current);
               item.run();
             }}
           >

@@ -85,10 +85,10 @@ export function isPast(moment: MomentLike, now: string): boolean {
   return at < now.slice(0, at.length);
 }
 
-/** "3 min ago", for the foot of the detail and the sync page. */
+/** "3 minutes ago", for the foot of the detail and the sync page. */
 export function ago(instant: string | Date, now = Date.now()): string {
   const seconds = (new Date(instant).getTime() - now) / 1000;
-  const relative = new Intl.RelativeTimeFormat(language.value, { numeric: "auto", style: "short" });
+  const relative = new Intl.RelativeTimeFormat(language.value, { numeric: "auto", style: "long" }); // short ones end in a full stop
   for (const [unit, size] of [["day", 86_400], ["hour", 3600], ["minute", 60]] as const) {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
   }

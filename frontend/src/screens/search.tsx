@@ -37,7 +37,10 @@ export function Search({ text, completed }: { text: string; completed: boolean }
   useEffect(() => () => view?.dispose(), [view]);
   const found = view ? view.lines.value.length + view.completed.value.length : 0;
   useEffect(() => {
-    if (words) say(m().results(found));
+    if (!words) return;
+    // Once typing pauses, and the results have settled.
+    const timer = setTimeout(() => say(m().results(found)), 500);
+    return () => clearTimeout(timer);
   }, [words, found]);
   return (
     <div class="scroll">

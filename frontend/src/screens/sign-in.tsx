@@ -23,7 +23,10 @@ interface Second {
 export function explain(error: unknown): string {
   if (!(error instanceof ApiError)) return m().cannotReach;
   if (error.status >= 500 && !error.code) return m().serverProblem;
-  const words = (error.details.fields ?? []).map(({ path, message }) => `${path.replace(/^body\./, "")}: ${message}`);
+  const words = (error.details.fields ?? []).map(({ path, message }) => {
+    const name = (m().inputNames as Record<string, string>)[path.replace(/^body\./, "")];
+    return name ? `${name}: ${message}` : message;
+  });
   return words.length > 0 ? words.join(" ") : error.message;
 }
 

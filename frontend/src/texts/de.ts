@@ -174,6 +174,7 @@ export const de: Texts = {
 
 export const deMore: More = {
   email: "E-Mail",
+  inputNames: { email: "E-Mail", password: "Passwort", current_password: "Derzeitiges Passwort", new_password: "Neues Passwort", name: "Name" },
   password: "Passwort",
   showPassword: "Passwort zeigen",
   hidePassword: "Passwort verbergen",
@@ -335,6 +336,11 @@ export const deMore: More = {
     unit: "days oder weeks",
   },
   matches: (n) => many(n, "Aufgabe passt", "Aufgaben passen"),
+  noSuch: {
+    list: (name) => `Es gibt keine Liste „${name}“`,
+    section: (name) => `Es gibt keinen Abschnitt „${name}“`,
+    label: (name) => `Es gibt kein Etikett „${name}“`,
+  },
   emptyTrash: "Leer. Gelöschte Aufgaben bleiben hier 30 Tage.",
   emptyTheTrash: "Papierkorb leeren",
   emptyTheTrashAsk: (n) => `${many(n, "Eintrag", "Einträge")} endgültig löschen? Das lässt sich nicht zurücknehmen.`,

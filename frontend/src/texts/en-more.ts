@@ -6,6 +6,7 @@ const { count, many } = counting("en");
 export const enMore = {
   // Sign-in
   email: "Email",
+  inputNames: { email: "Email", password: "Password", current_password: "Current password", new_password: "New password", name: "Name" },
   password: "Password",
   showPassword: "Show password",
   hidePassword: "Hide password",
@@ -130,7 +131,7 @@ export const enMore = {
     title: "title", description: "notes", due: "due date", start: "start date", priority: "priority", list_id: "list", section_id: "section",
     parent_id: "parent", recurrence: "repetition", duration_minutes: "duration", name: "name", color: "colour", query: "query",
   },
-  conflictSameText: (name: string, field: string, mine: string, theirs: string) => `“${name}”: the ${field} was edited in two places. Yours: ${mine}. The other: ${theirs}.`,
+  conflictSameText: (name: string, field: string, mine: string, theirs: string) => `“${name}”: two devices edited the ${field}. Yours: ${mine}. The other: ${theirs}.`,
   conflictReplaced: (field: string, theirs: string) => `The ${field} set here replaced ${theirs} from another device.`,
   conflictTrashed: (name: string) => `“${name}” was moved to the trash elsewhere while you edited it here. It has been restored.`,
   conflictGone: (name: string) => `“${name}” was deleted elsewhere. What you changed is still here.`,
@@ -176,6 +177,11 @@ export const enMore = {
     unit: "days or weeks",
   },
   matches: (n: number) => many(n, "task matches", "tasks match"),
+  noSuch: {
+    list: (name: string) => `There is no list “${name}”`,
+    section: (name: string) => `There is no section “${name}”`,
+    label: (name: string) => `There is no label “${name}”`,
+  },
   emptyTrash: "Empty. Deleted tasks stay here for 30 days.",
   emptyTheTrash: "Empty the trash",
   emptyTheTrashAsk: (n: number) => `Delete ${many(n, "item", "items")} for good? This cannot be undone.`,

@@ -146,7 +146,7 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
             {list ? <><Dot color={list.color} /> {list.name}{section && ` / ${section.name}`}</> : t().inbox}
           </Property>
           <Property icon="label" name={t().labels} onClick={(anchor) => show({ kind: "labels", ids, anchor })}>
-            {labels.length > 0 && labels.map((label) => <span class="meta-part" key={label.id}><Dot color={label.color} />{label.name}</span>)}
+            {labels.length > 0 && labels.map((label) => <span class="meta-part" key={label.id}><Dot color={label.color} /><bdi>{label.name}</bdi></span>)}
           </Property>
         </div>
         <Subtasks task={task} />

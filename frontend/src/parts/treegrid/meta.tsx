@@ -59,7 +59,7 @@ export function Meta({ task, row, shows, day }: { task: Shown<"task">; row: Task
       {task.recurrence && <Icon name="repeat" size={16} />}
       {moment?.text && (
         <span class={`meta-part figures ${moment.late ? "is-late" : moment.days === 0 ? "is-today" : ""}`}>
-          {moment.late && moment.days > 0 ? `${moment.text} ${t().overdueBy(moment.days)}` : moment.text}
+          {moment.late ? `${moment.text} ${moment.days > 0 ? t().overdueBy(moment.days) : t().overdueWord}` : moment.text}
         </span>
       )}
     </span>
