@@ -71,6 +71,15 @@ export async function open(user: User): Promise<void> {
   phase.value = "open";
 }
 
+/** What was typed and not added, which is in the storage of the tab. */
+function forgetTyped(): void {
+  try {
+    sessionStorage.clear();
+  } catch {
+    // Then nothing was kept there.
+  }
+}
+
 async function leave(wipe: boolean): Promise<void> {
   const store = opened.peek();
   stop?.();
@@ -79,6 +88,7 @@ async function leave(wipe: boolean): Promise<void> {
   phase.value = "signed_out";
   forgetSteps();
   clearSelection();
+  if (wipe) forgetTyped();
   await store?.close({ wipe });
 }
 

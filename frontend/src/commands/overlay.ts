@@ -30,6 +30,10 @@ let ahead = "";
 export function typeAhead(text: string): void {
   ahead = text === "\b" ? ahead.slice(0, -1) : ahead + text;
 }
+/** Escape does not drop what was typed before the dialog was there. */
+export function isTypedAhead(): boolean {
+  return overlay.peek()?.kind === "quick-add" && ahead !== "";
+}
 export function takeTypedAhead(): string {
   const text = ahead;
   ahead = "";

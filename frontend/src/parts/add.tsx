@@ -6,6 +6,7 @@ import { grid } from "../commands/grid";
 import type { Command, Task } from "../store/types";
 import { t } from "../texts";
 import { Icon } from "./icons";
+import { keepLine, keptLine } from "./quickadd/kept";
 import { Line } from "./quickadd/line";
 import { commandsFor, prepareParser, understand, type Understood } from "./quickadd/understand";
 
@@ -42,7 +43,12 @@ export function createTasks(text: string, { data, name }: AddTo, before: string 
 
 export function AddField({ to }: { to: AddTo }) {
   const field = useRef<HTMLInputElement>(null);
-  const text = useSignal("");
+  const place = location.pathname;
+  const text = useSignal(keptLine(place));
+  const write = (line: string) => {
+    text.value = line;
+    keepLine(place, line);
+  };
   // The row that was first when typing began: what is typed goes above it, in the order of typing.
   const before = useRef<string | null>(null);
   const create = (typed: string, meant: Understood | null) => {
@@ -53,7 +59,7 @@ export function AddField({ to }: { to: AddTo }) {
   const add = (meant: Understood | null) => {
     const typed = text.value;
     if (!typed.trim() || (meant && !meant.draft.title)) return;
-    text.value = "";
+    write("");
     // Whoever is faster than the parser's arrival loses none of it.
     if (meant) create(typed, meant);
     else void prepareParser().catch(() => {}).then(() => create(typed, understand(typed)));
@@ -66,11 +72,11 @@ export function AddField({ to }: { to: AddTo }) {
         value={text.value}
         label={t().addTaskTo(to.name)}
         placeholder={t().addTask}
-        onInput={(value) => (text.value = value)}
+        onInput={write}
         onFocus={() => (before.current = to.first ?? null)}
         onEnter={add}
         onEscape={() => {
-          if (text.value) text.value = "";
+          if (text.value) write("");
           else field.current?.blur();
         }}
         onLeaveDown={() => {
@@ -79,7 +85,7 @@ export function AddField({ to }: { to: AddTo }) {
         }}
         onPasteLines={(pasted) => {
           createTasks(pasted, to, before.current);
-          text.value = "";
+          write("");
         }}
       />
     </div>

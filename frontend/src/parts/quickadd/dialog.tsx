@@ -9,6 +9,7 @@ import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
 import { Chips } from "./chips";
+import { keepLine, keptLine } from "./kept";
 import { Line } from "./line";
 import { commandsFor, prepareParser, understand, type Understood } from "./understand";
 
@@ -36,10 +37,17 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
   const last = useRef<string | null>(null);
   // Lines that were entered before the dialog was there are added; the rest is in the field.
   const ahead = useMemo(() => takeTypedAhead().split("\n"), []);
-  const text = useSignal(ahead.at(-1)!);
+  const before = useMemo(() => keptLine("quick-add"), []);
+  const text = useSignal(ahead.at(-1)! || before);
+  const write = (line: string) => {
+    text.value = line;
+    keepLine("quick-add", line);
+  };
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     field.current?.focus();
+    // What was left here may go on, or be typed over.
+    if (before && text.value === before) field.current?.select();
     void (async () => {
       for (const line of ahead.slice(0, -1)) await create(line, null);
     })();
@@ -62,7 +70,7 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
   const add = async (given: Understood | null, held: boolean) => {
     const typed = text.value;
     if (!typed.trim() || (given && !given.draft.title)) return;
-    text.value = "";
+    write("");
     const id = await create(typed, given);
     if (!held || !id) return;
     onClose();
@@ -77,14 +85,14 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
         field={field}
         label={t().quickAdd}
         placeholder={m().quickAddHint}
-        onInput={(value) => (text.value = value)}
+        onInput={write}
         onEnter={(meant, held) => void add(meant, held)}
         onEscape={onClose}
       />
       <Chips
         understood={understood}
         onEscape={(at) => {
-          text.value = `${text.value.slice(0, at)}\\${text.value.slice(at)}`;
+          write(`${text.value.slice(0, at)}\\${text.value.slice(at)}`);
           field.current?.focus();
         }}
       />

@@ -1,12 +1,14 @@
 /** Moving through the rows of a treegrid, after the pattern of the ARIA Authoring Practices. */
 import type { Grid, Row } from "../../commands/grid";
+import { pendingKey } from "../../commands/keyboard";
 import { clearSelection, currentRow, extendSelection, selectAll, selecting, toggleSelected } from "../../commands/selection";
 
 const PAGE = 10;
 
 export function onGridKey(event: KeyboardEvent, grid: Grid, focus: (key: string) => void): void {
   const target = event.target as HTMLElement;
-  if (event.isComposing || event.defaultPrevented || target.matches("input:not([type=checkbox]), textarea")) return;
+  // The second key of a pair is not one of the list's.
+  if (event.isComposing || event.defaultPrevented || pendingKey.peek() !== null || target.matches("input:not([type=checkbox]), textarea")) return;
   const element = target.closest<HTMLElement>("[role=row]");
   if (!element) return;
   const rows = grid.rows();

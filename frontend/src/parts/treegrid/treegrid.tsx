@@ -59,23 +59,28 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
     before.current = rows;
   });
 
-  // A row that moved in the document has lost the focus: it has it again before the next key.
   const wanted = useRef<string | null>(null);
-  useLayoutEffect(() => {
+  const reach = () => {
     const key = wanted.current;
-    if (key) element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
-  });
-
+    const found = key !== null && element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    if (!found) return false;
+    wanted.current = null;
+    found.focus();
+    return true;
+  };
+  // A row that moved, or was outside the window, gets the focus as soon as it is in the document:
+  // before the next key is read.
+  useLayoutEffect(() => void reach());
   const focus = (key: string) => {
     reveal(key);
     currentRow.value = key;
-    // A row outside the window is mounted with the next paint.
-    const reach = (tries: number) => {
-      const found = element.current?.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
-      if (found) found.focus();
-      else if (tries > 0) requestAnimationFrame(() => reach(tries - 1));
+    wanted.current = key;
+    const again = (tries: number) => {
+      if (wanted.current !== key || reach()) return;
+      if (tries > 0) requestAnimationFrame(() => again(tries - 1));
+      else wanted.current = null;
     };
-    reach(3);
+    again(3);
   };
   const api = useMemo<Grid>(
     () => ({
