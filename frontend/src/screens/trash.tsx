@@ -40,10 +40,12 @@ export function Trash() {
   const items = useSignal<Item[] | null>(null);
   const problem = useSignal("");
   const load = async () => {
-    problem.value = "";
+    const isDown = store().status.peek().state === "offline";
+    problem.value = isDown ? m().needsConnection : "";
     try {
-      await store().flush(3000);
+      if (!isDown) await store().flush(3000);
       items.value = await read();
+      problem.value = "";
     } catch (error) {
       problem.value = error instanceof ApiError ? explain(error) : m().needsConnection;
     }
@@ -52,6 +54,8 @@ export function Trash() {
     document.title = `${t().trash} · ${t().appName}`;
     void load();
   }, []);
+  // What this device has trashed and the server does not know yet.
+  const here = store().waiting.value.filter(({ command }) => command.do === "delete" && ["task", "list"].includes(command.type));
   const restore = (item: Item) => {
     items.value = items.value!.filter((other) => other !== item);
     act([{ do: "restore", type: item.type, id: item.data.id }], m().restored(nameOf(item)));
@@ -89,6 +93,11 @@ export function Trash() {
           <div class="empty">
             <p>{problem.value}</p>
             <button type="button" class="button" onClick={() => void load()}>{m().tryAgain}</button>
+            {here.length > 0 && (
+              <ul class="plain-list">
+                {here.map(({ key, name }) => <li key={key}><bdi>{name}</bdi> <span class="note">– {t().unsent}</span></li>)}
+              </ul>
+            )}
           </div>
         ) : !items.value ? (
           <p class="note later sheet-note">{m().loading}</p>

@@ -1,0 +1,32 @@
+/** The status in words that are true. */
+import { effect } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import { closeDevices, openDevice, register, tasks, until } from "./device";
+import { startServer, type Server } from "./server";
+
+let server: Server;
+
+beforeAll(async () => {
+  server = await startServer();
+}, 120_000);
+afterEach(closeDevices);
+afterAll(() => server.stop());
+
+test("nothing is called synced before the first sync has ended", async () => {
+  const account = await register(server.url);
+  const desk = await openDevice(server.url, account, "desk");
+  for (const title of ["one", "two"]) desk.store.run({ do: "create", type: "task", data: { title } });
+  await until("all is sent", () => desk.store.status.value.unsent === 0 && desk.store.status.value.lastSync !== null);
+  const phone = await openDevice(server.url, account, "phone");
+  const seen: string[] = [];
+  const stop = effect(() => {
+    const { state, firstSync } = phone.store.status.value;
+    if (firstSync) seen.push(state);
+  });
+  await until("all has arrived", () => tasks(phone.store).length === 2);
+  await until("it is over", () => phone.store.status.value.firstSync === null);
+  stop();
+  expect(new Set(seen)).toEqual(new Set(["fetching"]));
+  expect(phone.store.status.value.state).toBe("synced");
+});
