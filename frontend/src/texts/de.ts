@@ -174,7 +174,7 @@ export const de: Texts = {
 
 export const deMore: More = {
   email: "E-Mail",
-  inputNames: { email: "E-Mail", password: "Passwort", current_password: "Derzeitiges Passwort", new_password: "Neues Passwort", name: "Name" },
+  inputNames: { email: "E-Mail", password: "Passwort", current_password: "Derzeitiges Passwort", new_password: "Neues Passwort" },
   password: "Passwort",
   showPassword: "Passwort zeigen",
   hidePassword: "Passwort verbergen",

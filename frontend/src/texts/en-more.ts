@@ -6,7 +6,7 @@ const { count, many } = counting("en");
 export const enMore = {
   // Sign-in
   email: "Email",
-  inputNames: { email: "Email", password: "Password", current_password: "Current password", new_password: "New password", name: "Name" },
+  inputNames: { email: "Email", password: "Password", current_password: "Current password", new_password: "New password" },
   password: "Password",
   showPassword: "Show password",
   hidePassword: "Hide password",
