@@ -348,10 +348,11 @@ async def test_export_contains_factors_without_secrets(alice: Account, clock: Cl
     assert app.secret not in export.text
 
 
-async def test_password_reset_keeps_the_factors(
-    app: FastAPI, alice: Account, clock: Clock
+async def test_password_reset_keeps_the_factors_of_a_verified_account(
+    app: FastAPI, alice: Account, clock: Clock, dsn: str
 ) -> None:
     await add_app(alice, clock)
+    await execute(dsn, "UPDATE users SET email_verified_at = now() WHERE id = %s", alice.id)
     link = await operators.reset_link(app.state.context, alice.email)
     alice.password = "a brand-new passphrase"
     body = {"token": link.partition("#token=")[2], "new_password": alice.password}

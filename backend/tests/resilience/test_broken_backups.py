@@ -213,7 +213,7 @@ def test_progress_is_shown_on_a_terminal(tmp_path: Path, command: tuple[str, ...
 
     assert process.returncode == 0
     assert b"%" in shown
-    assert (b"tasks" if command == ("backup",) else b"data") in shown
+    assert (b"Backing up" if command == ("backup",) else b"Restoring") in shown
 
 
 def read(terminal: int) -> bytes:

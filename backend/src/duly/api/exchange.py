@@ -221,10 +221,11 @@ class Exchange:
             end()
 
     def release(self) -> None:
-        """Drop the request, which refers to this object: the server closes the connection once
-        nothing refers to its body, and a cycle would live until the next garbage collection.
+        """Drop the request and the error, which refer to this object: the server closes the connection
+        once nothing refers to its body, and a cycle would live until the next garbage collection.
         """
         del self.request
+        self._error = None
 
     async def linger(self) -> None:
         """Discard the rest of the body. Closing the connection before would reset it, and a client

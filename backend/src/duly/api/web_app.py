@@ -171,6 +171,7 @@ def _is_navigation(request: Request, path: str) -> bool:
     """Whether a browser opens a screen of the app."""
     return (
         request.method == "GET"
+        and path.startswith("/")  # `GET *` has another one
         and path.split("/")[1] not in _ELSEWHERE
         and prefers_html(request.headers.getlist("accept"))
     )
