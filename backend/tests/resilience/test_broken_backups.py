@@ -36,6 +36,8 @@ def started(*arguments: str, data_dir: Path) -> Iterator[subprocess.Popen[bytes]
         env=environment(DULY_DATA_DIR=str(data_dir)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background lets them ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         try:
             yield process
