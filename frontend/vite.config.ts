@@ -55,6 +55,8 @@ export default defineConfig({
       input: { index: "index.html", theme: "src/theme.ts", worker: "src/worker.ts" },
       output: {
         entryFileNames: (chunk) => (chunk.name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
+        // All that the first paint needs is in one file: it compresses better, and arrives at once.
+        codeSplitting: { groups: [{ name: "first", tags: ["$initial"], test: /^(?!.*\/src\/(theme|worker)\.ts$)/ }] },
       },
     },
   },
