@@ -55,8 +55,14 @@ export default defineConfig({
       input: { index: "index.html", theme: "src/theme.ts", worker: "src/worker.ts" },
       output: {
         entryFileNames: (chunk) => (chunk.name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
-        // All that the first paint needs is in one file: it compresses better, and arrives at once.
-        codeSplitting: { groups: [{ name: "first", tags: ["$initial"], test: /^(?!.*\/src\/(theme|worker)\.ts$)/ }] },
+        // What a first paint needs is in one file, which compresses better and arrives at once: the
+        // start with the session, and the shell with the store, which the sign-in screen does not need.
+        codeSplitting: {
+          groups: [
+            { name: "start", tags: ["$initial"], test: /^(?!.*\/src\/(theme|worker)\.ts$)/, priority: 2 },
+            { name: "list", test: /\/src\/(screens\/shell\.tsx|store\/index\.ts)$/, priority: 1 },
+          ],
+        },
       },
     },
   },

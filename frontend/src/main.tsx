@@ -1,7 +1,6 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
-import "./styles/shell.css";
-import "./styles/list.css";
+import "./styles/app.css";
 
 import { render } from "preact";
 

@@ -3,7 +3,6 @@ import { effect, signal } from "@preact/signals";
 
 import { openSession } from "../api/session";
 import type { User } from "../api/things";
-import { openStore } from "../store";
 import { likelyLanguage, speak, t } from "../texts";
 import { forgetSteps, opened, showToast } from "./app";
 import { go } from "./route";
@@ -60,6 +59,7 @@ export async function open(user: User): Promise<void> {
   signingInAgain.value = false;
   if (before && before.user.peek().id === user.id) return before.syncNow();
   if (before) await leave(false);
+  const { openStore } = await import("../store");
   const store = await openStore({ user, connection: session });
   opened.value = store;
   stop = effect(() => {

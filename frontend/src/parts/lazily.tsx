@@ -20,3 +20,9 @@ export function lazily<P extends object>(load: () => Promise<ComponentType<P>>) 
   }
   return Object.assign(Lazy, { prepare });
 }
+
+/** Runs when the browser has nothing else to do: for what is needed next. */
+export function whenIdle(act: () => void): void {
+  const idle = window.requestIdleCallback ?? ((later: () => void) => setTimeout(later, 500));
+  idle(act);
+}

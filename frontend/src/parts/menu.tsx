@@ -1,3 +1,5 @@
+import "../styles/menu.css";
+
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { placeBeside } from "./beside";

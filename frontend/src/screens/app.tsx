@@ -1,12 +1,15 @@
-import { phase } from "../commands/account";
+import { useEffect } from "preact/hooks";
+
+import { knownUser, phase } from "../commands/account";
 import { newVersion } from "../commands/update";
 import { Live } from "../parts/live";
-import { lazily } from "../parts/lazily";
+import { lazily, whenIdle } from "../parts/lazily";
 import { ToastBar } from "../parts/toast";
 import { t } from "../texts";
-import { Shell } from "./shell";
 
-// Most visits begin signed in.
+// Either way in is a file of its own. A device with an account fetches the shell at once.
+const Shell = lazily<object>(() => import("./shell").then((part) => part.Shell));
+if (knownUser()) void Shell.prepare();
 const SignIn = lazily<{ email?: string | null }>(() => import("./sign-in").then((part) => part.SignIn));
 
 export function App() {
@@ -37,6 +40,7 @@ function Starting() {
 }
 
 function SignInPage() {
+  useEffect(() => whenIdle(() => void Shell.prepare()), []);
   return (
     <main class="sign-in-page">
       <SignIn />

@@ -1,3 +1,6 @@
+import "../styles/shell.css";
+import "../styles/list.css";
+
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
@@ -8,7 +11,7 @@ import { listen } from "../commands/keyboard";
 import { go, openTask, place, route } from "../commands/route";
 import { clearSelection, currentRow } from "../commands/selection";
 import { Icon, type IconName } from "../parts/icons";
-import { lazily } from "../parts/lazily";
+import { lazily, whenIdle } from "../parts/lazily";
 import { Link } from "../parts/link";
 import { Overlays, Palette, PendingBar, QuickAdd } from "../parts/overlays";
 import { show } from "../commands/overlay";
@@ -48,8 +51,7 @@ export function Shell() {
   }, []);
   useEffect(() => {
     // What is needed next arrives when there is nothing else to do.
-    const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
-    idle(() => void Promise.all([Detail, QuickAdd, Palette].map((part) => part.prepare())));
+    whenIdle(() => void Promise.all([Detail, QuickAdd, Palette].map((part) => part.prepare())));
   }, []);
   useEffect(() => {
     if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });

@@ -1,3 +1,5 @@
+import "../styles/sign-in.css";
+
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 
@@ -8,7 +10,6 @@ import { warn } from "../commands/app";
 import { Icon } from "../parts/icons";
 import { hasPasskeys, usePasskey } from "../parts/passkey";
 import { t } from "../texts";
-import { m } from "../texts/more";
 
 type Step = "sign_in" | "register" | "code" | "forgot" | "sent";
 
@@ -21,10 +22,10 @@ interface Second {
 
 /** The server's own words where it refuses, with those of the fields it refuses. */
 export function explain(error: unknown): string {
-  if (!(error instanceof ApiError)) return m().cannotReach;
-  if (error.status >= 500 && !error.code) return m().serverProblem;
+  if (!(error instanceof ApiError)) return t().cannotReach;
+  if (error.status >= 500 && !error.code) return t().serverProblem;
   const words = (error.details.fields ?? []).map(({ path, message }) => {
-    const name = (m().inputNames as Record<string, string>)[path.replace(/^body\./, "")];
+    const name = (t().inputNames as Record<string, string>)[path.replace(/^body\./, "")];
     return name ? `${name}: ${message}` : message;
   });
   return words.length > 0 ? words.join(" ") : error.message;
@@ -103,7 +104,7 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
     step.value = to;
   };
   const registering = step.value === "register";
-  const label = registering ? m().createAccount : step.value === "forgot" ? m().sendReset : m().signIn;
+  const label = registering ? t().createAccount : step.value === "forgot" ? t().sendReset : t().signIn;
 
   return (
     <form class="sign-in" onSubmit={submit} aria-labelledby={`${id}-title`}>
@@ -114,7 +115,7 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
       </header>
       {step.value === "code" ? (
         <div class="field">
-          <label for={`${id}-code`}>{m().secondFactor}</label>
+          <label for={`${id}-code`}>{t().secondFactor}</label>
           <input
             id={`${id}-code`}
             ref={first}
@@ -128,11 +129,11 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
           />
         </div>
       ) : step.value === "sent" ? (
-        <p>{m().resetSent}</p>
+        <p>{t().resetSent}</p>
       ) : (
         <>
           <div class="field">
-            <label for={`${id}-email`}>{m().email}</label>
+            <label for={`${id}-email`}>{t().email}</label>
             <input
               id={`${id}-email`}
               ref={first}
@@ -154,22 +155,22 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
       {mistake.value && <p class="mistake">{mistake.value}</p>}
       {step.value !== "sent" && (
         <button class="button primary" type="submit" aria-disabled={busy.value}>
-          {busy.value ? m().working : label}
+          {busy.value ? t().working : label}
         </button>
       )}
       {hasPasskeys() && ((step.value === "sign_in" && !fixed) || (step.value === "code" && second.value.options !== undefined)) && (
-        <button class="button" type="button" onClick={() => void withPasskey()}>{m().usePasskey}</button>
+        <button class="button" type="button" onClick={() => void withPasskey()}>{t().usePasskey}</button>
       )}
       <div class="sign-in-foot">
         {step.value === "sign_in" && !fixed && (
-          <button class="button quiet" type="button" onClick={() => turn("register")}>{m().newAccount}</button>
+          <button class="button quiet" type="button" onClick={() => turn("register")}>{t().newAccount}</button>
         )}
         {step.value === "sign_in" && (
-          <button class="button quiet" type="button" onClick={() => turn("forgot")}>{m().forgotPassword}</button>
+          <button class="button quiet" type="button" onClick={() => turn("forgot")}>{t().forgotPassword}</button>
         )}
-        {registering && <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{m().haveAccount}</button>}
+        {registering && <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{t().haveAccount}</button>}
         {["forgot", "sent", "code"].includes(step.value) && (
-          <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{m().backToSignIn}</button>
+          <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{t().backToSignIn}</button>
         )}
       </div>
     </form>
@@ -186,7 +187,7 @@ export function Password({ id, value, isNew, label, onInput }: {
   const shown = useSignal(false);
   return (
     <div class="field">
-      <label for={id}>{label ?? m().password}</label>
+      <label for={id}>{label ?? t().password}</label>
       <div class="with-button">
         <input
           id={id}
@@ -207,13 +208,13 @@ export function Password({ id, value, isNew, label, onInput }: {
           type="button"
           class="icon-button"
           aria-pressed={shown.value}
-          aria-label={shown.value ? m().hidePassword : m().showPassword}
+          aria-label={shown.value ? t().hidePassword : t().showPassword}
           onClick={() => (shown.value = !shown.value)}
         >
           <Icon name="eye" />
         </button>
       </div>
-      {isNew && <p class="note" id={`${id}-rule`}>{m().passwordRule}</p>}
+      {isNew && <p class="note" id={`${id}-rule`}>{t().passwordRule}</p>}
     </div>
   );
 }

@@ -41,7 +41,7 @@ export function Sync() {
         {!status.stored && <p class="mistake">{m().memoryOnly}</p>}
         <p>
           {status.state === "sign_in" ? (
-            <button type="button" class="button primary" onClick={() => (signingInAgain.value = true)}>{m().signIn}</button>
+            <button type="button" class="button primary" onClick={() => (signingInAgain.value = true)}>{t().signIn}</button>
           ) : (
             <button type="button" class="button" onClick={() => store().syncNow()}>{m().tryNow}</button>
           )}

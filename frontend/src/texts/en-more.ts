@@ -4,26 +4,6 @@ import { counting } from "./plural";
 const { count, many } = counting("en");
 
 export const enMore = {
-  // Sign-in
-  email: "Email",
-  inputNames: { email: "Email", password: "Password", current_password: "Current password", new_password: "New password" },
-  password: "Password",
-  showPassword: "Show password",
-  hidePassword: "Hide password",
-  signIn: "Sign in",
-  createAccount: "Create account",
-  newAccount: "New here? Create an account",
-  haveAccount: "Have an account? Sign in",
-  passwordRule: "8 to 128 characters",
-  forgotPassword: "Forgot password?",
-  cannotReach: "The server cannot be reached. Check your connection, then try again.",
-  serverProblem: "The server could not do that just now. Try again in a moment.",
-  working: "One moment…",
-  secondFactor: "Enter the code from your authenticator app, or a recovery code.",
-  resetSent: "If that address has an account, a message with a link is on its way.",
-  sendReset: "Send a link to reset it",
-  backToSignIn: "Back to sign in",
-
   // Actions
   add: "Add",
   save: "Save",
@@ -242,7 +222,6 @@ export const enMore = {
   codesOnce: "Keep these recovery codes in a safe place: each opens the account once, and they are shown only now.",
   removeFactorAsk: (name: string) => `Remove “${name}”? Signing in then no longer needs it.`,
   remove: "Remove",
-  usePasskey: "Use a passkey",
   tokens: "API tokens",
   data: "Your data",
   name: "Name",

@@ -6,6 +6,7 @@ import { grid, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../
 import { showTask } from "../../commands/route";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
+import { whenIdle } from "../lazily";
 import { Head } from "./head";
 import { dropLine } from "./drop-line";
 import { onGridKey } from "./keys";
@@ -38,10 +39,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
     [view],
   );
   useEffect(() => () => made.dispose(), [made]);
-  useEffect(() => {
-    const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
-    idle(prepareDrag);
-  }, []);
+  useEffect(() => whenIdle(prepareDrag), []);
   const rows = made.rows.value;
   const { first, last, above, below, reveal } = useWindow(element, made.rows);
 

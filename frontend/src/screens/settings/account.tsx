@@ -50,7 +50,7 @@ export function Account() {
           <input id="set-name" class="input" autocomplete="name" dir="auto" maxLength={120} value={name.value} onInput={(event) => (name.value = event.currentTarget.value)} />
         </div>
         <div class="field">
-          <label for="set-email">{m().email}</label>
+          <label for="set-email">{t().email}</label>
           <input id="set-email" class="input" type="email" autocomplete="email" value={email.value} onInput={(event) => (email.value = event.currentTarget.value)} />
           <p class="note">{user.pending_email ? `${user.pending_email}: ${m().notVerified}` : user.email_verified_at ? m().verified : m().notVerified}</p>
         </div>

@@ -58,7 +58,7 @@ export function Settings({ page }: { page: string }) {
         {shown[1]()}
         <p class="settings-foot">
           <button type="button" class="button" aria-disabled={leaving.value} onClick={() => void leave()}>
-            {leaving.value ? m().working : m().signOut}
+            {leaving.value ? t().working : m().signOut}
           </button>
         </p>
       </div>
