@@ -1,8 +1,8 @@
-/** Moving among siblings and levels: what dragging does, for keys, menus and the palette. */
+/** Moving among siblings and levels, for keys, menus and the palette. `drop.ts` does it for dragging. */
 import type { Command, Section, Task, TaskPlace } from "../store/types";
 import { t } from "../texts";
 import { act, say, store } from "./app";
-import { grid, type Row } from "./grid";
+import { grid } from "./grid";
 import { define } from "./registry";
 
 const DEEPEST = 5;
@@ -112,64 +112,3 @@ define(
   { id: "section-before", text: (t) => t.sectionBefore, keys: ["Alt+Shift+ArrowUp"], where: "row", available: one, run: (ids) => toSection(ids, -1) },
   { id: "section-after", text: (t) => t.sectionAfter, keys: ["Alt+Shift+ArrowDown"], where: "row", available: one, run: (ids) => toSection(ids, 1) },
 );
-
-// --- Dropping -------------------------------------------------------------------------------
-
-export interface Drop {
-  /** The line is drawn above this row; at the end of the list if null. */
-  before: Row | null;
-  level: number;
-}
-
-/** Where a drop between rows puts tasks: the parent by level, the section by the heading above. */
-export function placeOfDrop(rows: readonly Row[], at: number, level: number, dragged: ReadonlySet<string>): TaskPlace | null {
-  let parent: string | null = null;
-  let after: string | null = null;
-  let section: string | null | undefined;
-  for (let i = at - 1; i >= 0; i--) {
-    const row = rows[i]!;
-    if (row.type !== "task") {
-      if (row.type !== "section") return null;
-      section = row.id;
-      break;
-    }
-    if (dragged.has(row.id)) continue;
-    if (row.level === level && after === null && parent === null) after = row.id;
-    if (row.level < level && parent === null) {
-      parent = row.id;
-      break;
-    }
-  }
-  const sample = rows.find((row) => row.type === "task");
-  const list = sample ? (task(sample.id)?.list_id ?? null) : null;
-  if (parent) return { parent_id: parent, ...(after ? { after_id: after } : firstBelow(rows, at, level, dragged)) };
-  return {
-    list_id: list,
-    section_id: section ?? null,
-    parent_id: null,
-    ...(after ? { after_id: after } : firstBelow(rows, at, level, dragged)),
-  };
-}
-
-function firstBelow(rows: readonly Row[], at: number, level: number, dragged: ReadonlySet<string>): TaskPlace {
-  for (const row of rows.slice(at)) {
-    if (row.type !== "task" || row.level < level) return {};
-    if (row.level === level && !dragged.has(row.id) && !row.lingering) return { before_id: row.id };
-  }
-  return {};
-}
-
-export function drop(ids: readonly string[], to: TaskPlace): void {
-  let after = to.after_id;
-  const commands = ids.map((id): Command => {
-    const place: TaskPlace = { ...to };
-    if (after) {
-      place.after_id = after;
-      delete place.before_id;
-    }
-    after = id;
-    return { do: "move", type: "task", id, to: place };
-  });
-  act(commands, t().movedMany(ids.length));
-  grid.peek()?.focus(ids[0]!);
-}

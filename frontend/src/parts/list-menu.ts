@@ -2,6 +2,7 @@ import { act, store } from "../commands/app";
 import { focusPlace } from "../commands/grid";
 import { go } from "../commands/route";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import type { MenuItem } from "./menu";
 
 /** A name that is being typed: of the place itself, or of a section at its end. */
@@ -22,7 +23,7 @@ function rename(type: "list" | "label" | "section", id: string, name: Name): Men
     icon: "edit",
     run: () => name({
       kind: type === "section" ? "section" : "rename",
-      label: type === "list" ? t().listName : type === "label" ? t().labelName : t().sectionName,
+      label: type === "list" ? t().listName : type === "label" ? t().labelName : m().sectionName,
       value: before,
       done: (value) => {
         name(null);
@@ -36,9 +37,9 @@ function rename(type: "list" | "label" | "section", id: string, name: Name): Men
 function archive(id: string): MenuItem {
   const archived = store().get("list", id).peek()?.is_archived ?? false;
   return {
-    text: archived ? t().unarchive : t().archive,
+    text: archived ? m().unarchive : m().archive,
     icon: "archive",
-    run: () => act([{ do: "update", type: "list", id, data: { is_archived: !archived } }], archived ? t().unarchived : t().archivedList),
+    run: () => act([{ do: "update", type: "list", id, data: { is_archived: !archived } }], archived ? m().unarchived : m().archivedList),
   };
 }
 
@@ -55,29 +56,29 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
   const thing = store().get(type, id).peek();
   if (!thing) return [];
   const remove: MenuItem = {
-    text: type === "list" ? t().deleteList : t().deleteLabel,
+    text: type === "list" ? m().deleteList : m().deleteLabel,
     icon: "trash",
     danger: true,
     run: () => {
       go("/inbox", { replace: true });
-      act([{ do: "delete", type, id }], t().deletedName(thing.name));
+      act([{ do: "delete", type, id }], m().deletedName(thing.name));
     },
   };
   const colors = COLORS.map((color, index): MenuItem => ({
-    text: t().colors[index]!,
+    text: m().colors[index]!,
     color,
     checked: thing.color === color,
-    run: () => act([{ do: "update", type, id, data: { color } }], t().saved, { quiet: true }),
+    run: () => act([{ do: "update", type, id, data: { color } }], m().saved, { quiet: true }),
   }));
-  const none: MenuItem = { text: t().noColor, checked: !thing.color, run: () => act([{ do: "update", type, id, data: { color: null } }], t().saved, { quiet: true }) };
+  const none: MenuItem = { text: m().noColor, checked: !thing.color, run: () => act([{ do: "update", type, id, data: { color: null } }], m().saved, { quiet: true }) };
   if (type === "label") return [rename("label", id, name), ...reorder("label", id, store().labels.peek()), null, ...colors, none, null, remove];
   return [
     {
-      text: t().newSection,
+      text: m().newSection,
       icon: "section",
       run: () => name({
         kind: "section",
-        label: t().sectionName,
+        label: m().sectionName,
         done: (value) => {
           name(null);
           const section = value && act([{ do: "create", type: "section", data: { list_id: id, name: value } }], t().added(value), { quiet: true }).ids[0];
@@ -103,6 +104,6 @@ export function sectionMenu(id: string, name: Name): (MenuItem | null)[] {
     rename("section", id, name),
     ...reorder("section", id, store().sectionsOf(section.list_id)),
     null,
-    { text: t().deleteSection, icon: "trash", danger: true, run: () => act([{ do: "delete", type: "section", id }], t().deletedName(section.name)) },
+    { text: m().deleteSection, icon: "trash", danger: true, run: () => act([{ do: "delete", type: "section", id }], m().deletedName(section.name)) },
   ];
 }

@@ -8,6 +8,8 @@ import { lazily } from "./lazily";
 
 export const QuickAdd = lazily(() => import("./quickadd/dialog").then((part) => part.QuickAdd));
 export const Palette = lazily(() => import("./palette/palette").then((part) => part.Palette));
+export const AskedMenu = lazily(() => import("./menus").then((part) => part.AskedMenu));
+export const SelectBar = lazily(() => import("./select-bar").then((part) => part.SelectBar));
 const Help = lazily(() => import("./palette/help").then((part) => part.Help));
 const DatePicker = lazily(() => import("./dates/date").then((part) => part.DatePicker));
 const RepeatPicker = lazily(() => import("./dates/repeat").then((part) => part.RepeatPicker));

@@ -6,6 +6,7 @@ import { showTask } from "../commands/route";
 import { toggleSelected } from "../commands/selection";
 import { setCompleted, setPriority, trashTasks } from "../commands/tasks";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import type { MenuItem } from "./menu";
 
 /** The same commands as the keys, for the row or for all that are selected. */
@@ -19,7 +20,7 @@ export function taskMenu(ids: readonly string[]): (MenuItem | null)[] {
     single && { text: t().open, icon: "external" as const, keys: keyOf("open"), run: () => showTask(task.id) },
     single && { text: t().rename, icon: "edit" as const, keys: keyOf("rename"), run: () => grid.peek()?.rename(task.id) },
     {
-      text: task.is_completed ? t().reopen : t().complete,
+      text: task.is_completed ? m().reopen : m().complete,
       icon: "check" as const,
       keys: keyOf("toggle"),
       run: () => setCompleted(ids, !task.is_completed),
@@ -37,7 +38,7 @@ export function taskMenu(ids: readonly string[]): (MenuItem | null)[] {
       const found = command(id)!;
       return found.available!(ids) && { text: found.text(t()), icon: found.icon, keys: keyOf(id), run: () => found.run(ids) };
     }),
-    single && { text: t().selectTask, icon: "list" as const, keys: "X", run: () => toggleSelected(task.id) },
+    single && { text: m().selectTask, icon: "list" as const, keys: "X", run: () => toggleSelected(task.id) },
     { text: t().moveToTrash, icon: "trash" as const, keys: keyOf("trash"), danger: true, run: () => trashTasks(ids) },
   ].filter((item) => item !== false);
 }

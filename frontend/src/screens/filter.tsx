@@ -46,7 +46,7 @@ export function FilterPage({ id }: { id: string }) {
     if (isNew) {
       const { ids } = act([{ do: "create", type: "filter", data: { name: name.value.trim() || query.slice(0, 60), query } }], t().added(name.value.trim() || query));
       go(`/filter/${ids[0]}`, { replace: true });
-    } else act([{ do: "update", type: "filter", id, data: { query } }], t().saved, { quiet: true });
+    } else act([{ do: "update", type: "filter", id, data: { query } }], m().saved, { quiet: true });
   };
   return (
     <div class="scroll">
@@ -73,7 +73,7 @@ export function FilterPage({ id }: { id: string }) {
                 onClick={() => {
                   const gone = filter!.name;
                   go("/inbox", { replace: true });
-                  act([{ do: "delete", type: "filter", id }], t().deletedName(gone));
+                  act([{ do: "delete", type: "filter", id }], m().deletedName(gone));
                 }}
               >
                 <Icon name="trash" />

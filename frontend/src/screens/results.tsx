@@ -4,9 +4,8 @@ import { useMemo } from "preact/hooks";
 
 import { store } from "../commands/app";
 import { selected, selecting } from "../commands/selection";
-import { Menu, type MenuItem } from "../parts/menu";
-import { SelectBar } from "../parts/select-bar";
-import { taskMenu } from "../parts/task-menu";
+import type { Asked } from "../parts/menus";
+import { AskedMenu, SelectBar } from "../parts/overlays";
 import { TreeGrid } from "../parts/treegrid/treegrid";
 import type { View } from "../store/types";
 import { t } from "../texts";
@@ -21,15 +20,15 @@ export function Results({ view, name, empty, openCompleted = false }: {
   empty: ComponentChildren;
   openCompleted?: boolean;
 }) {
-  const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
+  const menu = useSignal<Asked | null>(null);
   const onTaskMenu = useMemo(() => (id: string, anchor: Element) => (menu.value = {
     anchor,
     label: t().moreFor(store().get("task", id).peek()?.title ?? t().task),
-    items: taskMenu(selected.peek().has(id) ? [...selected.peek()] : [id]),
+    items: ({ taskMenu }) => taskMenu(selected.peek().has(id) ? [...selected.peek()] : [id]),
   }), []);
   return (
     <>
-      {selecting.value && <SelectBar onMenu={(anchor, label, items) => (menu.value = { anchor, label, items })} />}
+      {selecting.value && <SelectBar onMenu={(asked) => (menu.value = asked)} />}
       <TreeGrid
         view={view}
         name={name}
@@ -40,7 +39,7 @@ export function Results({ view, name, empty, openCompleted = false }: {
         onTaskMenu={onTaskMenu}
         onSectionMenu={noMenu}
       />
-      {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
+      {menu.value && <AskedMenu {...menu.value} onClose={() => (menu.value = null)} />}
     </>
   );
 }

@@ -13,7 +13,7 @@ import { clearSelection, currentRow } from "../commands/selection";
 import { Icon, type IconName } from "../parts/icons";
 import { lazily, whenIdle } from "../parts/lazily";
 import { Link } from "../parts/link";
-import { Overlays, Palette, PendingBar, QuickAdd } from "../parts/overlays";
+import { AskedMenu, Overlays, Palette, PendingBar, QuickAdd, SelectBar } from "../parts/overlays";
 import { show } from "../commands/overlay";
 import { here, Sidebar } from "../parts/sidebar";
 import { StatusDot, statusText } from "../parts/status";
@@ -51,7 +51,7 @@ export function Shell() {
   }, []);
   useEffect(() => {
     // What is needed next arrives when there is nothing else to do.
-    whenIdle(() => void Promise.all([Detail, QuickAdd, Palette].map((part) => part.prepare())));
+    whenIdle(() => void Promise.all([Detail, QuickAdd, AskedMenu, SelectBar, Palette].map((part) => part.prepare())));
   }, []);
   useEffect(() => {
     if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });

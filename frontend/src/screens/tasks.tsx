@@ -6,11 +6,10 @@ import { selected, selecting } from "../commands/selection";
 import { AddField, type AddTo } from "../parts/add";
 import { Empty } from "../parts/empty";
 import { Icon } from "../parts/icons";
-import { listMenu, sectionMenu, type Naming } from "../parts/list-menu";
-import { Menu, type MenuItem } from "../parts/menu";
-import { SelectBar } from "../parts/select-bar";
+import type { Naming } from "../parts/list-menu";
+import type { Asked } from "../parts/menus";
+import { AskedMenu, SelectBar } from "../parts/overlays";
 import { NameField } from "../parts/sidebar";
-import { taskMenu } from "../parts/task-menu";
 import { storedSorting, storeSorting } from "../parts/sorting";
 import { TreeGrid } from "../parts/treegrid/treegrid";
 import type { Sorting, ViewQuery } from "../store/types";
@@ -25,7 +24,7 @@ export function Tasks({ query }: { query: Query }) {
   const sorting = useSignal<Sorting>(sortable ? storedSorting(id) : "position");
   const view = useMemo(() => store().view(query, sorting.value), [id, sorting.value]);
   useEffect(() => () => view.dispose(), [view]);
-  const menu = useSignal<{ anchor: Element; label: string; items: readonly (MenuItem | null)[] } | null>(null);
+  const menu = useSignal<Asked | null>(null);
   const naming = useSignal<Naming | null>(null);
 
   // The same functions for every paint, so that no row is painted because of them.
@@ -33,12 +32,12 @@ export function Tasks({ query }: { query: Query }) {
     task: (task: string, anchor: Element) => (menu.value = {
       anchor,
       label: t().moreFor(store().get("task", task).peek()?.title ?? t().task),
-      items: taskMenu(selected.peek().has(task) ? [...selected.peek()] : [task]),
+      items: ({ taskMenu }) => taskMenu(selected.peek().has(task) ? [...selected.peek()] : [task]),
     }),
     section: (section: string, anchor: Element) => (menu.value = {
       anchor,
       label: t().moreFor(store().get("section", section).peek()?.name ?? t().section),
-      items: sectionMenu(section, (next) => (naming.value = next)),
+      items: ({ sectionMenu }) => sectionMenu(section, (next) => (naming.value = next)),
     }),
   }), []);
   const shows = useMemo(() => ({ list: query.show !== "list" && query.show !== "inbox" }), [query.show]);
@@ -66,7 +65,7 @@ export function Tasks({ query }: { query: Query }) {
     <div class="scroll">
       <div class="page">
         {selecting.value ? (
-          <SelectBar onMenu={(anchor, label, items) => (menu.value = { anchor, label, items })} />
+          <SelectBar onMenu={(asked) => (menu.value = asked)} />
         ) : (
           <header class="page-head">
             {naming.value?.kind === "rename" ? <NameField {...naming.value} onDone={naming.value.done} /> : <h1><bdi>{name}</bdi></h1>}
@@ -77,7 +76,7 @@ export function Tasks({ query }: { query: Query }) {
                 aria-haspopup="menu"
                 aria-label={sorting.value === "position" ? t().sortBy : t().sortedBy(t().sortings[sorting.value])}
                 title={t().sortBy}
-                onClick={(event) => (menu.value = { anchor: event.currentTarget, label: t().sortBy, items: sortItems() })}
+                onClick={(event) => (menu.value = { anchor: event.currentTarget, label: t().sortBy, items: sortItems })}
               >
                 <Icon name="sort" />
               </button>
@@ -88,7 +87,7 @@ export function Tasks({ query }: { query: Query }) {
                 class="icon-button"
                 aria-haspopup="menu"
                 aria-label={t().moreFor(name)}
-                onClick={(event) => (menu.value = { anchor: event.currentTarget, label: t().moreFor(name), items: listMenu(query.show as "list" | "label", query.id, (next) => (naming.value = next)) })}
+                onClick={(event) => (menu.value = { anchor: event.currentTarget, label: t().moreFor(name), items: ({ listMenu }) => listMenu(query.show as "list" | "label", query.id, (next) => (naming.value = next)) })}
               >
                 <Icon name="more" />
               </button>
@@ -111,7 +110,7 @@ export function Tasks({ query }: { query: Query }) {
           </div>
         )}
       </div>
-      {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
+      {menu.value && <AskedMenu {...menu.value} onClose={() => (menu.value = null)} />}
     </div>
   );
 }

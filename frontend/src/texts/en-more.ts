@@ -4,6 +4,31 @@ import { counting } from "./plural";
 const { count, many } = counting("en");
 
 export const enMore = {
+  // Menus, selection
+  complete: "Complete",
+  reopen: "Reopen",
+  selectTask: "Select",
+  newSection: "New section",
+  sectionName: "Name of the section",
+  deleteList: "Delete list",
+  deleteSection: "Delete section",
+  deleteLabel: "Delete label",
+  deletedName: (name: string) => `Deleted “${name}”.`,
+  archive: "Archive",
+  unarchive: "Take out of the archive",
+  archivedList: "Archived the list.",
+  unarchived: "Took the list out of the archive.",
+  colors: ["Red", "Orange", "Yellow", "Green", "Teal", "Blue", "Indigo", "Purple", "Pink", "Grey"],
+  noColor: "No colour",
+  dueName: "Due",
+  startName: "Start",
+  priorityName: "Priority",
+  selectedCount: (n: number) => `${count.format(n)} selected`,
+  clearSelection: "Clear the selection",
+  date: "Date",
+  move: "Move",
+  saved: "Saved.",
+
   // Actions
   add: "Add",
   save: "Save",

@@ -59,8 +59,6 @@ export const en = {
   undo: "Undo",
   redo: "Redo",
   moreFor: (name: string) => `More for ${name}`,
-  complete: "Complete",
-  reopen: "Reopen",
   completeName: (title: string) => `Complete ${title}`,
   open: "Open",
   rename: "Rename",
@@ -98,22 +96,11 @@ export const en = {
   indent: "Indent",
   outdent: "Outdent",
   movedTo: (at: number, all: number, place: string) => `Moved to ${at} of ${all} in ${place}.`,
-  selectTask: "Select",
   newList: "New list",
-  newSection: "New section",
   newLabel: "New label",
   newFilter: "New filter",
   listName: "Name of the list",
-  sectionName: "Name of the section",
   labelName: "Name of the label",
-  deleteList: "Delete list",
-  deleteSection: "Delete section",
-  deleteLabel: "Delete label",
-  deletedName: (name: string) => `Deleted “${name}”.`,
-  archive: "Archive",
-  unarchive: "Take out of the archive",
-  archivedList: "Archived the list.",
-  unarchived: "Took the list out of the archive.",
   archivedLists: "Archive",
   notStored: "This device has no space left, so the change may be lost. Free some space, or export under Settings.",
   sortBy: "Sort by",
@@ -125,8 +112,6 @@ export const en = {
     created_at: "Newest first",
   },
   sortedBy: (what: string) => `Sorted by ${what.toLowerCase()}`,
-  colors: ["Red", "Orange", "Yellow", "Green", "Teal", "Blue", "Indigo", "Purple", "Pink", "Grey"],
-  noColor: "No colour",
   quickAdd: "Quick add",
   help: "Keyboard shortcuts",
 
@@ -163,11 +148,6 @@ export const en = {
   rescheduleAll: "Reschedule all",
   suggestions: "Suggestions",
 
-  // Dates and rules
-  dueName: "Due",
-  startName: "Start",
-  priorityName: "Priority",
-
   // Pickers, palette, keys
   moveTo: "Move to…",
   movedMany: (n: number) => `Moved ${many(n, "task", "tasks")}.`,
@@ -183,17 +163,8 @@ export const en = {
   setRepeat: "Set how it repeats",
   setLabels: "Set labels",
 
-  // Selection
-  selectedCount: (n: number) => `${count.format(n)} selected`,
-  clearSelection: "Clear the selection",
-  date: "Date",
-  move: "Move",
-
   // Detail
   addSubtask: "Add a subtask",
-  saved: "Saved.",
-
-  // Statistics
 
   newVersion: "A new version is ready.",
   reload: "Reload",

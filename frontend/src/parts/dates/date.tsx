@@ -34,7 +34,7 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
 
   const choose = (date: string | null, clock: string | null = time.value || null) => {
     const said = date
-      ? m().dateSet(t()[field === "due" ? "dueName" : "startName"], shortMoment({ date, time: clock, timezone: null }, today))
+      ? m().dateSet(m()[field === "due" ? "dueName" : "startName"], shortMoment({ date, time: clock, timezone: null }, today))
       : m().dateRemoved;
     // Several tasks keep their own times, unless a time was chosen here.
     const keepsTime = ids.length > 1 && clock === (before?.time?.slice(0, 5) ?? null);
@@ -59,7 +59,7 @@ export function DatePicker({ ids, field, anchor, onClose }: Props) {
     [m().noDate, null],
   ];
   return (
-    <Dialog label={t()[field === "due" ? "dueName" : "startName"]} class="date-picker" anchor={anchor} onClose={onClose}>
+    <Dialog label={m()[field === "due" ? "dueName" : "startName"]} class="date-picker" anchor={anchor} onClose={onClose}>
       <input
         ref={input}
         class="input"

@@ -80,7 +80,7 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
 
   const priorities = (anchor: Element) => (menu.value = {
     anchor,
-    label: t().priorityName,
+    label: m().priorityName,
     items: [1, 2, 3, 4, 0].map((n) => ({
       text: n ? t().priority(n) : t().noPriority,
       checked: (task.priority ?? 0) === n,
@@ -93,7 +93,7 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
     items: [0, 15, 30, 45, 60, 90, 120, 180, 240].map((n) => ({
       text: n ? duration(n) : m().noDuration,
       checked: (task.duration_minutes ?? 0) === n,
-      run: () => updateTasks(ids, { duration_minutes: n || null }, t().saved),
+      run: () => updateTasks(ids, { duration_minutes: n || null }, m().saved),
     })),
   });
   const more = (anchor: Element) => (menu.value = {
@@ -127,19 +127,19 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
         <Replaced id={task.id} />
         <Notes task={task} />
         <div class="properties">
-          <Property icon="calendar" name={t().dueName} late={!!late} onClick={(anchor) => show({ kind: "date", field: "due", ids, anchor })}>
+          <Property icon="calendar" name={m().dueName} late={!!late} onClick={(anchor) => show({ kind: "date", field: "due", ids, anchor })}>
             {due && shortMoment(due, today)}
           </Property>
           <Property icon="repeat" name={m().repeat} onClick={(anchor) => show({ kind: "repeat", ids, anchor })}>
             {task.recurrence && ruleText(task.recurrence.rule)}
           </Property>
-          <Property icon="clock" name={t().startName} onClick={(anchor) => show({ kind: "date", field: "start", ids, anchor })}>
+          <Property icon="clock" name={m().startName} onClick={(anchor) => show({ kind: "date", field: "start", ids, anchor })}>
             {start && shortMoment(start, today)}
           </Property>
           <Property icon="duration" name={m().durationName} onClick={durations}>
             {task.duration_minutes && duration(task.duration_minutes)}
           </Property>
-          <Property icon="filter" mark={task.priority ? <Bars priority={task.priority} /> : <Bars priority={4} />} name={t().priorityName} onClick={priorities}>
+          <Property icon="filter" mark={task.priority ? <Bars priority={task.priority} /> : <Bars priority={4} />} name={m().priorityName} onClick={priorities}>
             {task.priority && t().priority(task.priority)}
           </Property>
           <Property icon="list" name={t().list} onClick={(anchor) => show({ kind: "move", ids, anchor })}>

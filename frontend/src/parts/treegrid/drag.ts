@@ -1,6 +1,7 @@
 /** Dragging rows: a mouse after 4 px, a finger after 350 ms. A line shows the place and the level. */
+import { drop, placeOfDrop } from "../../commands/drop";
 import { grid, type Row } from "../../commands/grid";
-import { canReorder, drop, placeOfDrop } from "../../commands/order";
+import { canReorder } from "../../commands/order";
 import { selected } from "../../commands/selection";
 import type { TaskPlace } from "../../store/types";
 import { dropLine } from "./drop-line";

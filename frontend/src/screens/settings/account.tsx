@@ -42,7 +42,7 @@ export function Account() {
             name: name.value.trim() || null,
             ...(otherEmail ? { email: email.value.trim(), current_password: current.value } : {}),
           });
-          showToast(t().saved);
+          showToast(m().saved);
         });
       }}>
         <div class="field">

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { showToast, store, warn } from "../../commands/app";
 import { setSingleKeys, singleKeys } from "../../commands/keyboard";
 import { dayName } from "../../parts/dates/texts";
-import { speak, t, type Language } from "../../texts";
+import { speak, type Language } from "../../texts";
 import { m } from "../../texts/more";
 import { explain } from "../sign-in";
 import { patchUser } from "./account";
@@ -33,7 +33,7 @@ export function Preferences() {
     mistake.value = "";
     try {
       await patchUser(data);
-      showToast(t().saved);
+      showToast(m().saved);
     } catch (error) {
       mistake.value = explain(error);
       warn(mistake.value);

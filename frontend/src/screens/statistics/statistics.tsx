@@ -48,7 +48,7 @@ export function Statistics() {
             <Figure
               title={m().byDay}
               sentence={m().doneInMonth(month)}
-              table={{ head: [t().date, m().completedWord], rows: days.map(({ date, n }) => [short(date), String(n)]) }}
+              table={{ head: [m().date, m().completedWord], rows: days.map(({ date, n }) => [short(date), String(n)]) }}
             >
               <Bars values={days.map(({ n }) => n)} label={m().doneInMonth(month)} />
             </Figure>
