@@ -6,8 +6,10 @@ import { render } from "preact";
 
 import { start } from "./commands/account";
 import { keepApp } from "./commands/update";
+import { whenIdle } from "./parts/lazily";
 import { App } from "./screens/app";
 
 render(<App />, document.getElementById("app")!);
 void start();
-void keepApp().catch(() => {});
+// The service worker fetches the whole app: after what the first paint needs.
+addEventListener("load", () => whenIdle(() => void keepApp().catch(() => {})));

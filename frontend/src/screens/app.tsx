@@ -7,10 +7,10 @@ import { lazily, whenIdle } from "../parts/lazily";
 import { ToastBar } from "../parts/toast";
 import { t } from "../texts";
 
-// Either way in is a file of its own. A device with an account fetches the shell at once.
+// Either way in is a file of its own. The one that is likely is fetched at once.
 const Shell = lazily<object>(() => import("./shell").then((part) => part.Shell));
-if (knownUser()) void Shell.prepare();
 const SignIn = lazily<{ email?: string | null }>(() => import("./sign-in").then((part) => part.SignIn));
+void (knownUser() ? Shell : SignIn).prepare();
 
 export function App() {
   return (
@@ -40,7 +40,8 @@ function Starting() {
 }
 
 function SignInPage() {
-  useEffect(() => whenIdle(() => void Shell.prepare()), []);
+  // The shell is needed next, but must not hold up the screen that is needed now.
+  useEffect(() => void SignIn.prepare().then(() => whenIdle(() => void Shell.prepare())), []);
   return (
     <main class="sign-in-page">
       <SignIn />

@@ -37,6 +37,6 @@ test("the first load is at most 23 kB, compressed: the page with the sign-in scr
   expect(size([...named, ...filesOf("sign-in")])).toBeLessThanOrEqual(23_000);
 });
 
-test("a list on a device that is signed in is at most 58 kB, compressed", () => {
-  expect(size([...named, ...filesOf("list")])).toBeLessThanOrEqual(58_000);
+test("a list on a device that is signed in is at most 59 kB, compressed", () => {
+  expect(size([...named, ...filesOf("list")])).toBeLessThanOrEqual(59_000);
 });
