@@ -1,7 +1,7 @@
 /** Moving among siblings and levels, for keys, menus and the palette. `drop.ts` does it for dragging. */
 import type { Command, Section, Task, TaskPlace } from "../store/types";
 import { t } from "../texts";
-import { act, say, store } from "./app";
+import { act, opened, say, store } from "./app";
 import { grid } from "./grid";
 import { define } from "./registry";
 
@@ -29,7 +29,12 @@ function nameOf(moved: Task): string {
 function move(id: string, to: TaskPlace): void {
   act([{ do: "move", type: "task", id, to }]);
   grid.peek()?.focus(id);
-  const moved = task(id);
+  // Counting the siblings is slow in a long list, so the paint comes first.
+  requestAnimationFrame(() => setTimeout(() => sayPlace(id)));
+}
+
+function sayPlace(id: string): void {
+  const moved = opened.peek() && task(id);
   if (!moved) return;
   const all = siblings(moved);
   say(t().movedTo(all.findIndex((other) => other.id === id) + 1, all.length, nameOf(moved)));

@@ -70,13 +70,14 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
     const lines = view.lines.value;
     const result = unfolded(lines, (key) => folded.value.has(key));
     if (kept.value.size > 0) {
-      const place = new Map(result.map((row, index) => [row.key, index]));
+      const wanted = new Set([...kept.value].flatMap(([key, { above }]) => [key, ...above]));
+      const present = new Set(result.filter(({ key }) => wanted.has(key)).map(({ key }) => key));
       for (const { row, above } of kept.value.values()) {
-        if (place.has(row.key)) continue;
-        const after = above.findLast((key) => place.has(key));
+        if (present.has(row.key)) continue;
+        const after = above.findLast((key) => present.has(key));
         const at = after === undefined ? 0 : result.findIndex((r) => r.key === after) + 1;
         result.splice(at, 0, row);
-        place.set(row.key, at);
+        present.add(row.key);
       }
     }
     const done = view.completed.value.filter((id) => !kept.value.has(id));
@@ -107,7 +108,9 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
   };
   const stop = effect(() => {
     // A task that came back (reopened, undone) is a row like any other again.
-    const back = view.lines.value.filter((line) => line.type === "task" && kept.peek().has(line.id));
+    const lines = view.lines.value;
+    if (kept.peek().size === 0) return;
+    const back = lines.filter((line) => line.type === "task" && kept.peek().has(line.id));
     if (back.length === 0) return;
     const next = new Map(kept.peek());
     for (const line of back) if (line.type === "task" && Date.now() - next.get(line.id)!.since > 100) next.delete(line.id);

@@ -24,6 +24,7 @@ export interface Window {
 /** Where each row begins, and where the last one ends. */
 function offsetsOf(rows: readonly Row[], heights: ReadonlyMap<string, number>): Float64Array {
   const offsets = new Float64Array(rows.length + 1);
+  if (heights.size === 0) return offsets.map((_, i) => i * ESTIMATE);
   for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + (heights.get(rows[i]!.key) ?? ESTIMATE);
   return offsets;
 }
@@ -40,6 +41,7 @@ function indexAt(offsets: Float64Array, y: number): number {
 }
 
 export function useWindow(element: RefObject<HTMLElement | null>, rows: ReadonlySignal<readonly Row[]>): Window {
+  // Only those that are not as estimated: few, in most lists.
   const heights = useRef(new Map<string, number>());
   const known = useRef<{ rows: readonly Row[]; offsets: Float64Array } | null>(null);
   const range = useSignal({ first: 0, last: 60 });
@@ -92,8 +94,10 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
     for (const row of element.current?.querySelectorAll<HTMLElement>("[data-key]") ?? []) {
       const key = row.dataset["key"]!;
       const height = row.offsetHeight;
-      if ((heights.current.get(key) ?? ESTIMATE) !== height) changed = true;
-      heights.current.set(key, height);
+      if ((heights.current.get(key) ?? ESTIMATE) === height) continue;
+      changed = true;
+      if (height === ESTIMATE) heights.current.delete(key);
+      else heights.current.set(key, height);
     }
     if (changed) known.current = null;
   }, [range.value, all]);
