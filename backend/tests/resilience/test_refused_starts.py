@@ -175,9 +175,15 @@ def test_newer_schema_in_the_embedded_database_is_refused_with_one_line(data_dir
     assert not processes_of(data_dir)
 
 
-@pytest.mark.parametrize("found", ["15", "99"])
+@pytest.mark.parametrize(
+    ("found", "advice"),
+    [
+        ("15", "stop Duly and run `duly upgrade-data`"),
+        ("99", "start a release of Duly that includes PostgreSQL 99"),
+    ],
+)
 def test_cluster_of_another_version_names_both_versions_and_the_way_over(
-    given: pytest.MonkeyPatch, data_dir: Path, found: str
+    given: pytest.MonkeyPatch, data_dir: Path, found: str, advice: str
 ) -> None:
     (data_dir / "postgres").mkdir(parents=True)
     (data_dir / "postgres" / "PG_VERSION").write_text(f"{found}\n")
@@ -186,8 +192,7 @@ def test_cluster_of_another_version_names_both_versions_and_the_way_over(
 
     assert f"created by PostgreSQL {found}" in line
     assert f"Duly {version('duly')} includes PostgreSQL 18" in line
-    assert f"release of Duly that includes PostgreSQL {found}" in line
-    assert "pg_dump" in line
+    assert advice in line
 
 
 def test_cluster_without_pg_version_is_refused_and_left_as_it_is(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duly import server
-from duly.cli import backups, doctor, status, users
+from duly.cli import backups, doctor, status, upgrades, users
 from duly.cli.common import database_name, read_settings, require_database, running, with_context
 from duly.core.config import Settings
 from duly.core.errors import DulyError, StartupError
@@ -28,6 +28,7 @@ commands = typer.Typer(
 commands.add_typer(users.commands, name="user")
 commands.command()(backups.backup)
 commands.command()(backups.restore)
+commands.command()(upgrades.upgrade_data)
 commands.command()(doctor.doctor)
 commands.command()(status.status)
 

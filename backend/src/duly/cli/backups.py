@@ -1,23 +1,22 @@
 """`duly backup` and `duly restore`."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from duly.cli.common import database_name, direct_database, read_settings, require_database
+from duly.cli.common import (
+    database_name,
+    direct_database,
+    ended_in_order,
+    explained,
+    read_settings,
+    require_database,
+)
 from duly.cli.progress import progress
-from duly.core.config import Settings
-from duly.core.errors import StartupError
 from duly.database import embedded, migrations
-from duly.database.cluster import is_full, is_out_of_space
 from duly.services import backups
 from duly.utils.sizes import readable
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 def backup(
@@ -38,7 +37,7 @@ def backup(
     """
     settings = read_settings()
     require_database(settings)
-    with _ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
+    with ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
         size = backups.back_up(settings, dsn, file, show, with_secret_key=with_secret_key)
     print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({readable(size)}).")
 
@@ -65,8 +64,8 @@ def restore(
     settings = read_settings()
     backups.check(settings, file, with_secret_key=with_secret_key)
     is_served = settings.is_embedded and embedded.is_running(settings.data_dir)
-    with _ended_in_order(), direct_database(settings) as dsn:
-        with progress("Restoring") as show, _explained(settings):
+    with ended_in_order(), direct_database(settings) as dsn:
+        with progress("Restoring") as show, explained(settings):
             done = backups.restore(
                 settings,
                 dsn,
@@ -85,30 +84,3 @@ def restore(
         print("Restart Duly: it still uses the former secret key.")
     if not with_secret_key and settings.secret_key is None and backups.secret_in(file):
         print("The secret key in the backup was not restored: see --with-secret-key.")
-
-
-@contextmanager
-def _explained(settings: Settings) -> Iterator[None]:
-    """Say so if the disk is full: then the database has ended, and could not say why."""
-    try:
-        yield
-    except StartupError as error:
-        if settings.is_embedded and is_full(settings.data_dir) and not is_out_of_space(str(error)):
-            raise StartupError(
-                f"{error} (no space left on device: {settings.data_dir.absolute()})"
-            ) from None
-        raise
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that it stops and removes what it began."""
-
-    def end(*_: object) -> None:
-        raise SystemExit(_TERMINATED)
-
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

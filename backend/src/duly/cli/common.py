@@ -1,6 +1,7 @@
 """What commands share: the settings, the database while they need it, and the context of services."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -10,10 +11,13 @@ from duly.core.config import Settings, load_settings, unknown_settings
 from duly.core.errors import StartupError
 from duly.core.logging import configure_logging, log_unknown_settings
 from duly.database import embedded, migrations
+from duly.database.cluster import is_full, is_out_of_space
 from duly.database.names import name_of
 from duly.runtime.context import Context, direct_dsn_of, dsn_of, open_context
 
 Result = TypeVar("Result")
+
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -85,3 +89,30 @@ def with_context(work: Callable[[Context], Awaitable[Result]]) -> Result:
     settings = read_settings()
     with database(settings):
         return asyncio.run(run(settings))
+
+
+@contextmanager
+def explained(settings: Settings) -> Iterator[None]:
+    """Say so if the disk is full: then the database has ended, and could not say why."""
+    try:
+        yield
+    except StartupError as error:
+        if settings.is_embedded and is_full(settings.data_dir) and not is_out_of_space(str(error)):
+            raise StartupError(
+                f"{error} (no space left on device: {settings.data_dir.absolute()})"
+            ) from None
+        raise
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that it stops and removes what it began."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(_TERMINATED)
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

@@ -33,15 +33,15 @@ class Account:
             return {}
         return {"user": self._found.pw_uid, "group": self._found.pw_gid, "extra_groups": []}
 
-    def check_program(self, program: Path) -> None:
-        """Raise `StartupError` if the account cannot run `program`."""
+    def check_program(self, program: Path, owner: str = "Duly") -> None:
+        """Raise `StartupError` if the account cannot run `program`, which is installed with `owner`."""
         if self._found is None:
             return
         blocked = self._first_blocked([*reversed(program.parents), program])
         if blocked is not None:
             raise StartupError(
                 f"the embedded database runs as {self._name}, which has no access to {blocked}, "
-                "where Duly is installed; run Duly as an ordinary user, or install it in a "
+                f"where {owner} is installed; run Duly as an ordinary user, or install it in a "
                 "directory that all accounts can reach, such as /opt/duly"
             )
 

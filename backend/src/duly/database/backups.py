@@ -86,6 +86,15 @@ def dump(dsn: str, file: Path, on_progress: OnProgress) -> None:
     """
     if migrations.revision_of(dsn) is None:
         raise StartupError("there is nothing to back up: the database has no tables of Duly")
+    _dump(dsn, file, on_progress, is_whole=False)
+
+
+def dump_all(dsn: str, file: Path, on_progress: OnProgress) -> None:
+    """Write a backup of all that the database has, of Duly or not. See `dump`."""
+    _dump(dsn, file, on_progress, is_whole=True)
+
+
+def _dump(dsn: str, file: Path, on_progress: OnProgress, *, is_whole: bool) -> None:
     with connected(dsn) as connection:
         programs = find_programs(server_of(connection))
         tables = tables_of(connection)
@@ -96,7 +105,7 @@ def dump(dsn: str, file: Path, on_progress: OnProgress) -> None:
             "--format=custom",
             "--no-password",
             f"--lock-wait-timeout={_LOCK_TIMEOUT}",
-            *(f"--table={table.pattern}" for table in tables),
+            *(f"--table={table.pattern}" for table in tables if not is_whole),
             f"--file={file}",
             f"--dbname={database}",
         )

@@ -13,8 +13,11 @@ import psutil
 
 from duly.core.errors import StartupError
 from duly.database.accounts import Account
+from duly.utils.files import sync
 
 ROLE = "duly"
+UPGRADED = "postgres.upgraded"
+"""A complete copy that is about to become `postgres`."""
 _STOP_TIMEOUT = 30.0
 # Not what a server that is still starting replies to its clients.
 _ERROR = re.compile(r"\b(?:error|FATAL|PANIC): +(?!the database system is)(.+)")
@@ -27,11 +30,12 @@ MIN_FREE_BYTES = 32 * 2**20
 class Cluster:
     """The directory `postgres` in the data directory. The caller holds the latter's lock."""
 
-    def __init__(self, data_dir: Path, binaries: Path) -> None:
+    def __init__(self, data_dir: Path, binaries: Path, account: Account | None = None) -> None:
         self._data_dir = data_dir
         self._bin = binaries
         self.directory = data_dir / "postgres"
-        self.account = Account(self.directory)
+        self.upgraded = data_dir / UPGRADED
+        self.account = account or Account(self.directory)
         self._identity: tuple[int, int] | None = None
 
     def prepare(self) -> None:
@@ -39,18 +43,53 @@ class Cluster:
 
         Raises `StartupError` if that fails, or if this PostgreSQL cannot use the files.
         """
-        version_file = self.directory / "PG_VERSION"
-        if version_file.exists():
-            self._check_version(version_file.read_text().strip())
+        self.finish_exchange()
+        if (found := self.version) is not None:
+            self._check_version(found)
         elif self.directory.exists() and any(self.directory.iterdir()):
-            raise StartupError(
-                f"{self.directory} has no file PG_VERSION, so its data is incomplete; restore it "
-                f"from a backup made with PostgreSQL {self._major_version()}, which is the one in "
-                f"Duly {version('duly')}, or move it away to start with an empty database"
-            )
+            raise self.incomplete()
         else:
             self._create()
         self._identity = _identity(self.directory)
+
+    @property
+    def version(self) -> str | None:
+        """The major version of the PostgreSQL that created the files; None without any."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return (self.directory / "PG_VERSION").read_text().strip()
+        return None
+
+    def incomplete(self) -> StartupError:
+        """The error for files without a version."""
+        return StartupError(
+            f"{self.directory} has no file PG_VERSION, so its data is incomplete; restore it "
+            f"from a backup made with PostgreSQL {self.major_version()}, which is the one in "
+            f"Duly {version('duly')}, or move it away to start with an empty database"
+        )
+
+    def exchange(self, copy: Path, kept: Path) -> None:
+        """Put the files of `copy` in place of these, which become `kept`.
+
+        If this is interrupted between the two renames, the next start does the second one.
+        """
+        sync(copy)
+        copy.rename(self.upgraded)
+        sync(self._data_dir)
+        self.directory.rename(kept)
+        self.finish_exchange()
+
+    def finish_exchange(self) -> None:
+        """Give the files of a complete copy their name, if there are no others of that name."""
+        if self.upgraded.exists() and not self.directory.exists():
+            self.upgraded.rename(self.directory)
+            sync(self._data_dir)
+
+    def discard(self) -> None:
+        """Remove the files, whatever still works in them."""
+        with contextlib.suppress(FileNotFoundError):
+            self._identity = _identity(self.directory)
+            self.stop_leftovers()
+            shutil.rmtree(self.directory)
 
     @property
     def has_disappeared(self) -> bool:
@@ -112,16 +151,20 @@ class Cluster:
             return False
 
     def _check_version(self, found: str) -> None:
-        expected = self._major_version()
-        if found != expected:
-            raise StartupError(
-                f"{self.directory} was created by PostgreSQL {found}, but Duly {version('duly')} "
-                f"includes PostgreSQL {expected}; dump the data with a release of Duly that "
-                f"includes PostgreSQL {found}, and load the dump with this one into a new "
-                "DULY_DATA_DIR (pg_dump and pg_restore; see Backups in docs/deployment.md)"
-            )
+        expected = self.major_version()
+        if found == expected:
+            return
+        if found.isdecimal() and int(found) < int(expected):
+            advice = "stop Duly and run `duly upgrade-data`, which keeps the former data, too"
+        else:
+            advice = f"start a release of Duly that includes PostgreSQL {found}"
+        raise StartupError(
+            f"{self.directory} was created by PostgreSQL {found}, but Duly {version('duly')} "
+            f"includes PostgreSQL {expected}; {advice}"
+        )
 
-    def _major_version(self) -> str:
+    def major_version(self) -> str:
+        """The major version of the programs."""
         return self._run("postgres", "--version").split()[-1].split(".")[0]
 
     def _create(self) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +24,8 @@ from psycopg import sql
 
 from duly.core.errors import StartupError
 from duly.core.logging import log
-from duly.database.cluster import ROLE, Cluster, first_error, first_line
+from duly.database.accounts import Account
+from duly.database.cluster import ROLE, UPGRADED, Cluster, first_error, first_line
 from duly.utils.processes import describe_exit
 
 _DATABASE = "duly"
@@ -59,14 +60,16 @@ def own_binaries() -> Path | None:
 
 def exists(data_dir: Path) -> bool:
     """Whether `data_dir` holds a database. Raises `StartupError` if it can't be read."""
-    try:
-        # Not `Path.exists`, which takes a directory of another user for one that is not there.
-        (data_dir / "postgres").stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise StartupError(f"cannot read {data_dir.absolute()}: {error.strerror}") from None
-    return True
+    for name in ("postgres", UPGRADED):
+        try:
+            # Not `Path.exists`, which takes a directory of another user for one that is not there.
+            (data_dir / name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise StartupError(f"cannot read {data_dir.absolute()}: {error.strerror}") from None
+        return True
+    return False
 
 
 def is_running(data_dir: Path) -> bool:
@@ -96,24 +99,27 @@ def opened(data_dir: Path) -> Iterator["Server"]:
     PostgreSQL's account cannot reach it, or if the server does not start.
     """
     server = Server(data_dir.absolute())
-    with server.locked():
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
-            server.remove_socket_directory()
+    with server.locked(), server.started():
+        yield server
 
 
 class Server:
     """One PostgreSQL process over `data_dir`, to be used within `locked`."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        binaries: Path | None = None,
+        account: Account | None = None,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
         self._data_dir = data_dir
+        self._own_settings = settings or {}
         self._log_path = data_dir / "postgres.log"
         self._log_start = 0
-        self._bin = _binaries()
-        self.cluster = Cluster(data_dir, self._bin)
+        self._bin = binaries or _binaries()
+        self.cluster = Cluster(data_dir, self._bin, account)
         self._process: subprocess.Popen[bytes] | None = None
 
     @contextlib.contextmanager
@@ -139,6 +145,16 @@ class Server:
                     "DULY_DATA_DIR"
                 ) from None
             yield
+
+    @contextlib.contextmanager
+    def started(self) -> Iterator[None]:
+        """Run the server for the block. Raises `StartupError` as `start` does."""
+        try:
+            self.start()
+            yield
+        finally:
+            self.stop()
+            self.remove_socket_directory()
 
     @property
     def status(self) -> str | None:
@@ -227,6 +243,7 @@ class Server:
             "max_connections": 200,
             "jit": "off",
             "client_connection_check_interval": "1s",  # a statement ends with its client
+            **self._own_settings,
         }
         arguments = [f"--{name}={value}" for name, value in settings.items()]
         # Its lines can hold what rows hold.

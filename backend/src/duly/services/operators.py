@@ -80,7 +80,9 @@ _LIST_REVOCATIONS_AGAIN = across_users(update(_revoked).values(xid=func.pg_curre
 """The numbers of transactions in a backup mean nothing where it is restored: a worker would miss
 revocations whose numbers are small, and read those with large ones each second.
 """
-AFTER_RESTORE = (_NEW_EPOCH, _SKIP_REVISIONS, _LIST_REVOCATIONS_AGAIN)
+AFTER_MOVE = (_LIST_REVOCATIONS_AGAIN,)
+"""What a complete copy needs on another server."""
+AFTER_RESTORE = (_NEW_EPOCH, _SKIP_REVISIONS, *AFTER_MOVE)
 """What invalidates all sync tokens and versions, and makes workers read the revocations."""
 
 

@@ -24,14 +24,15 @@ def replacing(path: Path) -> Iterator[Path]:
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         yield draft
-        _sync(draft)
+        sync(draft)
         draft.rename(target)
     finally:
         draft.unlink(missing_ok=True)
-    _sync(target.parent)
+    sync(target.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, would survive a crash of the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
