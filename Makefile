@@ -105,6 +105,9 @@ recurrence: $(VENV)/dev.stamp ## compare the dates of 100,000 random rules with 
 record: $(VENV)/dev.stamp ## record again the responses that the documents show; read the difference
 	@cd backend && .venv/bin/python -m tests.support.recording docs/quickstart.md docs/api.md
 
+record-previous: $(VENV)/dev.stamp ## record the statements of the previous release, from the history of the repository
+	@cd backend && .venv/bin/python -m tests.support.previous_statements
+
 bench: $(VENV)/dev.stamp ## measure Duly beside other systems, and write docs/performance.md; 10 minutes
 	@cd backend && .venv/bin/python -m bench.suite $(call flags,seconds rounds pocketbase)
 

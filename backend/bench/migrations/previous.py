@@ -1,11 +1,8 @@
 """The previous release, from the history of the repository, and a database as it left it."""
 
-import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from uuid import UUID
 
@@ -13,11 +10,11 @@ import psycopg
 
 from duly.utils.identifiers import new_id
 from duly.utils.search import title_vector
+from tests.support import releases
+from tests.support.previous_release import PREVIOUS
 
-COMMIT = "747f508"
-REVISION = "0008"
+REVISION = PREVIOUS
 
-_ROOT = Path(__file__).parents[3]
 _TITLES = 100
 
 _USER = b"INSERT INTO users (id, email, password_hash) VALUES (%s, %s, 'x')"
@@ -48,14 +45,10 @@ def unpack(directory: Path) -> Path:
 
     Exits with a line if the checkout lacks the history.
     """
-    archive = subprocess.run(
-        ["git", "-C", _ROOT, "archive", COMMIT, "backend/src"], capture_output=True, check=False
-    )
-    if archive.returncode != 0:
-        sys.exit(f"This needs the previous release, commit {COMMIT}: fetch the whole history.")
-    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
-        files.extractall(directory, filter="data")
-    return directory / "backend" / "src"
+    try:
+        return releases.unpack(releases.COMMIT, directory).sources
+    except releases.NoHistory as error:
+        sys.exit(f"This needs the previous release, commit {releases.COMMIT}: {error}")
 
 
 def load(dsn: str, tasks: int, users: list[UUID], others: int, heavy: int) -> None:
