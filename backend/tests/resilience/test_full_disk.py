@@ -12,8 +12,10 @@ import httpx
 import psycopg
 import pytest
 
+from duly.core.errors import StartupError
+from duly.database import embedded, supervision
 from duly.database.embedded import embedded_dsn
-from tests.support.programs import free_port, processes_of, run, serving, the_line, until
+from tests.support.programs import PATIENCE, free_port, processes_of, run, serving, the_line, until
 
 NO_SPACE = "No space left on device"
 MEBIBYTE = 2**20
@@ -97,6 +99,46 @@ def test_postgresql_that_stopped_on_a_full_disk_comes_back_once_there_is_space(
     assert "no space left on device" in reported[0].lower()
     assert str(data_dir / "postgres") in reported[0]
     assert stderr.count('"event":"database.space_available"') == 1
+
+
+@pytest.mark.slow
+def test_postgresql_is_started_as_soon_as_there_is_space_however_long_the_pause_would_be(
+    file_system: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "_FIRST_PAUSE", 10 * PATIENCE)
+    monkeypatch.setattr(supervision, "_MAX_PAUSE", 10 * PATIENCE)
+    place = file_system(160)
+    failures: list[str] = []
+    with embedded.opened(place / "data") as server:
+        failed_starts = noting_failed_starts(server, monkeypatch)
+        with supervision.kept_running(server, failures.append):
+            ballast = fill(place)
+            until(lambda: cannot_go_on(place / "data"))
+            fill(place)  # what PostgreSQL has freed when it stopped
+            until(lambda: failed_starts)
+
+            ballast.unlink()
+            until(lambda: server.status is None)
+
+    assert failures == []
+
+
+def noting_failed_starts(
+    server: embedded.Server, monkeypatch: pytest.MonkeyPatch
+) -> list[StartupError]:
+    """A list that each failed attempt to start the server again is added to."""
+    noted: list[StartupError] = []
+    start_again = server.start_again
+
+    def noting(is_cancelled: Callable[[], bool]) -> None:
+        try:
+            start_again(is_cancelled)
+        except StartupError as error:
+            noted.append(error)
+            raise
+
+    monkeypatch.setattr(server, "start_again", noting)
+    return noted
 
 
 def cannot_go_on(data_dir: Path) -> bool:

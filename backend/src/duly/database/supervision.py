@@ -85,12 +85,22 @@ class _Keeper:
                         "the embedded database died and could not be started again, "
                         f"{failures} times in a row: {error}"
                     ) from None
-            self.stopping.wait(pause)
+            self._wait(pause)
             pause = min(2 * pause, _MAX_PAUSE)
         self._started = time.monotonic()
         if not self.stopping.is_set():
             log.warning("database.restarted", seconds=round(self._started - began, 3))
         self._report_space()
+
+    def _wait(self, seconds: float) -> None:
+        """Wait before the next attempt: on a full disk, no longer than until there is space."""
+        deadline = time.monotonic() + seconds
+        was_full = self._server.cluster.is_full
+        while (left := deadline - time.monotonic()) > 0:
+            if self.stopping.wait(min(left, _INTERVAL)):
+                return
+            if was_full and not self._server.cluster.is_full:
+                return
 
     def _report_space(self, reason: str | None = None) -> None:
         """Log once that space has run out, and once that there is some again."""
