@@ -171,9 +171,13 @@ bench-reset-timing: $(VENV)/dev.stamp ## check that the time of 1,000 pairs of r
 chaos-auth: $(VENV)/dev.stamp ## race refreshes and end sessions on two workers, 50 rounds of each; 15 minutes
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/security/test_two_workers.py --rounds $(or $(ROUNDS),50)
 
-chaos: $(VENV)/dev.stamp ## disconnect 3,000 clients during queries, directly and through PgBouncer
+cancellation: $(VENV)/dev.stamp ## disconnect 3,000 clients during queries, directly and through PgBouncer
 	@scripts/install-test-tools
 	@cd backend && .venv/bin/python -m pytest --numprocesses=0 tests/resilience/test_cancellation.py --clients $(or $(CLIENTS),3000)
+
+chaos: $(VENV)/dev.stamp ## break one part after the other under load, 100 times, and print a table; 10 minutes
+	@scripts/install-test-tools
+	@cd backend && .venv/bin/python -m bench.chaos $(call flags,rounds seed picture)
 
 rolling-restart: $(VENV)/dev.stamp ## restart two instances behind nginx 20 times each, under load; 3 minutes
 	@scripts/install-test-tools

@@ -1,6 +1,6 @@
 """Clients that hang up mid-query, and queries that are given up: no answer goes astray by it.
 
-`make chaos` does the same with thousands.
+`make cancellation` does the same with thousands.
 """
 
 import asyncio

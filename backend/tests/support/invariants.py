@@ -1,5 +1,9 @@
 """Conditions that the rows of a user always meet."""
 
+from typing import Any
+
+import psycopg
+
 from tests.support.accounts import Account
 from tests.support.direct_sql import execute
 
@@ -65,6 +69,12 @@ _VIOLATIONS = """
         (SELECT count(*) FROM task), (SELECT count(*) FROM list), (SELECT count(*) FROM section),
         (SELECT count(*) FROM label), (SELECT count(*) FROM filter))
 """
+
+
+def violations(connection: psycopg.Connection[Any], user_id: str) -> list[str]:
+    """Describe the conditions that the rows of a user do not meet."""
+    found = connection.execute(_VIOLATIONS.encode(), {"user_id": user_id})
+    return [f"user {user_id}: {condition}, {which}" for condition, which in found]
 
 
 async def check_rows(dsn: str, account: Account) -> None:

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+PROGRAMS = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
 _PORT = 6432  # only names the socket file
 _CONFIG = """
 [databases]
@@ -30,6 +30,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {size}
 max_client_conn = 500
+{settings}
 """
 
 
@@ -53,9 +54,12 @@ def pooled(dsn: str, size: int = 10) -> Iterator[str]:
 
 
 @contextmanager
-def pooler(dsn: str, size: int = 10) -> Iterator[Pooler]:
-    """Run PgBouncer in front of the database of `dsn` for the block."""
-    program = shutil.which("pgbouncer", path=_PATH)
+def pooler(dsn: str, size: int = 10, settings: str = "") -> Iterator[Pooler]:
+    """Run PgBouncer in front of the database of `dsn` for the block.
+
+    `settings` are further lines of its configuration.
+    """
+    program = shutil.which("pgbouncer", path=PROGRAMS)
     if program is None:
         pytest.skip("pgbouncer is not installed")
     place = {"port": "5432", **conninfo_to_dict(dsn)}
@@ -63,7 +67,9 @@ def pooler(dsn: str, size: int = 10) -> Iterator[Pooler]:
     with tempfile.TemporaryDirectory(prefix="pgb-", dir="/tmp") as name:
         directory = Path(name)
         config = directory / "pgbouncer.ini"
-        config.write_text(_CONFIG.format(**place, own_port=_PORT, directory=name, size=size))
+        config.write_text(
+            _CONFIG.format(**place, own_port=_PORT, directory=name, size=size, settings=settings)
+        )
         account: dict[str, Any] = {}
         if os.geteuid() == 0:
             # It refuses to run as root; and the database's socket is its account's alone.

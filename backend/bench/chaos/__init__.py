@@ -1,0 +1,1 @@
+"""Faults under load, and what clients see of them: `make chaos`."""
