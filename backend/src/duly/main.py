@@ -1,8 +1,9 @@
 """The application. `create_app` is an ASGI factory for any server; `duly serve` runs it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 
 from fastapi import FastAPI
@@ -18,8 +19,11 @@ from duly.api.routing import RouteTable
 from duly.api.sign_in_callback import add_sign_in_callback
 from duly.api.web_app import add_web_app, find_web_app
 from duly.core.config import Settings, load_settings, unknown_settings
-from duly.core.logging import configure_logging, log_unknown_settings
+from duly.core.logging import configure_logging, log, log_unknown_settings
 from duly.core.setting_values import WEB_APP_OFF
+from duly.core.spans import add_trace_id
+from duly.core.tracing import read_tracing
+from duly.database.connection import Connection
 from duly.runtime.context import open_context
 
 
@@ -43,13 +47,28 @@ def create_app(
         from duly.runtime.metrics import Metrics  # it imports prometheus_client
 
         metrics = Metrics()
-    configure_logging(settings.log_level, settings.log_format)
+    traces = None
+    tracing = read_tracing(os.environ)
+    if tracing.is_on:
+        from duly.api.traces import Traces  # it imports the SDK of OpenTelemetry
+
+        traces = Traces(None if metrics is None else metrics.record)
+    configure_logging(
+        settings.log_level, settings.log_format, *([] if traces is None else [add_trace_id])
+    )
+    if tracing.obstacle is not None:
+        log.warning("traces.off", reason=tracing.obstacle)
     if not is_given:
         log_unknown_settings(unknown_settings())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_context(settings) as context:
+        async with (
+            nullcontext() if traces is None else traces.exporting(),
+            open_context(
+                settings, Connection if traces is None else traces.connection_type
+            ) as context,
+        ):
             app.state.context = context
             await context.throttle.check_storage()
             loop = asyncio.get_running_loop()
@@ -84,14 +103,18 @@ def create_app(
     add_routes(app.router)
     add_web_app(app, web_app)
     # In place of the layers of Starlette and FastAPI.
+    routes = RouteTable(app.routes)
+    recorder = metrics if traces is None else traces
     middleware = RequestMiddleware(
-        RouteTable(app.routes),
+        routes,
         app.router,
         timeout=settings.request_timeout,
         trusted_proxies=settings.trusted_proxies,
         log_addresses=settings.log_addresses,
-        on_outcome=None if metrics is None else metrics.record,
+        on_outcome=None if recorder is None else recorder.record,
     )
-    app.middleware_stack = CORS(middleware, settings.cors_origins)
+    app.middleware_stack = CORS(
+        middleware if traces is None else traces.around(middleware, routes), settings.cors_origins
+    )
     app.state.begin_to_end = middleware.begin_to_end
     return app

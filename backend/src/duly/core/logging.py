@@ -32,11 +32,15 @@ _fields: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=No
 """Fields of all lines of the current request."""
 
 
-def configure_logging(level: str, log_format: str) -> None:
-    """Send all logs, including those of libraries, to standard error."""
+def configure_logging(level: str, log_format: str, *processors: Any) -> None:
+    """Send all logs, including those of libraries, to standard error.
+
+    `processors` add fields to each line.
+    """
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
         _add_fields,
+        *processors,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -74,10 +74,19 @@ async def _is_direct(driver: AsyncConnection[Any]) -> bool:
 class Connections:
     """Up to `size` connections to `dsn`."""
 
-    def __init__(self, dsn: str, *, size: int, timeout: float, prepared: Prepared) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        size: int,
+        timeout: float,
+        prepared: Prepared,
+        connection_type: type[Connection] = Connection,
+    ) -> None:
         self._dsn = dsn
         self._size = size
         self._prepared = prepared
+        self._connection_type = connection_type
         self._options: dict[str, Any] = {
             "autocommit": True,
             # None: parse, bind and execute go out as one message, safe behind any pooler.
@@ -256,7 +265,7 @@ class Connections:
             driver.pgconn.finish()
             raise
         is_preparing = self._prepared == "on" or (self._prepared == "auto" and is_direct)
-        connection = Connection(driver, is_preparing=is_preparing)
+        connection = self._connection_type(driver, is_preparing=is_preparing)
         lifetime = _LIFETIME * random.uniform(0.9, 1)  # noqa: S311  # spreads reconnects
         connection.expires_at = asyncio.get_running_loop().time() + lifetime
         return connection

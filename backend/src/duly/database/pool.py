@@ -9,7 +9,7 @@ from uuid import UUID
 from duly.core import time_budget
 from duly.core.errors import ServiceUnavailable
 from duly.core.logging import log
-from duly.database.connection import Call
+from duly.database.connection import Call, Connection
 from duly.database.connection_use import ConnectionUse, settle
 from duly.database.connections import Connections, Prepared
 from duly.database.failures import NoConnection
@@ -35,6 +35,7 @@ class Pool:
         size: int,
         timeout: float,
         prepared: Prepared = "auto",
+        connection_type: type[Connection] = Connection,
         on_change: Callable[[UUID], None] = lambda _: None,
     ) -> None:
         """`on_change` is called with the user of each change that has been committed."""
@@ -42,7 +43,9 @@ class Pool:
         self.used = 0
         """How often a connection was asked for."""
         self._on_change = on_change
-        self.connections = Connections(dsn, size=size, timeout=timeout, prepared=prepared)
+        self.connections = Connections(
+            dsn, size=size, timeout=timeout, prepared=prepared, connection_type=connection_type
+        )
         self._stoppers: set[asyncio.Task[None]] = set()
         self._refused = 0
         self._refusal_logged_at = 0.0

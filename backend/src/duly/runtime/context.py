@@ -14,6 +14,7 @@ from duly.core.config import Settings
 from duly.core.scopes import ALL, Scopes
 from duly.core.signing_key import open_keyring
 from duly.core.tokens import Keyring
+from duly.database.connection import Connection
 from duly.database.embedded import embedded_dsn
 from duly.database.pool import Pool
 from duly.database.scope import AcrossUsers, UserScope
@@ -134,7 +135,9 @@ class Context:
 
 
 @asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[Context]:
+async def open_context(
+    settings: Settings, connection_type: type[Connection] = Connection
+) -> AsyncIterator[Context]:
     """Open all parts, and close them in the end. Raises `StartupError` without a signing key."""
     keyring = open_keyring(settings)
     hub = Hub(direct_dsn_of(settings), settings.max_streams)
@@ -143,6 +146,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
         size=settings.pool_size,
         timeout=settings.request_timeout,
         prepared=settings.prepared_statements,
+        connection_type=connection_type,
         on_change=hub.note_change,
     )
     passwords = PasswordWorkers(settings.password_threads, settings.bcrypt_cost)

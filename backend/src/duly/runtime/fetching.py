@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import httpcore  # noqa: F401  # httpx imports it with its first client, in 0.1 s
 import httpx
 
+from duly.core.spans import client_span
+
 MAX_BYTES = 256 * 1024
 TIMEOUT = 5.0
 """Seconds that a call may take in all."""
@@ -50,11 +52,15 @@ class Fetcher:
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None
     ) -> tuple[int, bytes]:
         try:
-            async with (
-                asyncio.timeout(TIMEOUT),
-                self._client.stream(method, url, headers=headers, content=content) as response,
-            ):
-                return response.status_code, await _read(response)
+            # The host alone: a URL may contain a code.
+            about = {"http.request.method": method, "server.address": httpx.URL(url).host}
+            with client_span(method, about) as span:
+                async with (
+                    asyncio.timeout(TIMEOUT),
+                    self._client.stream(method, url, headers=headers, content=content) as response,
+                ):
+                    span.set_attribute("http.response.status_code", response.status_code)
+                    return response.status_code, await _read(response)
         except TimeoutError:
             raise FetchFailed(f"no complete response within {TIMEOUT:.0f} seconds") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:

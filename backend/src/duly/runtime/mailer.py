@@ -20,6 +20,7 @@ import aiosmtplib
 from duly.core.config import Settings
 from duly.core.logging import log
 from duly.core.mail_server import MailServer, read_mail_server, read_sender
+from duly.core.spans import client_span, note_error
 from duly.core.tokens import Keyring
 from duly.database.scope import AcrossUsers
 from duly.database.values import Row
@@ -137,7 +138,11 @@ class Mailer:
         if message is None:
             await mails.remove(self._across_users, mail["id"])
             return
-        failure = await self._send(server, message)
+        attributes = {"duly.mail.kind": mail["kind"], "server.address": server.host}
+        with client_span("send mail", attributes) as span:
+            failure = await self._send(server, message)
+            if failure is not None:
+                note_error(span, "rejected" if failure.is_final else "postponed")
         about = {"mail": str(mail["id"]), "kind": mail["kind"], "attempts": mail["attempts"]}
         if failure is None:
             log.info("mail.sent", **about)
