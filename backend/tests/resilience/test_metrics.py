@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -229,7 +230,7 @@ def test_requests_that_wait_for_a_connection_are_counted(dsn: str) -> None:
 
 def test_build_and_workers_are_described(running: Scraped) -> None:
     build = {
-        "version": "0.1.0",
+        "version": version("duly"),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
     }
 
