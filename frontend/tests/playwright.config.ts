@@ -14,7 +14,8 @@ export default defineConfig({
     launchOptions: {
       executablePath: process.env["DULY_CHROMIUM"] ?? "/usr/bin/chromium",
       // Root may not use Chromium's sandbox, and containers often lack /dev/shm.
-      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+      // `duly.test` is this machine under a name that browsers do not trust without https.
+      args: ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP duly.test 127.0.0.1"],
     },
     locale: "en-GB",
     timezoneId: "UTC",

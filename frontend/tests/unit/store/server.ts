@@ -29,8 +29,10 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   const directory = await mkdtemp(join(tmpdir(), "duly-store-"));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  // The browser tests name the server of all tests to each other by it.
+  const { DULY_WEB_URL: _shared, ...inherited } = process.env;
   const env = {
-    ...process.env,
+    ...inherited,
     DULY_PORT: String(port),
     DULY_DATA_DIR: directory,
     DULY_RATE_LIMIT: "off",
