@@ -72,7 +72,10 @@ test("whole day by keyboard alone", async ({ page, request }) => {
   await page.keyboard.press("Enter");
   await page.keyboard.type("Call May");
   await page.keyboard.press("Enter");
+  await expect(page.getByRole("status").filter({ hasText: "Call May" })).toBeAttached();
   await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await synced(page);
   await page.keyboard.press("g");
   await page.keyboard.press("t");
   await page.waitForURL("**/today");
@@ -82,8 +85,9 @@ test("whole day by keyboard alone", async ({ page, request }) => {
   await page.keyboard.press("ArrowDown");
   await expect(row(page, "Write the brief")).toBeFocused();
   await page.keyboard.press("Enter");
-  await page.keyboard.press("F6");
   const notes = page.getByRole("textbox", { name: "Notes" });
+  await expect(notes).toBeVisible();
+  await page.keyboard.press("F6");
   for (let n = 0; n < 6 && !(await notes.evaluate((field) => field === document.activeElement)); n++) await page.keyboard.press("Tab");
   await page.keyboard.type("Two pages at most");
   await page.keyboard.press("Control+Enter");

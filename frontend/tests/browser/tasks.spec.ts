@@ -94,8 +94,10 @@ test("trashes, restores, deletes for good", async ({ page, request }) => {
   await page.getByRole("button", { name: "Restore" }).click();
   await page.goto("/inbox");
   await expect(row(page, "Gone")).toBeVisible();
+  await synced(page);
   await row(page, "Gone").focus();
   await page.keyboard.press("Delete");
+  await expect(row(page, "Gone")).toHaveCount(0);
   await page.goto("/trash");
   await page.getByRole("button", { name: "Delete for good" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Delete for good" }).click();
