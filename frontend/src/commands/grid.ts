@@ -42,18 +42,20 @@ export const renaming = signal<string | null>(null);
 export const grid = signal<Grid | null>(null);
 
 /** Focuses the row of the list that is shown, or what a selector names; without it, the whole place. */
-export function focusPlace(selector = "[role=row][tabindex='0']", tries = 4, from = document.activeElement): void {
-  requestAnimationFrame(() => {
-    // Whoever has moved the focus since then keeps it; a field also while something else is meant.
+export function focusPlace(selector = "[role=row][tabindex='0']"): void {
+  const from = document.activeElement;
+  let tries = 5;
+  const attempt = () => {
+    // A focus that was moved since then stays where it is.
     const active = document.activeElement;
-    const moved = active !== from && active !== document.body;
-    if (moved && active?.matches(selector.startsWith("[role=row]") ? "*" : "input, textarea")) return;
+    if (active !== from && active !== document.body) return;
     const main = document.getElementById("list");
     const found = main?.querySelector<HTMLElement>(selector);
     if (found) found.focus();
-    else if (tries > 0) focusPlace(selector, tries - 1, from);
+    else if (--tries > 0) requestAnimationFrame(attempt);
     else main?.focus();
-  });
+  };
+  requestAnimationFrame(attempt);
 }
 
 /** The tasks that a command is about: the selected ones, else the row with the focus. */

@@ -2,7 +2,7 @@ import "../styles/shell.css";
 import "../styles/list.css";
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { phase, signingInAgain } from "../commands/account";
 import { store } from "../commands/app";
@@ -53,7 +53,8 @@ export function Shell() {
     // What is needed next arrives when there is nothing else to do.
     whenIdle(() => void Promise.all([Detail, QuickAdd, AskedMenu, SelectBar, Palette].map((part) => part.prepare())));
   }, []);
-  useEffect(() => {
+  // At once, not after the paint: by then, keys may have reached a row of the new place.
+  useLayoutEffect(() => {
     if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
     clearSelection();
     open.value = false;

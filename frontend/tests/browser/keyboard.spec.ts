@@ -76,7 +76,6 @@ test("whole day by keyboard alone", async ({ page, request }) => {
   await expect(page.getByRole("status").filter({ hasText: "Call May" })).toBeAttached();
   await page.keyboard.press("Escape");
   await expect(page.getByRole("dialog")).toHaveCount(0);
-  await synced(page);
   await page.keyboard.press("g");
   await page.keyboard.press("t");
   await page.waitForURL("**/today");
@@ -110,6 +109,28 @@ test("whole day by keyboard alone", async ({ page, request }) => {
   const tasks = await (await Device.of(request, email)).tasks();
   expect(tasks.find(({ title }) => title === "Write the brief")).toMatchObject({ is_completed: true, description: "Two pages at most", priority: 2 });
   expect(tasks.map(({ title }) => title)).toContain("Call May back");
+});
+
+test("a row that gets the focus before the first paint of its place keeps its commands", async ({ page }) => {
+  await register(page);
+  await add(page, "Pay rent today");
+  await row(page, "Pay rent").focus();
+  const reached = page.evaluate(() => new Promise<void>((done) => {
+    const look = new MutationObserver(() => {
+      // Only Today has a heading.
+      if (!document.querySelector("[role=treegrid] [role=row]:not([data-task])")) return;
+      look.disconnect();
+      document.querySelector<HTMLElement>("[role=row][data-task]")!.focus();
+      requestAnimationFrame(() => setTimeout(done, 100));
+    });
+    look.observe(document, { childList: true, subtree: true });
+  }));
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await reached;
+  await expect(row(page, "Pay rent")).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("textbox", { name: "Notes" })).toBeVisible();
 });
 
 test("single keys off means off", async ({ page }) => {
