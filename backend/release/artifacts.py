@@ -61,7 +61,7 @@ def _install(root: Path, wheel: Path, environment: Path) -> None:
     subprocess.run([*pip, "install", "--no-deps", *hashes], check=True)
     subprocess.run([*pip, "install", "--no-deps", wheel], check=True)
     subprocess.run([*pip, "check"], check=True)
-    # What is left is what runs.
+    # Duly does not need them, and the SBOM lists all that is installed.
     subprocess.run([*pip, "uninstall", "--yes", "setuptools", "pip"], check=True)
 
 

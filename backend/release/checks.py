@@ -1,4 +1,4 @@
-"""What must be true of a version before it is released."""
+"""The checks that a version must pass before it is released."""
 
 import re
 

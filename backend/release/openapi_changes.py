@@ -1,4 +1,4 @@
-"""What changed between two OpenAPI descriptions, and which of the changes break clients.
+"""The changes between two OpenAPI descriptions, and which of them break clients.
 
 A request breaks if the new description accepts less than the old one, a response if it may contain
 more kinds of values. docs/decisions/0039-releases.md has the rules that others might decide otherwise.

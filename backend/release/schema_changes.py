@@ -1,4 +1,4 @@
-"""What changed between two schemas of OpenAPI 3.1.
+"""The changes between two schemas of OpenAPI 3.1.
 
 Keywords that are not known here raise an error: what is overlooked would look compatible.
 """
@@ -115,9 +115,9 @@ class _Comparison:
             yield Change(not self._is_request, where, f"the value {value} was added")
 
     def _compare_limits(self, where: str, old: Json, new: Json) -> Iterator[Change]:
-        for names, none, sign in ((_UPPER, float("inf"), 1), (_LOWER, float("-inf"), -1)):
+        for names, absent, sign in ((_UPPER, float("inf"), 1), (_LOWER, float("-inf"), -1)):
             for name in names:
-                before, after = old.get(name, none), new.get(name, none)
+                before, after = old.get(name, absent), new.get(name, absent)
                 if before != after:
                     is_narrower = after * sign < before * sign
                     yield Change(
@@ -162,8 +162,8 @@ class _Comparison:
         yield from self._compare_other_members(where, old, new)
 
     def _compare_other_members(self, where: str, old: Json, new: Json) -> Iterator[Change]:
-        for name, none in (("additionalProperties", True), ("propertyNames", True)):
-            before, after = old.get(name, none), new.get(name, none)
+        for name, absent in (("additionalProperties", True), ("propertyNames", True)):
+            before, after = old.get(name, absent), new.get(name, absent)
             if False in (before, after):
                 # That a response may have other fields now is compatible, as a new field is.
                 if before is not after and self._is_request:

@@ -38,7 +38,7 @@ class Block:
 
 
 def blocks() -> list[Block]:
-    """What this machine can play. Prints what it cannot."""
+    """Return the faults that this machine can play, and print those that it cannot."""
     ways = [DIRECT]
     if shutil.which("pgbouncer", path=PROGRAMS):
         ways.append(POOLED)

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,7 +35,7 @@ class Task:
 
 @dataclass
 class Memory:
-    """What a client has had acknowledged. Nobody else writes for its user."""
+    """The writes that a client had acknowledged. Only this client writes for its user."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
@@ -178,7 +179,7 @@ class Client:
         path: str,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        done: set[int] = frozenset(),  # type: ignore[assignment]
+        done: AbstractSet[int] = frozenset(),
     ) -> Answer | None:
         """Send a request until it succeeds, and return the response.
 

@@ -1,4 +1,4 @@
-/* Preloaded into a process, shifts its wall clock by the seconds in the file that CHAOS_CLOCK
+/* Preloaded into a process, this shifts its wall clock by the seconds in the file that CHAOS_CLOCK
  * names: 8 bytes, which may change at any time. Monotonic clocks stay true, as on a real machine. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

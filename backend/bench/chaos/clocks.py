@@ -26,7 +26,7 @@ class Clock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What preloads the library."""
+        """The variables that preload the library."""
         return {"LD_PRELOAD": str(self.library), "CHAOS_CLOCK": str(self.file)}
 
 

@@ -55,7 +55,7 @@ class Load:
         self.timeline = timeline
         self.samples: list[Sample] = []
         self.findings: list[str] = []
-        """What no client may ever see."""
+        """Responses that no client may get."""
         self.is_over = False
         self._running = asyncio.Event()
         self._busy = 0
@@ -110,7 +110,7 @@ class Load:
         return len({one.client for one in self.acknowledged(since)}) == self.clients
 
     def recovered_at(self, since: float) -> float:
-        """When each client had been served since then, and no request failed any more."""
+        """When each client had been served since then, and the last failed request had ended."""
         first: dict[int, float] = {}
         for one in self.acknowledged(since):
             first.setdefault(one.client, one.ended)

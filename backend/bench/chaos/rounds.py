@@ -1,4 +1,4 @@
-"""Rounds: a fault under load, and what came of it."""
+"""Rounds: a fault under load, and its effects."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ _PAUSE_LIMIT = 40.0
 
 @dataclass
 class Round:
-    """What one fault did."""
+    """The effects of one fault."""
 
     way: str
     fault: Fault

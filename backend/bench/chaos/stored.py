@@ -1,4 +1,4 @@
-"""What the database holds, beside what clients have had acknowledged."""
+"""Compares the rows of the database with the writes that clients had acknowledged."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ SELECT user_id::text, id::text, title, completed_at IS NOT NULL, trashed_at IS N
 FROM tasks
 """
 _RECURRING = "SELECT id::text, recurrence_occurrence::text FROM tasks WHERE id = ANY(%s)"
-_VERSION_UNKNOWN = None
 
 
 @dataclass
@@ -60,7 +59,7 @@ def _compare_tasks(memory: Memory, rows: Sequence[Any], found: Comparison) -> No
         expected = [task.title, task.is_completed, task.is_trashed]
         if row is None:
             found.lost.append(f"task {task_id} is missing")
-        elif row[1:4] != expected or task.version not in {row[4], _VERSION_UNKNOWN}:
+        elif row[1:4] != expected or task.version not in {row[4], None}:
             found.lost.append(f"task {task_id}: {task} acknowledged, {row[1:5]} stored")
     # Each write was repeated until it was acknowledged, so there is nothing else.
     found.lost += [

@@ -1,6 +1,5 @@
-"""What faults hit: `duly serve` with two workers, its PostgreSQL and, on one way, a PgBouncer."""
+"""The parts to break: `duly serve` with two workers, its PostgreSQL and, on one way, PgBouncer."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import psutil
 import psycopg
 
@@ -22,7 +20,9 @@ from bench.chaos.clocks import Clock
 from duly.database import embedded, migrations
 from duly.database.supervision import kept_running
 from tests.support.pooler import Pooler, pooler
-from tests.support.servers import SECRET, Server, free_port
+from tests.support.programs import DULY, environment, postmaster_of
+from tests.support.servers import SECRET, Server, free_port, wait_until_ready
+from tests.support.small_disks import small_disk
 
 DIRECT, POOLED = "direct", "PgBouncer"
 WORKERS = 2
@@ -33,8 +33,8 @@ _START_LIMIT = 120.0
 _RESTART_PAUSE = 0.1
 """Seconds that systemd waits before it starts a service again, by default."""
 _LOOK = 0.01
-_SMALL_DISK = 400
-"""Mebibytes. A new database has 40."""
+_SMALL_DISK = "400m"
+"""A new database has 40 MiB."""
 
 
 @dataclass
@@ -61,8 +61,7 @@ class System:
 
     def postmaster(self) -> psutil.Process:
         """The main process of PostgreSQL."""
-        lines = (self.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
-        return psutil.Process(int(lines[0]))
+        return psutil.Process(postmaster_of(self.data_dir))
 
 
 @dataclass
@@ -92,7 +91,7 @@ class Manager:
         thread = threading.Thread(target=self._keep)
         thread.start()
         try:
-            self._wait_until_ready()
+            wait_until_ready(self.server, limit=_START_LIMIT)
             yield
         finally:
             self._over.set()
@@ -108,11 +107,10 @@ class Manager:
                 self._process.wait()
 
     def _start(self) -> None:
-        program = Path(sys.executable).with_name("duly")
         with self.log.open("ab") as output:
             self.started_at = time.monotonic()
             self._process = subprocess.Popen(
-                [sys.executable, program, "serve"],
+                [sys.executable, DULY, "serve"],
                 env=self.environment,
                 stdout=output,
                 stderr=output,
@@ -128,15 +126,6 @@ class Manager:
                 _kill(below)
                 time.sleep(_RESTART_PAUSE)
                 self._start()
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _START_LIMIT
-        while time.monotonic() < deadline:
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{self.server.url}/health/ready", timeout=5).is_success:
-                    return
-            time.sleep(0.1)
-        raise AssertionError(f"the server did not start: {self.log.read_text()}")
 
 
 def _below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -164,7 +153,7 @@ def running(way: str, *, is_small: bool = False, has_clock: bool = False) -> Ite
         base = Path(tempfile.mkdtemp(prefix="duly-chaos-", dir="/tmp"))
         stack.callback(shutil.rmtree, base, ignore_errors=True)
         base.chmod(0o711)
-        disk = stack.enter_context(small_disk(base)) if is_small else None
+        disk = stack.enter_context(small_disk(base / "disk", _SMALL_DISK)) if is_small else None
         clock = clocks.build(base) if has_clock else None
         data_dir = (disk or base) / "data"
         dsn, through = embedded.embedded_dsn(data_dir), None
@@ -176,46 +165,23 @@ def running(way: str, *, is_small: bool = False, has_clock: bool = False) -> Ite
             through = stack.enter_context(pooler(dsn, settings=_POOLER))
             database = {"DATABASE_URL": through.dsn, "DATABASE_DIRECT_URL": dsn}
         port = free_port()
-        environment = {
-            **_inherited(),
+        settings = {
             **database,
             **(clock.environment if clock else {}),
             "DULY_SECRET_KEY": SECRET,
             "DULY_PORT": str(port),
             "DULY_WORKERS": str(WORKERS),
-            "DULY_BCRYPT_COST": "4",
             "DULY_RATE_LIMIT": "off",
             "DULY_REGISTER_LIMIT": "100000/minute",
             "DULY_WEB_APP": "off",
             "DULY_LOG_LEVEL": "warning",
             "PYTHONDONTWRITEBYTECODE": "",
         }
-        manager = Manager(environment, port, base / "log")
+        manager = Manager(environment(**settings), port, base / "log")
         stack.enter_context(manager.running())
         if disk:
             _keep_log_short(dsn)
         yield System(way, dsn, data_dir, manager, through, disk, clock)
-
-
-def _inherited() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith(("DULY_", "DATABASE_"))}
-
-
-@contextmanager
-def small_disk(base: Path) -> Iterator[Path]:
-    """Mount a small file system for the block. Raises `OSError` if that is not permitted."""
-    place = base / "disk"
-    place.mkdir()
-    options = f"size={_SMALL_DISK}m,mode=0711"
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        raise OSError(f"cannot mount a file system: {mounted.stderr.decode().strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def can_mount() -> bool:
@@ -223,7 +189,7 @@ def can_mount() -> bool:
     with (
         tempfile.TemporaryDirectory() as directory,
         suppress(OSError),
-        small_disk(Path(directory)),
+        small_disk(Path(directory) / "disk", _SMALL_DISK),
     ):
         return True
     return False

@@ -1,9 +1,7 @@
 """`duly doctor`: what it finds, what it advises, and its exit status."""
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
@@ -24,6 +22,7 @@ from tests.support.lying_provider import lying_provider
 from tests.support.postbox import postbox
 from tests.support.previous_release import insert_tasks, insert_user
 from tests.support.programs import free_port, processes_of
+from tests.support.small_disks import small_disk_or_skip
 
 pytestmark = pytest.mark.usefixtures("commanded")
 
@@ -390,14 +389,8 @@ def test_weak_or_readable_key_is_a_problem(
 
 
 def test_full_disk_is_a_problem(embedded_only: Path) -> None:
-    embedded_only.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(embedded_only)]
-    if os.geteuid() != 0 or subprocess.run(mounting, check=False).returncode != 0:
-        pytest.skip("mounting a file system is not permitted")
-    try:
+    with small_disk_or_skip(embedded_only, "1m"):
         found = the(examined(1), "disk")
-    finally:
-        subprocess.run(["umount", "--lazy", embedded_only], check=True)
 
     assert found[0] == "problem"
     assert "MB free of 1.05 MB" in found[1]

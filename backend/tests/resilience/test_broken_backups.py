@@ -14,7 +14,16 @@ import pytest
 
 from duly.database import embedded
 from tests.support.full_database import MANY, fill
-from tests.support.programs import DULY, PATIENCE, environment, run, the_line, until
+from tests.support.programs import (
+    DULY,
+    PATIENCE,
+    environment,
+    postmaster_of,
+    run,
+    the_line,
+    until,
+)
+from tests.support.small_disks import small_disk_or_skip
 
 pytestmark = pytest.mark.slow
 
@@ -95,8 +104,7 @@ def test_database_that_dies_in_the_middle_is_one_line(
     with started(*arguments, data_dir=data_dir) as process:
         until(lambda: is_writing(large, f"duly {command}"))
         if is_server:
-            (first, *_) = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
-            os.kill(int(first), signal.SIGKILL)
+            os.kill(postmaster_of(data_dir), signal.SIGKILL)
         else:
             end_connections(large)
         _, errors = process.communicate(timeout=PATIENCE)
@@ -143,24 +151,10 @@ def test_backup_that_is_stopped_leaves_no_file(
     assert not [*Path.cwd().glob("*duly.backup*")]
 
 
-@contextmanager
-def small_disk(place: Path, size: str) -> Iterator[None]:
-    """A file system of a size at a new directory."""
-    place.mkdir()
-    options = f"size={size},mode=0711"
-    mounting = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mounting, check=False).returncode != 0:
-        pytest.skip("mounting a file system is not permitted")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
-
-
 @pytest.mark.usefixtures("large")
 def test_backup_on_a_full_disk_fails_in_one_line_and_keeps_the_former_one(tmp_path: Path) -> None:
     place = tmp_path / "small"
-    with small_disk(place, "256k"):
+    with small_disk_or_skip(place, "256k"):
         (place / "duly.backup").write_text("the former one")
 
         line = the_line(run("backup", str(place / "duly.backup"), data_dir=tmp_path / "data"))
@@ -178,7 +172,7 @@ def test_restore_on_a_full_disk_fails_in_one_line_and_changes_nothing(
         connection.execute("DELETE FROM tasks")
     assert run("backup", str(empty), data_dir=tmp_path / "data").returncode == 0
     place = tmp_path / "small"
-    with small_disk(place, "120m"):
+    with small_disk_or_skip(place, "120m"):
         data_dir = place / "data"
         assert run("restore", str(empty), data_dir=data_dir).returncode == 0
         ballast = place / "ballast"

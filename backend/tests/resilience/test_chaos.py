@@ -48,10 +48,7 @@ def test_acknowledged_writes_survive_each_fault_and_no_other_status_is_returned(
     [
         ("UPDATE tasks SET title = 'another' WHERE id = (SELECT id FROM one)", "lost"),
         ("DELETE FROM tasks WHERE id = (SELECT id FROM one)", "lost"),
-        (
-            _COPY,
-            "doubled",
-        ),
+        (_COPY, "doubled"),
     ],
 )
 def test_writes_that_are_lost_or_doubled_are_found(tampering: str, found: str) -> None:

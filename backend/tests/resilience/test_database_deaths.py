@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from duly.database.embedded import embedded_dsn
-from tests.support.programs import PATIENCE, Server, processes_of, serving, until
+from tests.support.programs import PATIENCE, Server, postmaster_of, processes_of, serving, until
 
 _numbers = count()
 
@@ -36,11 +36,6 @@ def data_dir(template: Path, tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["cp", "-a", template, tmp_path / "data"], check=True)
     yield tmp_path / "data"
     shutil.rmtree(tmp_path / "data", ignore_errors=True)
-
-
-def postmaster(data_dir: Path) -> int:
-    lines = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
-    return int(lines[0])
 
 
 def gone(pid: int) -> bool:
@@ -86,11 +81,11 @@ def test_postgresql_that_dies_is_started_again_while_duly_runs_on(
 
         log = ""
         for _ in range(2):
-            died = postmaster(data_dir)
+            died = postmaster_of(data_dir)
             os.kill(died, signal_number)
             until(partial(gone, died))
             until(lambda: registers(server))
-            assert postmaster(data_dir) != died
+            assert postmaster_of(data_dir) != died
             # Workers reconnect a moment before the supervisor has seen that it is back.
             log += logged_until(server, "database.restarted")
 
@@ -111,7 +106,7 @@ def test_backend_that_outlives_its_postmaster_does_not_block_the_restart(data_di
     with serving(data_dir) as server, psycopg.connect(embedded_dsn(data_dir)) as connection:
         backend = psutil.Process(connection.info.backend_pid)
         backend.suspend()  # so that it does not notice, as in a long computation
-        os.kill(postmaster(data_dir), signal.SIGKILL)
+        os.kill(postmaster_of(data_dir), signal.SIGKILL)
 
         until(lambda: registers(server))
         assert not backend.is_running()
@@ -119,12 +114,12 @@ def test_backend_that_outlives_its_postmaster_does_not_block_the_restart(data_di
 
 def test_backend_that_is_killed_is_left_to_postgresql(data_dir: Path) -> None:
     with serving(data_dir) as server:
-        before = postmaster(data_dir)
+        before = postmaster_of(data_dir)
         with psycopg.connect(embedded_dsn(data_dir)) as connection:
             os.kill(connection.info.backend_pid, signal.SIGKILL)
 
         until(lambda: registers(server))
-        assert postmaster(data_dir) == before
+        assert postmaster_of(data_dir) == before
         _, _, stderr = server.stop(signal.SIGTERM)
 
     assert not events(stderr, "database.died")
@@ -135,7 +130,7 @@ def test_postgresql_that_cannot_be_started_again_ends_duly_with_one_line(data_di
     with serving(data_dir, DULY_WORKERS="2") as server:
         workers = server.workers()
         (data_dir / "postgres" / "global" / "pg_control").rename(data_dir / "pg_control")
-        os.kill(postmaster(data_dir), signal.SIGKILL)
+        os.kill(postmaster_of(data_dir), signal.SIGKILL)
 
         _, stderr = server.process.communicate(timeout=PATIENCE)
 
@@ -177,7 +172,7 @@ def test_sigterm_while_postgresql_is_being_started_again_ends_duly_in_order(
 ) -> None:
     with serving(data_dir) as server:
         workers = server.workers()
-        os.kill(postmaster(data_dir), signal.SIGKILL)
+        os.kill(postmaster_of(data_dir), signal.SIGKILL)
         time.sleep(0.3)
         assert server.stop(signal.SIGTERM)[0] == 0
 
@@ -193,7 +188,7 @@ def test_leftovers_of_a_killed_duly_and_a_killed_postmaster_do_not_block_the_nex
         backend.suspend()
         workers = server.workers()
         server.process.kill()
-        os.kill(postmaster(data_dir), signal.SIGKILL)
+        os.kill(postmaster_of(data_dir), signal.SIGKILL)
         server.process.wait()
         until(lambda: not any(worker.is_running() for worker in workers))
 

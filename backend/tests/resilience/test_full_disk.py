@@ -1,8 +1,6 @@
 """The file system of the data directory, a small one in memory, has no space left."""
 
-import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -16,6 +14,7 @@ from duly.core.errors import StartupError
 from duly.database import embedded, supervision
 from duly.database.embedded import embedded_dsn
 from tests.support.programs import PATIENCE, free_port, processes_of, run, serving, the_line, until
+from tests.support.small_disks import small_disk_or_skip
 
 NO_SPACE = "No space left on device"
 MEBIBYTE = 2**20
@@ -24,23 +23,10 @@ MEBIBYTE = 2**20
 @pytest.fixture
 def file_system(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     """Mounts a file system of so many MiB, and unmounts it at the end."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a file system")
     with ExitStack() as stack:
 
         def mount(size: int) -> Path:
-            place = tmp_path / "small"
-            place.mkdir()
-            options = f"size={size}m,mode=0711"
-            mounted = subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place],
-                capture_output=True,
-                check=False,
-            )
-            if mounted.returncode != 0:
-                pytest.skip("mounting a file system is not permitted")
-            stack.callback(lambda: subprocess.run(["umount", "--lazy", place], check=True))
-            return place
+            return stack.enter_context(small_disk_or_skip(tmp_path / "small", f"{size}m"))
 
         yield mount
 

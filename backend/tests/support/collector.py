@@ -51,10 +51,6 @@ class Collector:
         """The spans of this name."""
         return [span for span in self.spans if span.name == name]
 
-    def children(self, parent: Span) -> list[Span]:
-        """The spans directly below another."""
-        return [span for span in self.spans if span.parent_id == parent.span_id]
-
     def add(self, request: ExportTraceServiceRequest) -> None:
         """Keep the spans of a request."""
         for part in request.resource_spans:

@@ -43,6 +43,12 @@ def until(condition: Callable[[], Any]) -> Any:
     return answer
 
 
+def postmaster_of(data_dir: Path) -> int:
+    """The process id of the embedded PostgreSQL."""
+    lines = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines()
+    return int(lines[0])
+
+
 class Server:
     """One `duly serve` that has said that it serves."""
 

@@ -1,11 +1,8 @@
 """Code of former releases, from the history of the repository, and requests that all of them serve."""
 
-import os
-import signal
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +14,12 @@ import httpx
 
 from duly.database import migrations
 from duly.utils.identifiers import new_id
-from tests.support.servers import SECRET, free_port
+from tests.support.programs import PATIENCE, environment
+from tests.support.servers import SECRET, Server, end, free_port, wait_until_ready
 
 COMMIT = "747f508"
 """The previous release. `previous_release.PREVIOUS` is its schema."""
 
-PATIENCE = 60.0
 _ROOT = Path(__file__).parents[3]
 _VERSIONS = "backend/src/duly/database/migrations/versions"
 _SERVE = "from duly.cli import main; main()"
@@ -76,48 +73,30 @@ def serving(release: Release, dsn: str, log: Path) -> Iterator[str]:
     It is a process of its own, not forked from one that has imported this release.
     """
     port = str(free_port())
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("DULY_", "DATABASE_"))}
     settings = {
         "PYTHONPATH": str(release.sources),
         "DATABASE_URL": dsn,
         "DULY_SECRET_KEY": SECRET,
         "DULY_PORT": port,
         "DULY_WORKERS": "1",
-        "DULY_BCRYPT_COST": "4",
         "DULY_RATE_LIMIT": "off",
         "DULY_LOG_LEVEL": "warning",
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", _SERVE, "serve"],
-            env={**own, **settings},
+            env=environment(**settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-    url = f"http://127.0.0.1:{port}"
+    server = Server(process, f"http://127.0.0.1:{port}", log)
     try:
-        _wait_until_ready(process, url, log)
-        yield url
+        wait_until_ready(server, limit=PATIENCE)
+        yield server.url
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health/ready", timeout=5).is_success:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError(f"the release did not start: {log.read_text()}")
+        if process.poll() is None:
+            end(server)
 
 
 class Device:

@@ -82,7 +82,7 @@ def serving(dsn: str, workers: int = 2, **settings: str) -> Iterator[Server]:
             process = start(program, env=environment, stdout=output, stderr=output)
         server = Server(process, f"http://127.0.0.1:{port}", log)
         try:
-            _wait_until_ready(server, workers)
+            wait_until_ready(server, workers)
             yield server
         finally:
             if process.poll() is None:
@@ -102,14 +102,16 @@ def end(server: Server) -> None:
                 child.kill()
 
 
-def _wait_until_ready(server: Server, workers: int) -> None:
-    deadline = time.monotonic() + _START
+def wait_until_ready(server: Server, workers: int | None = None, limit: float = _START) -> None:
+    """Wait until a server is ready, with so many workers. Raises `AssertionError` with its log."""
+    deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         try:
             answer = httpx.get(f"{server.url}/health/ready", timeout=5)
         except httpx.HTTPError:
             answer = None
-        if answer is not None and answer.is_success and len(server.workers) == workers:
+        has_workers = workers is None or len(server.workers) == workers
+        if answer is not None and answer.is_success and has_workers:
             return
         if server.process.poll() is not None:
             break

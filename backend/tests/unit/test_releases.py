@@ -1,4 +1,4 @@
-"""What `make release` checks and writes, and that the API has not been broken since the last one."""
+"""The checks and files of `make release`, and that the API breaks no client of the last release."""
 
 import json
 import subprocess
@@ -100,7 +100,7 @@ def test_compatible_change_is_listed(repository: Repository) -> None:
         ("0.9.0", "1.0.0", True),
     ],
 )
-def test_version_tells_whether_clients_may_break(
+def test_greater_major_version_may_break_clients(
     last: str, version: str, is_allowed: bool
 ) -> None:
     assert allows_breaking_changes(last, version) is is_allowed

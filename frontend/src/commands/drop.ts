@@ -1,12 +1,8 @@
 /** Where dragged tasks go, and taking them there. It is loaded with the dragging. */
-import type { Command, Task, TaskPlace } from "../store/types";
+import type { Command, TaskPlace } from "../store/types";
 import { t } from "../texts";
 import { act, store } from "./app";
 import { grid, type Row } from "./grid";
-
-function task(id: string): Task | undefined {
-  return store().get("task", id).peek();
-}
 
 export interface Drop {
   /** The line is drawn above this row; at the end of the list if null. */
@@ -34,7 +30,7 @@ export function placeOfDrop(rows: readonly Row[], at: number, level: number, dra
     }
   }
   const sample = rows.find((row) => row.type === "task");
-  const list = sample ? (task(sample.id)?.list_id ?? null) : null;
+  const list = sample ? (store().get("task", sample.id).peek()?.list_id ?? null) : null;
   if (parent) return { parent_id: parent, ...(after ? { after_id: after } : firstBelow(rows, at, level, dragged)) };
   return {
     list_id: list,

@@ -137,7 +137,6 @@ export const de: Texts = {
   rescheduleAll: "Alle neu planen",
   suggestions: "Vorschläge",
 
-
   moveTo: "Verschieben nach …",
   movedMany: (n) => `${tasks(n)} verschoben.`,
   nothingAbove: "Darüber ist keine Aufgabe, unter die sie passt.",
@@ -151,7 +150,6 @@ export const de: Texts = {
   setStart: "Beginn setzen",
   setRepeat: "Wiederholung setzen",
   setLabels: "Etiketten setzen",
-
 
   addSubtask: "Unteraufgabe hinzufügen",
 

@@ -116,7 +116,7 @@ test("a row stays while its title is typed, whatever other devices do", async ({
   await page.keyboard.press("Enter");
   await expect.poll(() => titles(page)).toEqual(["Call 1 more axel", "after"]);
   await expect(page.locator(".status").filter({ hasText: "Needs you" }).first()).toBeAttached();
-  // The task is restored first, which is when the person is told; then its new title is sent.
+  // The task is restored first, and the message appears; then its new title is sent.
   const there = async () => (await device.tasks()).map(({ title, priority, is_completed }) => [title, priority, is_completed]).sort();
   await expect.poll(there).toEqual([["Call 1 more axel", null, false], ["after", null, false]]);
 });

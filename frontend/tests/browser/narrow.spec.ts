@@ -1,4 +1,4 @@
-/** Zoom and forced colours: nothing is cut off, and nothing is told by a background alone. */
+/** Zoom and forced colours: nothing is cut off, and no state shows by a background alone. */
 import type { Locator, Page } from "@playwright/test";
 
 import { accessible, add, expect, register, row, synced, test } from "./helpers";

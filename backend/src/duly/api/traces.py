@@ -18,7 +18,7 @@ _STREAM = b"text/event-stream"
 
 
 class Traces:
-    """What an application with traces has in addition to one without."""
+    """The parts of an application that only traces need."""
 
     connection_type = TracedConnection
     exporting = staticmethod(exporting_spans)

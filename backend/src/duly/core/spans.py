@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry. Without an exporter (`duly.runtime.span_export`), none is recorded.
+"""Spans of OpenTelemetry. Without an exporter (`duly.runtime.span_export`), they are not recorded.
 
 A span names templates, tables and types of errors. It has no paths, no ids, no messages of errors
 and no values: these may contain what users wrote.

@@ -74,9 +74,9 @@ def upgrade(
     The programs for the former files are in `given`, or in Duly itself. Returns the version if it
     is the included one already. Raises `StartupError` with the reason, and then nothing has changed.
     """
-    lock = Server(data_dir)
-    with lock.locked():
-        cluster = lock.cluster
+    server = Server(data_dir)
+    with server.locked():
+        cluster = server.cluster
         try:
             cluster.finish_exchange()
             before, after = cluster.version, cluster.major_version()

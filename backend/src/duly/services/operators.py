@@ -81,7 +81,7 @@ _LIST_REVOCATIONS_AGAIN = across_users(update(_revoked).values(xid=func.pg_curre
 revocations whose numbers are small, and read those with large ones each second.
 """
 AFTER_MOVE = (_LIST_REVOCATIONS_AGAIN,)
-"""What a complete copy needs on another server."""
+"""The statements that a complete copy on another server needs."""
 AFTER_RESTORE = (_NEW_EPOCH, _SKIP_REVISIONS, *AFTER_MOVE)
 """What invalidates all sync tokens and versions, and makes workers read the revocations."""
 
