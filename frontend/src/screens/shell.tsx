@@ -38,7 +38,14 @@ export function Shell() {
   const open = useSignal(false);
   const toggle = useRef<HTMLButtonElement>(null);
   const at = place.value;
-  useEffect(listen, []);
+  // Both at once, not after the paint: keys may be pressed as soon as something is shown.
+  useLayoutEffect(listen, []);
+  useLayoutEffect(() => {
+    if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
+    clearSelection();
+    open.value = false;
+    currentRow.value = null;
+  }, [at]);
   useEffect(resumeDrafts, []);
   useEffect(() => {
     // What is in the database is safe; without one, leaving loses what has not been sent.
@@ -53,13 +60,6 @@ export function Shell() {
     // What is needed next arrives when there is nothing else to do.
     whenIdle(() => void Promise.all([Detail, QuickAdd, AskedMenu, SelectBar, Palette].map((part) => part.prepare())));
   }, []);
-  // At once, not after the paint: by then, keys may have reached a row of the new place.
-  useLayoutEffect(() => {
-    if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
-    clearSelection();
-    open.value = false;
-    currentRow.value = null;
-  }, [at]);
   const close = (refocus: boolean) => {
     if (!open.value) return;
     open.value = false;

@@ -133,6 +133,21 @@ test("a row that gets the focus before the first paint of its place keeps its co
   await expect(page.getByRole("textbox", { name: "Notes" })).toBeVisible();
 });
 
+test("a key that is pressed as soon as the app is shown is not lost", async ({ page }) => {
+  await register(page);
+  await synced(page);
+  await page.addInitScript(() => {
+    const look = new MutationObserver(() => {
+      if (!document.querySelector("main h1")) return;
+      look.disconnect();
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "q", bubbles: true, cancelable: true }));
+    });
+    look.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto("/inbox");
+  await expect(page.getByRole("combobox", { name: "Quick add" })).toBeFocused();
+});
+
 test("single keys off means off", async ({ page }) => {
   await register(page);
   await page.goto("/settings/preferences");
