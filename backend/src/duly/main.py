@@ -14,6 +14,7 @@ from duly.api.index import add_index
 from duly.api.link_pages import add_link_pages
 from duly.api.middleware import RequestMiddleware
 from duly.api.openapi import add_schema
+from duly.api.refusals import Refusals
 from duly.api.router import add_routes
 from duly.api.routing import RouteTable
 from duly.api.sign_in_callback import add_sign_in_callback
@@ -105,16 +106,16 @@ def create_app(
     # In place of the layers of Starlette and FastAPI.
     routes = RouteTable(app.routes)
     recorder = metrics if traces is None else traces
+    on_outcome = None if recorder is None else recorder.record
     middleware = RequestMiddleware(
         routes,
         app.router,
         timeout=settings.request_timeout,
         trusted_proxies=settings.trusted_proxies,
         log_addresses=settings.log_addresses,
-        on_outcome=None if recorder is None else recorder.record,
+        on_outcome=on_outcome,
     )
-    app.middleware_stack = CORS(
-        middleware if traces is None else traces.around(middleware, routes), settings.cors_origins
-    )
+    traced = middleware if traces is None else traces.around(middleware, routes)
+    app.middleware_stack = CORS(Refusals(traced, routes, on_outcome), settings.cors_origins)
     app.state.begin_to_end = middleware.begin_to_end
     return app

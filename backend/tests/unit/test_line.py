@@ -30,26 +30,36 @@ class Room:
         self.line.advance()
         await asyncio.gather(*tasks)
 
+    async def serve(self, number: int) -> None:
+        """Let as many wait for a moment, and begin: the line measures its rate."""
+        tasks = self.waiting(number)
+        await asyncio.sleep(2 * line._INTERVAL)
+        await self.free(tasks)
+        self.is_free = False
 
-async def test_a_line_that_moves_accepts_as_many_as_arrive(
+
+async def test_a_line_that_moves_fast_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_SHORT", 2)
+    monkeypatch.setattr(line, "_INTERVAL", 0.01)
+    monkeypatch.setattr(line, "_LONGEST_WAIT", 1000.0)
+    room = Room()
+    await room.serve(2)
+
+    waiting = room.waiting(10)
+    await asyncio.sleep(0)
+
+    assert room.line.length == 10
+    await room.free(waiting)
+
+
+async def test_a_line_is_refused_as_soon_as_new_requests_would_wait_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(line, "_SHORT", 2)
+    monkeypatch.setattr(line, "_INTERVAL", 0.01)
+    monkeypatch.setattr(line, "_LONGEST_WAIT", 0.001)
     room = Room()
-
-    await room.free(room.waiting(10))
-
-
-async def test_a_long_line_is_refused_once_those_who_begin_have_waited_for_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(line, "_SHORT", 2)
-    monkeypatch.setattr(line, "_LONGEST_WAIT", 0.05)
-    room = Room()
-    slow = room.waiting(1)
-    await asyncio.sleep(0.1)
-    await room.free(slow)
-    room.is_free = False
+    await room.serve(2)
 
     waiting = room.waiting(2)
     await asyncio.sleep(0)
@@ -59,15 +69,27 @@ async def test_a_long_line_is_refused_once_those_who_begin_have_waited_for_long(
     await room.free(waiting)
 
 
+async def test_a_line_whose_rate_is_unknown_is_refused_once_it_is_not_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "_SHORT", 2)
+    room = Room()
+    waiting = room.waiting(2)
+    await asyncio.sleep(0)
+
+    with pytest.raises(Overloaded):
+        await room.wait()
+
+    await room.free(waiting)
+
+
 async def test_a_short_line_is_accepted_however_slowly_it_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(line, "_INTERVAL", 0.01)
     monkeypatch.setattr(line, "_LONGEST_WAIT", 0.0)
     room = Room()
-    slow = room.waiting(1)
-    await asyncio.sleep(0.01)
-    await room.free(slow)
-    room.is_free = False
+    await room.serve(1)
 
     await room.free(room.waiting(line._SHORT))
 

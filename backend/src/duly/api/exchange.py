@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from duly.api.failures import as_duly_error
 from duly.api.request_ids import request_id_of
 from duly.api.requests import Request
-from duly.api.responses import error_response
+from duly.api.responses import NO_SNIFFING, NO_STORE, error_response
 from duly.core import time_budget
 from duly.core.errors import (
     DulyError,
@@ -41,8 +41,6 @@ _LINGER = 2.0
 _LONGEST_PACE = 3.0
 """Seconds for which a response is delayed at most."""
 
-_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-_NO_STORE = (b"cache-control", b"no-store")
 _CLOSE = (b"connection", b"close")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Python rejects numbers of thousands of digits, even if they are all zeros.
@@ -162,9 +160,9 @@ class Exchange:
             await self._send(message)
 
     def _with_ours(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        ours = [*headers, (b"x-request-id", self.request_id.encode()), _NO_SNIFFING]
+        ours = [*headers, (b"x-request-id", self.request_id.encode()), NO_SNIFFING]
         if not any(name == b"cache-control" for name, _ in ours):
-            ours.append(_NO_STORE)
+            ours.append(NO_STORE)
         if self.is_last:
             ours.append(_CLOSE)
         if self.request.uses_tls(self._trusted_proxies):

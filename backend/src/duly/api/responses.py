@@ -10,6 +10,9 @@ from duly.schemas.errors import ErrorEnvelope
 from duly.utils.encoding import encode
 from duly.utils.etags import etag
 
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+NO_STORE = (b"cache-control", b"no-store")
+
 
 class Encoded(Response):
     """Rows, encoded once. `response_model` declares the shape; contract tests compare them."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from duly.database.failures import NoConnection
 
 _LONGEST_WAIT = 0.75
-"""Seconds. If the last request that began has waited for longer, the line is too long."""
+"""Seconds. If a new request would wait for longer, the line is too long."""
 _SHORT = 560
 """A line of as many is never too long: a thousand connections to two workers are no overload."""
 _MAX_LENGTH = 2_000
+_INTERVAL = 1.0
+"""Seconds over which the rate is measured at which requests begin."""
 
 
 class Overloaded(Exception):
@@ -26,8 +28,10 @@ class Line:
 
     def __init__(self, has_room: Callable[[], bool]) -> None:
         self._has_room = has_room
-        self._turns: deque[tuple[asyncio.Future[None], float]] = deque()
-        self._last_wait = 0.0
+        self._turns: deque[asyncio.Future[None]] = deque()
+        self._rate = 0.0  # of requests that began, a second, when others waited
+        self._begun = 0
+        self._counted_since = 0.0
 
     @property
     def length(self) -> int:
@@ -39,6 +43,11 @@ class Line:
         """Whether a request can begin at once."""
         return not self._turns and self._has_room()
 
+    @property
+    def is_too_long(self) -> bool:
+        """Whether a new request would wait for too long. The rate of before counts in a pause."""
+        return self.length >= min(_MAX_LENGTH, max(_SHORT, _LONGEST_WAIT * self._rate))
+
     async def wait(self, deadline: float) -> None:
         """Wait, in order, until there is room.
 
@@ -46,11 +55,13 @@ class Line:
         """
         if self.is_open:
             return
-        if self._is_too_long():
+        if self.is_too_long:
             raise Overloaded
         loop = asyncio.get_running_loop()
+        if not self._turns:
+            self._begun, self._counted_since = 0, loop.time()
         turn: asyncio.Future[None] = loop.create_future()
-        self._turns.append((turn, loop.time()))
+        self._turns.append(turn)
         timer = loop.call_at(deadline, _expire, turn)
         try:
             await turn
@@ -61,16 +72,18 @@ class Line:
     def advance(self) -> None:
         """Let the first request begin if there is room. It lets the next one begin."""
         while self._turns and self._has_room():
-            turn, since = self._turns.popleft()
+            turn = self._turns.popleft()
             if not turn.done():
-                self._last_wait = turn.get_loop().time() - since
+                self._count(turn.get_loop().time())
                 turn.set_result(None)
                 return
 
-    def _is_too_long(self) -> bool:
-        return self.length >= _MAX_LENGTH or (
-            self.length >= _SHORT and self._last_wait > _LONGEST_WAIT
-        )
+    def _count(self, now: float) -> None:
+        """Count a request that begins."""
+        self._begun += 1
+        if now >= self._counted_since + _INTERVAL:
+            self._rate = self._begun / (now - self._counted_since)
+            self._begun, self._counted_since = 0, now
 
 
 def _expire(turn: asyncio.Future[None]) -> None:

@@ -61,6 +61,11 @@ class Pool:
             stopper.cancel()
         await asyncio.gather(*self._stoppers, return_exceptions=True)
 
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether `wait_for_room` would refuse a request."""
+        return self.connections.line.is_too_long
+
     async def wait_for_room(self) -> None:
         """Wait, in order, until few callers wait for a connection.
 
@@ -74,8 +79,8 @@ class Pool:
         try:
             await self.connections.line.wait(now + self._time_left())
         except Overloaded:
-            self._note_refused(now)
-            raise ServiceUnavailable("The service is overloaded. Retry shortly.") from None
+            self.note_refused()
+            raise overloaded() from None
         except NoConnection as error:
             settle(error)
 
@@ -120,9 +125,10 @@ class Pool:
         """Report a committed change."""
         self._on_change(user_id)
 
-    def _note_refused(self, now: float) -> None:
+    def note_refused(self) -> None:
         """Log that requests are refused, at most once a second."""
         self._refused += 1
+        now = asyncio.get_running_loop().time()
         if now >= self._refusal_logged_at + 1:
             log.warning("requests.refused", reason="overload", number=self._refused)
             self._refused, self._refusal_logged_at = 0, now
@@ -135,6 +141,11 @@ class Pool:
     def _time_left(self) -> float:
         """The seconds that the current request may use the database for."""
         return min(self._timeout, time_budget.remaining())
+
+
+def overloaded() -> ServiceUnavailable:
+    """The error of a request that arrives at an overloaded server."""
+    return ServiceUnavailable("The service is overloaded. Retry shortly.")
 
 
 class Transaction:

@@ -1,0 +1,76 @@
+"""Refuses the requests of an overloaded server, at a fraction of the cost of any other response."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from duly.api.request_ids import request_id_of
+from duly.api.responses import NO_SNIFFING, NO_STORE, error_response
+from duly.api.routing import RouteTable
+from duly.database.pool import overloaded
+from duly.runtime.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from duly.runtime.context import Context
+
+_ERROR = overloaded()
+_RESPONSE = error_response(_ERROR)
+_STATUS = HTTPStatus.SERVICE_UNAVAILABLE
+_HEADERS = [*_RESPONSE.raw_headers, NO_SNIFFING, NO_STORE]
+_BODY = {"type": "http.response.body", "body": _RESPONSE.body}
+_FRAMING = {b"content-length", b"transfer-encoding"}
+
+
+class Refusals:
+    """A layer that responds to a request that the pool would refuse (`Pool.wait_for_room`).
+
+    Only to one without a body, and not to HEAD: their rules are those of `Exchange`. It writes no
+    line to the log for each, since the pool logs their number once a second.
+    """
+
+    def __init__(
+        self, app: ASGIApp, routes: RouteTable, on_outcome: Callable[[Outcome], None] | None
+    ) -> None:
+        """`on_outcome` is called after each refusal."""
+        self._app, self._routes, self._on_outcome = app, routes, on_outcome
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        context: Context | None = getattr(scope["app"].state, "context", None)
+        if (
+            context is not None
+            and context.pool.is_overloaded
+            and scope["type"] == "http"
+            and (path := self._refused_path(scope)) is not None
+        ):
+            context.pool.note_refused()
+            await self._refuse(scope, path, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _refused_path(self, scope: Scope) -> str | None:
+        """Return the template of the path if the request is one that this layer refuses."""
+        if not _FRAMING.isdisjoint(name for name, _ in scope["headers"]):
+            return None
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        try:
+            found = self._routes.find(scope["method"], path)
+        except HTTPException:
+            return None
+        is_refused = found is not None and found[0].scopes and scope["method"] != "HEAD"
+        return found[0].path if found is not None and is_refused else None
+
+    async def _refuse(self, scope: Scope, path: str, send: Send) -> None:
+        started_at = time.perf_counter()
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        own = (b"x-request-id", request_id_of(given.decode("latin-1")).encode())
+        headers = [*_HEADERS, own]
+        await send({"type": "http.response.start", "status": _STATUS, "headers": headers})
+        await send(_BODY)
+        if self._on_outcome is not None:
+            seconds = time.perf_counter() - started_at
+            self._on_outcome(Outcome(scope["method"], path, _STATUS, seconds, _ERROR, {}))
