@@ -61,7 +61,7 @@ def running(dsn: str) -> Iterator[Scraped]:
         "DULY_LOGIN_ACCOUNT_LIMIT": "1/hour",
         "DULY_MAX_STREAMS": "1",
     }
-    with scraped(dsn, workers=2, DULY_DATABASE_TIMEOUT="1", **limits) as found:
+    with scraped(dsn, workers=2, **limits) as found:
         yield found
 
 
@@ -209,9 +209,8 @@ def test_late_statements_and_connections_in_use_are_counted(
 
 @pytest.mark.slow
 def test_requests_that_wait_for_a_connection_are_counted(dsn: str) -> None:
-    settings = {"DULY_POOL_SIZE": "1", "DULY_DATABASE_TIMEOUT": "4"}
     with (
-        scraped(dsn, workers=1, **settings) as one,
+        scraped(dsn, workers=1, DULY_POOL_SIZE="1") as one,
         signed_up(one) as (client, credentials),
         psycopg.connect(dsn) as holder,
     ):

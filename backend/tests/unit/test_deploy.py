@@ -25,6 +25,12 @@ from tests.support.servers import free_port
 MANIFESTS = sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
 UNIT = ROOT / "deploy" / "systemd" / "duly.service"
 SYSTEMD = shutil.which("systemd-analyze")
+TEXTS = sorted(
+    file
+    for part in ("deploy/**/*.*", "docs/*.md", "README.md", "compose.yaml", "Dockerfile")
+    for file in ROOT.glob(part)
+)
+"""What operators read and copy."""
 FINISH_SECONDS = 30
 """For which a server waits for requests in flight."""
 
@@ -109,6 +115,13 @@ def test_settings_exist_and_are_accepted(
     for name, value in given.items():
         clean_environment.setenv(name, value)
     assert load_settings().drain_seconds == 6
+
+
+@pytest.mark.parametrize("file", TEXTS, ids=lambda file: file.name)
+def test_setting_that_operators_read_of_exists(file: Path) -> None:
+    known = {environment_name(field) for field in Settings.model_fields}
+
+    assert set(re.findall(r"\bDULY_[A-Z_]+\b", file.read_text(encoding="utf-8"))) <= known
 
 
 def test_probes_ask_for_routes_that_exist() -> None:
