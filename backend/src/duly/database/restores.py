@@ -27,6 +27,7 @@ from duly.database.client_programs import (
     server_of,
 )
 from duly.database.failures import summary
+from duly.database.portability import accepted_settings, without_column_versions
 from duly.database.statements import CrossUserStatement
 
 _MAGIC = b"PGDMP"
@@ -34,9 +35,6 @@ _ESSENTIAL = {"alembic_version", "installations", "revoked_sessions", "users"}
 _TABLE = re.compile(r"^\d+; \d+ \d+ TABLE (?:.+ )?(\w+) \S+$", re.MULTILINE)
 _REVISION = re.compile(r"^COPY .*alembic_version .*\n(\w+)\n", re.MULTILINE)
 _CHUNK = 2**18
-# pg_restore 17 sets it on servers of all versions.
-_NEW_SETTING = b"\nSET transaction_timeout = 0;\n"
-_FIRST_WITH_NEW_SETTING = 17
 
 # Requests hold locks on several tables, in an order of their own, so one of both sides may have to
 # start over.
@@ -137,7 +135,7 @@ def contents_of(file: Path, target: Target) -> Contents:
 
     Raises `StartupError` if they cannot read it, and if it is not of Duly, or of a newer one.
     """
-    listed = _output(target.programs, file, "--list")
+    listed = _output(target.programs, file, "--list").decode(errors="replace")
     tables = {*_TABLE.findall(listed)} & {*TABLES}
     missing = _ESSENTIAL - tables
     if missing:
@@ -145,7 +143,7 @@ def contents_of(file: Path, target: Target) -> Contents:
             f"{file} is not a backup of Duly: it lacks {', '.join(sorted(missing))}"
         )
     shown = _output(target.programs, file, "--data-only", "--table=alembic_version", "--file=-")
-    found = _REVISION.search(shown)
+    found = _REVISION.search(shown.decode(errors="replace"))
     known = migrations.revisions()
     if found is None or found[1] not in known:
         revision = found[1] if found else "none"
@@ -202,9 +200,11 @@ def _load(
         "--file=-",
         f"--dbname={database}",
     )
-    read = target.programs.command("pg_restore", *_UNWANTED, "--file=-")
-    begin, end = _begin(target), _end(contents, target, final)
     file = contents.file
+    tables = _output(target.programs, file, *_UNWANTED, "--section=pre-data", "--file=-")
+    rest = ("--section=data", "--section=post-data")
+    read = target.programs.command("pg_restore", *_UNWANTED, *rest, "--file=-")
+    begin, end = _begin(target), _end(contents, target, final)
     with (
         file.open("rb", buffering=0) as archive,
         Running(read, environment, stdin=archive, stdout=subprocess.PIPE) as reading,
@@ -214,6 +214,7 @@ def _load(
             psql_input = running.process.stdin
             assert psql_input is not None
             psql_input.write(begin)
+            psql_input.write(accepted_settings(without_column_versions(tables), target.major))
             _copy(reading, psql_input, target.major, _position_of(archive, on_progress))
             if reading.process.wait() != 0:
                 raise StartupError(f"cannot restore {file}: {reading.reason()}")
@@ -240,9 +241,7 @@ def _position_of(archive: IO[bytes], on_progress: OnProgress) -> Callable[[], No
 def _copy(reading: Running, sink: IO[bytes], major: int, report: Callable[[], None]) -> None:
     source = reading.process.stdout
     assert source is not None
-    chunk = source.read(_CHUNK)
-    if major < _FIRST_WITH_NEW_SETTING:
-        chunk = chunk.replace(_NEW_SETTING, b"\n", 1)
+    chunk = accepted_settings(source.read(_CHUNK), major)
     while chunk:
         sink.write(chunk)
         report()
@@ -267,7 +266,7 @@ def _end(contents: Contents, target: Target, final: Sequence[CrossUserStatement]
     ).encode()
 
 
-def _output(programs: Programs, file: Path, *arguments: str) -> str:
+def _output(programs: Programs, file: Path, *arguments: str) -> bytes:
     """What pg_restore says of a backup. Raises `StartupError` if it cannot read it."""
     done = subprocess.run(  # noqa: S603  # the operator's own program
         programs.command("pg_restore", *arguments, str(file)),
@@ -279,4 +278,4 @@ def _output(programs: Programs, file: Path, *arguments: str) -> str:
         reason = reason_in(done.stderr.decode(errors="replace"))
         version = f"pg_restore {programs.major}"
         raise StartupError(f"cannot restore {file}: {version} cannot read it: {reason}")
-    return done.stdout.decode(errors="replace")
+    return done.stdout
