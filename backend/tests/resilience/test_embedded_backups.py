@@ -190,6 +190,26 @@ def test_restore_beside_a_server_expires_its_sync_tokens(tmp_path: Path) -> None
             assert client.post("/tasks", json={"title": "new"}).status_code == 201
 
 
+def test_missing_secret_key_is_reported_by_backup_and_restore(tmp_path: Path) -> None:
+    plain, whole, data_dir = tmp_path / "plain", tmp_path / "whole", tmp_path / "data"
+    with embedded.running(data_dir):
+        pass
+    assert run("migrate", data_dir=data_dir).returncode == 0
+    (data_dir / "secret_key").write_text(
+        "0f6a41ce2b7d9853c4e1907fa82b36d5710c9be4f3628da5e07b14c9"
+    )
+
+    without = run("backup", str(plain), data_dir=data_dir)
+    including = run("backup", "--with-secret-key", str(whole), data_dir=data_dir)
+    beside_key = run("restore", "--replace", str(plain), data_dir=data_dir)
+    alone = run("restore", str(plain), data_dir=tmp_path / "other")
+
+    assert "It does not contain the secret key: see --with-secret-key." in str(without.stdout)
+    assert "secret key" not in str(including.stdout)
+    assert "secret key" not in str(beside_key.stdout)
+    assert "There is no secret key: " in str(alone.stdout)
+
+
 def test_backup_without_a_key_cannot_restore_one(tmp_path: Path) -> None:
     file, data_dir = tmp_path / "duly.backup", tmp_path / "data"
     with embedded.running(data_dir):

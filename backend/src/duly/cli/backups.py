@@ -40,6 +40,8 @@ def backup(
     with ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
         size = backups.back_up(settings, dsn, file, show, with_secret_key=with_secret_key)
     print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({readable(size)}).")
+    if not with_secret_key and backups.has_own_secret(settings):
+        print("It does not contain the secret key: see --with-secret-key.")
 
 
 def restore(
@@ -82,5 +84,11 @@ def restore(
         print(f"Its schema is at revision {done.revision}: run `duly migrate`.")
     if with_secret_key and is_served:
         print("Restart Duly: it still uses the former secret key.")
-    if not with_secret_key and settings.secret_key is None and backups.secret_in(file):
-        print("The secret key in the backup was not restored: see --with-secret-key.")
+    if not with_secret_key and settings.secret_key is None:
+        if backups.secret_in(file):
+            print("The secret key in the backup was not restored: see --with-secret-key.")
+        elif settings.is_embedded and not backups.has_own_secret(settings):
+            print(
+                "There is no secret key: unless you restore its file, the next start creates one, "
+                "which ends access tokens and makes codes of authenticator apps invalid."
+            )

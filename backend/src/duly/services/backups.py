@@ -90,6 +90,11 @@ def restore(
     return Restored(contents.revision, contents.revision == migrations.revisions()[-1])
 
 
+def has_own_secret(settings: Settings) -> bool:
+    """Whether the data directory has the key, which a backup contains on request only."""
+    return settings.secret_key is None and secret_key_path(settings).exists()
+
+
 def secret_in(file: Path) -> str | None:
     """Return the key in a backup, or None."""
     with suppress(zipfile.BadZipFile, KeyError, ValueError, OSError):
