@@ -30,7 +30,7 @@ TEXTS = sorted(
     for part in ("deploy/**/*.*", "docs/*.md", "README.md", "compose.yaml", "Dockerfile")
     for file in ROOT.glob(part)
 )
-"""What operators read and copy."""
+"""Files that operators read and copy."""
 FINISH_SECONDS = 30
 """For which a server waits for requests in flight."""
 

@@ -1,4 +1,4 @@
-"""What `pg_restore` writes, without what servers of other releases of PostgreSQL would reject."""
+"""Adapt the output of `pg_restore` to servers of other releases of PostgreSQL."""
 
 import re
 
