@@ -10,7 +10,7 @@ const CACHE = "duly-__VERSION__";
 const FILES = "__FILES__" as unknown as readonly string[];
 
 /** Addresses that are the server's own. Every other navigation is a screen of the app. */
-const SERVER = /^\/(api|docs|redoc|openapi\.json|health|metrics|\.well-known|reset-password|verify-email)(\/|$)/;
+const SERVER = /^\/(api|docs|redoc|openapi\.json|health|metrics|\.well-known)(\/|$)/;
 
 self.addEventListener("install", (event) => {
   // The server has something else at "/" for clients that do not ask for a page.

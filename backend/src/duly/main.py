@@ -95,10 +95,9 @@ def create_app(
     )
     web_app = find_web_app(settings.web_app)
     add_docs(app)
-    add_index(
-        app, None if web_app is None else web_app.page, is_off=settings.web_app == WEB_APP_OFF
-    )
-    add_link_pages(app)
+    page = None if web_app is None else web_app.page
+    add_index(app, page, is_off=settings.web_app == WEB_APP_OFF)
+    add_link_pages(app, page)
     add_sign_in_callback(app)
     add_schema(app)
     add_routes(app.router)

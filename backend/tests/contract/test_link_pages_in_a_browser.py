@@ -1,4 +1,4 @@
-"""The pages that links in mails lead to, in a real browser."""
+"""The pages that links in mails lead to without the web app, in a real browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +30,15 @@ def box() -> Iterator[Postbox]:
 
 @pytest.fixture(scope="module")
 def server(dsn: str, box: Postbox) -> Iterator[Server]:
-    mail = {"DULY_SMTP_URL": f"smtp://127.0.0.1:{box.port}", "DULY_MAIL_FROM": "duly@example.org"}
+    given = {
+        "DULY_SMTP_URL": f"smtp://127.0.0.1:{box.port}",
+        "DULY_MAIL_FROM": "duly@example.org",
+        "DULY_PUBLIC_URL": "http://here",
+        "DULY_WEB_APP": "off",
+    }
     with (
         migrated_database(dsn) as own,
-        serving(own, 1, **mail, DULY_PUBLIC_URL="http://here") as server,
+        serving(own, 1, **given) as server,
     ):
         yield server
 

@@ -76,6 +76,8 @@ def check_headers(response: httpx.Response) -> None:
         "/list/01a2",
         "/search?q=milk",
         "/settings/account",
+        "/reset-password",
+        "/verify-email",
         "/apiary",
         "/a.b",
         "/index.html",
@@ -110,8 +112,6 @@ def test_browser_gets_the_page_at_every_screen(browser: httpx.Client, path: str)
         ("/.well-known/jwks.json", 200),
         ("/assets/", 404),
         ("/assets/old-9z.js", 404),
-        ("/reset-password", 200),
-        ("/verify-email", 200),
     ],
 )
 def test_other_paths_are_as_without_the_app(browser: httpx.Client, path: str, status: int) -> None:
@@ -331,6 +331,25 @@ async def test_built_app_is_served_by_default_and_not_if_it_is_off(
     assert pages["on"] == PAGE
     assert "make web" not in pages["off"]
     assert pages["off"] != PAGE
+
+
+@pytest.mark.parametrize("path", ["/reset-password", "/verify-email"])
+async def test_links_in_mails_lead_to_a_plain_page_if_the_app_is_off(
+    settings: Settings, path: str
+) -> None:
+    app = create_app(settings.model_copy(update={"web_app": "off"}))
+    async with client_at(app, "10.0.0.9") as client:
+        response = await client.get(path, headers=BROWSER)
+
+    assert response.status_code == 200
+    assert "script-src 'sha256-" in response.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/reset-password", "/verify-email"])
+def test_links_in_mails_lead_to_the_app_for_clients_that_accept_anything(
+    server: Server, path: str
+) -> None:
+    assert httpx.get(server.url + path, headers=ANY).text == PAGE
 
 
 async def test_file_that_was_removed_meanwhile_is_missing(

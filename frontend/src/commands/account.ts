@@ -13,6 +13,8 @@ export type Phase = "starting" | "signed_out" | "open";
 export const phase = signal<Phase>("starting");
 /** The dialog in which the same user signs in again, while work goes on. */
 export const signingInAgain = signal(false);
+/** What the person is told above the fields of the sign-in. */
+export const signInNote = signal("");
 
 const KNOWN = "duly-account";
 

@@ -3,6 +3,8 @@ import { computed, signal } from "@preact/signals";
 
 export type Route =
   | { at: "start" | "inbox" | "today" | "upcoming" | "overdue" | "trash" | "statistics" | "sync" | "nothing" }
+  /** Where links in mails lead. */
+  | { at: "mailed"; link: "reset-password" | "verify-email" }
   | { at: "list" | "label" | "filter"; id: string }
   | { at: "search"; text: string; completed: boolean }
   | { at: "settings"; page: string };
@@ -14,6 +16,7 @@ export function parse(path: string, query: URLSearchParams): Route {
   if (rest.length > 0) return { at: "nothing" };
   if (!first) return { at: "start" };
   if (plain.has(first) && !second) return { at: first } as Route;
+  if ((first === "reset-password" || first === "verify-email") && !second) return { at: "mailed", link: first };
   if ((first === "list" || first === "label" || first === "filter") && second) return { at: first, id: second };
   if (first === "search" && !second) {
     return { at: "search", text: query.get("q") ?? "", completed: query.has("completed") };

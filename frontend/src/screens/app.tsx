@@ -1,22 +1,26 @@
 import { useEffect } from "preact/hooks";
 
 import { knownUser, phase } from "../commands/account";
+import { route } from "../commands/route";
 import { newVersion } from "../commands/update";
 import { Live } from "../parts/live";
 import { lazily, whenIdle } from "../parts/lazily";
 import { ToastBar } from "../parts/toast";
 import { t } from "../texts";
 
-// Either way in is a file of its own. The one that is likely is fetched at once.
+// Each way in is a file of its own. The one that is likely is fetched at once.
 const Shell = lazily<object>(() => import("./shell").then((part) => part.Shell));
 const SignIn = lazily<{ email?: string | null }>(() => import("./sign-in").then((part) => part.SignIn));
-void (knownUser() ? Shell : SignIn).prepare();
+const Mailed = lazily(() => import("./mailed").then((part) => part.Mailed));
+/** A link in a mail was opened, whoever is signed in here. */
+const isMailed = () => route.value.at === "mailed";
+void (isMailed() ? Mailed : knownUser() ? Shell : SignIn).prepare();
 
 export function App() {
   return (
     <>
       <Live />
-      {phase.value === "open" ? <Shell /> : phase.value === "signed_out" ? <SignInPage /> : <Starting />}
+      {isMailed() ? <Mailed /> : phase.value === "open" ? <Shell /> : phase.value === "signed_out" ? <SignInPage /> : <Starting />}
       <Update />
       <ToastBar />
     </>

@@ -1,3 +1,4 @@
+import "../styles/check.css";
 import "../styles/shell.css";
 import "../styles/list.css";
 

@@ -5,7 +5,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 
 import { ApiError, send } from "../api/client";
 import type { User } from "../api/things";
-import { open, session } from "../commands/account";
+import { open, session, signInNote } from "../commands/account";
 import { warn } from "../commands/app";
 import { Icon } from "../parts/icons";
 import { hasPasskeys, usePasskey } from "../parts/passkey";
@@ -31,9 +31,12 @@ export function explain(error: unknown): string {
   return words.length > 0 ? words.join(" ") : error.message;
 }
 
-/** The card for both ways in. `email` is given when a session ended and the same user must return. */
-export function SignIn({ email: fixed }: { email?: string | null }) {
-  const step = useSignal<Step>("sign_in");
+/**
+ * The card for both ways in. `email` is given when a session ended and the same user must return;
+ * with `forgot`, a link to set a new password is all that it is for.
+ */
+export function SignIn({ email: fixed, forgot }: { email?: string | null; forgot?: boolean }) {
+  const step = useSignal<Step>(forgot ? "forgot" : "sign_in");
   const busy = useSignal(false);
   const mistake = useSignal("");
   const second = useSignal<Second>({ challenge: "", hasCode: true });
@@ -54,7 +57,9 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
     mistake.value = "";
     try {
       const user = await act();
-      if (user) await open(user);
+      if (!user) return;
+      signInNote.value = "";
+      await open(user);
     } catch (error) {
       if (error instanceof ApiError && error.code === "SECOND_FACTOR_REQUIRED") {
         const { challenge = "", factors = [], options } = error.details;
@@ -104,15 +109,17 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
     step.value = to;
   };
   const registering = step.value === "register";
+  const ways: [Step, string][] = [];
+  if (step.value === "sign_in") {
+    if (!fixed) ways.push(["register", t().newAccount]);
+    ways.push(["forgot", t().forgotPassword]);
+  } else if (!forgot) ways.push(["sign_in", registering ? t().haveAccount : t().backToSignIn]);
   const label = registering ? t().createAccount : step.value === "forgot" ? t().sendReset : t().signIn;
 
   return (
     <form class="sign-in" onSubmit={submit} aria-labelledby={`${id}-title`}>
-      <header class="sign-in-head">
-        <img src="/icon.svg" alt="" width="40" height="40" />
-        <h1 id={`${id}-title`}>{t().appName}</h1>
-        <p class="note">{location.host}</p>
-      </header>
+      <CardHead id={`${id}-title`} title={t().appName} />
+      {signInNote.value && <p>{signInNote.value}</p>}
       {step.value === "code" ? (
         <div class="field">
           <label for={`${id}-code`}>{t().secondFactor}</label>
@@ -162,18 +169,21 @@ export function SignIn({ email: fixed }: { email?: string | null }) {
         <button class="button" type="button" onClick={() => void withPasskey()}>{t().usePasskey}</button>
       )}
       <div class="sign-in-foot">
-        {step.value === "sign_in" && !fixed && (
-          <button class="button quiet" type="button" onClick={() => turn("register")}>{t().newAccount}</button>
-        )}
-        {step.value === "sign_in" && (
-          <button class="button quiet" type="button" onClick={() => turn("forgot")}>{t().forgotPassword}</button>
-        )}
-        {registering && <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{t().haveAccount}</button>}
-        {["forgot", "sent", "code"].includes(step.value) && (
-          <button class="button quiet" type="button" onClick={() => turn("sign_in")}>{t().backToSignIn}</button>
-        )}
+        {ways.map(([to, text]) => (
+          <button key={to} class="button quiet" type="button" onClick={() => turn(to)}>{text}</button>
+        ))}
       </div>
     </form>
+  );
+}
+
+export function CardHead({ id, title }: { id: string; title: string }) {
+  return (
+    <header class="sign-in-head">
+      <img src="/icon.svg" alt="" width="40" height="40" />
+      <h1 id={id}>{title}</h1>
+      <p class="note">{location.host}</p>
+    </header>
   );
 }
 

@@ -26,9 +26,6 @@ export const de: Texts = {
   label: "Etikett",
   filter: "Filter",
   section: "Abschnitt",
-  nothingHere: "Hier ist nichts",
-  nothingHereText: "Diese Adresse führt nirgendwohin, oder was sie zeigte, wurde gelöscht.",
-  goToInbox: "Zum Eingang",
   skipToList: "Zur Liste springen",
 
   appName: "Duly",
@@ -302,6 +299,9 @@ export const deMore: More = {
   },
 
   searchHint: "Titel und Notizen durchsuchen",
+  nothingHere: "Hier ist nichts",
+  nothingHereText: "Diese Adresse führt nirgendwohin, oder was sie zeigte, wurde gelöscht.",
+  goToInbox: "Zum Eingang",
   includeCompleted: "Auch erledigte",
   noMatch: (text) => `Keine Aufgabe passt zu „${text}“.`,
   searchStart: "Alle Wörter, in beliebiger Reihenfolge. Akzente und Großschreibung sind egal.",
@@ -455,6 +455,18 @@ export const deMore: More = {
   deletedAccount: "Das Konto wurde gelöscht.",
 
   emptyStatistics: "Erledigen Sie eine Aufgabe, dann erscheint sie hier.",
+  setPassword: "Neues Passwort festlegen",
+  passwordSet: "Ihr Passwort ist festgelegt, und alle Ihre Geräte sind abgemeldet. Melden Sie sich mit dem neuen Passwort an.",
+  confirmAddress: "E-Mail-Adresse bestätigen",
+  confirmAddressText: (host) => `Ist das die Adresse Ihres Kontos bei ${host}? Dann bestätigen Sie sie.`,
+  addressConfirmed: "Ihre E-Mail-Adresse ist bestätigt.",
+  linkUseless: "Dieser Link ist ungültig, abgelaufen oder schon benutzt.",
+  linkIncomplete: "Dieser Link ist unvollständig. Öffnen Sie noch einmal den ganzen Link aus der Mail.",
+  newLink: "Neuen Link senden",
+  newLinkInSettings: "Falls Ihre Adresse noch nicht bestätigt ist, melden Sie sich an und senden Sie sich einen neuen Link: Einstellungen → Konto.",
+  openApp: "Zu Duly",
+  linkSent: "Ein neuer Link ist unterwegs.",
+
   byDay: "Erledigt am Tag",
   byWeek: "Erledigt in der Woche",
   byHour: "Nach Wochentag und Stunde",

@@ -148,6 +148,9 @@ export const enMore = {
   },
 
   // Search, filters, trash, sync
+  nothingHere: "There is nothing here",
+  nothingHereText: "This address does not lead anywhere, or what it showed has been deleted.",
+  goToInbox: "Go to the inbox",
   searchHint: "Search titles and notes",
   includeCompleted: "Include completed",
   noMatch: (text: string) => `No task matches “${text}”.`,
@@ -301,6 +304,19 @@ export const enMore = {
   deleteAccountNote: "Deletes your account and all of your tasks on the server, for good.",
   deleteAccountAsk: "Delete the account and everything in it? This cannot be undone.",
   deletedAccount: "The account has been deleted.",
+
+  // Links in mails
+  setPassword: "Set a new password",
+  passwordSet: "Your password is set, and all your devices are signed out. Sign in with the new password.",
+  confirmAddress: "Confirm your email address",
+  confirmAddressText: (host: string) => `Is this the address of your account at ${host}? Then confirm it.`,
+  addressConfirmed: "Your email address is confirmed.",
+  linkUseless: "This link is invalid, expired or already used.",
+  linkIncomplete: "This link is incomplete. Open the whole link from the mail again.",
+  newLink: "Send a new link",
+  newLinkInSettings: "If your address is not confirmed yet, sign in and send yourself another link under Settings → Account.",
+  openApp: "Go to Duly",
+  linkSent: "Another link is on its way.",
 
   // Statistics
   emptyStatistics: "Complete a task and it will show here.",

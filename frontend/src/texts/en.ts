@@ -24,9 +24,6 @@ export const en = {
   label: "Label",
   filter: "Filter",
   section: "Section",
-  nothingHere: "There is nothing here",
-  nothingHereText: "This address does not lead anywhere, or what it showed has been deleted.",
-  goToInbox: "Go to the inbox",
   skipToList: "Skip to the list",
 
   // Sign-in

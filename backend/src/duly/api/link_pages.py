@@ -1,8 +1,10 @@
 """The pages that links in mails lead to: to set a new password, and to verify an address.
 
-They are here for services without an app that has such pages. They load nothing but the API, and
-they send a token only when a button is pressed, since some mail servers open all links.
+The web app has a screen for each. Without the app, the pages here do it: they load nothing but the
+API, and they send a token only when a button is pressed, since some mail servers open all links.
 """
+
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request, Response
 
@@ -91,11 +93,12 @@ _HEADERS = {
 }
 
 
-def add_link_pages(app: FastAPI) -> None:
-    """Serve the pages."""
+def add_link_pages(app: FastAPI, web_app: Callable[[Request], Awaitable[Response]] | None) -> None:
+    """Serve the pages: with `web_app`, if there is one."""
 
     async def page(_: Request) -> Response:
         return Response(_PAGE, media_type="text/html", headers=_HEADERS)
 
     for path in PATHS.values():
-        app.router.routes.append(PlainRoute(path, page, methods=["GET"], include_in_schema=False))
+        route = PlainRoute(path, web_app or page, methods=["GET"], include_in_schema=False)
+        app.router.routes.append(route)

@@ -53,6 +53,16 @@ export function Account() {
           <label for="set-email">{t().email}</label>
           <input id="set-email" class="input" type="email" autocomplete="email" value={email.value} onInput={(event) => (email.value = event.currentTarget.value)} />
           <p class="note">{user.pending_email ? `${user.pending_email}: ${m().notVerified}` : user.email_verified_at ? m().verified : m().notVerified}</p>
+          {(user.pending_email || !user.email_verified_at) && (
+            <p>
+              <button type="button" class="button quiet" onClick={() => void attempt(async () => {
+                await session.request("POST", "/auth/email/resend");
+                showToast(m().linkSent);
+              })}>
+                {m().newLink}
+              </button>
+            </p>
+          )}
         </div>
         {otherEmail && <Password id="set-email-password" label={m().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
         <button type="submit" class="button">{m().save}</button>
