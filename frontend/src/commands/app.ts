@@ -75,6 +75,7 @@ export function forgetSteps(): void {
 export function act(commands: Command[], text = "", { quiet = false } = {}): Done {
   const done = store().run(...commands);
   done.stored.catch(() => {
+    if (store().status.peek().outdated) return; // a notice says so already
     warn(t().notStored);
     showToast(t().notStored);
   });

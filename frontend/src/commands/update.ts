@@ -1,8 +1,20 @@
 /** The service worker, and the new version that waits for consent. */
 import { signal } from "@preact/signals";
 
+import { store } from "./app";
+
 /** Set while a new version is ready; calling it reloads the page with that version. */
 export const newVersion = signal<(() => void) | null>(null);
+/** What this page could not store is kept for the next one: leaving loses nothing. */
+let isHandedOver = false;
+
+export const mayLeave = () => isHandedOver;
+
+/** Another tab runs a newer version, which has taken the database. */
+export function followOther(): void {
+  isHandedOver = store().handOver();
+  location.reload();
+}
 
 interface Policy {
   createScriptURL(url: string): string;

@@ -1,8 +1,9 @@
 import { useEffect } from "preact/hooks";
 
 import { knownUser, phase } from "../commands/account";
+import { opened } from "../commands/app";
 import { route } from "../commands/route";
-import { newVersion } from "../commands/update";
+import { followOther, newVersion } from "../commands/update";
 import { Live } from "../parts/live";
 import { lazily, whenIdle } from "../parts/lazily";
 import { ToastBar } from "../parts/toast";
@@ -28,11 +29,12 @@ export function App() {
 }
 
 function Update() {
-  const reload = newVersion.value;
+  const isOutdated = opened.value?.status.value.outdated;
+  const reload = isOutdated ? followOther : newVersion.value;
   if (!reload) return null;
   return (
     <div class="update" role="status">
-      {t().newVersion}
+      {isOutdated ? t().newerElsewhere : t().newVersion}
       <button type="button" class="button primary" onClick={reload}>{t().reload}</button>
     </div>
   );

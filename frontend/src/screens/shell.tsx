@@ -16,6 +16,7 @@ import { lazily, whenIdle } from "../parts/lazily";
 import { Link } from "../parts/link";
 import { AskedMenu, Overlays, Palette, PendingBar, QuickAdd, SelectBar } from "../parts/overlays";
 import { show } from "../commands/overlay";
+import { mayLeave } from "../commands/update";
 import { here, Sidebar } from "../parts/sidebar";
 import { StatusDot, statusText } from "../parts/status";
 import { t } from "../texts";
@@ -49,10 +50,10 @@ export function Shell() {
   }, [at]);
   useEffect(resumeDrafts, []);
   useEffect(() => {
-    // What is in the database is safe; without one, leaving loses what has not been sent.
+    // What is in the database is safe; without room in it, leaving loses what has not been sent or decided.
     const leaving = (event: BeforeUnloadEvent) => {
-      const { stored, unsent } = store().status.peek();
-      if (!stored && unsent > 0) event.preventDefault();
+      const { stored, unsent, needsYou } = store().status.peek();
+      if (!mayLeave() && !stored && unsent + needsYou > 0) event.preventDefault();
     };
     addEventListener("beforeunload", leaving);
     return () => removeEventListener("beforeunload", leaving);

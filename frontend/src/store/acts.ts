@@ -67,7 +67,8 @@ export class Acts {
     });
     const entries = steps.map(({ entry }) => entry);
     const saved = entries.length ? this.store(entries, this.hasten(entries)) : Promise.resolve();
-    const stored = saved.then(() => this.host.wake());
+    // It is sent whether the device has room for it or not.
+    const stored = saved.finally(() => this.host.wake());
     stored.catch(() => {}); // the status tells it, whether the caller listens or not
     return {
       ids: entries.filter(({ op }) => op === "create").map(({ id }) => id),

@@ -28,7 +28,7 @@ export interface Meta {
 /** Changes of one transaction. Null removes a value. */
 export interface Write {
   rows?: Row[];
-  pack?: { generation: number; rows: Row[] };
+  packs?: { generation: number; rows: Row[] }[];
   /** Makes a generation of packs the copy, without the others. */
   become?: number;
   /** New entries: fails with `ConstraintError` if another tab has just used such a number. */
@@ -85,8 +85,11 @@ const VERSION = 1;
 const PACK = 500;
 const STORES = ["packs", "rows", "outbox", "conflicts", "meta"] as const;
 
-/** Opens the database of a user. `onBlocking` runs when a tab with a newer version needs it. */
-export async function openDatabase(name: string, onBlocking: () => void): Promise<Database> {
+/**
+ * Opens the database of a user. `onTaken` runs when another tab has taken it: one with a newer version
+ * of the app, or one that has signed out.
+ */
+export async function openDatabase(name: string, onTaken: (isNewer: boolean) => void): Promise<Database> {
   const db = await openDB<Schema>(name, VERSION, {
     upgrade(db) {
       db.createObjectStore("packs", { autoIncrement: true });
@@ -95,9 +98,9 @@ export async function openDatabase(name: string, onBlocking: () => void): Promis
       db.createObjectStore("conflicts", { keyPath: "key" });
       db.createObjectStore("meta");
     },
-    blocking() {
+    blocking(_own, other) {
       db.close();
-      onBlocking();
+      onTaken(other !== null);
     },
   });
   return new StoredDatabase(db, name);
@@ -143,7 +146,9 @@ class StoredDatabase implements Database {
     const transaction = this.db.transaction(STORES, "readwrite", { durability: "strict" });
     const store = transaction.objectStore.bind(transaction);
     const done: Promise<unknown>[] = [];
-    if (write.leader && (await store("meta").get("leader")) !== write.leader) {
+    const { leader } = write;
+    // One that makes this tab the leader needs no proof.
+    if (leader && write.meta?.leader !== leader && (await store("meta").get("leader")) !== leader) {
       await transaction.done;
       throw new Deposed();
     }
@@ -156,8 +161,7 @@ class StoredDatabase implements Database {
         return false;
       }
     }
-    if (write.pack) {
-      const { generation, rows } = write.pack;
+    for (const { generation, rows } of write.packs ?? []) {
       done.push(store("packs").add({ generation, json: JSON.stringify(rows) }));
     }
     if (write.become !== undefined) {

@@ -7,6 +7,8 @@ import type { OpenOptions, Store } from "./types";
 
 export type * from "./types";
 
+const sync = () => import("./syncing");
+
 /** What a test replaces. */
 export type Environment = Partial<Omit<Settings, "locks">>;
 
@@ -17,10 +19,9 @@ export async function openStore(options: OpenOptions, environment: Environment =
   // Without locks, two tabs could not agree on who sends the outbox: then each is on its own.
   const locks = globalThis.navigator?.locks as LockManager | undefined;
   const opened: { store?: DulyStore } = {};
-  const outdate = () => opened.store?.outdate();
-  const database = locks ? await openOrDoWithout(name, outdate) : new NoDatabase();
+  const onTaken = (isNewer: boolean) => opened.store?.outdate(isNewer);
+  const database = locks ? await openOrDoWithout(name, onTaken) : new NoDatabase();
   const loaded = await database.load();
-  const sync = () => import("./syncing");
   const store = new DulyStore({ user, connection, database, now, sync }, loaded);
   opened.store = store;
   void startSyncing(store, loaded, { name, patience, silence, locks }, sync);
@@ -36,8 +37,9 @@ async function startSyncing(
 ): Promise<void> {
   for (let wait = settings.patience; !store.isClosed; wait *= 2) {
     try {
-      const { Syncing } = await sync();
+      const { Syncing, takeOver } = await sync();
       if (store.isClosed) return;
+      await takeOver(store.core.database, store.user.peek().id);
       const close = () => void store.close();
       store.syncing = new Syncing(store.core, store.keeping, loaded, settings, close);
       watchBrowser(store);
@@ -79,10 +81,10 @@ function askToPersist(store: DulyStore): void {
   ask();
 }
 
-async function openOrDoWithout(name: string, onBlocking: () => void): Promise<Database> {
+async function openOrDoWithout(name: string, onTaken: (isNewer: boolean) => void): Promise<Database> {
   if (typeof indexedDB === "undefined") return new NoDatabase();
   try {
-    return await openDatabase(name, onBlocking);
+    return await openDatabase(name, onTaken);
   } catch {
     return new NoDatabase(); // a private window may have one that cannot be opened
   }

@@ -1,5 +1,5 @@
 /** Memory and the database: what is loaded, what is stored, and what other tabs have stored. */
-import { batch, signal, type Signal } from "@preact/signals-core";
+import { batch, computed, signal, type ReadonlySignal, type Signal } from "@preact/signals-core";
 
 import type { Conflicts } from "./conflicts";
 import type { Database, Loaded, Meta, Row, Write } from "./database";
@@ -30,7 +30,8 @@ export interface Core {
   readonly model: Model;
   readonly outbox: Outbox;
   readonly conflicts: Conflicts;
-  readonly database: Database;
+  /** Once the part that is loaded later is there, with what found no room on top. */
+  database: Database;
   readonly connection: Connection;
   readonly now: () => Date;
   readonly user: Signal<User>;
@@ -43,19 +44,32 @@ export interface Core {
 
 export class Keeping {
   /** Whether changes survive the tab. */
-  readonly isStored: Signal<boolean>;
+  readonly isStored: ReadonlySignal<boolean>;
+  /** Something is in memory only, since the device has no room for it. */
+  readonly owes = signal(false);
+  /** What found no room before `PatientDatabase` was there. */
+  readonly unkept: Write[] = [];
+  /** The database belongs to a newer version of the app. */
+  readonly isOutdated = signal(false);
   /** The other tabs of this device. */
   teller: Teller = ALONE;
   /** Something was stored, or read, that may have to be sent. */
   onNews: () => void = () => {};
   private readonly writes = new Set<Promise<unknown>>();
+  private readonly unwatch: () => void;
   private rereading: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly core: Core,
     private readonly onZone: () => void,
   ) {
-    this.isStored = signal(core.database.kept);
+    const { kept } = core.database;
+    this.isStored = computed(() => kept && !this.owes.value && !this.isOutdated.value);
+    let owed = false;
+    this.unwatch = this.owes.subscribe((owing) => {
+      if (owed && !owing) this.caughtUp();
+      owed = owing;
+    });
   }
 
   load({ rows, outbox, conflicts, meta }: Omit<Loaded, "nextRows" | "loose">): void {
@@ -122,17 +136,20 @@ export class Keeping {
 
   /**
    * Stores a change; this is the moment from which it survives the tab. Rejects if the device has
-   * no room: then it is in memory only, and is stored again later.
+   * no room: then it is in memory only, and is stored later.
    */
   save(write: Write): Promise<boolean> {
     const saving = this.core.database.write(write).then(
       (isWritten) => {
+        if (isWritten && this.owes.peek()) throw new Error("This device has no room.");
         this.teller.wrote(keysOf(write.rows ?? []));
-        this.retry();
         return isWritten;
       },
       (error: unknown) => {
-        if ((error as Error).name !== "ConstraintError") this.isStored.value = false;
+        if ((error as Error).name !== "ConstraintError") {
+          this.unkept.push(write);
+          this.owes.value = true;
+        }
         throw error;
       },
     );
@@ -142,17 +159,10 @@ export class Keeping {
     return saving;
   }
 
-  /** Stores the whole outbox again, if something could not be stored. */
-  retry(): void {
-    const { database, outbox, conflicts } = this.core;
-    if (this.isStored.peek() || !database.kept) return;
-    database.write({ put: outbox.entries, conflicts: [...conflicts.list.peek()] }).then(
-      () => {
-        this.isStored.value = true;
-        this.onNews();
-      },
-      () => {}, // there is still no room
-    );
+  /** What had no room is stored: the tabs have missed it, and this one what they wrote. */
+  private caughtUp(): void {
+    this.teller.replaced();
+    void this.reread([]);
   }
 
   /** Waits for what is being stored. */
@@ -168,6 +178,7 @@ export class Keeping {
   }
 
   async close(wipe: boolean): Promise<void> {
+    this.unwatch();
     await this.settled();
     await this.core.database.close(wipe);
   }

@@ -122,11 +122,11 @@ export class Pull {
       full.done += rows.length;
       if (!page.has_more) return this.finish(full, rows);
       const { generation, token, done, total } = full;
-      const pack = { generation, rows };
+      const packs = [{ generation, rows }];
       // The next page is on its way while this one is stored.
       const next = this.fetch(token, signal);
       next.catch(() => {}); // it is awaited below, unless storing fails first
-      await this.host.write({ pack, meta: { next: { generation, token, done, total } } });
+      await this.host.write({ packs, meta: { next: { generation, token, done, total } } });
       if (full.isFirst) {
         this.show(rows);
         this.host.onFirstSync({ done, total });
@@ -143,7 +143,7 @@ export class Pull {
     const vanished = missing.length ? [...this.host.vanished(), ...missing] : [];
     const update = this.keepLast(this.outbox.entries.filter(({ id }) => !full.rows.has(id)));
     await this.host.write({
-      pack: { generation, rows },
+      packs: [{ generation, rows }],
       become: generation,
       update,
       drop: acked.map((entry) => entry.seq),

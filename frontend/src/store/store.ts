@@ -96,10 +96,7 @@ export class DulyStore implements Store {
       () => {}, // it is tried again
     );
     this.status = computed(() => this.statusNow());
-    this.clock = setInterval(() => {
-      this.reading.tick();
-      this.keeping.retry();
-    }, 15_000);
+    this.clock = setInterval(() => this.reading.tick(), 15_000);
     (this.clock as { unref?: () => void }).unref?.();
   }
 
@@ -156,6 +153,7 @@ export class DulyStore implements Store {
       lastSync: lastSync.value,
       firstSync: firstSync.value,
       stored: this.keeping.isStored.value,
+      outdated: this.keeping.isOutdated.value,
       vanished,
     };
   }
@@ -212,7 +210,7 @@ export class DulyStore implements Store {
         outbox.publish();
         if (commands.length) this.run(...commands);
       });
-      this.keeping.save(write).then(this.keeping.onNews, () => {});
+      this.keeping.save(write).catch(() => {}).then(() => this.keeping.onNews());
     });
   }
 
@@ -235,7 +233,7 @@ export class DulyStore implements Store {
       });
       const drop = entries.map(({ seq }) => seq);
       const settled = told.map(({ key }) => key);
-      this.keeping.save({ drop, settled, meta: { vanished: null } }).then(this.keeping.onNews, () => {});
+      this.keeping.save({ drop, settled, meta: { vanished: null } }).catch(() => {}).then(() => this.keeping.onNews());
     });
   }
 
@@ -284,10 +282,16 @@ export class DulyStore implements Store {
     });
   }
 
-  /** The database belongs to a newer version of the app now: this tab must be loaded again. */
-  outdate(): void {
-    this.keeping.isStored.value = false;
+  /** Another tab has taken the database: one with a newer version of the app, or one that has signed out. */
+  outdate(isNewer: boolean): void {
     void this.syncing?.engine.stop();
+    if (!isNewer) return;
+    this.keeping.isOutdated.value = true;
+    void this.keeping.leave(false); // so that the newer one leads
+  }
+
+  handOver(): boolean {
+    return !!this.late?.handOver(this.core.database, this.user.peek().id);
   }
 
   get isClosed(): boolean {

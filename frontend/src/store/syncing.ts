@@ -3,12 +3,14 @@ import { newId } from "../rules/ids";
 import type { Loaded, Write } from "./database";
 import { Engine } from "./engine";
 import { keysOf, type Core, type Keeping } from "./keeping";
+import { PatientDatabase } from "./patience";
 import { Pull } from "./pull";
 import { Push } from "./push";
 import { Tabs } from "./tabs";
 
 export { settle, keptAgain } from "./settling";
 export { inverse } from "./undo";
+export { handOver, takeOver } from "./handing";
 
 export interface Settings {
   /** The name of the lock and the channel. */
@@ -29,13 +31,14 @@ export class Syncing {
   tabs: Tabs | null = null;
 
   constructor(
-    core: Core,
+    private readonly core: Core,
     private readonly keeping: Keeping,
     loaded: Loaded,
     private readonly settings: Settings,
     /** Another tab has signed out. */
     private readonly onWiped: () => void,
   ) {
+    if (core.database.kept) core.database = new PatientDatabase(core.database, keeping.unkept, keeping.owes);
     const { model, outbox, conflicts, database, connection } = core;
     const now = () => core.now().getTime();
     const write = (given: Write) => database.write({ ...given, leader: this.leader });
@@ -78,7 +81,8 @@ export class Syncing {
   /** Leads from now on. What the last leader may still be about to write is refused. */
   private async lead(tabs: Tabs): Promise<void> {
     this.leader = newId();
-    await this.keeping.save({ meta: { leader: this.leader } });
+    const { leader } = this;
+    await this.core.database.write({ leader, meta: { leader } });
     await this.reload(); // it may have written more than this tab has heard
     if (tabs.isLeader) this.engine.start();
   }

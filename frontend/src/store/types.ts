@@ -81,6 +81,8 @@ export interface Status {
   firstSync: { done: number; total: number } | null;
   /** Whether changes survive the tab: false without IndexedDB. */
   stored: boolean;
+  /** A newer version of the app has taken the database: this page must be loaded again. */
+  outdated: boolean;
   /** After a restored server: tasks that this device saw acknowledged and the server no longer has. */
   vanished: readonly Task[];
 }
@@ -195,6 +197,9 @@ export interface Store {
   resolve(conflict: Conflict, choice: Choice): void;
   /** Keeps (as new tasks) or lets go what a restored server no longer has. */
   settleVanished(keep: boolean): void;
+
+  /** Before a reload: hands changes that are not stored over to the next page. False if they would be lost. */
+  handOver(): boolean;
 
   syncNow(): void;
   /** Waits until everything is sent, at most `milliseconds`. Returns how many changes remain. */

@@ -97,7 +97,7 @@ export const de: Texts = {
   listName: "Name der Liste",
   labelName: "Name des Etiketts",
   archivedLists: "Archiv",
-  notStored: "Auf diesem Gerät ist kein Platz mehr, die Änderung kann verloren gehen. Schaffen Sie Platz, oder exportieren Sie unter Einstellungen.",
+  notStored: "Auf diesem Gerät ist kein Platz mehr. Änderungen werden gesendet, aber hier nicht aufbewahrt: Lassen Sie diesen Tab offen, bis sie gesendet sind.",
   sortBy: "Sortieren nach",
   sortings: { position: "Meine Reihenfolge", due: "Fälligkeit", priority: "Priorität", title: "Titel", created_at: "Neueste zuerst" },
   sortedBy: (what) => `Sortiert nach ${what}`,
@@ -151,6 +151,7 @@ export const de: Texts = {
   addSubtask: "Unteraufgabe hinzufügen",
 
   newVersion: "Eine neue Version ist bereit.",
+  newerElsewhere: "In einem anderen Tab ist eine neuere Version offen.",
   reload: "Neu laden",
 
   synced: "Abgeglichen",
@@ -298,10 +299,10 @@ export const deMore: More = {
     create_again: "Neu anlegen", try_again: "Noch einmal versuchen", discard: "Verwerfen", dismiss: "In Ordnung",
   },
 
-  searchHint: "Titel und Notizen durchsuchen",
   nothingHere: "Hier ist nichts",
   nothingHereText: "Diese Adresse führt nirgendwohin, oder was sie zeigte, wurde gelöscht.",
   goToInbox: "Zum Eingang",
+  searchHint: "Titel und Notizen durchsuchen",
   includeCompleted: "Auch erledigte",
   noMatch: (text) => `Keine Aufgabe passt zu „${text}“.`,
   searchStart: "Alle Wörter, in beliebiger Reihenfolge. Akzente und Großschreibung sind egal.",
@@ -454,7 +455,6 @@ export const deMore: More = {
   deleteAccountAsk: "Das Konto und alles darin löschen? Das lässt sich nicht zurücknehmen.",
   deletedAccount: "Das Konto wurde gelöscht.",
 
-  emptyStatistics: "Erledigen Sie eine Aufgabe, dann erscheint sie hier.",
   setPassword: "Neues Passwort festlegen",
   passwordSet: "Ihr Passwort ist festgelegt, und alle Ihre Geräte sind abgemeldet. Melden Sie sich mit dem neuen Passwort an.",
   confirmAddress: "E-Mail-Adresse bestätigen",
@@ -467,6 +467,7 @@ export const deMore: More = {
   openApp: "Zu Duly",
   linkSent: "Ein neuer Link ist unterwegs.",
 
+  emptyStatistics: "Erledigen Sie eine Aufgabe, dann erscheint sie hier.",
   byDay: "Erledigt am Tag",
   byWeek: "Erledigt in der Woche",
   byHour: "Nach Wochentag und Stunde",

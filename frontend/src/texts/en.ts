@@ -99,7 +99,7 @@ export const en = {
   listName: "Name of the list",
   labelName: "Name of the label",
   archivedLists: "Archive",
-  notStored: "This device has no space left, so the change may be lost. Free some space, or export under Settings.",
+  notStored: "This device has no space left. Changes are sent, but not kept here: leave this tab open until they are sent.",
   sortBy: "Sort by",
   sortings: {
     position: "My order",
@@ -164,6 +164,7 @@ export const en = {
   addSubtask: "Add a subtask",
 
   newVersion: "A new version is ready.",
+  newerElsewhere: "A newer version is open in another tab.",
   reload: "Reload",
 
   // Status

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import type { Page } from "@playwright/test";
 
 import { startServer } from "../unit/store/server";
-import { add, Device, expect, register, row, synced, test, titles } from "./helpers";
+import { accessible, add, Device, expect, register, row, synced, test, titles } from "./helpers";
 
 test("plain http works from memory", async ({ browser, baseURL, request }) => {
   const context = await browser.newContext({ baseURL: baseURL!.replace("127.0.0.1", "duly.test") });
@@ -57,16 +57,74 @@ function isFull(page: Page): Promise<boolean> {
   });
 }
 
+/** Leaves the origin of a page no room, and returns what gives it back. */
+async function fill(page: Page, origin: string): Promise<() => Promise<unknown>> {
+  const chromium = await page.context().newCDPSession(page);
+  await chromium.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+  // Chromium looks at the quota again within half a minute.
+  await expect.poll(() => isFull(page), { timeout: 60_000 }).toBe(true);
+  return () => chromium.send("Storage.overrideQuotaForOrigin", { origin });
+}
+
+test("a full device sends its changes and gets those of others", async ({ page, baseURL, request }) => {
+  test.setTimeout(180_000);
+  const email = await register(page);
+  await add(page, "Before");
+  await synced(page);
+  const free = await fill(page, baseURL!);
+  await add(page, "No room");
+  await row(page, "Before").getByRole("checkbox").check();
+  await synced(page);
+  const device = await Device.of(request, email);
+  const there = async () => (await device.tasks()).map(({ title, is_completed }) => `${title} ${is_completed}`).sort();
+  await expect.poll(there).toEqual(["Before true", "No room false"]);
+  await device.call("POST", "/tasks", { title: "From elsewhere" });
+  await expect(row(page, "From elsewhere")).toBeVisible();
+  await page.locator(".sidebar .status").click();
+  await expect(page.getByText("This browser does not store anything for Duly")).toBeVisible();
+  await free();
+  await expect(page.getByText("This browser does not store anything for Duly")).toHaveCount(0, { timeout: 60_000 });
+  await page.context().setOffline(true);
+  await page.getByRole("link", { name: "Inbox" }).first().click();
+  await add(page, "Room again");
+  await page.context().setOffline(false);
+  await synced(page);
+  await page.goto("/inbox");
+  await expect.poll(async () => (await titles(page)).sort()).toEqual(["From elsewhere", "No room", "Room again"]);
+});
+
+test("a tab whose database a newer version has taken says so, and a reload loses nothing", async ({ page, context, request }) => {
+  const email = await register(page);
+  await add(page, "Before");
+  await synced(page);
+  const other = await context.newPage();
+  await other.goto("/icon.svg");
+  await other.evaluate(async () => {
+    const { name } = (await indexedDB.databases()).find((each) => /^duly-/.test(each.name!))!;
+    const request = indexedDB.open(name!, 2);
+    const database = await new Promise<IDBDatabase>((done) => (request.onsuccess = () => done(request.result)));
+    // The version that is built here can open it again.
+    database.close();
+    await new Promise((done) => (indexedDB.deleteDatabase(name!).onsuccess = done));
+  });
+  const notice = page.getByRole("status").filter({ hasText: "A newer version is open in another tab." });
+  await expect(notice).toBeVisible();
+  await add(page, "Written after that");
+  await accessible(page, "newer version elsewhere");
+  await Promise.all([page.waitForEvent("load"), notice.getByRole("button", { name: "Reload" }).click()]);
+  await synced(page);
+  await expect.poll(async () => (await titles(page)).sort()).toEqual(["Before", "Written after that"]);
+  const device = await Device.of(request, email);
+  expect((await device.tasks()).map(({ title }) => title).sort()).toEqual(["Before", "Written after that"]);
+});
+
 test("quota full keeps the edit", async ({ page, context, baseURL, request }) => {
   test.setTimeout(120_000);
   const email = await register(page);
   await add(page, "Before");
   await synced(page);
   await context.setOffline(true);
-  const chromium = await context.newCDPSession(page);
-  await chromium.send("Storage.overrideQuotaForOrigin", { origin: baseURL!, quotaSize: 1 });
-  // Chromium looks at the quota again within half a minute.
-  await expect.poll(() => isFull(page), { timeout: 60_000 }).toBe(true);
+  const free = await fill(page, baseURL!);
   await add(page, "No room");
   await expect(page.locator(".toast")).toContainText("This device has no space left");
   await expect(page.getByRole("alert")).toContainText("This device has no space left");
@@ -79,7 +137,7 @@ test("quota full keeps the edit", async ({ page, context, baseURL, request }) =>
   await page.locator(".sidebar .status").click();
   await expect(page.getByText("This browser does not store anything for Duly")).toBeVisible();
   // With room again, the change is stored without anybody's doing, and sent.
-  await chromium.send("Storage.overrideQuotaForOrigin", { origin: baseURL! });
+  await free();
   await expect(page.getByText("This browser does not store anything for Duly")).toHaveCount(0, { timeout: 60_000 });
   await context.setOffline(false);
   await synced(page);

@@ -76,26 +76,6 @@ test("without a database, it works from memory and says so", async () => {
   expect(data.items).toHaveLength(1);
 });
 
-test("a full device keeps the edit in memory, says so, and stores it later", async () => {
-  const account = await many(1);
-  const phone = await openDevice(server.url, account, "phone");
-  await until("all are there", () => isSynced(phone.store));
-  phone.trouble.offline = true;
-  phone.store.syncNow();
-  await until("it is offline", () => phone.store.status.value.state === "offline");
-  const { core, keeping } = phone.store as DulyStore;
-  const write = core.database.write.bind(core.database);
-  core.database.write = () => Promise.reject(new DOMException("full", "QuotaExceededError"));
-  const done = phone.store.run({ do: "create", type: "task", data: { title: "kept" } });
-  await expect(done.stored).rejects.toThrow("full");
-  expect(phone.store.status.value).toMatchObject({ stored: false, unsent: 1 });
-  core.database.write = write;
-  keeping.retry();
-  await until("it is stored", () => phone.store.status.value.stored);
-  await phone.reopen();
-  expect(titled(phone.store, "kept")).toBeDefined();
-});
-
 test("wiping deletes all that the device holds", async () => {
   const account = await many(1);
   const phone = await openDevice(server.url, account, "phone");
