@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 
 import { warn } from "./app";
 import { grid, targets } from "./grid";
-import { hide, isTypedAhead, overlay, typeAhead } from "./overlay";
+import { closeAhead, overlay, typeAhead } from "./overlay";
 import { commands, onMac, type CommandDef } from "./registry";
 
 /** The first key of a pair ("g") that waits for its second; a bar lists the choices. */
@@ -60,7 +60,7 @@ function onKeyDown(event: KeyboardEvent): void {
     if (event.key.length === 1 && !held && !event.altKey) typeAhead(event.key);
     else if (event.key === "Enter") typeAhead("\n");
     else if (event.key === "Backspace") typeAhead("\b");
-    if (event.key === "Escape" && !isTypedAhead()) hide();
+    else if (event.key === "Escape") closeAhead();
     event.preventDefault();
     return;
   }

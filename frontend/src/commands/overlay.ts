@@ -30,9 +30,19 @@ let ahead = "";
 export function typeAhead(text: string): void {
   ahead = text === "\b" ? ahead.slice(0, -1) : ahead + text;
 }
-/** Escape does not drop what was typed before the dialog was there. */
-export function isTypedAhead(): boolean {
-  return overlay.peek()?.kind === "quick-add" && ahead !== "";
+/** What was entered in a quick add that was closed before it was there. It is added when it can be. */
+export const entered = signal<readonly { line: string; at?: AddAt }[]>([]);
+
+/** Escape does not drop what was typed before the dialog was there: only what was not entered is left. */
+export function closeAhead(): void {
+  const now = overlay.peek();
+  const lines = ahead.split("\n");
+  if (now?.kind === "quick-add") {
+    if (lines.pop()) return; // it stays, with the line that is not entered yet
+    entered.value = [...entered.peek(), ...lines.map((line) => ({ line, at: now.at }))];
+  }
+  ahead = "";
+  hide();
 }
 export function takeTypedAhead(): string {
   const text = ahead;

@@ -1,12 +1,13 @@
 import { focusPlace, grid } from "../commands/grid";
 import { pendingKey } from "../commands/keyboard";
-import { hide, overlay } from "../commands/overlay";
+import { entered, hide, overlay } from "../commands/overlay";
 import { commands, keyText } from "../commands/registry";
 import { currentRow } from "../commands/selection";
 import { t } from "../texts";
 import { lazily } from "./lazily";
 
 export const QuickAdd = lazily(() => import("./quickadd/dialog").then((part) => part.QuickAdd));
+const Entered = lazily(() => import("./quickadd/entered").then((part) => part.Entered));
 export const Palette = lazily(() => import("./palette/palette").then((part) => part.Palette));
 export const AskedMenu = lazily(() => import("./menus").then((part) => part.AskedMenu));
 export const SelectBar = lazily(() => import("./select-bar").then((part) => part.SelectBar));
@@ -30,6 +31,15 @@ function close(): void {
 }
 
 export function Overlays() {
+  return (
+    <>
+      {entered.value.length > 0 && <Entered />}
+      <Shown />
+    </>
+  );
+}
+
+function Shown() {
   const shown = overlay.value;
   switch (shown?.kind) {
     case "quick-add":

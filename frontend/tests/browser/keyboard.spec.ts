@@ -73,7 +73,6 @@ test("whole day by keyboard alone", async ({ page, request }) => {
   await page.keyboard.press("Enter");
   await page.keyboard.type("Call May");
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("status").filter({ hasText: "Call May" })).toBeAttached();
   await page.keyboard.press("Escape");
   await expect(page.getByRole("dialog")).toHaveCount(0);
   await page.keyboard.press("g");
@@ -146,6 +145,39 @@ test("a key that is pressed as soon as the app is shown is not lost", async ({ p
   });
   await page.goto("/inbox");
   await expect(page.getByRole("combobox", { name: "Quick add" })).toBeFocused();
+});
+
+test("Escape closes a quick add that is not there yet, and what was entered is added", async ({ page }) => {
+  let arrive = () => {};
+  const held = new Promise<void>((done) => (arrive = done));
+  await page.route(/\/assets\/dialog-[^/]+\.js$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await register(page);
+  await page.keyboard.press("q");
+  await page.keyboard.type("Call May");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await page.waitForURL("**/today");
+  arrive();
+  await expect(page.locator(".toast")).toContainText("Added “Call May”.");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+});
+
+test("Escape right after Enter closes quick add, whatever was suggested", async ({ page }) => {
+  await register(page);
+  await add(page, "First @errand");
+  await page.keyboard.press("q");
+  const field = page.getByRole("combobox", { name: "Quick add" });
+  await field.pressSequentially("Buy milk @errand");
+  await expect(page.getByRole("option")).toHaveCount(1);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(row(page, "Buy milk")).toBeVisible();
 });
 
 test("single keys off means off", async ({ page }) => {

@@ -71,6 +71,8 @@ export function Line(props: Props) {
   const open = suggestions.value.length > 0;
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return;
+    // As it is now, which may not be painted yet.
+    const open = suggestions.peek().length > 0;
     const chosen = suggestions.value[at.value];
     // A name that is complete needs no suggestion, unless one was chosen: Enter then adds.
     const typed = value.toLocaleLowerCase();
@@ -80,8 +82,10 @@ export function Line(props: Props) {
       const n = suggestions.value.length;
       at.value = (at.value + (event.key === "ArrowDown" ? 1 : n - 1)) % n;
     } else if (open && event.key === "Escape") suggestions.value = [];
-    else if (event.key === "Enter") props.onEnter(understood, event.ctrlKey || event.metaKey);
-    else if (event.key === "Escape" && props.onEscape) props.onEscape();
+    else if (event.key === "Enter") {
+      suggestions.value = [];
+      props.onEnter(understood, event.ctrlKey || event.metaKey);
+    } else if (event.key === "Escape" && props.onEscape) props.onEscape();
     else if (event.key === "ArrowDown" && props.onLeaveDown) props.onLeaveDown();
     else return;
     event.preventDefault();
