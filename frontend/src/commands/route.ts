@@ -40,23 +40,19 @@ export const place = computed(() => {
   return url.pathname + url.search;
 });
 
-export function go(path: string, { replace = false } = {}): void {
+/**
+ * Of an entry of the history: a spare one has nothing of its own, and is there for "back" to use up
+ * (`back.ts`); with `task`, it lies over the same screen without its detail.
+ */
+export type Entry = { spare: true } | { task: true } | null;
+
+export const entryOf = () => history.state as Entry;
+export const isSpare = () => "spare" in (entryOf() ?? {});
+
+export function go(path: string, { replace = false, entry = null as Entry } = {}): void {
   if (path === location.pathname + location.search) return;
-  history[replace ? "replaceState" : "pushState"](null, "", path);
+  history[replace || isSpare() ? "replaceState" : "pushState"](entry, "", path);
   address.value = path;
-}
-
-/** The present screen, with the detail of a task over it or without. */
-export function withTask(id: string | null): string {
-  const url = new URL(location.href);
-  if (id) url.searchParams.set("task", id);
-  else url.searchParams.delete("task");
-  return url.pathname + url.search;
-}
-
-export function showTask(id: string | null): void {
-  // Going from one open task to the next replaces, so that "back" leaves the detail at once.
-  go(withTask(id), { replace: openTask.value !== null });
 }
 
 addEventListener("popstate", () => {

@@ -4,7 +4,8 @@ import { t } from "../texts";
 import { act, store } from "./app";
 import { focusPlace, grid, successor } from "./grid";
 import { define } from "./registry";
-import { openTask, showTask } from "./route";
+import { showTask } from "./back";
+import { openTask } from "./route";
 import { clearSelection, currentRow } from "./selection";
 
 export function task(id: string): Shown<"task"> | undefined {

@@ -1,8 +1,9 @@
 import "../styles/over.css";
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { lieOver } from "../commands/back";
 import { placeBeside } from "./beside";
 
 interface Props {
@@ -29,11 +30,7 @@ export function Dialog({ label, class: name = "", anchor, onClose, children }: P
       if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body) before.focus();
     };
   }, []);
-  useEffect(() => {
-    const again = () => close.current();
-    addEventListener("popstate", again);
-    return () => removeEventListener("popstate", again);
-  }, []);
+  useLayoutEffect(() => lieOver(() => close.current()), []);
   return (
     <dialog
       ref={dialog}

@@ -2,6 +2,7 @@ import "../styles/menu.css";
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { lieOver } from "../commands/back";
 import { placeBeside } from "./beside";
 import { Dot, Icon, type IconName } from "./icons";
 
@@ -27,6 +28,8 @@ export function Menu({ label, items, anchor, onClose }: Props) {
   const menu = useRef<HTMLDivElement>(null);
   // A key on the row opens the menu beside the row's button, but the focus was on the row.
   const opener = useRef(anchor);
+  const close = useRef(onClose);
+  close.current = onClose;
   useLayoutEffect(() => {
     const element = menu.current!;
     const active = document.activeElement;
@@ -34,6 +37,10 @@ export function Menu({ label, items, anchor, onClose }: Props) {
     element.showPopover();
     placeBeside(element, anchor);
     element.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
+    return lieOver(() => {
+      close.current();
+      focusAgain(opener.current);
+    });
   }, []);
   const move = (event: KeyboardEvent) => {
     const all = [...menu.current!.querySelectorAll<HTMLElement>("[role^=menuitem]")];

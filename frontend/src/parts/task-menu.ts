@@ -2,7 +2,7 @@ import { store } from "../commands/app";
 import { grid } from "../commands/grid";
 import { command, keyOf } from "../commands/registry";
 import { rowAnchor, show } from "../commands/overlay";
-import { showTask } from "../commands/route";
+import { showTask } from "../commands/back";
 import { toggleSelected } from "../commands/selection";
 import { setCompleted, setPriority, trashTasks } from "../commands/tasks";
 import { t } from "../texts";

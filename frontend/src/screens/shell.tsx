@@ -9,6 +9,7 @@ import { phase, signingInAgain } from "../commands/account";
 import { store } from "../commands/app";
 import { resumeDrafts } from "../commands/drafts";
 import { listen } from "../commands/keyboard";
+import { lieOver } from "../commands/back";
 import { go, openTask, place, route } from "../commands/route";
 import { clearSelection, currentRow } from "../commands/selection";
 import { Icon, type IconName } from "../parts/icons";
@@ -62,6 +63,7 @@ export function Shell() {
     // What is needed next arrives when there is nothing else to do.
     whenIdle(() => void Promise.all([Detail, QuickAdd, AskedMenu, SelectBar, Palette].map((part) => part.prepare())));
   }, []);
+  useLayoutEffect(() => (open.value ? lieOver(() => close(true)) : undefined), [open.value]);
   const close = (refocus: boolean) => {
     if (!open.value) return;
     open.value = false;

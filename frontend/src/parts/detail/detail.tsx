@@ -8,7 +8,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { act, store } from "../../commands/app";
 import { show } from "../../commands/overlay";
 import { closeTask } from "../../commands/places";
-import { showTask, withTask } from "../../commands/route";
+import { showTask, withTask } from "../../commands/back";
 import { setCompleted, setPriority, trashTasks, updateTasks } from "../../commands/tasks";
 import { localTime } from "../../rules/dates";
 import type { Shown } from "../../store/types";

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 
 import { act, store } from "../../commands/app";
-import { withTask } from "../../commands/route";
+import { withTask } from "../../commands/back";
 import { setCompleted } from "../../commands/tasks";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { takeTypedAhead, type AddAt } from "../../commands/overlay";
-import { showTask } from "../../commands/route";
+import { showTask } from "../../commands/back";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { Dialog } from "../dialog";

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { grid, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
-import { showTask } from "../../commands/route";
+import { showTask } from "../../commands/back";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
 import { whenIdle } from "../lazily";
