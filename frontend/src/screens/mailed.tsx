@@ -4,7 +4,7 @@ import { signal, useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 
 import { ApiError, send } from "../api/client";
-import { session, signInNote, signingInAgain } from "../commands/account";
+import { phase, session, signInNote, signingInAgain } from "../commands/account";
 import { opened, say, warn } from "../commands/app";
 import { go, route } from "../commands/route";
 import { Link } from "../parts/link";
@@ -31,6 +31,14 @@ async function toSignIn(): Promise<void> {
   signInNote.value = m().passwordSet;
   say(m().passwordSet);
   go("/", { replace: true });
+  // The copy on this device may still be opening.
+  await new Promise<void>((done) => {
+    const stop = phase.subscribe((now) => {
+      if (now === "starting") return;
+      queueMicrotask(() => stop());
+      done();
+    });
+  });
   if (!opened.peek()) return;
   await session.request("GET", "/users/me").catch(() => {});
   signingInAgain.value = session.ended.peek();

@@ -64,7 +64,7 @@ test("a forgotten password is replaced by the link of a mail", async ({ page, ma
   await expect(page.getByRole("alert")).toContainText("Must not be a common password");
   await field.fill(NEW);
   await page.keyboard.press("Enter");
-  await expect(page.getByText("Sign in with the new password.").first()).toBeVisible();
+  await expect(page.locator("form").getByText("Sign in with the new password.")).toBeVisible();
   expect(new URL(page.url()).pathname).toBe("/");
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password", { exact: true }).fill(NEW);
@@ -95,7 +95,7 @@ test("a link that was used says so, and offers a new one", async ({ page, mail }
   await page.goto(link);
   await page.getByLabel("New password", { exact: true }).fill(NEW);
   await page.keyboard.press("Enter");
-  await expect(page.getByText("Sign in with the new password.").first()).toBeVisible();
+  await expect(page.locator("form").getByText("Sign in with the new password.")).toBeVisible();
   await page.goto(link);
   await page.getByLabel("New password", { exact: true }).fill(NEW);
   await page.keyboard.press("Enter");
