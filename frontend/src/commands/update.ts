@@ -6,9 +6,7 @@ import { store } from "./app";
 /** Set while a new version is ready; calling it reloads the page with that version. */
 export const newVersion = signal<(() => void) | null>(null);
 /** What this page could not store is kept for the next one: leaving loses nothing. */
-let isHandedOver = false;
-
-export const mayLeave = () => isHandedOver;
+export let isHandedOver = false;
 
 /** Another tab runs a newer version, which has taken the database. */
 export function followOther(): void {

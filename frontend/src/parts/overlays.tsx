@@ -7,7 +7,7 @@ import { t } from "../texts";
 import { lazily } from "./lazily";
 
 export const QuickAdd = lazily(() => import("./quickadd/dialog").then((part) => part.QuickAdd));
-const Entered = lazily(() => import("./quickadd/entered").then((part) => part.Entered));
+const Entered = lazily(() => import("./quickadd/dialog").then((part) => part.Entered));
 export const Palette = lazily(() => import("./palette/palette").then((part) => part.Palette));
 export const AskedMenu = lazily(() => import("./menus").then((part) => part.AskedMenu));
 export const SelectBar = lazily(() => import("./select-bar").then((part) => part.SelectBar));

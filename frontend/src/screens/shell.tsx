@@ -17,7 +17,7 @@ import { lazily, whenIdle } from "../parts/lazily";
 import { Link } from "../parts/link";
 import { AskedMenu, Overlays, Palette, PendingBar, QuickAdd, SelectBar } from "../parts/overlays";
 import { show } from "../commands/overlay";
-import { mayLeave } from "../commands/update";
+import { isHandedOver } from "../commands/update";
 import { here, Sidebar } from "../parts/sidebar";
 import { StatusDot, statusText } from "../parts/status";
 import { t } from "../texts";
@@ -54,7 +54,7 @@ export function Shell() {
     // What is in the database is safe; without room in it, leaving loses what has not been sent or decided.
     const leaving = (event: BeforeUnloadEvent) => {
       const { stored, unsent, needsYou } = store().status.peek();
-      if (!mayLeave() && !stored && unsent + needsYou > 0) event.preventDefault();
+      if (!isHandedOver && !stored && unsent + needsYou > 0) event.preventDefault();
     };
     addEventListener("beforeunload", leaving);
     return () => removeEventListener("beforeunload", leaving);

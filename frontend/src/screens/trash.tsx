@@ -6,7 +6,7 @@ import { useEffect } from "preact/hooks";
 import { ApiError } from "../api/client";
 import type { List, Page, Task } from "../api/things";
 import { session } from "../commands/account";
-import { act, showToast, store } from "../commands/app";
+import { act, store } from "../commands/app";
 import { show } from "../commands/overlay";
 import { ago } from "../parts/when";
 import { t } from "../texts";
@@ -35,6 +35,28 @@ async function read(): Promise<Item[]> {
   return all.sort((a, b) => (b.data.trashed_at ?? "").localeCompare(a.data.trashed_at ?? ""));
 }
 
+/** Whether an item is in one of `ids`, such as a subtask, and so deleted with it. */
+function isWithin({ type, data }: Item, ids: ReadonlySet<string>, all: readonly Item[]): boolean {
+  if (type === "list") return false;
+  return [data.parent_id, data.list_id].some((id) => {
+    const outer = all.find((item) => item.data.id === id);
+    return id !== null && (ids.has(id) || (outer !== undefined && isWithin(outer, ids, all)));
+  });
+}
+
+/** What is to be deleted for good, until the server has said that it is. */
+function useDoomed(reread: () => Promise<void>): ReadonlySet<string> {
+  const waiting = store().waiting.value.flatMap(({ command }) => (command.do === "purge" ? [command.id] : []));
+  const known = useSignal<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    const settle = () => (known.value = new Set(waiting));
+    // Once it no longer waits, it was sent or undone: the server knows which.
+    if ([...known.peek()].some((id) => !waiting.includes(id))) void reread().finally(settle);
+    else settle();
+  }, [waiting.join()]);
+  return new Set([...known.value, ...waiting]);
+}
+
 /** The copy does not hold the trash, so this page asks the server, once what waits has been sent. */
 export function Trash() {
   const items = useSignal<Item[] | null>(null);
@@ -43,7 +65,7 @@ export function Trash() {
     const isDown = store().status.peek().state === "offline";
     problem.value = isDown ? m().needsConnection : "";
     try {
-      if (!isDown) await store().flush(3000);
+      if (!isDown) await store().flush(3000, { isUrgent: false });
       items.value = await read();
       problem.value = "";
     } catch (error) {
@@ -54,36 +76,31 @@ export function Trash() {
     document.title = `${t().trash} · ${t().appName}`;
     void load();
   }, []);
+  const reread = () => read().then((all) => void (items.value = all), () => {});
+  const doomed = useDoomed(reread);
+  const all = items.value ?? [];
+  const shown = all.filter((item) => !doomed.has(item.data.id) && !isWithin(item, doomed, all));
   // What this device has trashed and the server does not know yet.
   const here = store().waiting.value.filter(({ command }) => command.do === "delete" && ["task", "list"].includes(command.type));
   const restore = (item: Item) => {
     items.value = items.value!.filter((other) => other !== item);
     act([{ do: "restore", type: item.type, id: item.data.id }], m().restored(nameOf(item)));
   };
-  const remove = async (gone: readonly Item[]) => {
-    try {
-      for (const { type, data } of gone) {
-        await session.request("DELETE", `/${type}s/${data.id}?permanent=true`, { headers: { "If-Match": `"${data.version}"` } }).catch((error: unknown) => {
-          // Deleted meanwhile, with the list or task that it was in.
-          if (!(error instanceof ApiError) || error.status !== 404) throw error;
-        });
-        items.value = items.value!.filter((other) => other.data.id !== data.id);
-      }
-    } catch (error) {
-      showToast(explain(error));
-      void load();
-    }
+  const remove = (gone: readonly Item[], text: string) => {
+    const ids = new Set(gone.map(({ data }) => data.id));
+    const outer = gone.filter((item) => !isWithin(item, ids, gone));
+    act(outer.map(({ type, data }) => ({ do: "purge", type, id: data.id, was: data })), text);
   };
   return (
     <div class="scroll">
       <div class="page">
         <header class="page-head">
           <h1>{t().trash}</h1>
-          {items.value && items.value.length > 0 && (
+          {shown.length > 0 && (
             <button
               type="button"
               class="button quiet"
-              onClick={() => show({ kind: "ask", text: m().emptyTheTrashAsk(items.value!.length), action: m().emptyTheTrash, run: () => void remove(items.value!) })}
+              onClick={() => show({ kind: "ask", text: m().emptyTheTrashAsk(shown.length), action: m().emptyTheTrash, run: () => remove(shown, m().emptiedTrash(shown.length)) })}
             >
               {m().emptyTheTrash}
             </button>
@@ -101,11 +118,11 @@ export function Trash() {
           </div>
         ) : !items.value ? (
           <p class="note later sheet-note">{m().loading}</p>
-        ) : items.value.length === 0 ? (
+        ) : shown.length === 0 ? (
           <div class="empty"><p>{m().emptyTrash}</p></div>
         ) : (
           <ul class="trash-list">
-            {items.value.map((item) => (
+            {shown.map((item) => (
               <li key={item.data.id} class="trash-item">
                 <div class="trash-name">
                   <bdi>{nameOf(item)}</bdi>
@@ -118,7 +135,7 @@ export function Trash() {
                 <button
                   type="button"
                   class="button quiet"
-                  onClick={() => show({ kind: "ask", text: m().deleteForGoodAsk(nameOf(item)), action: m().deleteForGood, run: () => void remove([item]) })}
+                  onClick={() => show({ kind: "ask", text: m().deleteForGoodAsk(nameOf(item)), action: m().deleteForGood, run: () => remove([item], m().deletedForGood(nameOf(item))) })}
                 >
                   {m().deleteForGood}
                 </button>

@@ -2,7 +2,7 @@
 import { nameKey } from "../rules/names";
 import type { BatchResult, OperationResult } from "../api/things";
 import type { Row } from "./database";
-import type { Entry, Fields, SentOperation, Resource } from "./entries";
+import { isPurge, type Entry, type Fields, type SentOperation, type Resource } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
 import type { Conflicts } from "./conflicts";
@@ -167,7 +167,9 @@ export class Answers {
     if (failure.status === 412 || failure.status === 404) outcome.isBehind = true;
     if (!entry) return;
     const copy = this.model.copy[entry.type].get(entry.id);
-    if (failure.status === 412) {
+    if (isPurge(entry) && (failure.status === 412 || failure.status === 404)) {
+      this.drop(entries); // restored or deleted elsewhere: it is not what the person wanted to be gone
+    } else if (failure.status === 412) {
       // The version is the one that was named, so it is about the occurrence: it was taken back.
       const isMoving = entry.op === "complete" || entry.op === "skip";
       if (isMoving && entry.tries > 1 && copy?.version === sent.if_match) this.drop(entries);

@@ -29,7 +29,7 @@ const GRACE = 10_000;
 /** The entries of a command. None if it changes nothing, or if its resource is not there. */
 export function draft(context: Context, command: Command): Draft[] {
   if (command.do === "create") return create(context, command.type, command.data as Fields);
-  if (command.do === "restore") return restore(command.type, command.id);
+  if (command.do === "restore" || command.do === "purge") return inTrash(context, command);
   const type = "type" in command ? command.type : "task";
   const resource = context.model.shown[type].get(command.id);
   if (!resource) return command.do === "update" && command.base ? [ofGone(command)] : [];
@@ -289,8 +289,12 @@ function remove({ model, now }: Context, type: Kind, resource: Resource): Draft 
   return { ...one("delete", type, resource, {}, effects), notBefore };
 }
 
-function restore(type: Kind, id: string): Draft[] {
-  return [{ op: "restore", type, id, data: {}, base: null, effects: [] }];
+/** What is in the trash is not in the copy, so nothing shows at once. */
+function inTrash({ now }: Context, command: Command & { do: "restore" | "purge" }): Draft[] {
+  const { type, id } = command;
+  if (command.do === "restore") return [{ op: "restore", type, id, data: {}, base: null, effects: [] }];
+  const base = command.was as unknown as Fields;
+  return [{ op: "delete", type, id, data: { permanent: true }, base, effects: [], notBefore: now.getTime() + GRACE }];
 }
 
 function effectsOn(tasks: readonly Task[], set: Fields): Effect[] {

@@ -89,6 +89,11 @@ export function cascades(entry: Entry): boolean {
   return entry.effects.some((effect) => effect.id !== entry.id);
 }
 
+/** Whether an entry deletes for good what is in the trash, and so in no copy. */
+export function isPurge({ op, data }: Pick<Entry, "op" | "data">): boolean {
+  return op === "delete" && data.permanent === true;
+}
+
 const REFERENCES = ["list_id", "section_id", "parent_id", "after_id", "before_id"];
 
 /** The ids that a body names. */

@@ -24,7 +24,7 @@ export async function openStore(options: OpenOptions, environment: Environment =
   const loaded = await database.load();
   const store = new DulyStore({ user, connection, database, now, sync }, loaded);
   opened.store = store;
-  void startSyncing(store, loaded, { name, patience, silence, locks }, sync);
+  void startSyncing(store, loaded, { name, patience, silence, locks });
   return store;
 }
 
@@ -33,7 +33,6 @@ async function startSyncing(
   store: DulyStore,
   loaded: Loaded,
   settings: Settings,
-  sync: () => Promise<typeof import("./syncing")>,
 ): Promise<void> {
   for (let wait = settings.patience; !store.isClosed; wait *= 2) {
     try {

@@ -1,6 +1,6 @@
 /** Chooses what is sent next: folds entries of one resource, merges, and leaves the rest waiting. */
 import type { Entry, Fields, SentOperation, Resource } from "./entries";
-import { cascades, referencesOf, same } from "./entries";
+import { cascades, isPurge, referencesOf, same } from "./entries";
 import { merge, type Clash } from "./merge";
 import { recurrenceSent } from "./shapes";
 import type { Kind, Task } from "./types";
@@ -96,6 +96,11 @@ class Planner {
     }
     if (entry.op === "restore") {
       this.push({ op: "restore", type: entry.type, id: entry.id }, entry);
+      return true;
+    }
+    if (isPurge(entry)) {
+      const { op, type, id, data, base } = entry;
+      this.push({ op, type, id, data, if_match: (base as Fields).version as number }, entry);
       return true;
     }
     if (!known && !this.made.has(entry.id)) {

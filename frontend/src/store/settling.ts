@@ -1,8 +1,11 @@
 /** The effects of a person's choice in a conflict. */
+import { batch } from "@preact/signals-core";
+
 import { newId } from "../rules/ids";
 import { byPosition } from "../rules/order";
-import type { Row } from "./database";
+import type { Row, Write } from "./database";
 import type { Entry, Fields, Resource } from "./entries";
+import type { Core } from "./keeping";
 import { lay } from "./lay";
 import type { Model } from "./model";
 import { siblingsOf } from "./places";
@@ -82,11 +85,30 @@ export interface Lost {
   conflicts: readonly Conflict[];
 }
 
+/** Keeps what a restored server no longer has, as new resources, or lets it go. Returns what to store. */
+export function settleVanished(core: Core, rows: readonly Row[], keep: boolean, run: (commands: Command[]) => void): Write {
+  const { model, outbox, conflicts } = core;
+  // One answer is for everything about them: what is unsent, and what was asked before.
+  const gone = rows.filter(({ type, id }) => !model.copy[type].has(id));
+  const ids = new Set(gone.map(({ id }) => id));
+  const told = conflicts.list.peek().filter(({ id }) => ids.has(id));
+  const entries = outbox.entries.filter(({ id }) => ids.has(id));
+  const commands = keep ? keptAgain({ rows: gone, entries, conflicts: told }, model) : [];
+  batch(() => {
+    for (const conflict of told) conflicts.remove(conflict);
+    model.change(() => outbox.drop(entries));
+    outbox.publish();
+    if (commands.length) run(commands);
+  });
+  const drop = entries.map(({ seq }) => seq);
+  return { drop, settled: told.map(({ key }) => key), meta: { vanished: null } };
+}
+
 /**
  * Creates again the resources that a restored server has lost: parents before their subtasks, with
  * what was changed here meanwhile, each after the sibling that it was after.
  */
-export function keptAgain({ rows, entries, conflicts }: Lost, model: Model): Command[] {
+function keptAgain({ rows, entries, conflicts }: Lost, model: Model): Command[] {
   const last = rows.flatMap(({ type, id, data }) => {
     const told = conflicts.find((one) => one.kind === "gone" && one.id === id);
     const overlays = entries.flatMap((entry) =>

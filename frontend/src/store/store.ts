@@ -217,23 +217,9 @@ export class DulyStore implements Store {
   settleVanished(keep: boolean): void {
     const rows = this.core.vanished.peek();
     this.core.vanished.value = [];
-    this.later(({ keptAgain }) => {
-      const { model, outbox, conflicts } = this.core;
-      // One answer is for everything about them: what is unsent, and what was asked before.
-      const gone = rows.filter(({ type, id }) => !model.copy[type].has(id));
-      const ids = new Set(gone.map(({ id }) => id));
-      const told = conflicts.list.peek().filter(({ id }) => ids.has(id));
-      const entries = outbox.entries.filter(({ id }) => ids.has(id));
-      const commands = keep ? keptAgain({ rows: gone, entries, conflicts: told }, model) : [];
-      batch(() => {
-        for (const conflict of told) conflicts.remove(conflict);
-        model.change(() => outbox.drop(entries));
-        outbox.publish();
-        if (commands.length) this.run(...commands);
-      });
-      const drop = entries.map(({ seq }) => seq);
-      const settled = told.map(({ key }) => key);
-      this.keeping.save({ drop, settled, meta: { vanished: null } }).catch(() => {}).then(() => this.keeping.onNews());
+    this.later(({ settleVanished }) => {
+      const write = settleVanished(this.core, rows, keep, (commands) => this.run(...commands));
+      this.keeping.save(write).catch(() => {}).then(() => this.keeping.onNews());
     });
   }
 
@@ -252,11 +238,11 @@ export class DulyStore implements Store {
     this.syncing?.engine.wake(true);
   }
 
-  async flush(milliseconds: number): Promise<number> {
+  async flush(milliseconds: number, { isUrgent = true } = {}): Promise<number> {
     const { outbox } = this.core;
     await this.keeping.settled();
-    this.hurry(true);
-    if (outbox.unsent > 0) await this.sent(milliseconds);
+    this.hurry(isUrgent);
+    await this.sent(milliseconds, isUrgent ? Infinity : this.core.now().getTime());
     this.hurry(false);
     // What was refused and still waits for the person would be lost as well.
     return outbox.entries.filter(({ state }) => state !== "acked").length;
@@ -267,7 +253,9 @@ export class DulyStore implements Store {
     this.keeping.teller.hurry(isUrgent);
   }
 
-  private sent(milliseconds: number): Promise<void> {
+  /** Waits until nothing is left that may be sent at a time. */
+  private sent(milliseconds: number, time: number): Promise<void> {
+    const { outbox } = this.core;
     return new Promise((resolve) => {
       const finish = () => {
         clearTimeout(timer);
@@ -277,7 +265,7 @@ export class DulyStore implements Store {
       const timer = setTimeout(finish, milliseconds);
       const stop = effect(() => {
         void this.waiting.value;
-        if (this.core.outbox.unsent === 0) finish();
+        if (!outbox.entries.some(({ state, notBefore }) => state === "waiting" && notBefore <= time)) finish();
       });
     });
   }

@@ -8,7 +8,7 @@ import { Pull } from "./pull";
 import { Push } from "./push";
 import { Tabs } from "./tabs";
 
-export { settle, keptAgain } from "./settling";
+export { settle, settleVanished } from "./settling";
 export { inverse } from "./undo";
 export { handOver, takeOver } from "./handing";
 
@@ -83,6 +83,7 @@ export class Syncing {
     this.leader = newId();
     const { leader } = this;
     await this.core.database.write({ leader, meta: { leader } });
+    if (!tabs.isLeader) return; // it is closed
     await this.reload(); // it may have written more than this tab has heard
     if (tabs.isLeader) this.engine.start();
   }

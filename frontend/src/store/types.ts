@@ -118,7 +118,9 @@ export type Command =
   | { do: "move"; type: "list" | "section" | "label" | "filter"; id: string; to: Place }
   /** Moves tasks and lists to the trash; deletes the others. */
   | { do: "delete"; type: Kind; id: string }
-  | { do: "restore"; type: "task" | "list"; id: string };
+  | { do: "restore"; type: "task" | "list"; id: string }
+  /** Deletes for good what is in the trash, of which the copy knows nothing: `was` is what the server has. */
+  | { do: "purge"; type: "task" | "list"; id: string; was: Task | List };
 
 export interface Undone {
   /** Names of what was changed since, or can no longer be taken back, and is left alone. */
@@ -202,8 +204,11 @@ export interface Store {
   handOver(): boolean;
 
   syncNow(): void;
-  /** Waits until everything is sent, at most `milliseconds`. Returns how many changes remain. */
-  flush(milliseconds: number): Promise<number>;
+  /**
+   * Waits until everything is sent, at most `milliseconds`. Returns how many changes remain. Unless it
+   * is urgent, what can still be undone goes on waiting for its time.
+   */
+  flush(milliseconds: number, options?: { isUrgent?: boolean }): Promise<number>;
   /** Stops all work and closes the database. With `wipe`, deletes what this device holds of the user. */
   close(options?: { wipe?: boolean }): Promise<void>;
 }

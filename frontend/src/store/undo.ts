@@ -1,6 +1,6 @@
 /** Undo. A change that was sent is not recalled; another change reverses it. */
 import { draft, type Context, type Draft } from "./commands";
-import { same, type Effect, type Entry, type Fields, type Resource } from "./entries";
+import { isPurge, same, type Effect, type Entry, type Fields, type Resource } from "./entries";
 import type { Step } from "./noting";
 import type { Spot } from "./places";
 import type { Command, Place, Task } from "./types";
@@ -48,7 +48,7 @@ function undoing(
     case "restore":
       return resource ? by({ do: "delete", type, id }) : null;
     case "delete": {
-      if (type !== "task" && type !== "list") {
+      if (isPurge(entry) || (type !== "task" && type !== "list")) {
         lose();
         return null;
       }

@@ -99,7 +99,7 @@ export const en = {
   listName: "Name of the list",
   labelName: "Name of the label",
   archivedLists: "Archive",
-  notStored: "This device has no space left. Changes are sent, but not kept here: leave this tab open until they are sent.",
+  notStored: "This device has no space left. Changes are sent, but not stored: leave this tab open until then.",
   sortBy: "Sort by",
   sortings: {
     position: "My order",

@@ -104,7 +104,37 @@ test("trashes, restores, deletes for good", async ({ page, request }) => {
   await expect(page.getByText("Empty. Deleted tasks stay here for 30 days.")).toBeVisible();
   const device = await Device.of(request, email);
   expect((await device.tasks()).map(({ title }) => title)).toEqual(["Keep"]);
-  expect(await device.tasks("&is_trashed=true")).toEqual([]);
+  // It waits for ten seconds, in which it can be undone.
+  await expect.poll(() => device.tasks("&is_trashed=true"), { timeout: 25_000 }).toEqual([]);
+  await expect(page.getByText("Empty. Deleted tasks stay here for 30 days.")).toBeVisible();
+});
+
+test("emptying the trash can be undone, and needs no connection", async ({ page, context, request }) => {
+  test.setTimeout(90_000);
+  const email = await register(page);
+  await add(page, "One", "Two");
+  await row(page, "One").focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Delete");
+  await expect(row(page, "One")).toHaveCount(0);
+  await synced(page);
+  await page.goto("/trash");
+  const items = page.getByRole("listitem").filter({ has: page.getByRole("button", { name: "Restore" }) });
+  await expect(items).toHaveCount(2);
+  const empty = async () => {
+    await page.getByRole("button", { name: "Empty the trash" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Empty the trash" }).click();
+    await expect(page.getByText("Empty. Deleted tasks stay here for 30 days.")).toBeVisible();
+  };
+  await empty();
+  await page.locator(".toast").getByRole("button", { name: "Undo" }).click();
+  await expect(items).toHaveCount(2);
+  await context.setOffline(true);
+  await empty();
+  await context.setOffline(false);
+  const device = await Device.of(request, email);
+  await expect.poll(() => device.tasks("&is_trashed=true"), { timeout: 30_000 }).toEqual([]);
+  await expect(page.getByText("Empty. Deleted tasks stay here for 30 days.")).toBeVisible();
 });
 
 test("finds as you type, accents ignored", async ({ page }) => {

@@ -12,6 +12,8 @@ import { keepLine, keptLine } from "./kept";
 import { Line } from "./line";
 import { understand, type Understood } from "./understand";
 
+export { Entered } from "./entered";
+
 export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
   const place = useMemo(() => at && beside(at), []);
   // What is added next goes below what was added last.
