@@ -1,28 +1,14 @@
 /** The list on the screen, as commands see it: its rows in order, and the way to focus one. */
 import { signal } from "@preact/signals";
 
+import type { HeadLine, TaskLine } from "../store/types";
 import { currentRow, selected } from "./selection";
 
-export interface TaskRow {
-  type: "task";
-  key: string;
-  id: string;
-  /** 1 for a task without a parent in this list. */
-  level: number;
-  children: number;
-  completedChildren: number;
+export interface TaskRow extends TaskLine {
   /** Completed a moment ago: keeps its place until the hand has left it. */
   lingering?: boolean;
 }
-export interface HeadRow {
-  type: "section" | "heading";
-  key: string;
-  /** The section's id, or a heading's key. */
-  id: string;
-  date: string | null;
-  level: 1;
-  count: number;
-}
+export type HeadRow = HeadLine;
 export type Row = TaskRow | HeadRow;
 
 export interface Grid {

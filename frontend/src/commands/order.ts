@@ -2,7 +2,7 @@
 import type { Command, Section, Task, TaskPlace } from "../store/types";
 import { t } from "../texts";
 import { act, opened, say, store } from "./app";
-import { grid } from "./grid";
+import { grid, type Row } from "./grid";
 import { define } from "./registry";
 
 const DEEPEST = 5;
@@ -11,14 +11,28 @@ function task(id: string): Task | undefined {
   return store().get("task", id).peek();
 }
 
-/** The rows of the tasks that share parent and section, in order. */
-function siblings(of: Task): Task[] {
+/** The rows beside a row, in one direction and on its level. Only those that are needed are gone through. */
+function* beside(rows: readonly Row[], at: number, by: -1 | 1): Generator<string> {
+  const { level } = rows[at]!;
+  for (let i = at + by; rows[i]; i += by) {
+    const row = rows[i]!;
+    if (row.type !== "task" || (row.level < level && !row.lingering)) return;
+    if (row.level === level && !row.lingering) yield row.id;
+  }
+}
+
+function isSibling(of: Task, id: string): boolean {
+  const other = task(id);
+  return !!other && !other.is_completed && other.parent_id === of.parent_id && other.section_id === of.section_id && other.list_id === of.list_id;
+}
+
+/** The next sibling above or below. */
+function neighbour(of: Task, by: -1 | 1): string | undefined {
   const rows = grid.peek()?.rows() ?? [];
-  return rows
-    .filter((row) => row.type === "task" && !row.lingering)
-    .map((row) => task(row.id))
-    .filter((other) => other !== undefined)
-    .filter((other) => !other.is_completed && other.parent_id === of.parent_id && other.section_id === of.section_id && other.list_id === of.list_id);
+  const at = rows.findIndex((row) => row.key === of.id);
+  if (at < 0) return undefined;
+  for (const id of beside(rows, at, by)) if (isSibling(of, id)) return id;
+  return undefined;
 }
 
 function nameOf(moved: Task): string {
@@ -29,33 +43,33 @@ function nameOf(moved: Task): string {
 function move(id: string, to: TaskPlace): void {
   act([{ do: "move", type: "task", id, to }]);
   grid.peek()?.focus(id);
-  // Counting the siblings is slow in a long list, so the paint comes first.
+  // Counting the rows beside it takes a while in a long list, so the paint comes first.
   requestAnimationFrame(() => setTimeout(() => sayPlace(id)));
 }
 
 function sayPlace(id: string): void {
   const moved = opened.peek() && task(id);
   if (!moved) return;
-  const all = siblings(moved);
-  say(t().movedTo(all.findIndex((other) => other.id === id) + 1, all.length, nameOf(moved)));
+  const rows = grid.peek()?.rows() ?? [];
+  const at = rows.findIndex((row) => row.key === id);
+  if (at < 0) return;
+  const [above, below] = [[...beside(rows, at, -1)], [...beside(rows, at, 1)]];
+  say(t().movedTo(above.length + 1, above.length + 1 + below.length, nameOf(moved)));
 }
 
 /** One place up or down among the siblings. Several keep their order and move together. */
 function shift(ids: readonly string[], by: -1 | 1): void {
   const first = task(ids[0]!);
   if (!first) return;
-  const all = siblings(first).map((other) => other.id);
-  const chosen = all.filter((id) => ids.includes(id));
-  const edge = all.indexOf(by < 0 ? chosen[0]! : chosen.at(-1)!);
-  const neighbour = all[edge + by];
-  if (!neighbour) return;
-  if (chosen.length === 1) return move(chosen[0]!, by < 0 ? { before_id: neighbour } : { after_id: neighbour });
-  const moves = (by < 0 ? chosen : chosen.toReversed()).map((id): Command => ({
-    do: "move",
-    type: "task",
-    id,
-    to: by < 0 ? { before_id: neighbour } : { after_id: neighbour },
-  }));
+  const wanted = new Set(ids);
+  const rows = grid.peek()?.rows() ?? [];
+  const chosen = rows.filter((row) => wanted.has(row.key) && isSibling(first, row.key)).map((row) => row.key);
+  const edge = by < 0 ? chosen[0] : chosen.at(-1);
+  const next = edge && neighbour(task(edge)!, by);
+  if (!next) return;
+  const to: TaskPlace = by < 0 ? { before_id: next } : { after_id: next };
+  if (chosen.length === 1) return move(chosen[0]!, to);
+  const moves = (by < 0 ? chosen : chosen.toReversed()).map((id): Command => ({ do: "move", type: "task", id, to }));
   act(moves, t().movedMany(chosen.length), { quiet: true });
 }
 
@@ -80,12 +94,11 @@ function levelOf(id: string): number {
 function indent([id]: readonly string[]): void {
   const moved = task(id!);
   if (!moved) return;
-  const all = siblings(moved);
-  const above = all[all.findIndex((other) => other.id === id) - 1];
+  const above = neighbour(moved, -1);
   if (!above) return say(t().nothingAbove);
   if (levelOf(id!) + depthBelow(id!) + 1 > DEEPEST) return say(t().deepest);
-  grid.peek()?.fold(above.id, false);
-  move(id!, { parent_id: above.id });
+  grid.peek()?.fold(above, false);
+  move(id!, { parent_id: above });
 }
 
 function outdent([id]: readonly string[]): void {

@@ -34,18 +34,38 @@ export type ViewQuery =
 
 export type Sorting = "position" | "due" | "priority" | "title" | "created_at";
 
-/** One line of a view: a task with its depth, or a heading (a section, a day, "Overdue"). */
-export type Line =
-  /** `level` is 1 for a task whose parent is not above it. `children` counts completed ones too. */
-  | { type: "task"; id: string; level: number; children: number; completedChildren: number }
-  | { type: "section"; id: string; count: number }
-  | { type: "heading"; key: string; date: string | null; count: number };
+/** A task in a view. */
+export interface TaskLine {
+  type: "task";
+  /** Names a line among those of its view. */
+  key: string;
+  id: string;
+  /** 1 for a task whose parent is not above it. */
+  level: number;
+  /** Completed ones too. */
+  children: number;
+  completedChildren: number;
+}
+/** A section, a day, or "Overdue". */
+export interface HeadLine {
+  type: "section" | "heading";
+  key: string;
+  /** The section's id, or a heading's key. */
+  id: string;
+  date: string | null;
+  level: 1;
+  count: number;
+}
+/** One line of a view. As long as it says the same, it is the same object. */
+export type Line = TaskLine | HeadLine;
 
 export interface View {
   /** Open tasks in order, with their headings. Folded sections and parents are the screen's affair. */
   readonly lines: ReadonlySignal<readonly Line[]>;
   /** The completed tasks that belong here, the latest first. */
   readonly completed: ReadonlySignal<readonly string[]>;
+  /** Whether a task is one of the lines. */
+  has(id: string): boolean;
   /** For a filter that cannot be parsed: where and why. */
   readonly mistake: ReadonlySignal<{ position: number; message: string } | null>;
   dispose(): void;

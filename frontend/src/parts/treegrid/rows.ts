@@ -12,6 +12,8 @@ const ABOVE = 100;
 
 interface Kept {
   row: TaskRow;
+  /** Where it was. */
+  at: number;
   /** The rows that were above it, the nearest last: it stays below the first that is still there. */
   above: readonly string[];
   since: number;
@@ -67,18 +69,19 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
     return last;
   });
   const next = (): Row[] => {
-    const lines = view.lines.value;
-    const result = unfolded(lines, (key) => folded.value.has(key));
-    if (kept.value.size > 0) {
-      const wanted = new Set([...kept.value].flatMap(([key, { above }]) => [key, ...above]));
-      const present = new Set(result.filter(({ key }) => wanted.has(key)).map(({ key }) => key));
-      for (const { row, above } of kept.value.values()) {
-        if (present.has(row.key)) continue;
-        const after = above.findLast((key) => present.has(key));
-        const at = after === undefined ? 0 : result.findIndex((r) => r.key === after) + 1;
-        result.splice(at, 0, row);
-        present.add(row.key);
+    const result = unfolded(view.lines.value, folded.value);
+    // Mostly, the row above is where it was. If not, all rows are gone through, but only once.
+    let present: Set<string> | null = null;
+    for (const { row, at, above } of kept.value.values()) {
+      if (view.has(row.id)) continue;
+      let place = at;
+      if (above.length > 0 && result[at - 1]?.key !== above.at(-1)) {
+        present ??= new Set(result.map(({ key }) => key));
+        const after = above.findLast((key) => present!.has(key));
+        place = result.findIndex(({ key }) => key === after) + 1;
       }
+      result.splice(place, 0, row);
+      present?.add(row.key);
     }
     const done = view.completed.value.filter((id) => !kept.value.has(id));
     if (done.length > 0) {
@@ -96,7 +99,7 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
     const now = Date.now();
     const ready = [...kept.peek()].filter(([key, { since }]) => now - since >= LINGER && !busy(key)).map(([key]) => key);
     if (ready.length > 0) {
-      leaving.value = new Set(ready);
+      leaving.value = new Set(ready.filter((key) => !view.has(key)));
       setTimeout(() => {
         const next = new Map(kept.peek());
         for (const key of ready) next.delete(key);
@@ -108,12 +111,11 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
   };
   const stop = effect(() => {
     // A task that came back (reopened, undone) is a row like any other again.
-    const lines = view.lines.value;
-    if (kept.peek().size === 0) return;
-    const back = lines.filter((line) => line.type === "task" && kept.peek().has(line.id));
+    void view.lines.value;
+    const back = [...kept.peek()].filter(([id, { since }]) => view.has(id) && Date.now() - since > 100);
     if (back.length === 0) return;
     const next = new Map(kept.peek());
-    for (const line of back) if (line.type === "task" && Date.now() - next.get(line.id)!.since > 100) next.delete(line.id);
+    for (const [id] of back) next.delete(id);
     kept.value = next;
   });
 
@@ -133,17 +135,18 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       folds.write(next);
     },
     keep(id) {
+      // Those that were completed before are below, in a place of their own.
+      if (!view.has(id) && !kept.peek().has(id)) return;
       const all = rows.peek();
-      const at = all.findIndex((row) => row.type === "task" && row.id === id);
+      const at = all.findIndex(({ key }) => key === id);
       const head = all[at];
-      const end = all.findIndex((row) => row.key === COMPLETED);
-      if (!head || head.type !== "task" || (end >= 0 && at > end)) return;
+      if (head?.type !== "task") return;
       const next = new Map(kept.peek());
       // Its subtasks are completed with it, so they stay with it.
       for (let i = at; i < all.length; i++) {
         const row = all[i]!;
         if (row.type !== "task" || (i > at && row.level <= head.level)) break;
-        next.set(row.key, { row: { ...row, lingering: true }, above: all.slice(Math.max(0, i - ABOVE), i).map((r) => r.key), since: Date.now() });
+        next.set(row.key, { row: { ...row, lingering: true }, at: i, above: all.slice(Math.max(0, i - ABOVE), i).map((r) => r.key), since: Date.now() });
       }
       kept.value = next;
       timer ??= setTimeout(sweep, LINGER + 50);
@@ -155,37 +158,21 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
   };
 }
 
-/** The same row for the same line, so that it is painted again only if something about it changed. */
-const made = new WeakMap<Line, Row>();
-
-function rowOf(line: Line): Row {
-  let row = made.get(line);
-  if (!row) {
-    if (line.type === "task") row = { ...line, key: line.id };
-    else {
-      const key = line.type === "section" ? line.id : line.key;
-      row = { type: line.type, key, id: key, date: line.type === "heading" ? line.date : null, level: 1, count: line.count };
-    }
-    made.set(line, row);
-  }
-  return row;
-}
-
-export function unfolded(lines: readonly Line[], isFolded: (key: string) => boolean): Row[] {
+/** The lines that are not below something folded, as an array of its own. */
+function unfolded(lines: readonly Line[], folded: ReadonlySet<string>): Row[] {
+  if (folded.size === 0) return [...lines];
   const result: Row[] = [];
   let hiddenBelow = Infinity;
   let inFolded = false;
   for (const line of lines) {
     if (line.type === "task") {
       if (inFolded || line.level > hiddenBelow) continue;
-      hiddenBelow = isFolded(line.id) ? line.level : Infinity;
-      result.push(rowOf(line));
+      hiddenBelow = folded.has(line.key) ? line.level : Infinity;
     } else {
-      const head = rowOf(line);
-      result.push(head);
-      inFolded = isFolded(head.key);
+      inFolded = folded.has(line.key);
       hiddenBelow = Infinity;
     }
+    result.push(line);
   }
   return result;
 }

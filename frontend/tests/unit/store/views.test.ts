@@ -1,7 +1,7 @@
 /** Views, counters and memory, without a server: the copy is put in by hand. */
 import { expect, test } from "vitest";
 
-import { signal } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
+import { effect, signal } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
 
 import type { Line, List, Section, Task, User } from "../../../src/store";
 import { Model } from "../../../src/store/model";
@@ -230,8 +230,9 @@ test("subtasks of a task, to all levels", () => {
 });
 
 test("after random changes, views and counters equal new ones", () => {
-  const { reading, put, list, model } = world();
+  const { reading, put, list, section, model } = world();
   list("l");
+  section("s", "l");
   let state = 7;
   const below = (limit: number) => {
     state = (state * 1103515245 + 12345) % 2147483648;
@@ -245,6 +246,8 @@ test("after random changes, views and counters equal new ones", () => {
     { show: "subtasks", id: "t1" },
   ] as const;
   const views = queries.map((query) => reading.view(query, "position"));
+  // On a screen, each change of the lines is seen.
+  const unseen = views.map((view) => effect(() => void view.lines.value));
   for (let version = 2; version < 1500; version++) {
     const id = `t${below(40)}`;
     const isCompleted = below(4) === 0;
@@ -255,6 +258,7 @@ test("after random changes, views and counters equal new ones", () => {
         task(id, {
           version,
           list_id: below(2) ? "l" : null,
+          section_id: below(3) ? null : "s",
           parent_id: parent !== id && !isAbove(model, id, parent) ? parent : null,
           position: `g${below(30)}`,
           due: below(2) ? due(`2026-11-${20 + below(10)}`) : null,
@@ -272,6 +276,19 @@ test("after random changes, views and counters equal new ones", () => {
     expect(counts).toEqual(reading.counts.value);
     for (const view of fresh) view.dispose();
   }
+  for (const stop of unseen) stop();
+});
+
+test("the lines of a view are other ones only if one of them says something else", () => {
+  const { reading, change } = world(task("a"), task("b"), task("c"));
+  const view = reading.view({ show: "inbox" }, "position");
+  const before = view.lines.value;
+  change("b", { title: "B" });
+  expect(view.lines.value).toBe(before);
+  change("a", { position: "gbb" });
+  expect(text(view.lines.value)).toEqual(["- b", "- a", "- c"]);
+  expect(new Set(view.lines.value)).toEqual(new Set(before));
+  expect(["a", "x"].map((id) => view.has(id))).toEqual([true, false]);
 });
 
 function isAbove(model: Model, id: string, parent: string | null): boolean {
