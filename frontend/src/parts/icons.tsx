@@ -53,22 +53,14 @@ export type IconName = keyof typeof paths;
 
 export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
   return (
-    <svg
-      class="icon"
-      width={size}
-      height={size}
-      viewBox="0 0 20 20"
-      fill="none"
-      stroke="currentColor"
-      stroke-width="1.5"
-      stroke-linecap="round"
-      stroke-linejoin="round"
-      aria-hidden="true"
-    >
+    <svg class="icon" width={size} height={size} viewBox="0 0 20 20" aria-hidden="true">
       <path d={paths[name]} stroke-width={name === "more" || name === "grip" ? 2.4 : undefined} />
     </svg>
   );
 }
+
+/** The shape of each bar, 3 wide with round corners. */
+const bars = [0, 1, 2].map((bar) => `M${3 + bar * 4.5} ${9 - bar * 3}h1a1 1 0 0 1 1 1v${2 + bar * 3}a1 1 0 0 1-1 1h-1a1 1 0 0 1-1-1v-${2 + bar * 3}a1 1 0 0 1 1-1z`);
 
 /** Priority as bars, so that colour is never the only sign: three for 1, two for 2, one for 3, an outline for 4. */
 export function Bars({ priority }: { priority: number }) {
@@ -77,9 +69,10 @@ export function Bars({ priority }: { priority: number }) {
       {priority === 4 ? (
         <rect x="6" y="3.5" width="4" height="9" rx="1.2" fill="none" stroke="currentColor" />
       ) : (
-        [0, 1, 2].map((bar) => (
-          <rect key={bar} x={2 + bar * 4.5} y={9 - bar * 3} width="3" height={4 + bar * 3} rx="1" opacity={bar < 4 - priority ? 1 : 0.25} />
-        ))
+        <>
+          <path d={bars.slice(0, 4 - priority).join("")} />
+          <path d={bars.slice(4 - priority).join("")} opacity=".25" />
+        </>
       )}
     </svg>
   );

@@ -1,10 +1,11 @@
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 
 import { act, store } from "../commands/app";
 import { focusPlace } from "../commands/grid";
 import { go, route } from "../commands/route";
+import type { Counts } from "../store/types";
 import { t } from "../texts";
 import { Dot, Icon, type IconName } from "./icons";
 import { Link } from "./link";
@@ -12,7 +13,8 @@ import { StatusDot } from "./status";
 
 /** On phones and rails the sidebar lies over the list, and closes once a place is chosen. */
 export function Sidebar({ onChoose }: { onChoose?: () => void }) {
-  const { value: counts } = store().counts;
+  // Counters change often: each is read by its own place, so that only that is painted again.
+  const isLate = useComputed(() => store().counts.value.overdue > 0).value;
   const lists = store().lists.value.filter((list) => !list.is_archived);
   const archived = store().lists.value.filter((list) => list.is_archived);
   return (
@@ -23,14 +25,14 @@ export function Sidebar({ onChoose }: { onChoose?: () => void }) {
         <kbd aria-hidden="true">/</kbd>
       </Link>
       <ul class="places">
-        <Place href="/inbox" icon="inbox" name={t().inbox} count={counts.inbox} />
-        <Place href="/today" icon="today" name={t().today} count={counts.today + counts.overdue} />
+        <Place href="/inbox" icon="inbox" name={t().inbox} count={(counts) => counts.inbox} />
+        <Place href="/today" icon="today" name={t().today} count={(counts) => counts.today + counts.overdue} />
         <Place href="/upcoming" icon="upcoming" name={t().upcoming} />
-        {counts.overdue > 0 && <Place href="/overdue" icon="overdue" name={t().overdue} count={counts.overdue} late />}
+        {isLate && <Place href="/overdue" icon="overdue" name={t().overdue} count={(counts) => counts.overdue} late />}
       </ul>
       <Group name={t().lists} id="lists" addLabel={t().newList} fieldLabel={t().listName} onAdd={addList}>
         {lists.map((list) => (
-          <Place key={list.id} href={`/list/${list.id}`} color={list.color} name={list.name} count={counts.lists.get(list.id)} />
+          <Place key={list.id} href={`/list/${list.id}`} color={list.color} name={list.name} count={(counts) => counts.lists.get(list.id)} />
         ))}
       </Group>
       <Group name={t().labels} id="labels" addLabel={t().newLabel} fieldLabel={t().labelName} onAdd={addLabel}>
@@ -73,15 +75,16 @@ function Place({ href, icon, color, name, count, late }: {
   icon?: IconName;
   color?: string | null;
   name: string;
-  count?: number;
+  count?: (counts: Counts) => number | undefined;
   late?: boolean;
 }) {
+  const shown = useComputed(() => count?.(store().counts.value)).value;
   return (
     <li>
       <Link class={`place ${late ? "is-late" : ""}`} href={href} aria-current={here(href)}>
         {icon ? <Icon name={icon} /> : <span class="place-dot"><Dot color={color} /></span>}
         <bdi class="place-name">{name}</bdi>
-        {count ? <span class="count figures" aria-label={t().tasks(count)}>{count}</span> : null}
+        {shown ? <span class="count figures" aria-label={t().tasks(shown)}>{shown}</span> : null}
       </Link>
     </li>
   );

@@ -52,8 +52,9 @@ export function siblingsOf(model: Model, type: Kind, id: string, where: Fields):
       if (child !== id) found.push(model.task(child)!);
     }
   } else {
+    const self = model.shown[type].get(id);
     for (const other of model.shown[type].values()) {
-      if (other.id !== id && isSibling(type, other, where)) found.push(other);
+      if (other !== self && isSibling(type, other, where)) found.push(other);
     }
   }
   return found;

@@ -4,25 +4,30 @@ import { localTime } from "../../rules/dates";
 import type { Shown, Task } from "../../store/types";
 import { t } from "../../texts";
 import { Bars, Dot, Icon } from "../icons";
-import { daysBetween, inZone, isPast, shortMoment, time } from "../when";
+import { daysBetween, inZone, isPast, shortMoment, time, type MomentLike } from "../when";
 import type { Shows } from "./row";
 
-function due(task: Task, day: string | null): { text: string; late: boolean; days: number } | null {
+/** When a task is due, as the clock of the user's zone shows it. */
+interface Due {
+  at: MomentLike;
+  text: string;
+  late: boolean;
+  days: number;
+}
+
+export function dueOf(task: Task): Due | null {
   if (!task.due) return null;
   const today = store().today.value;
   const { timezone } = store().user.value;
   const at = inZone(task.due, timezone);
-  const late = !task.is_completed && isPast(at, localTime(new Date(), timezone));
-  const days = daysBetween(at.date, today);
-  // Below a day's heading the day goes without saying; the time does not.
-  const text = day === at.date ? time(at) : shortMoment(at, today);
-  return { text, late, days };
+  // Only today's times have to be compared with the clock, which takes long for a whole screen.
+  const isOver = at.date === today ? isPast(at, localTime(new Date(), timezone)) : at.date < today;
+  return { at, text: shortMoment(at, today), late: isOver && !task.is_completed, days: daysBetween(at.date, today) };
 }
 
 /** "Pay rent, priority 1, due today 17:00, repeats, 2 of 5 subtasks": a row in one breath. */
-export function spoken(task: Shown<"task">, row: TaskRow): string {
+export function spoken(task: Shown<"task">, row: TaskRow, moment: Due | null): string {
   const parts = [task.title];
-  const moment = due(task, null);
   if (task.priority) parts.push(t().priority(task.priority));
   if (moment) parts.push(moment.late ? `${t().dueOn(moment.text)}, ${t().overdueWord}` : t().dueOn(moment.text));
   if (task.recurrence) parts.push(t().repeats);
@@ -39,12 +44,13 @@ export function spoken(task: Shown<"task">, row: TaskRow): string {
 
 const LABELS = 2;
 
-export function Meta({ task, row, shows, day }: { task: Shown<"task">; row: TaskRow; shows: Shows; day: string | null }) {
-  const moment = due(task, day);
+export function Meta({ task, row, moment, shows, day }: { task: Shown<"task">; row: TaskRow; moment: Due | null; shows: Shows; day: string | null }) {
+  // Below a day's heading the day goes without saying; the time does not.
+  const when = moment && (day === moment.at.date ? time(moment.at) : moment.text);
   const all = row.children;
   const labels = task.label_ids.map((id) => store().get("label", id).value).filter((label) => label !== undefined);
   const list = shows.list && task.list_id ? store().get("list", task.list_id).value : undefined;
-  const nothing = !moment?.text && !task.priority && !all && labels.length === 0 && !list && !task.description && !task.recurrence;
+  const nothing = !when && !task.priority && !all && labels.length === 0 && !list && !task.description && !task.recurrence;
   if (nothing && !task.unsent) return null;
   return (
     <span class="meta" aria-hidden="true">
@@ -57,9 +63,9 @@ export function Meta({ task, row, shows, day }: { task: Shown<"task">; row: Task
       {list && <span class="meta-part meta-list"><Dot color={list.color} /><bdi>{list.name}</bdi></span>}
       {task.priority && <Bars priority={task.priority} />}
       {task.recurrence && <Icon name="repeat" size={16} />}
-      {moment?.text && (
+      {moment && when && (
         <span class={`meta-part figures ${moment.late ? "is-late" : moment.days === 0 ? "is-today" : ""}`}>
-          {moment.late ? `${moment.text} ${moment.days > 0 ? t().overdueBy(moment.days) : t().overdueWord}` : moment.text}
+          {moment.late ? `${when} ${moment.days > 0 ? t().overdueBy(moment.days) : t().overdueWord}` : when}
         </span>
       )}
     </span>

@@ -8,7 +8,7 @@ import { currentRow, selected } from "../../commands/selection";
 import { setCompleted } from "../../commands/tasks";
 import { t } from "../../texts";
 import { Icon } from "../icons";
-import { Meta, spoken } from "./meta";
+import { dueOf, Meta, spoken } from "./meta";
 import { Title } from "./title";
 
 interface Props {
@@ -41,6 +41,7 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
   const open = useComputed(() => openTask.value === row.id);
   if (!task) return null;
   const done = task.is_completed;
+  const moment = dueOf(task);
   const expandable = row.children > row.completedChildren;
   return (
     <div
@@ -53,7 +54,7 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
       aria-rowindex={index + 1}
       aria-selected={chosen.value}
       aria-expanded={expandable ? !folded : undefined}
-      aria-label={spoken(task, row)}
+      aria-label={spoken(task, row, moment)}
       style={{ "--depth": String(row.level - 1) }}
     >
       <div role="gridcell" class="cell-check">
@@ -86,7 +87,7 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
       </div>
       <div role="gridcell" class="cell-title">
         <Title task={task} />
-        <Meta task={task} row={row} shows={shows} day={day} />
+        <Meta task={task} row={row} moment={moment} shows={shows} day={day} />
       </div>
       <div role="gridcell" class="cell-more">
         <button

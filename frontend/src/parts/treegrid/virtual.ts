@@ -11,6 +11,10 @@ import type { Row } from "../../commands/grid";
 const WHOLE = 200;
 const PRINTED = 1000;
 const ESTIMATE = 40;
+/** So many rows beyond those that are seen are rendered at once; more follow in the next frames. */
+const STEP = 8;
+/** Until then, what was rendered is painted. */
+const FRAME = 20;
 
 export interface Window {
   first: number;
@@ -40,11 +44,28 @@ function indexAt(offsets: Float64Array, y: number): number {
   return low;
 }
 
+interface Range {
+  first: number;
+  last: number;
+}
+
+/** As much of a wanted range as is rendered at once: all that is seen, and a part of the reserve. */
+function within(wanted: Range, seen: Range, before: Range): Range {
+  const isFar = before.last <= seen.first || before.first >= seen.last;
+  const kept = isFar ? seen : before;
+  return {
+    first: Math.max(wanted.first, Math.min(kept.first, seen.first) - STEP),
+    last: Math.min(wanted.last, Math.max(kept.last, seen.last) + STEP),
+  };
+}
+
 export function useWindow(element: RefObject<HTMLElement | null>, rows: ReadonlySignal<readonly Row[]>): Window {
   // Only those that are not as estimated: few, in most lists.
   const heights = useRef(new Map<string, number>());
   const known = useRef<{ rows: readonly Row[]; offsets: Float64Array } | null>(null);
+  const measured = useRef(true);
   const range = useSignal({ first: 0, last: 60 });
+  const later = useRef<ReturnType<typeof setTimeout>>(undefined);
   const all = rows.value;
   const small = all.length <= WHOLE;
 
@@ -58,16 +79,24 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
     const box = scroller();
     const list = element.current;
     if (!box || !list || rows.peek().length <= WHOLE) return;
+    measure(list);
     const height = box.clientHeight;
     const top = box.getBoundingClientRect().top - list.getBoundingClientRect().top;
-    const first = indexAt(offsets(), Math.max(0, top - height));
-    const last = Math.min(rows.peek().length, indexAt(offsets(), top + 2 * height) + 1);
+    const between = (above: number, below: number) => ({
+      first: indexAt(offsets(), Math.max(0, above)),
+      last: Math.min(rows.peek().length, indexAt(offsets(), below) + 1),
+    });
+    const wanted = between(top - height, top + 2 * height);
     const before = range.peek();
     // A few rows more or less are not worth a paint, since a screen is rendered in reserve.
-    const near = Math.abs(first - before.first) < 6 && Math.abs(last - before.last) < 6;
-    const atEdge = first === 0 || last === rows.peek().length;
-    if (near && !atEdge) return;
+    const near = Math.abs(wanted.first - before.first) < 6 && Math.abs(wanted.last - before.last) < 6;
+    const { length } = rows.peek();
+    const lacksEdge = (wanted.first === 0 && before.first > 0) || (wanted.last === length && before.last < length);
+    if (near && !lacksEdge) return;
+    const { first, last } = within(wanted, between(top, top + height), before);
     if (first !== before.first || last !== before.last) range.value = { first, last };
+    clearTimeout(later.current);
+    if (first !== wanted.first || last !== wanted.last) later.current = setTimeout(update, FRAME);
   };
 
   useLayoutEffect(() => {
@@ -80,6 +109,7 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
     addEventListener("afterprint", update);
     update();
     return () => {
+      clearTimeout(later.current);
       box?.removeEventListener("scroll", update);
       removeEventListener("resize", update);
       removeEventListener("beforeprint", print);
@@ -87,11 +117,16 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
     };
   }, [small, rows]);
 
-  // What was rendered is measured, so that the spacers are right where it matters.
+  // What was rendered is measured, so that the spacers are right where it matters: before the next
+  // scroll, when the browser knows the heights anyway. To ask at once would make it lay out twice.
   useLayoutEffect(() => {
-    if (small) return;
+    measured.current = false;
+  }, [range.value, all]);
+  const measure = (list: HTMLElement) => {
+    if (measured.current) return;
+    measured.current = true;
     let changed = false;
-    for (const row of element.current?.querySelectorAll<HTMLElement>("[data-key]") ?? []) {
+    for (const row of list.querySelectorAll<HTMLElement>("[data-key]")) {
       const key = row.dataset["key"]!;
       const height = row.offsetHeight;
       if ((heights.current.get(key) ?? ESTIMATE) === height) continue;
@@ -100,13 +135,14 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
       else heights.current.set(key, height);
     }
     if (changed) known.current = null;
-  }, [range.value, all]);
+  };
 
   const reveal = (key: string) => {
     if (rows.peek().length <= WHOLE) return;
     const list = element.current;
     const box = scroller();
     const at = rows.peek().findIndex((row) => row.key === key);
+    if (list) measure(list);
     if (!list || !box || at < 0 || list.querySelector(`[data-key="${CSS.escape(key)}"]`)) return;
     const top = list.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
     box.scrollTop = top + offsets()[at]! - box.clientHeight / 2;
