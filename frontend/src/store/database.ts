@@ -14,6 +14,8 @@ export interface Row {
 export interface Meta {
   /** The tab that talks to the server: any other one that still believes it does must not write. */
   leader: string;
+  /** How often leaders have written: a tab that read the copy at the same number has the newest one. */
+  writes: number;
   token: string;
   user: User;
   /** The packs that count. */
@@ -148,9 +150,13 @@ class StoredDatabase implements Database {
     const done: Promise<unknown>[] = [];
     const { leader } = write;
     // One that makes this tab the leader needs no proof.
-    if (leader && write.meta?.leader !== leader && (await store("meta").get("leader")) !== leader) {
-      await transaction.done;
-      throw new Deposed();
+    if (leader && write.meta?.leader !== leader) {
+      const [current, writes] = await Promise.all([store("meta").get("leader"), store("meta").get("writes")]);
+      if (current !== leader) {
+        await transaction.done;
+        throw new Deposed();
+      }
+      done.push(store("meta").put(((writes as number | undefined) ?? 0) + 1, "writes"));
     }
     if (write.requires?.length || write.unsent?.length) {
       const kept = await Promise.all((write.requires ?? []).map((seq) => store("outbox").getKey(seq)));

@@ -55,6 +55,8 @@ export class Keeping {
   teller: Teller = ALONE;
   /** Something was stored, or read, that may have to be sent. */
   onNews: () => void = () => {};
+  /** How often leaders had written when the database was last read. */
+  leaderWrites = 0;
   private readonly writes = new Set<Promise<unknown>>();
   private readonly unwatch: () => void;
   private rereading: Promise<void> = Promise.resolve();
@@ -87,6 +89,7 @@ export class Keeping {
     core.model.change(() => core.outbox.replace(outbox, meta.frozen ?? null));
     core.conflicts.replace(conflicts);
     core.vanished.value = meta.vanished ?? [];
+    this.leaderWrites = meta.writes ?? 0;
     if (meta.lastSync) core.lastSync.value = new Date(meta.lastSync);
     const stored = meta.user;
     if (stored && stored.updated_at > core.user.peek().updated_at) this.changeUser(stored, false);

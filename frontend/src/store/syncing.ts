@@ -27,6 +27,8 @@ export class Syncing {
   readonly pull: Pull;
   /** By which the database knows that this tab leads. */
   private leader: string | null = null;
+  /** How often leaders had written when this tab read the whole copy. */
+  private known = 0;
   /** Null where this tab is on its own. */
   tabs: Tabs | null = null;
 
@@ -69,6 +71,7 @@ export class Syncing {
   }
 
   private follow({ meta, nextRows, loose }: Loaded): void {
+    this.known = meta.writes ?? 0;
     this.pull.follow(meta.token ?? null, meta.generation ?? 0, loose);
     if (meta.next) this.pull.resume(meta.next, nextRows);
   }
@@ -78,13 +81,20 @@ export class Syncing {
     this.follow(await this.keeping.reload());
   }
 
+  /** The same, unless nothing was written since: to read ten thousand tasks again holds up the screen. */
+  private async catchUp(): Promise<void> {
+    await this.keeping.reread([]);
+    const isOpen = !this.tabs?.isClosed;
+    if (isOpen && this.keeping.leaderWrites !== this.known) await this.reload();
+  }
+
   /** Leads from now on. What the last leader may still be about to write is refused. */
   private async lead(tabs: Tabs): Promise<void> {
     this.leader = newId();
     const { leader } = this;
     await this.core.database.write({ leader, meta: { leader } });
     if (!tabs.isLeader) return; // it is closed
-    await this.reload(); // it may have written more than this tab has heard
+    await this.catchUp(); // it may have written more than this tab has heard
     if (tabs.isLeader) this.engine.start();
   }
 
@@ -112,9 +122,9 @@ export class Syncing {
     );
     this.tabs = tabs;
     // What the leader wrote between the loading of this tab and now, this tab has not been told. A
-    // tab that leads reads everything anyway.
+    // tab that leads looks for it anyway.
     const catchUp = () => {
-      if (!tabs.isLeader && !tabs.isClosed) this.reload().catch(console.error);
+      if (!tabs.isLeader && !tabs.isClosed) this.catchUp().catch(console.error);
     };
     setTimeout(catchUp, 100);
     keeping.teller = {

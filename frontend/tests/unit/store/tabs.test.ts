@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 
 import { call, closeDevices, isSynced, openDevice, register, tasks, titled, until } from "./device";
 import type { DulyStore } from "../../../src/store/store";
@@ -45,6 +45,31 @@ test("another tab leads once the leader is closed", async () => {
   await first.store.close();
   await until("the second tab sends it", () => isSynced(second.store) && posts(second) > 0);
   expect(tasks(second.store)).toHaveLength(1);
+});
+
+test("a tab that leads from the start reads its copy once", async () => {
+  const account = await register(server.url);
+  const device = await openDevice(server.url, account, "desk");
+  await device.store.run({ do: "create", type: "task", data: { title: "Once" } }).stored;
+  await until("it is sent", () => isSynced(device.store));
+  await device.store.close();
+  const reads = vi.spyOn(IDBObjectStore.prototype, "getAll");
+  const again = await openDevice(server.url, account, "desk");
+  await until("it leads", () => again.trouble.log!.some(({ path }) => path.startsWith("/sync")));
+  expect(reads.mock.contexts.filter(({ name }) => name === "packs")).toHaveLength(1);
+  reads.mockRestore();
+});
+
+test("a tab that takes over shows what the last leader has not told it", async () => {
+  const { account, first, second } = await tabs();
+  await new Promise((done) => setTimeout(done, 200)); // it has looked for itself what it missed at its start
+  second.trouble.offline = true;
+  (first.store as DulyStore).keeping.teller = { ...(first.store as DulyStore).keeping.teller, wrote() {} };
+  await call(server.url, account, "POST", "/tasks", { title: "Untold" });
+  await until("the first tab has it", () => titled(first.store, "Untold") !== undefined);
+  expect(titled(second.store, "Untold")).toBeUndefined();
+  await first.store.close();
+  await until("the second tab shows it, without a connection", () => titled(second.store, "Untold") !== undefined);
 });
 
 test("a silent leader is replaced, and steps down", async () => {
