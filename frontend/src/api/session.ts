@@ -5,7 +5,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals-core";
 
 import { ApiError, send, type SendOptions } from "./client";
-import { readEvents, type StreamedEvent } from "./events";
+import type { StreamedEvent } from "./events";
 import { ask, openChannel, type TabMessage, type Tokens } from "./tabs";
 import type { SignedIn, User } from "./things";
 
@@ -221,6 +221,7 @@ export function openSession(now: () => number = Date.now): Session {
           timeout: 0,
         }),
       );
+      const { readEvents } = await import("./events");
       await readEvents(response, on, signal);
     },
     setUser(changed) {

@@ -62,7 +62,9 @@ export async function open(user: User): Promise<void> {
   if (before && before.user.peek().id === user.id) return before.syncNow();
   if (before) await leave(false);
   const { openStore } = await import("../store");
-  const store = await openStore({ user, connection: session });
+  let painted = () => {};
+  const after = new Promise<void>((done) => (painted = done));
+  const store = await openStore({ user, connection: session, after });
   opened.value = store;
   stop = effect(() => {
     const now = store.user.value;
@@ -71,6 +73,8 @@ export async function open(user: User): Promise<void> {
     void speak(now.language);
   });
   phase.value = "open";
+  requestAnimationFrame(() => setTimeout(painted));
+  setTimeout(painted, 1000); // a hidden tab is not painted
 }
 
 /** What was typed and not added, which is in the storage of the tab. */

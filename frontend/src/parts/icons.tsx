@@ -8,6 +8,7 @@ const paths = {
   section: "M3 5h14M3 10h14M3 15h8",
   label: "M3.5 3.5H10l6.5 6.5-6.5 6.5L3.5 10zM7 7v.01",
   filter: "M3 4.5h14l-5.5 6.2V16l-3-1.5v-3.8z",
+  sync: "M16 8.5A6.3 6.3 0 0 0 4.7 7M4 3.5V7h3.5M4 11.5A6.3 6.3 0 0 0 15.3 13M16 16.5V13h-3.5",
   search: "M9 3.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11M13 13l4 4",
   plus: "M10 4v12M4 10h12",
   check: "m4 10.5 4 4 8-9",
@@ -17,7 +18,6 @@ const paths = {
   close: "m5 5 10 10M15 5 5 15",
   more: "M4.5 10h.01M10 10h.01M15.5 10h.01",
   menu: "M3 5.5h14M3 10h14M3 14.5h14",
-  grip: "M7.5 5v.01M12.5 5v.01M7.5 10v.01M12.5 10v.01M7.5 15v.01M12.5 15v.01",
   calendar: "M3.5 5h13v11.5h-13zM3.5 8.5h13M7 3v3M13 3v3",
   clock: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14M10 6v4l2.5 2",
   repeat: "M4 9V8a2.5 2.5 0 0 1 2.5-2.5h9M13 3l2.5 2.5L13 8M16 11v1a2.5 2.5 0 0 1-2.5 2.5h-9M7 17l-2.5-2.5L7 12",
@@ -29,21 +29,11 @@ const paths = {
   move: "M3 10h11M10 6l4 4-4 4M17 4v12",
   indent: "M3 5h14M9 10h8M9 15h8M3 9l2.5 3L3 15",
   trash: "M4 6h12M8 6V4h4v2M5.5 6l.7 10.5h7.6L14.5 6M8.5 9v4.5M11.5 9v4.5",
-  restore: "M4 8.5A6.2 6.2 0 1 1 4 12M4 4.5v4h4",
   archive: "M3 4.5h14v3.5H3zM4.5 8v8h11V8M8.5 11h3",
   undo: "M7.5 4.5 4 8l3.5 3.5M4 8h8a4 4 0 0 1 0 8H8",
   sort: "M6.5 4v12M3.5 13l3 3 3-3M13.5 16V4M10.5 7l3-3 3 3",
   settings: "M3 6h7M15 6h2M3 14h2M10 14h7M12.5 3.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5M7.5 11.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5",
   chart: "M4 16.5v-6M8 16.5V7M12 16.5v-4M16 16.5V3.5",
-  import: "M10 3v9M6.5 8.5 10 12l3.5-3.5M4 13v3.5h12V13",
-  export: "M10 12V3M6.5 6.5 10 3l3.5 3.5M4 13v3.5h12V13",
-  sync: "M16 8.5A6.3 6.3 0 0 0 4.7 7M4 3.5V7h3.5M4 11.5A6.3 6.3 0 0 0 15.3 13M16 16.5V13h-3.5",
-  offline: "M4.5 4.5l11 11M6 14.5a3.5 3.5 0 0 1 .5-7M9 5.8a4.5 4.5 0 0 1 5.5 3.7 2.7 2.7 0 0 1 1.8 4.3",
-  warning: "M10 3.5 17.5 16.5h-15zM10 8.5v3.5M10 14.3v.01",
-  key: "M7 8a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7M9.5 9.5 16 3M13 6l2 2",
-  signOut: "M11.5 4H4v12h7.5M8.5 10H17M14 7l3 3-3 3",
-  sun: "M10 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7M10 2v1.5M10 16.5V18M2 10h1.5M16.5 10H18",
-  moon: "M16 12A6.5 6.5 0 0 1 8 4a6.5 6.5 0 1 0 8 8",
   external: "M8 5H4v11h11v-4M11 3.5h5.5V9M16.5 3.5 9 11",
   eye: "M2.5 10S5 5 10 5s7.5 5 7.5 5-2.5 5-7.5 5-7.5-5-7.5-5M10 8a2 2 0 1 0 0 4 2 2 0 0 0 0-4",
   help: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14M8 8a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1.1M10 13.8v.01",
@@ -54,7 +44,7 @@ export type IconName = keyof typeof paths;
 export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
   return (
     <svg class="icon" width={size} height={size} viewBox="0 0 20 20" aria-hidden="true">
-      <path d={paths[name]} stroke-width={name === "more" || name === "grip" ? 2.4 : undefined} />
+      <path d={paths[name]} stroke-width={name === "more" ? 2.4 : undefined} />
     </svg>
   );
 }

@@ -61,7 +61,7 @@ export function Shell() {
   }, []);
   useEffect(() => {
     // What is needed next arrives when there is nothing else to do.
-    whenIdle(() => void Promise.all([Detail, QuickAdd, AskedMenu, SelectBar, Palette].map((part) => part.prepare())));
+    for (const part of [Detail, QuickAdd, AskedMenu, SelectBar, Palette]) whenIdle(() => void part.prepare());
   }, []);
   useLayoutEffect(() => (open.value ? lieOver(() => close(true)) : undefined), [open.value]);
   const close = (refocus: boolean) => {

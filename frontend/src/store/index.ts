@@ -7,14 +7,12 @@ import type { OpenOptions, Store } from "./types";
 
 export type * from "./types";
 
-const sync = () => import("./syncing");
-
 /** What a test replaces. */
 export type Environment = Partial<Omit<Settings, "locks">>;
 
 /** Opens the store of a user. It shows what this device holds at once, and syncs from then on. */
 export async function openStore(options: OpenOptions, environment: Environment = {}): Promise<Store> {
-  const { user, connection, now = () => new Date() } = options;
+  const { user, connection, after, now = () => new Date() } = options;
   const { name = `duly-${user.id}`, patience = 1000, silence } = environment;
   // Without locks, two tabs could not agree on who sends the outbox: then each is on its own.
   const locks = globalThis.navigator?.locks as LockManager | undefined;
@@ -22,9 +20,13 @@ export async function openStore(options: OpenOptions, environment: Environment =
   const onTaken = (isNewer: boolean) => opened.store?.outdate(isNewer);
   const database = locks ? await openOrDoWithout(name, onTaken) : new NoDatabase();
   const loaded = await database.load();
+  const sync = async () => {
+    await after;
+    return import("./syncing");
+  };
   const store = new DulyStore({ user, connection, database, now, sync }, loaded);
   opened.store = store;
-  void startSyncing(store, loaded, { name, patience, silence, locks });
+  void startSyncing(store, loaded, { name, patience, silence, locks }, sync);
   return store;
 }
 
@@ -33,6 +35,7 @@ async function startSyncing(
   store: DulyStore,
   loaded: Loaded,
   settings: Settings,
+  sync: () => Promise<typeof import("./syncing")>,
 ): Promise<void> {
   for (let wait = settings.patience; !store.isClosed; wait *= 2) {
     try {

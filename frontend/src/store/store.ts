@@ -144,7 +144,7 @@ export class DulyStore implements Store {
     if (this.parts.connection.ended.value) state = "sign_in";
     else if (offline.value) state = "offline";
     else if (needs > 0) state = "needs_you";
-    else if (firstSync.value) state = "fetching";
+    else if (firstSync.value || !lastSync.value) state = "fetching";
     else if (unsent > 0) state = "sending";
     return {
       state,

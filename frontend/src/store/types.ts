@@ -254,6 +254,8 @@ export interface Connection {
 export interface OpenOptions {
   user: User;
   connection: Connection;
+  /** What talks to the server is loaded after this, such as the first paint. At once without it. */
+  after?: Promise<void>;
   /** Replaceable for tests; the browser's by default. */
   now?: () => Date;
 }

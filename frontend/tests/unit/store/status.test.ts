@@ -2,7 +2,8 @@
 import { effect } from "../../../node_modules/@preact/signals-core/dist/signals-core.mjs";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
-import { closeDevices, openDevice, register, tasks, until } from "./device";
+import { openStore } from "../../../src/store";
+import { closeDevices, connect, openDevice, register, tasks, until, type Trouble } from "./device";
 import { startServer, type Server } from "./server";
 
 let server: Server;
@@ -21,12 +22,26 @@ test("nothing is called synced before the first sync has ended", async () => {
   const phone = await openDevice(server.url, account, "phone");
   const seen: string[] = [];
   const stop = effect(() => {
-    const { state, firstSync } = phone.store.status.value;
-    if (firstSync) seen.push(state);
+    const { state, firstSync, lastSync } = phone.store.status.value;
+    if (firstSync || !lastSync) seen.push(state);
   });
   await until("all has arrived", () => tasks(phone.store).length === 2);
   await until("it is over", () => phone.store.status.value.firstSync === null);
   stop();
   expect(new Set(seen)).toEqual(new Set(["fetching"]));
   expect(phone.store.status.value.state).toBe("synced");
+});
+
+test("a store begins to sync after what it is told to wait for", async () => {
+  const account = await register(server.url);
+  const trouble: Trouble = { log: [] };
+  let painted = () => {};
+  const after = new Promise<void>((done) => (painted = done));
+  const store = await openStore({ user: account.user, connection: connect(server.url, account, trouble), after });
+  await store.run({ do: "create", type: "task", data: { title: "Typed at once" } }).stored;
+  expect(trouble.log).toEqual([]);
+  expect(store.status.value).toMatchObject({ state: "fetching", unsent: 1 });
+  painted();
+  await until("it is sent", () => store.status.value.state === "synced");
+  await store.close();
 });
