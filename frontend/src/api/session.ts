@@ -22,6 +22,8 @@ export interface Session {
   readonly ended: ReadonlySignal<boolean>;
   /** The user has signed out, here or in another tab: the copy on this device must go. */
   readonly signedOut: ReadonlySignal<boolean>;
+  /** The user has signed out without a connection: `resume` and sign-ins send the logout first. */
+  readonly owesLogout: boolean;
 
   register(email: string, password: string, name?: string | null): Promise<User>;
   /** Throws `ApiError` with SECOND_FACTOR_REQUIRED, whose details `secondFactor` needs. */
@@ -102,6 +104,7 @@ export function openSession(now: () => number = Date.now): Session {
 
   /** Sends a sign-in. Another user's session replaces the one before. */
   async function signIn(path: string, body: unknown): Promise<User> {
+    await refreshing?.catch(() => {}); // or else its end would end the session that begins now
     await payLogout();
     const given = await tokensOf(await send("POST", path, { body, headers: COOKIE }));
     owner = given.user.id;
@@ -184,6 +187,9 @@ export function openSession(now: () => number = Date.now): Session {
     user,
     ended,
     signedOut,
+    get owesLogout() {
+      return stored(OWED) !== null;
+    },
     register: (email, password, name = null) =>
       signIn("/auth/register", name ? { email, password, name } : { email, password }),
     login: (email, password) => signIn("/auth/login", { email, password }),

@@ -44,19 +44,52 @@ export async function start(): Promise<void> {
     session.resume(known.id).catch(() => {});
     return;
   }
+  if (!canRemember() || session.owesLogout) return resume();
+  // A browser that knows no account hardly ever has a session, so a first visit does not ask. The
+  // cookie may have outlived the storage, though: Safari deletes only the latter after seven days.
+  phase.value = "signed_out";
+  onceTouched(resume);
+}
+
+/** Goes on with a session of which only the server knows. */
+async function resume(): Promise<void> {
   try {
     const user = await session.resume();
     if (user) return await open(user);
   } catch {
     // No connection and no copy: the sign-in page says so when it is used.
   }
-  phase.value = "signed_out";
+  if (phase.peek() === "starting") phase.value = "signed_out";
+}
+
+function canRemember(): boolean {
+  try {
+    localStorage.getItem(KNOWN);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function onceTouched(act: () => void): void {
+  const types = ["pointerdown", "keydown"];
+  const run = () => {
+    for (const type of types) removeEventListener(type, run, true);
+    act();
+  };
+  for (const type of types) addEventListener(type, run, true);
 }
 
 let stop: (() => void) | null = null;
+let opening: Promise<void> = Promise.resolve();
 
-/** Opens the copy of a user who has signed in, or goes on with the one that is open. */
-export async function open(user: User): Promise<void> {
+/** Opens the copy of a user who has signed in, or goes on with the one that is open: one at a time. */
+export function open(user: User): Promise<void> {
+  opening = opening.catch(() => {}).then(() => openNow(user));
+  return opening;
+}
+
+async function openNow(user: User): Promise<void> {
   const before = opened.peek();
   signingInAgain.value = false;
   if (before && before.user.peek().id === user.id) return before.syncNow();

@@ -20,6 +20,29 @@ test("registers and signs in", async ({ page, browser, baseURL }) => {
   await expect(row(other, "Call May")).toBeVisible();
 });
 
+test("a first visit asks for no session", async ({ page }) => {
+  const asked: string[] = [];
+  page.on("request", (request) => request.url().includes("/api/") && asked.push(request.url()));
+  await page.goto("/");
+  await expect(page.getByLabel("Email")).toBeVisible();
+  await page.waitForLoadState("networkidle");
+  expect(asked).toEqual([]);
+});
+
+test("a session that outlived the storage goes on once the page is touched", async ({ page }) => {
+  await register(page);
+  await add(page, "Still here");
+  await synced(page);
+  await page.goto("/health/ready"); // no script of the app runs there
+  await page.evaluate(async () => {
+    localStorage.clear();
+    for (const { name } of await indexedDB.databases()) indexedDB.deleteDatabase(name!);
+  });
+  await page.goto("/");
+  await page.getByLabel("Email").click();
+  await expect(row(page, "Still here")).toBeVisible();
+});
+
 test("shows the server's error", async ({ page }) => {
   await page.goto("/");
   await page.getByLabel("Email").fill(newEmail());

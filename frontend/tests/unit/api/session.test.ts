@@ -124,6 +124,21 @@ describe("session", () => {
     expect(session.ended.value).toBe(true);
   });
 
+  it("signs in after a refresh that is under way, whose end is not that of the new session", async () => {
+    let release = () => {};
+    server.held = new Promise((resolve) => (release = resolve));
+    const session = tab();
+    const resumed = session.resume();
+    await vi.waitUntil(() => server.refreshes === 1);
+    const login = session.login("ada", "pw");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(server.count_of("POST /auth/login")).toBe(0);
+    release();
+    expect(await resumed).toBeNull();
+    expect(await login).toMatchObject({ id: "ada" });
+    expect(session.ended.value).toBe(false);
+  });
+
   it("keeps requests waiting until it knows whose session it is", async () => {
     server.cookie = "bob";
     const session = tab();
