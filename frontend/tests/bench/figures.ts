@@ -36,7 +36,11 @@ export async function observe(page: Page, selector: string): Promise<void> {
       new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({ type, buffered: true, ...more });
     watch("longtask", (entry) => (kept.lastLongTask = entry.startTime + entry.duration));
     watch("largest-contentful-paint", (entry) => (kept.largestPaint = entry.startTime));
-    watch("layout-shift", (entry) => (kept.shift += (entry as unknown as { value: number }).value));
+    // As Chromium counts it: a row that the person has just moved, for example, is no surprise.
+    watch("layout-shift", (entry) => {
+      const { value, hadRecentInput } = entry as unknown as { value: number; hadRecentInput: boolean };
+      if (!hadRecentInput) kept.shift += value;
+    });
     watch("event", (entry) => entry.name === "keydown" && kept.keys.push(entry.duration), { durationThreshold: 16 });
     // Not by frames: what is loaded when the browser is idle may begin before the next one.
     const look = new MutationObserver(() => {
