@@ -81,6 +81,8 @@ function onceTouched(act: () => void): void {
 }
 
 let stop: (() => void) | null = null;
+/** Lets the store that was opened last begin to sync. */
+let shellPainted = () => {};
 let opening: Promise<void> = Promise.resolve();
 
 /** Opens the copy of a user who has signed in, or goes on with the one that is open: one at a time. */
@@ -95,8 +97,7 @@ async function openNow(user: User): Promise<void> {
   if (before && before.user.peek().id === user.id) return before.syncNow();
   if (before) await leave(false);
   const { openStore } = await import("../store");
-  let painted = () => {};
-  const after = new Promise<void>((done) => (painted = done));
+  const after = new Promise<void>((done) => (shellPainted = done));
   const store = await openStore({ user, connection: session, after });
   opened.value = store;
   stop = effect(() => {
@@ -106,8 +107,11 @@ async function openNow(user: User): Promise<void> {
     void speak(now.language);
   });
   phase.value = "open";
-  requestAnimationFrame(() => setTimeout(painted));
-  setTimeout(painted, 1000); // a hidden tab is not painted
+}
+
+/** The shell is on the screen: what can wait for that begins. */
+export function painted(): void {
+  shellPainted();
 }
 
 /** What was typed and not added, which is in the storage of the tab. */

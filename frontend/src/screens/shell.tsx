@@ -5,8 +5,8 @@ import "../styles/list.css";
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
-import { phase, signingInAgain } from "../commands/account";
-import { store } from "../commands/app";
+import { painted, phase, signingInAgain } from "../commands/account";
+import { opened, store } from "../commands/app";
 import { resumeDrafts } from "../commands/drafts";
 import { listen } from "../commands/keyboard";
 import { lieOver } from "../commands/back";
@@ -49,6 +49,7 @@ export function Shell() {
     open.value = false;
     currentRow.value = null;
   }, [at]);
+  useEffect(painted, [opened.value]);
   useEffect(resumeDrafts, []);
   useEffect(() => {
     // What is in the database is safe; without room in it, leaving loses what has not been sent or decided.

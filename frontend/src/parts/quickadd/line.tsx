@@ -5,6 +5,7 @@ import { useEffect, useId, useRef } from "preact/hooks";
 import { store } from "../../commands/app";
 import { t } from "../../texts";
 import { Dot, Icon } from "../icons";
+import { whenIdle } from "../lazily";
 import { allSections, prepareParser, understand, type Understood } from "./understand";
 
 interface Props {
@@ -44,7 +45,8 @@ export function Line(props: Props) {
   // The sign before the name that is being typed.
   const sign = useRef("");
   const id = useId();
-  useEffect(() => void prepareParser(), []);
+  // After the first paint, which must not share the processor and the connection with it.
+  useEffect(() => whenIdle(() => void prepareParser()), []);
   const understood = understand(value);
 
   const follow = () => {
@@ -117,7 +119,10 @@ export function Line(props: Props) {
         }}
         onScroll={follow}
         onKeyUp={follow}
-        onFocus={props.onFocus}
+        onFocus={() => {
+          void prepareParser();
+          props.onFocus?.();
+        }}
         onBlur={() => (suggestions.value = [])}
         onKeyDown={onKeyDown}
         onPaste={(event) => {
