@@ -91,7 +91,7 @@ test("10,000 tasks", async ({ page, request }, info) => {
   await observe(page, ROW);
   await page.reload();
   await interactive(page);
-  await report(info, "List on a device that is signed in, with its sync (gzip)", await loaded(page, request), 45, "kB");
+  await report(info, "List on a device that is signed in (gzip)", await loaded(page, request), 45, "kB");
 
   const session = await slowDown(page, SLOWER);
   await page.reload();
