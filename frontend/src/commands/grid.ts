@@ -1,5 +1,5 @@
 /** The list on the screen, as commands see it: its rows in order, and the way to focus one. */
-import { signal } from "@preact/signals";
+import { signal, type ReadonlySignal } from "@preact/signals";
 
 import type { HeadLine, TaskLine } from "../store/types";
 import { currentRow, selected } from "./selection";
@@ -13,7 +13,11 @@ export type Row = TaskRow | HeadRow;
 
 export interface Grid {
   rows(): readonly Row[];
+  /** The same rows, for those who follow their changes. */
+  readonly shown: ReadonlySignal<readonly Row[]>;
   focus(key: string): void;
+  /** Scrolls to a row and leaves the focus where it is. */
+  reveal(key: string): void;
   /** Keeps a task's row in its place although the task has left the view. */
   keep(id: string): void;
   rename(id: string): void;

@@ -97,7 +97,7 @@ function onKeyDown(event: KeyboardEvent): void {
     return;
   }
   const ids = targets();
-  if (found.where === "row" && found.available && !found.available(ids)) return;
+  if (found.available && !found.available(ids)) return;
   event.preventDefault();
   try {
     found.run(ids);

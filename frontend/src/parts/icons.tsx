@@ -13,6 +13,7 @@ const paths = {
   plus: "M10 4v12M4 10h12",
   check: "m4 10.5 4 4 8-9",
   right: "m8 5 5 5-5 5",
+  left: "m12 5-5 5 5 5",
   down: "m5 8 5 5 5-5",
   back: "M16 10H4M9 5l-5 5 5 5",
   close: "m5 5 10 10M15 5 5 15",

@@ -273,6 +273,8 @@ export const deMore: More = {
 
   notes: "Notizen",
   subtasks: "Unteraufgaben",
+  previousTask: "Vorherige Aufgabe",
+  nextTask: "Nächste Aufgabe",
   taskGone: "Diese Aufgabe ist nicht mehr hier.",
   duplicate: "Duplizieren",
   copyLink: "Link kopieren",

@@ -120,6 +120,8 @@ export const enMore = {
   // Detail
   notes: "Notes",
   subtasks: "Subtasks",
+  previousTask: "Previous task",
+  nextTask: "Next task",
   taskGone: "This task is no longer here.",
   duplicate: "Duplicate",
   copyLink: "Copy link",

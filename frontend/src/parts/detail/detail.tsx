@@ -5,11 +5,11 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-import { act, store } from "../../commands/app";
+import { store } from "../../commands/app";
 import { show } from "../../commands/overlay";
 import { closeTask } from "../../commands/places";
-import { showTask, withTask } from "../../commands/back";
-import { setCompleted, setPriority, trashTasks, updateTasks } from "../../commands/tasks";
+import { withTask } from "../../commands/back";
+import { setCompleted, setPriority, updateTasks } from "../../commands/tasks";
 import { localTime } from "../../rules/dates";
 import type { Shown } from "../../store/types";
 import { t } from "../../texts";
@@ -20,6 +20,7 @@ import { Link } from "../link";
 import { Menu, type MenuItem } from "../menu";
 import { ago, formatInstant, inZone, isPast, shortMoment } from "../when";
 import { Notes, TitleField } from "./fields";
+import { Head } from "./head";
 import { Replaced } from "./replaced";
 import { Subtasks } from "./subtasks";
 
@@ -33,9 +34,12 @@ export function Detail({ id }: { id: string }) {
   const writing = last.current?.id === id && document.activeElement?.matches(".detail textarea");
   const task = shown ?? (writing ? last.current : undefined);
   last.current = task;
+  const hadFocus = pane.current?.contains(document.activeElement);
   useEffect(() => {
-    // On narrow screens the detail covers the list, so the focus goes with it.
-    if (!matchMedia("(min-width: 68em)").matches) pane.current?.focus();
+    // On narrow screens the detail covers the list, so the focus goes with it. It stays with the
+    // buttons that lead to the next task; what was below them has been replaced.
+    const covers = !matchMedia("(min-width: 68em)").matches;
+    if ((covers || hadFocus) && !pane.current?.contains(document.activeElement)) pane.current?.focus();
   }, [id]);
   return (
     <aside
@@ -51,21 +55,22 @@ export function Detail({ id }: { id: string }) {
         closeTask();
       }}
     >
-      {task ? <Body key={id} task={task} onClose={closeTask} /> : <Gone onClose={closeTask} />}
+      <Head task={task} />
+      {task ? <Body key={id} task={task} /> : <Gone />}
     </aside>
   );
 }
 
-function Gone({ onClose }: { onClose: () => void }) {
+function Gone() {
   return (
     <div class="empty">
       <p>{m().taskGone}</p>
-      <button type="button" class="button" onClick={onClose}>{t().close}</button>
+      <button type="button" class="button" onClick={closeTask}>{t().close}</button>
     </div>
   );
 }
 
-function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
+function Body({ task }: { task: Shown<"task"> }) {
   const menu = useSignal<{ anchor: Element; items: (MenuItem | null)[]; label: string } | null>(null);
   const ids = [task.id];
   const today = store().today.value;
@@ -96,27 +101,10 @@ function Body({ task, onClose }: { task: Shown<"task">; onClose: () => void }) {
       run: () => updateTasks(ids, { duration_minutes: n || null }, m().saved),
     })),
   });
-  const more = (anchor: Element) => (menu.value = {
-    anchor,
-    label: m().more,
-    items: [
-      { text: m().duplicate, icon: "plus", run: () => duplicate(task) },
-      { text: m().copyLink, icon: "external", run: () => void navigator.clipboard?.writeText(location.origin + withTask(task.id)) },
-      ...(task.recurrence ? [{ text: m().skipOnce, icon: "repeat" as const, run: () => act([{ do: "skip", id: task.id }], m().skipped(task.title)) }] : []),
-      null,
-      { text: t().moveToTrash, icon: "trash", danger: true, run: () => trashTasks(ids) },
-    ],
-  });
-
   return (
     <>
-      <header class="detail-head">
-        <button type="button" class="icon-button detail-back" aria-label={t().close} title={t().close} onClick={onClose}><Icon name="close" /></button>
-        {parent && <Link class="detail-parent" href={withTask(parent.id)}><Icon name="back" size={16} /><bdi>{parent.title}</bdi></Link>}
-        <span class="grow" />
-        <button type="button" class="icon-button" aria-label={m().more} aria-haspopup="menu" onClick={(event) => more(event.currentTarget)}><Icon name="more" /></button>
-      </header>
       <div class="detail-body">
+        {parent && <Link class="detail-parent" href={withTask(parent.id)}><Icon name="back" size={16} /><bdi>{parent.title}</bdi></Link>}
         <div class={`detail-title ${task.is_completed ? "is-done" : ""}`}>
           <input type="checkbox" class="check" checked={task.is_completed} aria-label={t().completeName(task.title)} onChange={(event) => {
             setCompleted(ids, event.currentTarget.checked);
@@ -178,16 +166,4 @@ function Property({ icon, mark, name, late, onClick, children }: {
       <bdi class="property-value">{children}</bdi>
     </button>
   );
-}
-
-function duplicate(task: Shown<"task">): void {
-  const { title, description, list_id, section_id, parent_id, priority, start, due, duration_minutes, label_ids } = task;
-  const recurrence = task.recurrence && { rule: task.recurrence.rule, anchor: task.recurrence.anchor };
-  const data = {
-    title, description, list_id, section_id, parent_id, priority, start, due, duration_minutes, label_ids,
-    ...(recurrence ? { recurrence: recurrence as Shown<"task">["recurrence"] } : {}),
-    after_id: task.id,
-  };
-  const { ids } = act([{ do: "create", type: "task", data }], t().added(title));
-  showTask(ids[0]!);
 }

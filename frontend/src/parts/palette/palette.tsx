@@ -38,7 +38,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const all = useMemo((): Option[] => {
     const counts = used();
     const own = commands()
-      .filter((each) => !each.keyOnly && (each.where === "anywhere" || each.available?.(ids) !== false))
+      .filter((each) => !each.keyOnly && each.available?.(ids) !== false)
       .sort((a, b) => (counts[b.id] ?? 0) - (counts[a.id] ?? 0))
       .map((each): Option => ({ key: `do ${each.id}`, name: each.text(t()), icon: each.icon ?? "right", keys: each.keys?.[0] && keyText(each.keys[0]) }));
     const places = [

@@ -83,6 +83,11 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
   const api = useMemo<Grid>(
     () => ({
       rows: () => made.rows.peek(),
+      shown: made.rows,
+      reveal: (key) => {
+        reveal(key);
+        requestAnimationFrame(() => element.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.scrollIntoView({ block: "nearest" }));
+      },
       focus: (key) => {
         wanted.current = key;
         requestAnimationFrame(() => {
