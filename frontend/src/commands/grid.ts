@@ -17,7 +17,7 @@ export interface Grid {
   readonly shown: ReadonlySignal<readonly Row[]>;
   focus(key: string): void;
   /** Scrolls to a row and leaves the focus where it is. */
-  reveal(key: string): void;
+  reveal(key: string, to?: "nearest" | "start"): void;
   /** Keeps a task's row in its place although the task has left the view. */
   keep(id: string): void;
   rename(id: string): void;
@@ -30,6 +30,20 @@ export interface Grid {
 /** The task whose title is a field just now. */
 export const renaming = signal<string | null>(null);
 export const grid = signal<Grid | null>(null);
+
+/** The heading that a row is under; a heading's own is itself. */
+export function headAbove(rows: readonly Row[], index: number): HeadRow | null {
+  for (let i = index; i >= 0; i--) {
+    const row = rows[i]!;
+    if (row.type !== "task") return row;
+  }
+  return null;
+}
+
+/** The day that a heading stands for; null for a section, a week or a month. */
+export function dayOfHead(head: HeadRow | null): string | null {
+  return head && /^(day:|today$)/.test(head.key) ? head.date : null;
+}
 
 /** Focuses the row of the list that is shown, or what a selector names; without it, the whole place. */
 export function focusPlace(selector = "[role=row][tabindex='0']"): void {

@@ -1,5 +1,6 @@
 import { act, store } from "../commands/app";
-import { focusPlace, grid, successor } from "../commands/grid";
+import { focusPlace } from "../commands/grid";
+import { moveTasks } from "../commands/move";
 import { go } from "../commands/route";
 import { newId } from "../rules/ids";
 import { fold } from "../rules/search";
@@ -82,17 +83,4 @@ export function GoPicker({ to, onClose }: { to: "list" | "label" | "filter"; onC
     go(`/${to}/${key}`);
     focusPlace();
   }} onClose={onClose} nothing={m().nothingFound} />;
-}
-
-export function moveTasks(ids: readonly string[], to: TaskPlace, name: string): void {
-  const chosen = new Set(ids);
-  // A subtask of a task that moves goes with it.
-  const roots = ids.filter((id) => {
-    let parent = store().get("task", id).peek()?.parent_id;
-    while (parent && !chosen.has(parent)) parent = store().get("task", parent).peek()?.parent_id;
-    return !parent;
-  });
-  const next = successor(ids);
-  act(roots.map((id): Command => ({ do: "move", type: "task", id, to })), m().movedInto(roots.length, name));
-  if (next) grid.peek()?.focus(next);
 }

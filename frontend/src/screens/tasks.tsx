@@ -8,7 +8,7 @@ import { Empty } from "../parts/empty";
 import { Icon } from "../parts/icons";
 import type { Naming } from "../parts/list-menu";
 import type { Asked } from "../parts/menus";
-import { AskedMenu, SelectBar } from "../parts/overlays";
+import { AskedMenu, DayStrip, SelectBar } from "../parts/overlays";
 import { NameField } from "../parts/sidebar";
 import { storedSorting, storeSorting } from "../parts/sorting";
 import { TreeGrid } from "../parts/treegrid/treegrid";
@@ -95,6 +95,7 @@ export function Tasks({ query }: { query: Query }) {
           </header>
         )}
         {query.show !== "upcoming" && query.show !== "overdue" && <AddField to={to} />}
+        {query.show === "upcoming" && view.lines.value.length > 0 && <div class="day-strip"><DayStrip view={view} /></div>}
         <TreeGrid
           view={view}
           name={name}

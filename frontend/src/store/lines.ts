@@ -97,7 +97,12 @@ export class Lines {
   }
 
   private addFlat(lines: Line[]): void {
-    const groups = [...this.view.groups.values()];
+    const { groups: found, rules } = this.view;
+    const groups = [...found.values()];
+    if (groups.length > 0) {
+      const empty = rules.steady.filter(({ key }) => !found.has(key));
+      groups.push(...empty.map((heading) => ({ heading, ids: [] })));
+    }
     const date = ({ heading }: Group) => heading?.date ?? "";
     groups.sort((a, b) => (date(a) < date(b) ? -1 : 1));
     for (const { heading, ids } of groups) {

@@ -19,6 +19,8 @@ export interface Rules {
   isTree: boolean;
   /** The heading above a task of a flat view; null without headings. */
   headingOf: ((task: Task) => Heading) | null;
+  /** Headings that are there with nothing under them, too, as long as there is any task. */
+  steady: readonly Heading[];
   /** The parent whose subtasks are shown, where they begin at level 1. */
   root: string | null;
   mistake: { position: number; message: string } | null;
@@ -49,6 +51,7 @@ export function rulesOf(query: ViewQuery, sorting: Sorting, around: Surroundings
     compareCompleted: latestFirst,
     isTree: false,
     headingOf: null,
+    steady: [],
     root: null,
     mistake: null,
   };
@@ -90,6 +93,7 @@ export function rulesOf(query: ViewQuery, sorting: Sorting, around: Surroundings
         belongs: during((day) => day >= today),
         compare: byDay(zone, around.list),
         headingOf: (task) => periodOf(dueDay(task)!, today, around.weekStart),
+        steady: Array.from({ length: DAYS }, (_none, n) => dayHeading(addDays(today, n))),
       };
     case "filter":
     case "search": {
@@ -109,10 +113,14 @@ export function rulesOf(query: ViewQuery, sorting: Sorting, around: Surroundings
 const DAYS = 14;
 const WEEKS = 9;
 
+function dayHeading(day: string): Heading {
+  return { key: `day:${day}`, date: day };
+}
+
 /** The heading of a day in Upcoming: days for two weeks, then weeks for two months, then months. */
 function periodOf(day: string, today: string, weekStart: number): Heading {
   const [weeks, months] = [addDays(today, DAYS), addDays(today, WEEKS * 7)];
-  if (day < weeks) return { key: `day:${day}`, date: day };
+  if (day < weeks) return dayHeading(day);
   if (day < months) {
     const start = addDays(day, -((weekdayOf(day) - (weekStart - 1) + 7) % 7));
     // The first week may have begun among the days above.

@@ -211,6 +211,7 @@ export const deMore: More = {
   typeDate: "Datum eintippen",
   typeDateHint: "freitag 17 Uhr, in 3 Tagen",
   notADate: "Noch kein Datum.",
+  nextDays: "Die nächsten sieben Tage",
   nextWeek: "Nächste Woche",
   noDate: "Kein Datum",
   monthBefore: "Monat davor",

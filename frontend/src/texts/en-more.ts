@@ -56,6 +56,7 @@ export const enMore = {
   typeDate: "Type a date",
   typeDateHint: "fri 5pm, in 3 days",
   notADate: "Not a date yet.",
+  nextDays: "The next seven days",
   nextWeek: "Next week",
   noDate: "No date",
   monthBefore: "Month before",

@@ -1,22 +1,22 @@
-/** Dragging rows: a mouse after 4 px, a finger after 350 ms. A line shows the place and the level. */
+/**
+ * Dragging rows: a mouse after 4 px, a finger after 350 ms. In manual order a line shows the place
+ * and the level; places of the sidebar and days take tasks of every list.
+ */
+import { store } from "../../commands/app";
 import { drop, placeOfDrop } from "../../commands/drop";
 import { grid, type Row } from "../../commands/grid";
 import { canReorder } from "../../commands/order";
 import { selected } from "../../commands/selection";
 import type { TaskPlace } from "../../store/types";
+import { t } from "../../texts";
 import { dropLine } from "./drop-line";
+import { placeAt, type DropPlace } from "./drop-places";
 
 const MOUSE = 4;
 const HOLD = 350;
 const LEVEL = 24;
 const EDGE = 48;
 const DEEPEST = 5;
-
-interface Aim {
-  at: number;
-  level: number;
-  to: TaskPlace;
-}
 
 export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (id: string, row: HTMLElement) => void): void {
   const row = (down.target as Element).closest<HTMLElement>("[role=row]");
@@ -28,30 +28,46 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
   const scroller = list.closest<HTMLElement>(".scroll")!;
   let dragging = false;
   let hasMoved = false;
-  let aim: Aim | null = null;
+  let gap: TaskPlace | null = null;
+  let place: DropPlace | null = null;
+  let ghost: HTMLElement | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let scrolling = 0;
   let last = down;
 
   const begin = () => {
-    if (!canReorder(ids)) return;
     dragging = true;
+    ghost = showGhost(ids);
+    follow();
     list.classList.add("is-dragging");
     for (const each of ids) list.querySelector(`[data-task="${CSS.escape(each)}"]`)?.classList.add("is-dragged");
     getSelection()?.removeAllRanges();
     scrolling = requestAnimationFrame(scroll);
   };
   const scroll = () => {
-    const box = scroller.getBoundingClientRect();
+    const pane = below()?.closest(".sidebar") ?? scroller;
+    const box = pane.getBoundingClientRect();
     const above = box.top + EDGE - last.clientY;
-    const below = last.clientY - (box.bottom - EDGE);
-    if (above > 0) scroller.scrollTop -= above / 4;
-    else if (below > 0) scroller.scrollTop += below / 4;
-    if (above > 0 || below > 0) point();
+    const under = last.clientY - (box.bottom - EDGE);
+    if (above > 0) pane.scrollTop -= above / 4;
+    else if (under > 0) pane.scrollTop += under / 4;
+    if (above > 0 || under > 0) point();
     scrolling = requestAnimationFrame(scroll);
   };
+  const below = () => document.elementFromPoint(last.clientX, last.clientY);
   const point = () => {
-    aim = aimAt(last, down, list, new Set(ids));
+    const at = below();
+    const between = canReorder(ids) && scroller.contains(at);
+    gap = between ? gapAt(last, down, list, new Set(ids)) : null;
+    if (!gap) dropLine.value = null;
+    mark(between ? null : placeAt(at, ids));
+    follow();
+  };
+  const follow = () => ghost?.style.setProperty("translate", `${last.clientX + 14}px ${last.clientY + 10}px`);
+  const mark = (next: DropPlace | null) => {
+    place?.element.removeAttribute("data-over");
+    place = next;
+    place?.element.setAttribute("data-over", "");
   };
   const move = (event: PointerEvent) => {
     last = event;
@@ -60,8 +76,8 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
     if (!dragging) {
       if (touch && far > 10) end(false);
       else if (!touch && far > MOUSE) begin();
-      if (!dragging) return;
     }
+    if (!dragging) return;
     event.preventDefault();
     point();
   };
@@ -74,6 +90,9 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
     removeEventListener("keydown", key, true);
     list.removeEventListener("touchmove", hold);
     list.removeEventListener("contextmenu", noMenu, true);
+    const taking = place;
+    mark(null);
+    ghost?.remove();
     list.classList.remove("is-dragging");
     for (const each of list.querySelectorAll(".is-dragged")) each.classList.remove("is-dragged");
     dropLine.value = null;
@@ -82,7 +101,8 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
     const swallow = (event: Event) => event.stopPropagation();
     addEventListener("click", swallow, { capture: true, once: true });
     setTimeout(() => removeEventListener("click", swallow, { capture: true }), 0);
-    if (kept && aim) drop(ids, aim.to);
+    if (kept && taking) taking.take();
+    else if (kept && gap) drop(ids, gap);
   };
   const up = () => {
     const isPress = touch && dragging && !hasMoved;
@@ -115,14 +135,23 @@ export function startDrag(down: PointerEvent, list: HTMLElement, onLongPress: (i
     list.addEventListener("contextmenu", noMenu, true);
     timer = setTimeout(() => {
       begin();
-      if (dragging) navigator.vibrate?.(10);
-      else onLongPress(id, row);
+      navigator.vibrate?.(10);
     }, HOLD);
   }
 }
 
+/** What is being dragged, beside the pointer. */
+function showGhost(ids: readonly string[]): HTMLElement {
+  const ghost = document.createElement("div");
+  ghost.className = "drag-ghost";
+  ghost.dir = "auto";
+  ghost.textContent = ids.length === 1 ? (store().get("task", ids[0]!).peek()?.title ?? t().task) : t().tasks(ids.length);
+  document.body.append(ghost);
+  return ghost;
+}
+
 /** The gap between rows that is nearest, and the level that the pointer has gone to sideways. */
-function aimAt(now: PointerEvent, down: PointerEvent, list: HTMLElement, dragged: ReadonlySet<string>): Aim | null {
+function gapAt(now: PointerEvent, down: PointerEvent, list: HTMLElement, dragged: ReadonlySet<string>): TaskPlace | null {
   const rows = grid.peek()?.rows() ?? [];
   const elements = [...list.querySelectorAll<HTMLElement>("[role=row]")];
   const index = new Map(rows.map((row, at) => [row.key, at]));
@@ -147,7 +176,7 @@ function aimAt(now: PointerEvent, down: PointerEvent, list: HTMLElement, dragged
   const level = Math.max(shallowest, Math.min(deepest, wanted));
   const to = placeOfDrop(rows, at, level, dragged);
   dropLine.value = to && { top, left: 24 + (level - 1) * LEVEL };
-  return to && { at, level, to };
+  return to;
 }
 
 function visibleAbove(rows: readonly Row[], at: number, dragged: ReadonlySet<string>): Row | null {

@@ -38,28 +38,32 @@ export function Head({ row, index, folded, onMenu }: {
   const current = useComputed(() => currentRow.value === row.key);
   const name = nameOf(row, store().today.value, folded);
   const quiet = row.key === COMPLETED;
+  // A day of Upcoming without tasks has nothing to fold.
+  const isEmpty = row.type === "heading" && row.count === 0;
   return (
     <div
       role="row"
-      class={`row head ${quiet ? "head-quiet" : ""} ${row.key === "overdue" ? "head-late" : ""}`}
+      class={`row head ${quiet ? "head-quiet" : ""} ${row.key === "overdue" ? "head-late" : ""} ${isEmpty ? "head-empty" : ""}`}
       data-key={row.key}
       tabIndex={current.value ? 0 : -1}
       aria-level={1}
       aria-rowindex={index + 1}
-      aria-expanded={!folded}
+      aria-expanded={isEmpty ? undefined : !folded}
       aria-label={quiet ? name : `${name}, ${t().tasks(row.count)}`}
     >
       <div role="gridcell" class="head-cell">
-        <button
-          type="button"
-          class="head-name"
-          tabIndex={-1}
-          onClick={() => grid.peek()?.fold(row.key, !folded)}
-        >
-          <Icon name={folded ? "right" : "down"} size={16} />
-          <bdi>{name}</bdi>
-          {!quiet && <span class="count figures">{row.count}</span>}
-        </button>
+        {isEmpty ? <bdi class="head-name">{name}</bdi> : (
+          <button
+            type="button"
+            class="head-name"
+            tabIndex={-1}
+            onClick={() => grid.peek()?.fold(row.key, !folded)}
+          >
+            <Icon name={folded ? "right" : "down"} size={16} />
+            <bdi>{name}</bdi>
+            {!quiet && <span class="count figures">{row.count}</span>}
+          </button>
+        )}
       </div>
       {row.key === "overdue" && (
         <div role="gridcell">

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
-import { grid, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
+import { dayOfHead, grid, headAbove, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
 import { showTask } from "../../commands/back";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
@@ -84,9 +84,9 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
     () => ({
       rows: () => made.rows.peek(),
       shown: made.rows,
-      reveal: (key) => {
+      reveal: (key, block = "nearest") => {
         reveal(key);
-        requestAnimationFrame(() => element.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.scrollIntoView({ block: "nearest" }));
+        requestAnimationFrame(() => element.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.scrollIntoView({ block }));
       },
       focus: (key) => {
         wanted.current = key;
@@ -180,7 +180,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
             folded={made.isFolded(row.key)}
             leaving={made.leaving.value.has(row.key)}
             shows={shows}
-            day={head && /^(day:|today$)/.test(head.key) ? head.date : null}
+            day={dayOfHead(head)}
             onMenu={onTaskMenu}
           />
         );
@@ -195,15 +195,6 @@ function DropLine() {
   const line = dropLine.value;
   if (!line) return null;
   return <div class="drop-line" role="presentation" style={{ top: `${line.top - 1}px`, insetInlineStart: `${line.left}px` }} />;
-}
-
-/** The heading that a row is under. */
-function headAbove(rows: readonly AnyRow[], index: number): HeadRow | null {
-  for (let i = index; i >= 0; i--) {
-    const row = rows[i]!;
-    if (row.type !== "task") return row;
-  }
-  return null;
 }
 
 export function taskIds(rows: readonly AnyRow[]): string[] {

@@ -138,7 +138,7 @@ test("today: overdue first, then by time, whole days last", () => {
   expect(reading.counts.value).toMatchObject({ today: 5, overdue: 0 });
 });
 
-test("upcoming: days, then weeks, then months", () => {
+test("upcoming: two weeks of days, then weeks, then months", () => {
   const { reading } = world(
     task("a", { due: due("2026-11-27") }),
     task("b", { due: due("2026-12-10") }),
@@ -147,7 +147,8 @@ test("upcoming: days, then weeks, then months", () => {
     task("e", { due: due("2027-03-05") }),
     task("f", { due: due("2026-11-26") }),
   );
-  expect(text(reading.view({ show: "upcoming" }, "position").lines.value)).toEqual([
+  const lines = text(reading.view({ show: "upcoming" }, "position").lines.value);
+  expect(lines.filter((line) => !line.endsWith(" 0"))).toEqual([
     "# day:2026-11-27 1",
     "- a",
     "# day:2026-12-10 1",
@@ -159,6 +160,23 @@ test("upcoming: days, then weeks, then months", () => {
     "# month:2027-03 1",
     "- e",
   ]);
+});
+
+test("upcoming: each of fourteen days has a heading, unless nothing is planned at all", () => {
+  const { reading, put, change } = world();
+  const view = reading.view({ show: "upcoming" }, "position");
+  expect(view.lines.value).toEqual([]);
+  put(task("a", { due: due("2026-11-29") }));
+  expect(text(view.lines.value).slice(0, 5)).toEqual([
+    "# day:2026-11-27 0",
+    "# day:2026-11-28 0",
+    "# day:2026-11-29 1",
+    "- a",
+    "# day:2026-11-30 0",
+  ]);
+  expect(text(view.lines.value).at(-1)).toBe("# day:2026-12-10 0");
+  change("a", { due: due("2027-03-05") });
+  expect(view.lines.value.filter((line) => line.type === "heading" && line.count === 0)).toHaveLength(14);
 });
 
 test("counters follow, and leave out archived lists by day", () => {
