@@ -79,6 +79,19 @@ export function inZone(moment: MomentLike, zone: string): MomentLike {
   return { date: day, time: clock, timezone: null };
 }
 
+/** "Europe/Berlin" as a place: "Berlin". */
+export function zoneName(zone: string): string {
+  return zone.replace(/^.*\//, "").replaceAll("_", " ");
+}
+
+/** "17:00 New York": a moment in its own zone, if the clock of the user's zone shows another time. */
+export function elsewhere(moment: MomentLike, zone: string): string | null {
+  if (!moment.time || !moment.timezone) return null;
+  const shown = inZone(moment, zone);
+  const isSame = shown.date === moment.date && shown.time === time(moment);
+  return isSame ? null : `${time(moment)} ${zoneName(moment.timezone)}`;
+}
+
 /** Whether a moment of the user's zone is over: its day, or its time if it has one. `now` is local. */
 export function isPast(moment: MomentLike, now: string): boolean {
   const at = moment.time ? `${moment.date}T${time(moment)}` : moment.date;

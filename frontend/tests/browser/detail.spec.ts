@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 
-import { accessible, add, expect, register, row, test } from "./helpers";
+import { accessible, add, Device, expect, register, row, synced, test } from "./helpers";
 
 const detail = (page: Page) => page.getByRole("complementary", { name: "Task" });
 const title = (page: Page) => detail(page).getByRole("textbox", { name: "Title" });
@@ -68,4 +68,41 @@ test("on a phone, the detail covers the list and still goes through it", async (
   await page.keyboard.press("k");
   await expect(title(page)).toHaveValue("One");
   await accessible(page, "detail on a phone");
+});
+
+test("a due time of another zone is chosen in the picker, and the row says both times", async ({ page, request }) => {
+  const email = await register(page);
+  await add(page, "Call Ada", "Call Bob tomorrow 9:00");
+  await row(page, "Call Ada").focus();
+  await page.keyboard.press("t");
+  const picker = page.getByRole("dialog", { name: "Due" });
+  const zone = picker.getByLabel("Time zone");
+  await expect(zone).toBeDisabled();
+  await picker.getByRole("textbox", { name: "Type a date" }).fill("tomorrow 17:00");
+  await expect(picker.getByText("17:00 wherever you are")).toBeVisible();
+  await zone.selectOption("Asia/Tokyo");
+  await expect(picker.getByText("17:00 in Tokyo, 08:00 here")).toBeVisible();
+  await picker.getByRole("button", { name: "Save" }).click();
+  await expect(row(page, "Call Ada")).toHaveAccessibleName(/due Tomorrow 08:00, 17:00 Tokyo/);
+  await expect(row(page, "Call Ada").getByText("17:00 Tokyo")).toBeVisible();
+  await row(page, "Call Ada").click();
+  await expect(detail(page).getByRole("button", { name: "Due" })).toHaveAccessibleName("Due Tomorrow 08:00 17:00 Tokyo");
+  await synced(page);
+  const [task] = (await (await Device.of(request, email)).tasks()).filter(({ title }) => title === "Call Ada");
+  expect(task!.due).toMatchObject({ time: "17:00", timezone: "Asia/Tokyo" });
+});
+
+test("several tasks keep their own times and zones when only a day is chosen", async ({ page, request }) => {
+  const email = await register(page);
+  await synced(page);
+  const device = await Device.of(request, email);
+  await device.call("POST", "/tasks", { title: "Tokyo", due: { date: "2026-12-01", time: "17:00", timezone: "Asia/Tokyo" } });
+  await device.call("POST", "/tasks", { title: "Here", due: { date: "2026-12-02", time: "09:00" } });
+  await row(page, "Tokyo").focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("t");
+  await page.getByRole("dialog", { name: "Due" }).getByRole("button", { name: "Tomorrow" }).click();
+  await expect.poll(async () => new Set((await device.tasks()).map(({ due }) => due!.date)).size).toBe(1);
+  const times = (await device.tasks()).map(({ title, due }) => `${title} ${due!.time!.slice(0, 5)} ${due!.timezone}`);
+  expect(times.sort()).toEqual(["Here 09:00 null", "Tokyo 17:00 Asia/Tokyo"]);
 });

@@ -104,7 +104,7 @@ export interface ServerTask {
   list_id: string | null;
   parent_id: string | null;
   priority: number | null;
-  due: { date: string; time: string | null } | null;
+  due: { date: string; time: string | null; timezone: string | null } | null;
   recurrence: { rule: string } | null;
   description: string | null;
 }

@@ -18,7 +18,7 @@ import { duration, ruleText } from "../dates/texts";
 import { Bars, Dot, Icon, type IconName } from "../icons";
 import { Link } from "../link";
 import { Menu, type MenuItem } from "../menu";
-import { ago, formatInstant, inZone, isPast, shortMoment } from "../when";
+import { ago, elsewhere, formatInstant, inZone, isPast, shortMoment, type MomentLike } from "../when";
 import { Notes, TitleField } from "./fields";
 import { Head } from "./head";
 import { Replaced } from "./replaced";
@@ -73,7 +73,6 @@ function Gone() {
 function Body({ task }: { task: Shown<"task"> }) {
   const menu = useSignal<{ anchor: Element; items: (MenuItem | null)[]; label: string } | null>(null);
   const ids = [task.id];
-  const today = store().today.value;
   const list = task.list_id ? store().get("list", task.list_id).value : undefined;
   const section = task.section_id ? store().get("section", task.section_id).value : undefined;
   const parent = task.parent_id ? store().get("task", task.parent_id).value : undefined;
@@ -116,13 +115,13 @@ function Body({ task }: { task: Shown<"task"> }) {
         <Notes task={task} />
         <div class="properties">
           <Property icon="calendar" name={m().dueName} late={!!late} onClick={(anchor) => show({ kind: "date", field: "due", ids, anchor })}>
-            {due && shortMoment(due, today)}
+            {due && <Moment shown={due} there={elsewhere(task.due!, timezone)} />}
           </Property>
           <Property icon="repeat" name={m().repeat} onClick={(anchor) => show({ kind: "repeat", ids, anchor })}>
             {task.recurrence && ruleText(task.recurrence.rule)}
           </Property>
           <Property icon="clock" name={m().startName} onClick={(anchor) => show({ kind: "date", field: "start", ids, anchor })}>
-            {start && shortMoment(start, today)}
+            {start && <Moment shown={start} there={elsewhere(task.start!, timezone)} />}
           </Property>
           <Property icon="duration" name={m().durationName} onClick={durations}>
             {task.duration_minutes && duration(task.duration_minutes)}
@@ -148,6 +147,10 @@ function Body({ task }: { task: Shown<"task"> }) {
       {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
     </>
   );
+}
+
+function Moment({ shown, there }: { shown: MomentLike; there: string | null }) {
+  return <>{shortMoment(shown, store().today.value)}{there && <span class="note">{there}</span>}</>;
 }
 
 function Property({ icon, mark, name, late, onClick, children }: {

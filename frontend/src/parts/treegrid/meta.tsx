@@ -4,7 +4,7 @@ import { localTime } from "../../rules/dates";
 import type { Shown, Task } from "../../store/types";
 import { t } from "../../texts";
 import { Bars, Dot, Icon } from "../icons";
-import { daysBetween, inZone, isPast, shortMoment, time, type MomentLike } from "../when";
+import { daysBetween, elsewhere, inZone, isPast, shortMoment, time, type MomentLike } from "../when";
 import type { Shows } from "./row";
 
 /** When a task is due, as the clock of the user's zone shows it. */
@@ -13,6 +13,8 @@ interface Due {
   text: string;
   late: boolean;
   days: number;
+  /** The time in the zone of the task, if that has another clock. */
+  there: string | null;
 }
 
 export function dueOf(task: Task): Due | null {
@@ -22,7 +24,9 @@ export function dueOf(task: Task): Due | null {
   const at = inZone(task.due, timezone);
   // Only today's times have to be compared with the clock, which takes long for a whole screen.
   const isOver = at.date === today ? isPast(at, localTime(new Date(), timezone)) : at.date < today;
-  return { at, text: shortMoment(at, today), late: isOver && !task.is_completed, days: daysBetween(at.date, today) };
+  const late = isOver && !task.is_completed;
+  const there = elsewhere(task.due, timezone);
+  return { at, text: shortMoment(at, today), late, days: daysBetween(at.date, today), there };
 }
 
 /** "Pay rent, priority 1, due today 17:00, repeats, 2 of 5 subtasks": a row in one breath. */
@@ -30,6 +34,7 @@ export function spoken(task: Shown<"task">, row: TaskRow, moment: Due | null): s
   const parts = [task.title];
   if (task.priority) parts.push(t().priority(task.priority));
   if (moment) parts.push(moment.late ? `${t().dueOn(moment.text)}, ${t().overdueWord}` : t().dueOn(moment.text));
+  if (moment?.there) parts.push(moment.there);
   if (task.recurrence) parts.push(t().repeats);
   const all = row.children;
   if (all > 0) parts.push(t().subtasksDone(row.completedChildren, all));
@@ -68,6 +73,7 @@ export function Meta({ task, row, moment, shows, day }: { task: Shown<"task">; r
           {moment.late ? `${when} ${moment.days > 0 ? t().overdueBy(moment.days) : t().overdueWord}` : when}
         </span>
       )}
+      {moment?.there && <span class="meta-part figures">{moment.there}</span>}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { dayNumber, dayOf, daysBetween, inZone, isPast, shortDate, weekday } from "../../../src/parts/when";
+import { dayNumber, dayOf, daysBetween, elsewhere, inZone, isPast, shortDate, weekday } from "../../../src/parts/when";
 
 const TODAY = "2026-11-27"; // a Friday
 
@@ -28,4 +28,10 @@ test("a moment is past by its day, and today by its time", () => {
 test("a moment of another zone is shown on the user's day", () => {
   const there = { date: TODAY, time: "23:30", timezone: "America/New_York" };
   expect(inZone(there, "Europe/Berlin")).toEqual({ date: "2026-11-28", time: "05:30", timezone: null });
+});
+
+test("a moment of another zone also says its own time, unless both clocks show the same", () => {
+  const at = (timezone: string | null, time: string | null = "23:30") => elsewhere({ date: TODAY, time, timezone }, "Europe/Berlin");
+  expect(at("America/New_York")).toBe("23:30 New York");
+  expect([at("Europe/Berlin"), at("Europe/Paris"), at(null), at(null, null)]).toEqual([null, null, null, null]);
 });
