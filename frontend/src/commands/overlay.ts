@@ -7,7 +7,14 @@ export type Overlay =
   | { kind: "go"; to: "list" | "label" | "filter" }
   | { kind: "date"; field: "due" | "start"; ids: readonly string[]; anchor: Element | null }
   | { kind: "repeat" | "labels" | "move"; ids: readonly string[]; anchor: Element | null }
+  | ({ kind: "color" } & Colored)
   | ({ kind: "ask" } & Asked);
+
+/** What has a colour of its own. */
+export interface Colored {
+  type: "list" | "label" | "filter";
+  id: string;
+}
 
 /** A question before what cannot be taken back. `other` is done without answering it. */
 export interface Asked {

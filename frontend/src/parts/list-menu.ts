@@ -1,5 +1,6 @@
 import { act, store } from "../commands/app";
 import { focusPlace } from "../commands/grid";
+import { show } from "../commands/overlay";
 import { go } from "../commands/route";
 import { t } from "../texts";
 import { m } from "../texts/more";
@@ -13,8 +14,6 @@ export interface Naming {
   done: (name: string | null) => void;
 }
 type Name = (naming: Naming | null) => void;
-
-export const COLORS = ["#c0392b", "#d9822b", "#c9a227", "#5b8c3e", "#2e8b7a", "#2f79b5", "#5661c4", "#8e5bb5", "#b5487f", "#7a756b"];
 
 function rename(type: "list" | "label" | "section", id: string, name: Name): MenuItem {
   const before = store().get(type, id).peek()?.name ?? "";
@@ -64,14 +63,8 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
       act([{ do: "delete", type, id }], m().deletedName(thing.name));
     },
   };
-  const colors = COLORS.map((color, index): MenuItem => ({
-    text: m().colors[index]!,
-    color,
-    checked: thing.color === color,
-    run: () => act([{ do: "update", type, id, data: { color } }], m().saved, { quiet: true }),
-  }));
-  const none: MenuItem = { text: m().noColor, checked: !thing.color, run: () => act([{ do: "update", type, id, data: { color: null } }], m().saved, { quiet: true }) };
-  if (type === "label") return [rename("label", id, name), ...reorder("label", id, store().labels.peek()), null, ...colors, none, null, remove];
+  const color: MenuItem = { text: m().chooseColor, color: thing.color ?? undefined, run: () => show({ kind: "color", type, id }) };
+  if (type === "label") return [rename("label", id, name), ...reorder("label", id, store().labels.peek()), color, null, remove];
   return [
     {
       text: m().newSection,
@@ -88,10 +81,8 @@ export function listMenu(type: "list" | "label", id: string, name: Name): (MenuI
     },
     rename("list", id, name),
     ...reorder("list", id, store().lists.peek().filter((list) => list.is_archived === (thing as { is_archived: boolean }).is_archived)),
+    color,
     archive(id),
-    null,
-    ...colors,
-    none,
     null,
     remove,
   ];

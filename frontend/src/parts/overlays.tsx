@@ -18,6 +18,7 @@ const RepeatPicker = lazily(() => import("./dates/repeat").then((part) => part.R
 const LabelPicker = lazily(() => import("./pickers").then((part) => part.LabelPicker));
 const MovePicker = lazily(() => import("./pickers").then((part) => part.MovePicker));
 const GoPicker = lazily(() => import("./pickers").then((part) => part.GoPicker));
+const ColorPicker = lazily(() => import("./color").then((part) => part.ColorPicker));
 const Ask = lazily(() => import("./ask").then((part) => part.Ask));
 
 /** After a dialog, the focus returns to the row that it was about, or to its successor. */
@@ -59,6 +60,8 @@ function Shown() {
       return <LabelPicker {...shown} onClose={close} />;
     case "move":
       return <MovePicker {...shown} onClose={close} />;
+    case "color":
+      return <ColorPicker {...shown} onClose={close} />;
     case "ask":
       return <Ask {...shown} onClose={close} />;
     default:

@@ -37,12 +37,12 @@ export function Sidebar({ onChoose }: { onChoose?: () => void }) {
       </Group>
       <Group name={t().labels} id="labels" addLabel={t().newLabel} fieldLabel={t().labelName} onAdd={addLabel}>
         {store().labels.value.map((label) => (
-          <Place key={label.id} href={`/label/${label.id}`} icon="label" name={label.name} />
+          <Place key={label.id} href={`/label/${label.id}`} icon="label" color={label.color} name={label.name} />
         ))}
       </Group>
       <Group name={t().filters} id="filters" addLabel={t().newFilter} onPress={() => go("/filter/new")}>
         {store().filters.value.map((filter) => (
-          <Place key={filter.id} href={`/filter/${filter.id}`} icon="filter" name={filter.name} />
+          <Place key={filter.id} href={`/filter/${filter.id}`} icon="filter" color={filter.color} name={filter.name} />
         ))}
       </Group>
       {archived.length > 0 && (
@@ -73,6 +73,7 @@ export function here(path: string): "page" | undefined {
 function Place({ href, icon, color, name, count, late }: {
   href: string;
   icon?: IconName;
+  /** A dot in place of the icon. */
   color?: string | null;
   name: string;
   count?: (counts: Counts) => number | undefined;
@@ -82,7 +83,7 @@ function Place({ href, icon, color, name, count, late }: {
   return (
     <li>
       <Link class={`place ${late ? "is-late" : ""}`} href={href} aria-current={here(href)}>
-        {icon ? <Icon name={icon} /> : <span class="place-dot"><Dot color={color} /></span>}
+        {icon && !color ? <Icon name={icon} /> : <span class="place-dot"><Dot color={color} /></span>}
         <bdi class="place-name">{name}</bdi>
         {shown ? <span class="count figures" aria-label={t().tasks(shown)}>{shown}</span> : null}
       </Link>

@@ -4,9 +4,10 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { act, store } from "../commands/app";
+import { show } from "../commands/overlay";
 import { go } from "../commands/route";
 import { Empty } from "../parts/empty";
-import { Icon } from "../parts/icons";
+import { Dot, Icon } from "../parts/icons";
 import { NameField } from "../parts/sidebar";
 import { parseFilter, unknownNames } from "../rules/filter";
 import { t } from "../texts";
@@ -64,6 +65,9 @@ export function FilterPage({ id }: { id: string }) {
           )}
           {!isNew && (
             <>
+              <button type="button" class="icon-button" aria-label={m().chooseColor} title={m().chooseColor} onClick={() => show({ kind: "color", type: "filter", id })}>
+                <Dot color={filter!.color} />
+              </button>
               <button type="button" class="icon-button" aria-label={t().rename} title={t().rename} onClick={() => (renaming.value = true)}><Icon name="edit" /></button>
               <button
                 type="button"
