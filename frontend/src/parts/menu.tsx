@@ -91,8 +91,7 @@ export function Menu({ label, items, anchor, onClose }: Props) {
               item.run();
             }}
           >
-            {item.icon ? <Icon name={item.icon} size={18} /> : <span class="menu-gap">{item.checked && <Icon name="check" size={18} />}</span>}
-            {item.color && <Dot color={item.color} />}
+            {item.icon ? <Icon name={item.icon} size={18} /> : <span class="menu-gap">{item.checked ? <Icon name="check" size={18} /> : item.color && <Dot color={item.color} />}</span>}
             <span class="menu-text">{item.text}</span>
             {item.keys && <kbd aria-hidden="true">{item.keys}</kbd>}
           </button>

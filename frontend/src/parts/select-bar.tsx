@@ -25,7 +25,10 @@ export function SelectBar({ onMenu }: { onMenu: (asked: Asked) => void }) {
   ];
   return (
     <div class="page-head select-bar" role="toolbar" aria-label={m().selectedCount(count)}>
-      <h1 class="select-count figures">{m().selectedCount(count)}</h1>
+      <h1 class="select-count figures" aria-label={m().selectedCount(count)}>
+        <span class="select-long">{m().selectedCount(count)}</span>
+        <span class="select-short">{count}</span>
+      </h1>
       {actions.map(([icon, name, run]) => (
         <button key={icon} type="button" class="icon-button" aria-label={name} title={name} onClick={(event) => run(event.currentTarget)}>
           <Icon name={icon} />

@@ -136,3 +136,30 @@ test("forced colours leave every sign", async ({ page }) => {
     await accessible(page, `${path} in forced colours`);
   }
 });
+
+test("a selection moves no row, on a phone either", async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 700 });
+  await register(page);
+  await add(page, "One", "Two");
+  const before = (await row(page, "Two").boundingBox())!.y;
+  await row(page, "One").focus();
+  await page.keyboard.press("x");
+  await page.keyboard.press("Shift+ArrowDown");
+  await expect(page.getByRole("heading", { name: "2 selected" })).toBeVisible();
+  expect((await row(page, "Two").boundingBox())!.y).toBe(before);
+  const bar = page.getByRole("toolbar", { name: "2 selected" });
+  expect(await bar.evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(0);
+});
+
+for (const width of [1280, 320]) {
+  test(`the date picker shows all of its controls, ${width} px`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 820 });
+    await register(page);
+    await add(page, "One tomorrow 9:00");
+    await row(page, "One").focus();
+    await page.keyboard.press("t");
+    const picker = page.getByRole("dialog", { name: "Due" });
+    await picker.waitFor();
+    expect(await picker.evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(0);
+  });
+}
