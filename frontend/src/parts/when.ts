@@ -73,6 +73,11 @@ export function shortMoment(moment: MomentLike, today: string): string {
   return moment.time ? t().dateAt(date, time(moment)) : date;
 }
 
+/** The text of a moment that is over: "25 Nov −3 d", or "09:00 overdue". Colour alone would not say so. */
+export function overdueText(text: string, days: number): string {
+  return `${text} ${days > 0 ? t().overdueBy(days) : t().overdueWord}`;
+}
+
 /** A moment as the clock of the user's zone shows it. */
 export function inZone(moment: MomentLike, zone: string): MomentLike {
   const { day, time: clock } = shownAt(moment, zone);

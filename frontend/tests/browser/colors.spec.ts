@@ -35,7 +35,7 @@ test("a list has one of ten colours, or any other that is typed", async ({ page,
   await expect.poll(color).toBe("#2e8b7a");
 });
 
-test("what is not a colour is said to be none, and is not saved", async ({ page }) => {
+test("a text that is not a colour shows an error, and is not saved", async ({ page }) => {
   await register(page);
   await newList(page, "Work");
   await hex(page).fill("#12345g");

@@ -106,3 +106,12 @@ test("several tasks keep their own times and zones when only a day is chosen", a
   const times = (await device.tasks()).map(({ title, due }) => `${title} ${due!.time!.slice(0, 5)} ${due!.timezone}`);
   expect(times.sort()).toEqual(["Here 09:00 null", "Tokyo 17:00 Asia/Tokyo"]);
 });
+
+test("a task that is overdue says so in words, in its row and in its details", async ({ page, request }) => {
+  const email = await register(page);
+  const day = new Date(Date.now() - 3 * 86_400_000).toISOString().slice(0, 10);
+  await (await Device.of(request, email)).call("POST", "/tasks", { title: "Pay rent", due: { date: day } });
+  await expect(row(page, "Pay rent")).toContainText("−3 d");
+  await row(page, "Pay rent").click();
+  await expect(detail(page).getByRole("button", { name: "Due" })).toContainText("−3 d");
+});

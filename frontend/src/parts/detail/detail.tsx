@@ -18,7 +18,7 @@ import { duration, ruleText } from "../dates/texts";
 import { Bars, Dot, Icon, type IconName } from "../icons";
 import { Link } from "../link";
 import { Menu, type MenuItem } from "../menu";
-import { ago, elsewhere, formatInstant, inZone, isPast, shortMoment, type MomentLike } from "../when";
+import { ago, daysBetween, elsewhere, formatInstant, inZone, isPast, overdueText, shortMoment, type MomentLike } from "../when";
 import { Notes, TitleField } from "./fields";
 import { Head } from "./head";
 import { Replaced } from "./replaced";
@@ -115,7 +115,7 @@ function Body({ task }: { task: Shown<"task"> }) {
         <Notes task={task} />
         <div class="properties">
           <Property icon="calendar" name={m().dueName} late={!!late} onClick={(anchor) => show({ kind: "date", field: "due", ids, anchor })}>
-            {due && <Moment shown={due} there={elsewhere(task.due!, timezone)} />}
+            {due && <Moment shown={due} there={elsewhere(task.due!, timezone)} late={!!late} />}
           </Property>
           <Property icon="repeat" name={m().repeat} onClick={(anchor) => show({ kind: "repeat", ids, anchor })}>
             {task.recurrence && ruleText(task.recurrence.rule)}
@@ -149,8 +149,15 @@ function Body({ task }: { task: Shown<"task"> }) {
   );
 }
 
-function Moment({ shown, there }: { shown: MomentLike; there: string | null }) {
-  return <>{shortMoment(shown, store().today.value)}{there && <span class="note">{there}</span>}</>;
+function Moment({ shown, there, late = false }: { shown: MomentLike; there: string | null; late?: boolean }) {
+  const today = store().today.value;
+  const text = shortMoment(shown, today);
+  return (
+    <>
+      {late ? overdueText(text, daysBetween(shown.date, today)) : text}
+      {there && <span class="note">{there}</span>}
+    </>
+  );
 }
 
 function Property({ icon, mark, name, late, onClick, children }: {

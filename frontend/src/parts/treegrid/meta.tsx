@@ -4,7 +4,7 @@ import { localTime } from "../../rules/dates";
 import type { Shown, Task } from "../../store/types";
 import { t } from "../../texts";
 import { Bars, Dot, Icon } from "../icons";
-import { daysBetween, elsewhere, inZone, isPast, shortMoment, time, type MomentLike } from "../when";
+import { daysBetween, elsewhere, inZone, isPast, overdueText, shortMoment, time, type MomentLike } from "../when";
 import type { Shows } from "./row";
 
 /** When a task is due, as the clock of the user's zone shows it. */
@@ -67,13 +67,13 @@ export function Meta({ task, row, moment, shows, day }: { task: Shown<"task">; r
       {labels.length > LABELS && <span class="meta-part">+{labels.length - LABELS}</span>}
       {list && <span class="meta-part meta-list"><Dot color={list.color} /><bdi>{list.name}</bdi></span>}
       {task.priority && <Bars priority={task.priority} />}
-      {task.recurrence && <Icon name="repeat" size={16} />}
       {moment && when && (
         <span class={`meta-part figures ${moment.late ? "is-late" : moment.days === 0 ? "is-today" : ""}`}>
-          {moment.late ? `${when} ${moment.days > 0 ? t().overdueBy(moment.days) : t().overdueWord}` : when}
+          {moment.late ? overdueText(when, moment.days) : when}
         </span>
       )}
       {moment?.there && <span class="meta-part figures">{moment.there}</span>}
+      {task.recurrence && <Icon name="repeat" size={16} />}
     </span>
   );
 }

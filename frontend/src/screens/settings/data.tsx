@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 
 import { session } from "../../commands/account";
 import { store } from "../../commands/app";
+import { language } from "../../texts";
 import { m } from "../../texts/more";
 import { lazily } from "../../parts/lazily";
 import { explain } from "../sign-in";
@@ -37,7 +38,7 @@ export function exportDevice(): void {
 
 function bytes(n: number): string {
   const unit = n < 1e6 ? "kilobyte" : "megabyte";
-  return new Intl.NumberFormat(undefined, { style: "unit", unit, maximumFractionDigits: 1 }).format(n / (n < 1e6 ? 1e3 : 1e6));
+  return new Intl.NumberFormat(language.value, { style: "unit", unit, maximumFractionDigits: 1 }).format(n / (n < 1e6 ? 1e3 : 1e6));
 }
 
 export function Data() {
