@@ -29,27 +29,3 @@ export function command(id: string): CommandDef | undefined {
 }
 
 export const onMac = /Mac|iPhone|iPad/.test(navigator.platform);
-
-const signs: Record<string, string> = onMac
-  ? { Control: "⌘", Shift: "⇧", Alt: "⌥" }
-  : { Control: "Ctrl", Shift: "Shift", Alt: "Alt" };
-const names: Record<string, string> = {
-  ArrowUp: "↑",
-  ArrowDown: "↓",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  " ": "Space",
-  Delete: "Del",
-};
-
-/** "Control+k" as people read it: "Ctrl K", or "⌘ K" on a Mac. */
-export function keyText(key: string): string {
-  return key
-    .split(/(?<=.)[+ ](?=.)/)
-    .map((part) => signs[part] ?? names[part] ?? (part.length === 1 ? part.toUpperCase() : part))
-    .join(" ");
-}
-export function keyOf(id: string): string | undefined {
-  const first = all.get(id)?.keys?.[0];
-  return first ? keyText(first) : undefined;
-}

@@ -1,7 +1,7 @@
 import { focusPlace, grid } from "../commands/grid";
 import { pendingKey } from "../commands/keyboard";
 import { entered, hide, overlay } from "../commands/overlay";
-import { commands, keyText } from "../commands/registry";
+import { commands } from "../commands/registry";
 import { currentRow } from "../commands/selection";
 import { t } from "../texts";
 import { lazily } from "./lazily";
@@ -76,10 +76,10 @@ export function PendingBar() {
   const choices = commands().filter((command) => command.keys?.some((keys) => keys.startsWith(`${key} `)));
   return (
     <div class="pending" role="status">
-      <kbd>{keyText(key)}</kbd>
+      <kbd>{key.toUpperCase()}</kbd>
       {choices.map((command) => (
         <span key={command.id}>
-          <kbd>{keyText(command.keys![0]!.slice(2))}</kbd> {command.text(t())}
+          <kbd>{command.keys![0]!.slice(2).toUpperCase()}</kbd> {command.text(t())}
         </span>
       ))}
     </div>

@@ -268,6 +268,10 @@ export const deMore: More = {
   movedInto: (n, place) => `${tasks(n)} verschoben: ${place}.`,
   nothingFound: "Nichts gefunden.",
   paletteHint: "Befehl, Ort oder Aufgabe suchen",
+  keyNames: {
+    Control: "Strg", Shift: "Umschalt", Alt: "Alt", Space: "Leertaste", Enter: "Enter", Escape: "Esc",
+    Delete: "Entf", Backspace: "Rücktaste", Home: "Pos1", End: "Ende",
+  },
   keyMove: "Durch die Liste gehen",
   keyInto: "Aufklappen, in die Zeile; zurück, zuklappen",
   keyEnds: "Erste und letzte Zeile",
@@ -286,6 +290,7 @@ export const deMore: More = {
   duplicate: "Duplizieren",
   copyLink: "Link kopieren",
   skipOnce: "Dieses Mal überspringen",
+  skippedMany: (n) => `${tasks(n)} einmal übersprungen.`,
   skipped: (title) => `„${title}“ einmal übersprungen.`,
   completedAgo: (when) => `Erledigt ${when}`,
   changedAgo: (when) => `Geändert ${when}`,

@@ -114,6 +114,10 @@ export const enMore = {
   movedInto: (n: number, place: string) => `Moved ${many(n, "task", "tasks")} to ${place}.`,
   nothingFound: "Nothing found.",
   paletteHint: "Find a command, a place or a task",
+  keyNames: {
+    Control: "Ctrl", Shift: "Shift", Alt: "Alt", Space: "Space", Enter: "Enter", Escape: "Esc",
+    Delete: "Del", Backspace: "Backspace", Home: "Home", End: "End",
+  },
   keyMove: "Move through the list",
   keyInto: "Unfold, into the row; back out, fold",
   keyEnds: "First and last row",
@@ -133,6 +137,7 @@ export const enMore = {
   duplicate: "Duplicate",
   copyLink: "Copy link",
   skipOnce: "Skip this time",
+  skippedMany: (n: number) => `Skipped ${many(n, "task", "tasks")} once.`,
   skipped: (title: string) => `Skipped “${title}” once.`,
   completedAgo: (when: string) => `Completed ${when}`,
   changedAgo: (when: string) => `Changed ${when}`,

@@ -235,3 +235,30 @@ test("focus survives completion, deletion and remote changes", async ({ page, re
   await expect(row(page, "Uno")).toBeVisible();
   await expect(row(page, "Four")).toBeFocused();
 });
+
+test("the menu of a row does what its keys do", async ({ page }) => {
+  await register(page);
+  await add(page, "Water plants tomorrow every day");
+  const open = async (item: string) => {
+    await row(page, "Water plants").focus();
+    await page.keyboard.press("Shift+F10");
+    await page.getByRole("menuitem", { name: item }).click();
+  };
+  await open("Set the start date");
+  await expect(page.getByRole("dialog", { name: "Start" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await open("Add a subtask");
+  await page.getByRole("combobox", { name: "Quick add" }).fill("Fill the can");
+  await page.keyboard.press("Enter");
+  await expect(row(page, "Fill the can")).toHaveAttribute("aria-level", "2");
+  await page.keyboard.press("Escape");
+  await open("Skip this time");
+  await expect(row(page, "Water plants")).not.toHaveAccessibleName(/due Tomorrow/);
+  await page.keyboard.press("ControlOrMeta+z");
+  await expect(row(page, "Water plants")).toHaveAccessibleName(/due Tomorrow/);
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.getByRole("combobox", { name: "Commands" }).fill("skip this");
+  await page.keyboard.press("Enter");
+  await expect(row(page, "Water plants")).not.toHaveAccessibleName(/due Tomorrow/);
+  await expect(page.getByRole("row", { name: /^Show \d completed/ })).toHaveCount(0);
+});

@@ -17,6 +17,11 @@ test("German throughout", async ({ page }) => {
   await field.press("Enter");
   await page.keyboard.press("Escape");
   await expect(row(page, "Müll rausbringen")).toHaveAccessibleName(/fällig Morgen, wiederholt sich/);
+  // Keys have the names that are printed on a German keyboard.
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog").locator("kbd", { hasText: /^Strg K$/ })).toBeVisible();
+  await expect(page.getByRole("dialog").locator("kbd", { hasText: /^Pos1 Ende$/ })).toBeVisible();
+  await expect(page.getByRole("dialog")).not.toContainText("Ctrl");
 });
 
 test("text spacing clips nothing", async ({ page }) => {

@@ -1,10 +1,10 @@
 import { useSignal } from "@preact/signals";
 
-import { act } from "../../commands/app";
 import { closeTask } from "../../commands/places";
-import { keyText } from "../../commands/registry";
-import { showTask, withTask } from "../../commands/back";
+import { keyText } from "../../commands/key-names";
+import { withTask } from "../../commands/back";
 import { around, step } from "../../commands/step";
+import { canSkip, duplicate, skip } from "../../commands/task-more";
 import { trashTasks } from "../../commands/tasks";
 import type { Shown } from "../../store/types";
 import { t } from "../../texts";
@@ -46,22 +46,10 @@ function Step({ to, icon, name, keys }: { to: "before" | "after"; icon: "left" |
 
 function menuOf(task: Shown<"task">): (MenuItem | null)[] {
   return [
-    { text: m().duplicate, icon: "plus", run: () => duplicate(task) },
+    { text: m().duplicate, icon: "plus", run: () => duplicate([task.id]) },
     { text: m().copyLink, icon: "external", run: () => void navigator.clipboard?.writeText(location.origin + withTask(task.id)) },
-    ...(task.recurrence ? [{ text: m().skipOnce, icon: "repeat" as const, run: () => act([{ do: "skip", id: task.id }], m().skipped(task.title)) }] : []),
+    ...(canSkip([task.id]) ? [{ text: m().skipOnce, icon: "repeat" as const, run: () => skip([task.id]) }] : []),
     null,
     { text: t().moveToTrash, icon: "trash", danger: true, run: () => trashTasks([task.id]) },
   ];
-}
-
-function duplicate(task: Shown<"task">): void {
-  const { title, description, list_id, section_id, parent_id, priority, start, due, duration_minutes, label_ids } = task;
-  const recurrence = task.recurrence && { rule: task.recurrence.rule, anchor: task.recurrence.anchor };
-  const data = {
-    title, description, list_id, section_id, parent_id, priority, start, due, duration_minutes, label_ids,
-    ...(recurrence ? { recurrence: recurrence as Shown<"task">["recurrence"] } : {}),
-    after_id: task.id,
-  };
-  const { ids } = act([{ do: "create", type: "task", data }], t().added(title));
-  showTask(ids[0]!);
 }

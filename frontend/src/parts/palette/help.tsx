@@ -1,5 +1,6 @@
 import { setSingleKeys, singleKeys } from "../../commands/keyboard";
-import { commands, keyText } from "../../commands/registry";
+import { keyText } from "../../commands/key-names";
+import { commands } from "../../commands/registry";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
@@ -9,9 +10,9 @@ export function Help({ onClose }: { onClose: () => void }) {
   const listKeys: [string, string][] = [
     ["↑ ↓ · J K", m().keyMove],
     ["→ ←", m().keyInto],
-    ["Home End", m().keyEnds],
+    [`${keyText("Home")} ${keyText("End")}`, m().keyEnds],
     ["X", m().keySelect],
-    ["Shift ↑ ↓", m().keyExtend],
+    [`${keyText("Shift")} ↑ ↓`, m().keyExtend],
     [keyText("Control+a"), m().keyAll],
   ];
   const rows = (where: "anywhere" | "row") =>

@@ -2,8 +2,9 @@ import { useMemo } from "preact/hooks";
 
 import { store } from "../../commands/app";
 import { targets } from "../../commands/grid";
-import { command, commands, keyText } from "../../commands/registry";
 import { showTask } from "../../commands/back";
+import { keyText } from "../../commands/key-names";
+import { command, commands } from "../../commands/registry";
 import { go } from "../../commands/route";
 import { searcher } from "../../rules/search";
 import { fold } from "../../rules/search";
