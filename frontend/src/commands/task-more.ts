@@ -2,9 +2,9 @@
 import type { Shown } from "../store/types";
 import { t } from "../texts";
 import { m } from "../texts/more";
-import { act, store } from "./app";
+import { act, showToast, store } from "./app";
 import { define } from "./registry";
-import { showTask } from "./route";
+import { showTask, withTask } from "./route";
 
 function tasks(ids: readonly string[]): Shown<"task">[] {
   return ids.map((id) => store().get("task", id).peek()).filter((task) => task !== undefined);
@@ -33,7 +33,20 @@ export function duplicate([id]: readonly string[]): void {
   showTask(ids[0]!);
 }
 
+/** Browsers have a clipboard for pages only on https and on `localhost`. */
+export async function copyLink([id]: readonly string[]): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(location.origin + withTask(id!));
+    showToast(m().linkCopied);
+  } catch {
+    showToast(m().linkNotCopied);
+  }
+}
+
+const one = (ids: readonly string[]) => ids.length === 1;
+
 define(
   { id: "skip", text: () => m().skipOnce, where: "row", icon: "repeat", available: canSkip, run: skip },
-  { id: "duplicate", text: () => m().duplicate, where: "row", icon: "plus", available: (ids) => ids.length === 1, run: duplicate },
+  { id: "duplicate", text: () => m().duplicate, where: "row", icon: "plus", available: one, run: duplicate },
+  { id: "copy-link", text: () => m().copyLink, where: "row", icon: "external", available: one, run: (ids) => void copyLink(ids) },
 );

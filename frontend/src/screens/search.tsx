@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { say, store } from "../commands/app";
 import { go } from "../commands/route";
+import { Drawing } from "../parts/empty";
 import { Icon } from "../parts/icons";
 import { t } from "../texts";
 import { m } from "../texts/more";
@@ -85,6 +86,7 @@ export function Search({ text, completed }: { text: string; completed: boolean }
             openCompleted
             empty={
               <>
+                <Drawing of="tray" />
                 <p>{m().noMatch(words)}</p>
                 {!completed && <button type="button" class="button quiet" onClick={() => to(typed.value, true)}>{m().includeCompleted}</button>}
               </>

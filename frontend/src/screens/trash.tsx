@@ -8,6 +8,7 @@ import type { List, Page, Task } from "../api/things";
 import { session } from "../commands/account";
 import { act, store } from "../commands/app";
 import { show } from "../commands/overlay";
+import { Drawing } from "../parts/empty";
 import { ago } from "../parts/when";
 import { t } from "../texts";
 import { m } from "../texts/more";
@@ -119,7 +120,7 @@ export function Trash() {
         ) : !items.value ? (
           <p class="note later sheet-note">{m().loading}</p>
         ) : shown.length === 0 ? (
-          <div class="empty"><p>{m().emptyTrash}</p></div>
+          <div class="empty"><Drawing of="tray" /><p>{m().emptyTrash}</p></div>
         ) : (
           <ul class="trash-list">
             {shown.map((item) => (

@@ -289,6 +289,8 @@ export const deMore: More = {
   taskGone: "Diese Aufgabe ist nicht mehr hier.",
   duplicate: "Duplizieren",
   copyLink: "Link kopieren",
+  linkCopied: "Link kopiert.",
+  linkNotCopied: "Der Browser erlaubt der App nicht zu kopieren. Kopieren Sie stattdessen die Adresse dieser Seite.",
   skipOnce: "Dieses Mal überspringen",
   skippedMany: (n) => `${tasks(n)} einmal übersprungen.`,
   skipped: (title) => `„${title}“ einmal übersprungen.`,

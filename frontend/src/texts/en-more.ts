@@ -136,6 +136,8 @@ export const enMore = {
   taskGone: "This task is no longer here.",
   duplicate: "Duplicate",
   copyLink: "Copy link",
+  linkCopied: "Copied the link.",
+  linkNotCopied: "The browser did not let the app copy. Copy the address of this page instead.",
   skipOnce: "Skip this time",
   skippedMany: (n: number) => `Skipped ${many(n, "task", "tasks")} once.`,
   skipped: (title: string) => `Skipped “${title}” once.`,

@@ -115,3 +115,21 @@ test("a task that is overdue says so in words, in its row and in its details", a
   await row(page, "Pay rent").click();
   await expect(detail(page).getByRole("button", { name: "Due" })).toContainText("−3 d");
 });
+
+test("copying the link of a task says whether it was copied", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await register(page);
+  await add(page, "Pay rent");
+  await row(page, "Pay rent").click();
+  const copy = async () => {
+    await detail(page).getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name: "Copy link" }).click();
+  };
+  await copy();
+  await expect(page.getByText("Copied the link.").last()).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+  // As on plain http, where pages have no clipboard.
+  await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+  await copy();
+  await expect(page.getByText("The browser did not let the app copy.").last()).toBeVisible();
+});

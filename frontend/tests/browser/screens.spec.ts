@@ -113,3 +113,12 @@ test("a thousand tasks are a window of rows", async ({ page, request }) => {
   await page.keyboard.press("Home");
   await expect(row(page, "Task 0")).toBeFocused();
 });
+
+test("an empty place has a drawing and a sentence", async ({ page }) => {
+  await register(page);
+  for (const [path, text] of [["/inbox", "Nothing waiting."], ["/upcoming", "Nothing planned."], ["/trash", "Empty. Deleted tasks"], ["/search?q=milk", "No task matches “milk”."]] as const) {
+    await page.goto(path);
+    const empty = page.locator(".empty").filter({ hasText: text });
+    await expect(empty.locator("svg")).toBeVisible();
+  }
+});

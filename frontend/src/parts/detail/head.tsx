@@ -2,9 +2,8 @@ import { useSignal } from "@preact/signals";
 
 import { closeTask } from "../../commands/places";
 import { keyText } from "../../commands/key-names";
-import { withTask } from "../../commands/back";
 import { around, step } from "../../commands/step";
-import { canSkip, duplicate, skip } from "../../commands/task-more";
+import { canSkip, copyLink, duplicate, skip } from "../../commands/task-more";
 import { trashTasks } from "../../commands/tasks";
 import type { Shown } from "../../store/types";
 import { t } from "../../texts";
@@ -47,7 +46,7 @@ function Step({ to, icon, name, keys }: { to: "before" | "after"; icon: "left" |
 function menuOf(task: Shown<"task">): (MenuItem | null)[] {
   return [
     { text: m().duplicate, icon: "plus", run: () => duplicate([task.id]) },
-    { text: m().copyLink, icon: "external", run: () => void navigator.clipboard?.writeText(location.origin + withTask(task.id)) },
+    { text: m().copyLink, icon: "external", run: () => void copyLink([task.id]) },
     ...(canSkip([task.id]) ? [{ text: m().skipOnce, icon: "repeat" as const, run: () => skip([task.id]) }] : []),
     null,
     { text: t().moveToTrash, icon: "trash", danger: true, run: () => trashTasks([task.id]) },
