@@ -150,3 +150,49 @@ test("where a drop would change nothing, nothing offers to take it", async ({ pa
   await page.mouse.up();
   await expect(row(page, "Call")).toHaveCount(0);
 });
+
+test("a time of another zone moves by whole days", async ({ page, request }) => {
+  const email = await register(page);
+  const device = await Device.of(request, email);
+  // 20:00 today for this user.
+  await device.call("POST", "/tasks", { title: "Call Ada", due: { date: dayIn(1), time: "05:00", timezone: "Asia/Tokyo" } });
+  await go(page, "u");
+  await expect(heading(page, 0)).toHaveAccessibleName(/, 1 task$/);
+  await drag(page, row(page, "Call Ada"), heading(page, 2));
+  await expect(heading(page, 2)).toHaveAccessibleName(/, 1 task$/);
+  await synced(page);
+  await expect.poll(async () => (await device.tasks())[0]!.due).toMatchObject({ date: dayIn(3), time: "05:00", timezone: "Asia/Tokyo" });
+});
+
+test.describe("with a finger", () => {
+  test.use({ hasTouch: true, viewport: { width: 390, height: 800 } });
+
+  test("a long press opens the menu, and then takes a task to a place of the bar", async ({ page }) => {
+    await register(page);
+    await add(page, "Call May");
+    await expect(row(page, "Call May")).toBeVisible();
+    const client = await page.context().newCDPSession(page);
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...points: { x: number; y: number }[]) =>
+      client.send("Input.dispatchTouchEvent", { type, touchPoints: points });
+    const at = async (target: Locator) => {
+      const box = (await target.boundingBox())!;
+      return { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
+    };
+    const from = await at(row(page, "Call May").locator(".title"));
+    await touch("touchStart", from);
+    await expect(page.locator(".drag-ghost")).toBeVisible();
+    await touch("touchEnd");
+    await expect(page.getByRole("menu")).toBeVisible();
+    await page.keyboard.press("Escape");
+    const today = page.getByRole("navigation", { name: "Places" }).getByRole("link", { name: "Today" });
+    const to = await at(today);
+    await touch("touchStart", from);
+    await expect(page.locator(".drag-ghost")).toBeVisible();
+    await touch("touchMove", { x: from.x, y: from.y + 30 });
+    await touch("touchMove", to);
+    await expect(today).toHaveAttribute("data-over");
+    await touch("touchEnd");
+    await expect(row(page, "Call May")).toHaveAccessibleName(/due Today/);
+    await expect(page).toHaveURL(/\/inbox$/);
+  });
+});
