@@ -22,6 +22,7 @@ export function DayStrip({ view }: { view: View }) {
     <nav class="days" aria-label={m().nextDays}>
       {Array.from({ length: DAYS }, (_none, n) => dayOf(dayNumber(today) + n)).map((day) => {
         const count = counts.get(`day:${day}`) ?? 0;
+        const [name, number] = [formatDate(day, { weekday: "short" }), String(Number(day.slice(8)))];
         return (
           <button
             key={day}
@@ -29,11 +30,13 @@ export function DayStrip({ view }: { view: View }) {
             class={`day-jump ${count > 0 ? "has-tasks" : ""}`}
             data-day={day}
             aria-current={day === today ? "date" : undefined}
-            aria-label={`${longDate(day, today)}, ${t().tasks(count)}`}
+            // It begins with what is seen, so that speech input finds it.
+            aria-label={`${name} ${number}, ${t().tasks(count)}`}
+            title={longDate(day, today)}
             onClick={() => jump(`day:${day}`)}
           >
-            <span class="day-name">{formatDate(day, { weekday: "short" })}</span>
-            <span class="figures">{Number(day.slice(8))}</span>
+            <span class="day-name">{name}</span>{" "}
+            <span class="figures">{number}</span>
           </button>
         );
       })}
