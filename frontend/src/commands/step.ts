@@ -3,9 +3,10 @@ import { computed } from "@preact/signals";
 
 import { m } from "../texts/more";
 import { say, store } from "./app";
+import { showTask } from "./back";
 import { grid } from "./grid";
 import { define } from "./registry";
-import { openTask, showTask } from "./route";
+import { openTask } from "./route";
 import { currentRow } from "./selection";
 
 interface Around {

@@ -3,8 +3,8 @@ import type { Shown } from "../store/types";
 import { t } from "../texts";
 import { m } from "../texts/more";
 import { act, showToast, store } from "./app";
+import { showTask, withTask } from "./back";
 import { define } from "./registry";
-import { showTask, withTask } from "./route";
 
 function tasks(ids: readonly string[]): Shown<"task">[] {
   return ids.map((id) => store().get("task", id).peek()).filter((task) => task !== undefined);
