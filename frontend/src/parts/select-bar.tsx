@@ -1,3 +1,5 @@
+import "../styles/select-bar.css";
+
 import { useEffect } from "preact/hooks";
 
 import { say } from "../commands/app";

@@ -1,6 +1,8 @@
 import "../styles/check.css";
 import "../styles/shell.css";
+import "../styles/sidebar.css";
 import "../styles/list.css";
+import "../styles/line.css";
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";

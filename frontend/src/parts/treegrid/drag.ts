@@ -2,6 +2,8 @@
  * Dragging rows: a mouse after 4 px, a finger after 350 ms. In manual order a line shows the place
  * and the level; places of the sidebar and days take tasks of every list.
  */
+import "../../styles/dragging.css";
+
 import { store } from "../../commands/app";
 import { drop, placeOfDrop } from "../../commands/drop";
 import { grid, type Row } from "../../commands/grid";
