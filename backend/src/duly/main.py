@@ -71,6 +71,7 @@ def create_app(
             ) as context,
         ):
             app.state.context = context
+            refusals.pool = context.pool
             await context.throttle.check_storage()
             loop = asyncio.get_running_loop()
             app.state.end_streams = partial(loop.call_soon_threadsafe, context.hub.end_streams)
@@ -114,7 +115,9 @@ def create_app(
         log_addresses=settings.log_addresses,
         on_outcome=on_outcome,
     )
-    traced = middleware if traces is None else traces.around(middleware, routes)
-    app.middleware_stack = CORS(Refusals(traced, routes, on_outcome), settings.cors_origins)
+    refusals = Refusals(
+        middleware if traces is None else traces.around(middleware, routes), routes, on_outcome
+    )
+    app.middleware_stack = CORS(refusals, settings.cors_origins)
     app.state.begin_to_end = middleware.begin_to_end
     return app

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from duly.core.config import Settings
-from duly.database import connections, line
+from duly.database import connections
 from tests.support.accounts import Account, error_code, register
 from tests.support.instances import captured_logs, running
 
@@ -37,8 +37,9 @@ async def client(
 async def alice(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> Account:
     """A user of an instance that is then overloaded."""
     account = await register(client)
+    context = client._transport.app.state.context  # type: ignore[attr-defined]
     monkeypatch.setattr(connections, "_MAX_WAITING", 0)  # no request can begin
-    monkeypatch.setattr(line, "_SHORT", 0)  # nor wait
+    context.pool.connections.line.is_too_long = True  # nor wait
     return account
 
 

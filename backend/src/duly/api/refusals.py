@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,11 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from duly.api.request_ids import request_id_of
 from duly.api.responses import NO_SNIFFING, NO_STORE, error_response
 from duly.api.routing import RouteTable
-from duly.database.pool import overloaded
+from duly.database.pool import Pool, overloaded
 from duly.runtime.outcomes import Outcome
-
-if TYPE_CHECKING:
-    from duly.runtime.context import Context
 
 _ERROR = overloaded()
 _RESPONSE = error_response(_ERROR)
@@ -37,17 +33,19 @@ class Refusals:
     ) -> None:
         """`on_outcome` is called after each refusal."""
         self._app, self._routes, self._on_outcome = app, routes, on_outcome
+        self.pool: Pool | None = None
+        """That of the application, once it has started."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        context: Context | None = getattr(scope["app"].state, "context", None)
+        pool = self.pool
         if (
-            context is not None
-            and context.pool.is_overloaded
+            pool is not None
+            and pool.connections.line.is_too_long
             and scope["type"] == "http"
             and (path := self._refused_path(scope)) is not None
         ):
-            context.pool.note_refused()
+            pool.note_refused()
             await self._refuse(scope, path, send)
         else:
             await self._app(scope, receive, send)

@@ -32,6 +32,8 @@ class Line:
         self._rate = 0.0  # of requests that began, a second, when others waited
         self._begun = 0
         self._counted_since = 0.0
+        self.is_too_long = False
+        """Whether a new request would wait for too long. The rate of before counts in a pause."""
 
     @property
     def length(self) -> int:
@@ -42,11 +44,6 @@ class Line:
     def is_open(self) -> bool:
         """Whether a request can begin at once."""
         return not self._turns and self._has_room()
-
-    @property
-    def is_too_long(self) -> bool:
-        """Whether a new request would wait for too long. The rate of before counts in a pause."""
-        return self.length >= min(_MAX_LENGTH, max(_SHORT, _LONGEST_WAIT * self._rate))
 
     async def wait(self, deadline: float) -> None:
         """Wait, in order, until there is room.
@@ -62,6 +59,7 @@ class Line:
             self._begun, self._counted_since = 0, loop.time()
         turn: asyncio.Future[None] = loop.create_future()
         self._turns.append(turn)
+        self._judge()
         timer = loop.call_at(deadline, _expire, turn)
         try:
             await turn
@@ -73,10 +71,16 @@ class Line:
         """Let the first request begin if there is room. It lets the next one begin."""
         while self._turns and self._has_room():
             turn = self._turns.popleft()
-            if not turn.done():
-                self._count(turn.get_loop().time())
-                turn.set_result(None)
-                return
+            if turn.done():  # it was given up
+                continue
+            self._count(turn.get_loop().time())
+            turn.set_result(None)
+            break
+        self._judge()
+
+    def _judge(self) -> None:
+        longest = max(_SHORT, _LONGEST_WAIT * self._rate)
+        self.is_too_long = self.length >= min(_MAX_LENGTH, longest)
 
     def _count(self, now: float) -> None:
         """Count a request that begins."""

@@ -61,11 +61,6 @@ class Pool:
             stopper.cancel()
         await asyncio.gather(*self._stoppers, return_exceptions=True)
 
-    @property
-    def is_overloaded(self) -> bool:
-        """Whether `wait_for_room` would refuse a request."""
-        return self.connections.line.is_too_long
-
     async def wait_for_room(self) -> None:
         """Wait, in order, until few callers wait for a connection.
 
