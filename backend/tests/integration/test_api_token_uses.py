@@ -163,7 +163,7 @@ async def test_use_after_a_minute_is_noted_again(
         assert writes == [1, 1]
 
 
-async def test_uses_of_many_tokens_are_stored_by_one_statement(
+async def test_uses_of_many_tokens_are_stored_by_one_statement_for_each_user(
     settings: Settings, alice: Account, bob: Account, writes: list[int]
 ) -> None:
     tokens = [await create_token(account) for account in (alice, bob, alice)]
@@ -174,7 +174,7 @@ async def test_uses_of_many_tokens_are_stored_by_one_statement(
         for account, token in zip((alice, bob, alice), tokens, strict=True):
             assert (await stored_use(account, token))[1] == ADDRESS
 
-    assert writes == [3]
+    assert sorted(writes) == [1, 2]
 
 
 async def test_nothing_is_written_while_no_token_is_used(

@@ -130,7 +130,7 @@ def test_database_that_cannot_be_reached_is_a_problem(commanded: pytest.MonkeyPa
     ("revision", "message"),
     [
         (None, "the database has no tables of Duly"),
-        ("0019", "revision 0019, and this release needs 0020"),
+        ("0019", "revision 0019, and this release needs 0021"),
     ],
 )
 def test_schema_that_is_not_current_is_a_problem(

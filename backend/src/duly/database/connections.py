@@ -37,7 +37,11 @@ _DETECT_GONE_CLIENTS = b"SET client_connection_check_interval = '1s'"
 # One plan for users of all sizes, which reads what an index has in order. Otherwise plans follow
 # statistics, and these are wrong for a user who has grown since the last ANALYZE: PostgreSQL then
 # takes a list of 50,000 tasks for a handful, and sorts it.
-_PLAN_FOR_ALL = b"SET plan_cache_mode = force_generic_plan"
+# Citus needs the opposite: it finds the node of a statement by the value of its user.
+_PLAN_FOR_ALL = (
+    b"SELECT set_config('plan_cache_mode', CASE WHEN current_setting('citus.version', true) IS NULL "
+    b"THEN 'force_generic_plan' ELSE 'force_custom_plan' END, false)"
+)
 _AVOID_SORTS = b"SET enable_sort = off"
 # Before version 18, a sort that cannot be avoided makes all plans look equally expensive.
 _MIN_VERSION_TO_AVOID_SORTS = 180_000

@@ -52,8 +52,8 @@ _OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|?]{1,3}")
 
 # Functions that depend on their arguments only. Others, such as query_to_xml, can read tables.
 _FUNCTION = re.compile(
-    "array|array_position|array_remove|cardinality|clock_timestamp|coalesce|count|"
-    "gen_random_uuid|greatest|jsonb?_build_object|jsonb_object_agg|max|now|nullif|replace|row_number|substr|timezone|"
+    "array|array_position|array_remove|cardinality|coalesce|count|"
+    "gen_random_uuid|greatest|jsonb?_build_object|jsonb_object_agg|least|max|now|nullif|replace|row_number|substr|timezone|"
     "to_char|unnest"
 )
 

@@ -27,6 +27,7 @@ class User(SQLModel, table=True):
     `email_verified_at` is when a link in a mail to `email` was opened. `pending_email` replaces it
     once that happens with a mail to the new address. `credentials_changed_at` is when the password
     or `email` last changed.
+    `changed_at` is when `revision` last advanced; no two changes of a user have the same.
     `profile_revision` is the revision of the last change of what responses show of the account.
     Deletions up to `horizon` have been purged: an older sync token requires a full sync.
     `known_addresses` are keyed digests of the addresses of the last sign-ins, the newest first.
@@ -67,6 +68,7 @@ class User(SQLModel, table=True):
     revision: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}
     )
+    changed_at: datetime = timestamp_field()
     credentials_changed_at: datetime | None = optional_timestamp_field()
     disabled_at: datetime | None = optional_timestamp_field()
     created_at: datetime = timestamp_field()

@@ -31,7 +31,7 @@ from duly.records import changes
 from duly.records.commands import Procedure
 from duly.records.order import appended
 from duly.records.revisions import MAX_CHANGES, check_count, next_revisions
-from duly.records.types import ID, ResourceType, Values
+from duly.records.types import ID, ResourceType, Values, shown_after
 from duly.records.versions import Versions
 from duly.utils.tables import table_of
 
@@ -72,23 +72,24 @@ def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
             _is_numbered(kind, numbered),
             owner.c.revision.is_not(None),
         )
-        .returning(
-            kind.table.c.id,
-            (owner.c.revision - count + _number_of(kind, numbered)).label("revision"),
-        )
+        .returning(kind.table.c.id)
         .cte("gone")
     )
+    revision = owner.c.revision - count + _number_of(gone.c.id, numbered)
     insert = postgresql.insert(_tombstones).from_select(
         ["user_id", "id", "type", "revision"],
-        select(USER_ID, gone.c.id, literal(kind.name, Text()), gone.c.revision),
+        select(USER_ID, gone.c.id, literal(kind.name, Text()), revision),
     )
     # An id that was used, deleted and used again has a record already.
-    return owned_change(
+    noted = (
         insert.on_conflict_do_update(
             index_elements=["user_id", "id", "type"],
             set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
-        ).returning(_tombstones.c.id)
+        )
+        .returning(_tombstones.c.id)
+        .cte("noted")
     )
+    return owned_change(select(noted.c.id))
 
 
 def erase_referred(
@@ -122,7 +123,7 @@ def _changed(
 ) -> tuple[CTE, list[ColumnElement[Any]]]:
     numbered, count = _numbered(targets)
     owner = next_revisions(count, count <= MAX_CHANGES)
-    revision = owner.c.revision - count + _number_of(kind, numbered)
+    revision = owner.c.revision - count + _number_of(kind.table.c.id, numbered)
     always: dict[str, Any] = {"revision": revision, "updated_at": owner.c.changed_at}
     if puts_last:
         always["position"] = appended(revision)
@@ -130,10 +131,8 @@ def _changed(
         sql_update(kind.table)
         .where(kind.table.c.user_id == USER_ID, _is_numbered(kind, numbered))
         .values({**always, **values(owner)})
-        .returning(*kind.shown)
-        .cte("changed")
     )
-    return changed, [changed.c[column.name] for column in kind.shown]
+    return shown_after(kind, changed, kind.shown)
 
 
 def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:
@@ -151,9 +150,9 @@ def _is_numbered(kind: ResourceType, numbered: CTE) -> ColumnElement[bool]:
     return kind.table.c.id == any_(ids)
 
 
-def _number_of(kind: ResourceType, numbered: CTE) -> ColumnElement[Any]:
+def _number_of(resource_id: ColumnElement[Any], numbered: CTE) -> ColumnElement[Any]:
     """The number of a resource, from a map of all of them, which is built once."""
     key = cast(numbered.c.id, Text())
     numbers = select(func.jsonb_object_agg(key, numbered.c.number, type_=JSONB()))
-    number = numbers.scalar_subquery().op("->>")(cast(kind.table.c.id, Text()))
+    number = numbers.scalar_subquery().op("->>")(cast(resource_id, Text()))
     return cast(number, BigInteger())

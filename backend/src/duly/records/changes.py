@@ -30,7 +30,7 @@ from duly.models import Tombstone
 from duly.records import commands
 from duly.records.commands import Command, Operation, Procedure, Raced, lookup
 from duly.records.revisions import next_revision_of
-from duly.records.types import ID, ResourceType, Values
+from duly.records.types import ID, ResourceType, Values, shown_after
 from duly.records.versions import Versions, check_version, has_version
 from duly.utils.tables import table_of
 
@@ -102,16 +102,12 @@ def change(
     expected = (kind.is_named, condition, has_version(kind))
     owner = next_revision_of(kind.table, *expected)
     always = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
-    statement = (
-        sql_update(kind.table)
-        .where(*expected)
-        .values({**always, **values(owner)})
-        .returning(*kind.shown)
-    )
+    statement = sql_update(kind.table).where(*expected).values({**always, **values(owner)})
+    _, shown = shown_after(kind, statement, kind.shown)
     return Change(
         kind,
         event,
-        owned_change(statement),
+        owned_change(select(*shown)),
         lookup_of(kind, condition, **facts),
         finds_trashed,
         affects_others,

@@ -6,9 +6,22 @@ in their order. The statement also moves the counter of the rows that it inserts
 quota needs no look-up.
 """
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, bindparam, exists, func, select, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.core.errors import TooManyChanges
 from duly.database.statements import USER_ID, owned
@@ -43,18 +56,34 @@ another write did while it waited. It then changes nothing, and runs again under
 """
 
 
+# The time of the transaction, or just after the last change: another transaction may have begun
+# after this one and written before it. At most a minute ahead, if the clock was wrong before. All of
+# it suits Citus: `clock_timestamp()` and CASE would not, nor would a sum of a `timestamptz` that
+# depends on the time zone of the session.
+_just_after = func.timezone("UTC", _users.c.changed_at, type_=DateTime()) + literal(
+    timedelta(microseconds=1), INTERVAL()
+)
+_CHANGED_AT = func.greatest(
+    func.now(),
+    func.least(
+        func.timezone("UTC", _just_after, type_=DateTime(timezone=True)),
+        func.now() + literal(timedelta(minutes=1), INTERVAL()),
+    ),
+)
+
+
 def next_revision(*conditions: ColumnElement[Any], **counters: ColumnElement[Any]) -> CTE:
     """`WITH owner AS (…)`: the caller's next `revision`, and `changed_at`, if `conditions` hold.
 
-    It reads the clock once it has the lock, so both are committed in their order. It returns no
-    row, so that what builds on it changes nothing, if the account is deleted or disabled.
+    Each is later than that of any change before, unless the clock was set back. It returns no row,
+    so that what builds on it changes nothing, if the account is deleted or disabled.
     `counters` are columns of the owner's row to set, by name.
     """
     return (
         update(_users)
         .where(*IS_ACTIVE, *conditions)
-        .values(revision=_users.c.revision + 1, **counters)
-        .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
+        .values(revision=_users.c.revision + 1, changed_at=_CHANGED_AT, **counters)
+        .returning(_users.c.revision, _users.c.changed_at)
         .cte("owner")
     )
 
@@ -90,8 +119,8 @@ def next_revisions(
             _users.c.revision + count <= _LAST_REVISION,
             *conditions,
         )
-        .values(revision=_users.c.revision + count, **counters)
-        .returning(_users.c.revision, func.clock_timestamp().label("changed_at"))
+        .values(revision=_users.c.revision + count, changed_at=_CHANGED_AT, **counters)
+        .returning(_users.c.revision, _users.c.changed_at)
         .cte("owner")
     )
 

@@ -1,6 +1,6 @@
 """Resource types: the table, the columns of responses, and the fields that clients may set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,10 @@ from sqlalchemy import (
     BindParameter,
     Column,
     ColumnElement,
+    Insert,
     Table,
     Text,
+    Update,
     Uuid,
     and_,
     bindparam,
@@ -22,6 +24,8 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.util import ClauseAdapter
 
 from duly.database.statements import USER_ID
 from duly.schemas.metadata import merge_metadata
@@ -149,6 +153,25 @@ class ResourceType:
     def long_fields(self) -> frozenset[str]:
         """The names of the fields that may be long."""
         return frozenset(name for name, field in self.fields.items() if field.is_long)
+
+
+def shown_after(
+    kind: ResourceType, change: Insert | Update, shown: Sequence[ColumnElement[Any]]
+) -> tuple[CTE, list[ColumnElement[Any]]]:
+    """`WITH changed AS (…)`: the rows of a change, and of these the columns `shown` of responses.
+
+    They are composed from the rows, not in RETURNING: Citus allows no function there that depends on
+    the session's settings, as the text of a date does.
+    """
+    read = {
+        column.name: column
+        for one in shown
+        for column in visitors.iterate(one)
+        if isinstance(column, Column)
+    }
+    changed = change.returning(*({"id": kind.table.c.id} | read).values()).cte("changed")
+    rows = ClauseAdapter(changed)
+    return changed, [rows.traverse(one) for one in shown]
 
 
 def listed(condition: ColumnElement[bool]) -> ColumnElement[bool]:

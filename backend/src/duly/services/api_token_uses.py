@@ -1,7 +1,8 @@
 """API tokens as requests send them: which token a hash belongs to, and its last use."""
 
+from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    column,
     func,
     or_,
     select,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from duly.database.scope import AcrossUsers
-from duly.database.statements import USER_ID, across_users, owned
+from duly.database.statements import USER_ID, OwnedStatement, across_users, owned
 from duly.models import ApiToken, ApiTokenDigest, User
 from duly.utils.tables import table_of
 
@@ -51,38 +53,41 @@ _READ = owned(
 )
 
 
-def _noting() -> Any:
-    """Note the last uses of many tokens. A row that another transaction has locked is left out."""
+def _noting() -> OwnedStatement:
+    """Note the last uses of a user's tokens. A row that another transaction has locked is left out."""
     used = (
         func.unnest(
-            bindparam("user_ids", type_=ARRAY(Uuid())),
             bindparam("token_ids", type_=ARRAY(Uuid())),
             bindparam("ages", type_=ARRAY(INTERVAL())),
             bindparam("addresses", type_=ARRAY(Text())),
         )
-        .table_valued("user_id", "token_id", "age", "address")
+        .table_valued(
+            column("token_id", Uuid()),
+            column("age", INTERVAL()),
+            column("address", Text()),
+            name="used",
+        )
         .render_derived("used")
     )
     found = (
-        select(
-            _tokens.c.user_id, _tokens.c.id, (func.now() - used.c.age).label("at"), used.c.address
-        )
-        .where(_tokens.c.user_id == used.c.user_id, _tokens.c.id == used.c.token_id)
+        select(_tokens.c.id, (func.now() - used.c.age).label("at"), used.c.address)
+        .where(_tokens.c.user_id == USER_ID, _tokens.c.id == used.c.token_id)
         .with_for_update(of=_tokens, key_share=True, skip_locked=True)
         .cte("found")
     )
-    return (
+    return owned(
         update(_tokens)
         .where(
-            _tokens.c.user_id == found.c.user_id,
+            _tokens.c.user_id == USER_ID,
             _tokens.c.id == found.c.id,
             func.coalesce(_tokens.c.last_used_at < found.c.at, true()),
         )
         .values(last_used_at=found.c.at, last_used_from=found.c.address)
+        .returning(_tokens.c.id)
     )
 
 
-_NOTE = across_users(_noting())
+_NOTE = _noting()
 
 
 class Found(NamedTuple):
@@ -118,10 +123,13 @@ class Use(NamedTuple):
 
 async def note(across_users: AcrossUsers, uses: list[Use], now: float) -> None:
     """Store when and from where tokens were last used. Deleted tokens are left out."""
-    await across_users.all(
-        _NOTE,
-        user_ids=[use.user_id for use in uses],
-        token_ids=[use.token_id for use in uses],
-        ages=[timedelta(seconds=now - use.at) for use in uses],
-        addresses=[use.address for use in uses],
-    )
+    of_users: defaultdict[UUID, list[Use]] = defaultdict(list)
+    for use in uses:
+        of_users[use.user_id].append(use)
+    for user_id, own in of_users.items():
+        await across_users.user(user_id).all(
+            _NOTE,
+            token_ids=[use.token_id for use in own],
+            ages=[timedelta(seconds=now - use.at) for use in own],
+            addresses=[use.address for use in own],
+        )

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import (
     ARRAY,
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    column,
     delete,
     func,
     insert,
@@ -38,7 +39,7 @@ from duly.records.commands import lock
 from duly.runtime.context import Caller, Client, Context
 from duly.schemas.api_tokens import NewApiToken
 from duly.services import security_events
-from duly.services.sessions import end, revoking
+from duly.services.sessions import end, revoke
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 from duly.utils.times import utc
@@ -78,7 +79,7 @@ def _creating() -> OwnedStatement:
         "scopes": bindparam("scopes", type_=ARRAY(Text())),
         "expires_at": bindparam("expires_at", type_=DateTime(timezone=True)),
     }
-    created = (
+    return owned(
         insert(_tokens)
         .from_select(
             list(values),
@@ -87,17 +88,24 @@ def _creating() -> OwnedStatement:
             ),
         )
         .returning(*COLUMNS)
-        .cte("created")
     )
-    noted = (
-        insert(_digests)
-        .from_select(["digest", "user_id", "token_id"], select(_DIGEST, USER_ID, created.c.id))
-        .cte("noted")
-    )
-    return owned(select(*created.c).add_cte(noted))
 
 
 _CREATE = _creating()
+# Statements of their own: Citus has none that change both a user's rows and those of all nodes.
+_NOTE = owned(
+    insert(_digests)
+    .values(digest=_DIGEST, user_id=USER_ID, token_id=_TOKEN_ID)
+    .returning(_digests.c.digest)
+)
+_FORGET_ONE = owned(
+    delete(_digests)
+    .where(_digests.c.user_id == USER_ID, _digests.c.token_id == _TOKEN_ID)
+    .returning(_digests.c.digest)
+)
+_FORGET_ALL = owned(
+    delete(_digests).where(_digests.c.user_id == USER_ID).returning(_digests.c.digest)
+)
 _FIND_REVOKED = across_users(
     select(_revoked.c.session_id).where(
         _revoked.c.session_id == bindparam("session_id", type_=Uuid())
@@ -105,39 +113,37 @@ _FIND_REVOKED = across_users(
 )
 
 
-def _deleting(is_token: ColumnElement[bool], is_digest: ColumnElement[bool]) -> OwnedStatement:
-    """Delete tokens and announce their end to all workers, in one statement."""
-    deleted = (
+def _deleting(is_token: ColumnElement[bool]) -> OwnedStatement:
+    """Delete tokens; return the ids by which their end is announced."""
+    return owned(
         delete(_tokens)
         .where(_tokens.c.user_id == USER_ID, is_token)
         .returning(_tokens.c.revocation_id.label("id"))
-        .cte("deleted")
-    )
-    forgotten = delete(_digests).where(_digests.c.user_id == USER_ID, is_digest).cte("forgotten")
-    announced = revoking(select(deleted.c.id)).add_cte(forgotten)
-    return owned(announced.returning(_revoked.c.session_id))
-
-
-_DELETE_ONE = _deleting(_tokens.c.id == _TOKEN_ID, _digests.c.token_id == _TOKEN_ID)
-_DELETE_ALL = _deleting(true(), true())
-
-
-def _announcing() -> OwnedStatement:
-    """Announce the revocation ids of all tokens, and set new ones."""
-    mine = _tokens.c.user_id == USER_ID
-    # Locked: a token that is deleted at this moment is announced once.
-    announced = (
-        select(_tokens.c.revocation_id.label("id")).where(mine).with_for_update().cte("announced")
-    )
-    renewed = (
-        update(_tokens).where(mine).values(revocation_id=func.gen_random_uuid()).cte("renewed")
-    )
-    return owned(
-        revoking(select(announced.c.id)).add_cte(renewed).returning(_revoked.c.session_id)
     )
 
 
-_ANNOUNCE_ALL = _announcing()
+_DELETE_ONE = _deleting(_tokens.c.id == _TOKEN_ID)
+_DELETE_ALL = _deleting(true())
+
+
+_FIND_REVOCATION_IDS = owned(
+    select(_tokens.c.id, _tokens.c.revocation_id)
+    .where(_tokens.c.user_id == USER_ID)
+    .with_for_update()  # so each is announced once
+)
+_new = (
+    func.unnest(
+        bindparam("ids", type_=ARRAY(Uuid())), bindparam("revocation_ids", type_=ARRAY(Uuid()))
+    )
+    .table_valued(column("id", Uuid()), column("revocation_id", Uuid()), name="new")
+    .render_derived("new")
+)
+_RENEW = owned(
+    update(_tokens)
+    .where(_tokens.c.user_id == USER_ID, _tokens.c.id == _new.c.id)
+    .values(revocation_id=_new.c.revocation_id)
+    .returning(_tokens.c.id)
+)
 
 
 async def create(context: Context, caller: Caller, body: NewApiToken, client: Client) -> Row:
@@ -163,11 +169,11 @@ async def create(context: Context, caller: Caller, body: NewApiToken, client: Cl
             name=body.name,
             scopes=body.scopes,
             expires_at=body.expires_at,
-            digest=api_tokens.digest(token),
             limit=limit,
         )
         if created is None:
             raise QuotaExceeded("api_tokens", limit, "Too many API tokens. Delete some of them.")
+        await scope.one(_NOTE, token_id=created["id"], digest=api_tokens.digest(token))
         await security_events.record(scope, "api_token.created", client)
     log.info("api_token.created", api_token_id=str(created["id"]), scopes=body.scopes)
     return {**created, "token": token}
@@ -178,13 +184,17 @@ async def delete_one(context: Context, caller: Caller, token_id: UUID, client: C
     async with caller.scope.transaction() as scope:
         if not await end(context, scope, _DELETE_ONE, token_id=token_id):
             raise NotFound
+        await scope.all(_FORGET_ONE, token_id=token_id)
         await security_events.record(scope, "api_token.deleted", client)
     log.info("api_token.deleted", api_token_id=str(token_id))
 
 
 async def delete_all(context: Context, scope: UserScope) -> int:
     """Delete all tokens of a user, and return how many. Every worker notices within a second."""
-    return len(await end(context, scope, _DELETE_ALL))
+    deleted = await end(context, scope, _DELETE_ALL)
+    if deleted:
+        await scope.all(_FORGET_ALL)
+    return len(deleted)
 
 
 async def announce_all(context: Context, scope: UserScope) -> None:
@@ -192,7 +202,11 @@ async def announce_all(context: Context, scope: UserScope) -> None:
 
     `scope` must be in the transaction that has enabled or disabled the account, whose row it locks.
     """
-    await end(context, scope, _ANNOUNCE_ALL)
+    tokens = await scope.all(_FIND_REVOCATION_IDS)
+    if tokens:
+        ids = [token["id"] for token in tokens]
+        await scope.all(_RENEW, ids=ids, revocation_ids=[uuid4() for _ in ids])
+        await revoke(context, scope, [token["revocation_id"] for token in tokens])
 
 
 def _check_expiry(expires_at: datetime | None) -> None:

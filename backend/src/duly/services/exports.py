@@ -56,7 +56,8 @@ _PIECE_BYTES = 64 * 1024
 
 _leases = table_of(ExportLease)
 
-_EXPIRY = func.now() + bindparam("lifetime", _LEASE, type_=INTERVAL())
+_LIFETIME = bindparam("lifetime", _LEASE, type_=INTERVAL())
+_EXPIRY = func.now() + _LIFETIME
 _IS_MINE = (
     _leases.c.user_id == USER_ID,
     _leases.c.expires_at == bindparam("mine", type_=DateTime(timezone=True)),
@@ -66,7 +67,8 @@ _CLAIM = owned(
     _insert.on_conflict_do_update(
         index_elements=["user_id"],
         set_={"expires_at": _insert.excluded.expires_at},
-        where=_leases.c.expires_at < func.now(),
+        # Has expired; Citus refuses `now()` here.
+        where=_insert.excluded.expires_at - _leases.c.expires_at > _LIFETIME,
     ).returning(_leases.c.expires_at)
 )
 _RENEW = owned(

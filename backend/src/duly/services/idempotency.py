@@ -59,13 +59,15 @@ _users = table_of(User)
 _ID = bindparam("id", type_=Uuid())
 _THIS = (_keys.c.user_id == USER_ID, _keys.c.id == _ID)
 
+_LIFETIME = bindparam("lifetime", type_=INTERVAL())
 _insert = postgresql.insert(_keys).values(
     user_id=USER_ID,
     id=_ID,
     fingerprint=bindparam("fingerprint", type_=LargeBinary()),
-    expires_at=func.now() + bindparam("lifetime", type_=INTERVAL()),
+    expires_at=func.now() + _LIFETIME,
 )
-# A key that has expired, but was not swept yet, is taken over.
+# A key that has expired, but was not swept yet, is taken over. Its age is that of the new expiry:
+# Citus refuses `now()` in this condition.
 _CLAIM = owned(
     _insert.on_conflict_do_update(
         index_elements=["user_id", "id"],
@@ -73,7 +75,7 @@ _CLAIM = owned(
             "fingerprint": _insert.excluded.fingerprint,
             "expires_at": _insert.excluded.expires_at,
         },
-        where=_keys.c.expires_at < func.now(),
+        where=_insert.excluded.expires_at - _keys.c.expires_at > _LIFETIME,
     ).returning(_keys.c.stored_bytes)
 )
 _READ = owned(

@@ -8,9 +8,9 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 from duly.database.scope import UserScope
 from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
-from duly.models import DeletedIdentity, RevokedSession, UserIdentity
+from duly.models import DeletedIdentity, UserIdentity
 from duly.runtime.context import Context
-from duly.services.sessions import end, revoking
+from duly.services.sessions import end
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 from duly.utils.times import utc
@@ -23,7 +23,6 @@ Auth0 allows 30 days; most issue tokens for an hour or less.
 
 _identities = table_of(UserIdentity)
 _deleted = table_of(DeletedIdentity)
-_revoked = table_of(RevokedSession)
 
 _IDENTITY_ID = bindparam("identity_id", type_=Uuid())
 
@@ -34,14 +33,12 @@ _LIST = owned(
 )
 _IDS = owned(select(_identities.c.id).where(_identities.c.user_id == USER_ID).with_for_update())
 
-_moved = (
+_END = owned(
     update(_identities)
     .where(_identities.c.user_id == USER_ID, _identities.c.id == _IDENTITY_ID)
     .values(id=bindparam("new_id", type_=Uuid()))
     .returning(_IDENTITY_ID.label("id"))
-    .cte("moved")
 )
-_END = owned(revoking(select(_moved.c.id)).returning(_revoked.c.session_id))
 
 _gone = (
     delete(_identities)
@@ -63,7 +60,7 @@ _recorded = (
     .returning(_deleted.c.issuer)
     .cte("recorded")
 )
-_DELETE = owned(revoking(select(_gone.c.id)).add_cte(_recorded).returning(_revoked.c.session_id))
+_DELETE = owned(select(_gone.c.id).add_cte(_recorded))
 
 
 async def list_identities(scope: UserScope) -> list[Row]:

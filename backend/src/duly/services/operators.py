@@ -3,12 +3,11 @@
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    Boolean,
     Column,
+    ColumnElement,
     Delete,
     Text,
     bindparam,
-    case,
     delete,
     func,
     insert,
@@ -24,6 +23,7 @@ from duly.core.logging import log
 from duly.database.statements import (
     USER_ID,
     CrossUserStatement,
+    OwnedStatement,
     across_users,
     owned,
     owned_change,
@@ -46,14 +46,18 @@ _sessions = table_of(Session)
 _revoked = table_of(RevokedSession)
 _api_tokens = table_of(ApiToken)
 
-_SET_DISABLED = owned(
-    update(_users)
-    .where(_users.c.id == USER_ID)
-    .values(
-        disabled_at=case((bindparam("is_disabled", type_=Boolean()), func.now()), else_=null())
+
+def _setting_disabled_at(value: ColumnElement[Any]) -> OwnedStatement:
+    return owned(
+        update(_users)
+        .where(_users.c.id == USER_ID)
+        .values(disabled_at=value)
+        .returning(_users.c.id)
     )
-    .returning(_users.c.id)
-)
+
+
+_DISABLE = _setting_disabled_at(func.now())
+_ENABLE = _setting_disabled_at(null())
 _SET_PASSWORD = owned_change(
     update(_users)
     .where(_users.c.id == USER_ID, _users.c.password_hash.is_not(None))
@@ -173,7 +177,7 @@ async def disable_user(context: Context, account: str) -> None:
     """
     found = (await find(context, account)).scope
     async with found.transaction() as scope:
-        require(await scope.one(_SET_DISABLED, is_disabled=True))
+        require(await scope.one(_DISABLE))
         await end(context, scope, END_ALL)
         await api_tokens.announce_all(context, scope)
         await end_identities(context, scope)
@@ -185,7 +189,7 @@ async def enable_user(context: Context, account: str) -> None:
     """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
     found = (await find(context, account)).scope
     async with found.transaction() as scope:
-        require(await scope.one(_SET_DISABLED, is_disabled=False))
+        require(await scope.one(_ENABLE))
         await security_events.record(scope, "user.enabled")
     log.info("user.enabled", user_id=str(found.user_id))
 

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, LargeBinary, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    LargeBinary,
+    any_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from duly.core.errors import PasskeysNotConfigured, ValidationFailed
@@ -62,12 +73,15 @@ _FIND = across_users(select(_owners.c.user_id).where(_owners.c.credential_id == 
 _RELEASE = owned(
     delete(_owners).where(_owners.c.user_id == USER_ID, _owners.c.credential_id == _CREDENTIAL_ID)
 )
+_STORED = owned(
+    select(_factors.c.credential_id).where(
+        _factors.c.user_id == USER_ID, _factors.c.credential_id.is_not(None)
+    )
+)
 _RELEASE_ALL = owned(
     delete(_owners).where(
         _owners.c.user_id == USER_ID,
-        _owners.c.credential_id.in_(
-            select(_factors.c.credential_id).where(_factors.c.user_id == USER_ID)
-        ),
+        _owners.c.credential_id == any_(bindparam("credential_ids", type_=ARRAY(LargeBinary()))),
     )
 )
 
@@ -141,7 +155,8 @@ async def release(scope: UserScope, credential_id: bytes) -> None:
 
 async def release_all(scope: UserScope) -> None:
     """Forget that the passkeys of a user are theirs, while they are still stored."""
-    await scope.all(_RELEASE_ALL)
+    stored = [row["credential_id"] for row in await scope.all(_STORED)]
+    await scope.all(_RELEASE_ALL, credential_ids=stored)
 
 
 def options_for(

@@ -27,7 +27,8 @@ _SET = owned_change(
     .where(_users.c.id == USER_ID)
     .values(
         password_hash=bindparam("password_hash", type_=Text()),
-        email_verified_at=func.coalesce(_users.c.email_verified_at, func.now()),
+        # The first time; `least` ignores a null, and Citus refuses `now()` in COALESCE.
+        email_verified_at=func.least(_users.c.email_verified_at, func.now()),
         pending_email=null(),
     )
     .values(NEW_CREDENTIALS)

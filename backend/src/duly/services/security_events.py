@@ -83,8 +83,7 @@ _RECORD = owned(
             bindparam("event", type_=Text()),
             bindparam("address", type_=Text()),
             bindparam("user_agent", type_=Text()),
-            # Two events of one transaction have an order, too.
-            func.clock_timestamp(),
+            func.now(),
         )
         .select_from(_users)
         .where(_users.c.id == USER_ID),

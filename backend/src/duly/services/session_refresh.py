@@ -11,9 +11,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     func,
-    not_,
     or_,
     select,
     true,
@@ -67,52 +65,53 @@ _is_repeatable = or_(
 _times = func.unnest(_sessions.c.spent_at).column_valued("spent")
 _lapsed = select(func.count(_times)).where(_times <= func.now() - _window).scalar_subquery()
 _first_kept = _lapsed + 1
-_clock = func.clock_timestamp(type_=DateTime(timezone=True))
-_is_rotated = and_(_is_current, _count - _lapsed < MAX_SPENT)
+_now = func.now(type_=DateTime(timezone=True))
+_THIS = (
+    _sessions.c.user_id == USER_ID,
+    _sessions.c.id == SESSION_ID,
+    _sessions.c.expires_at > func.now(),
+    _users.c.id == USER_ID,
+    _users.c.disabled_at.is_(None),
+)
+_FOUND = (
+    _successor.label("_successor_hash"),
+    _users.c.password_hash.is_not(None).label("_is_local"),
+    *PROFILE,
+)
+_used_now: dict[str, Any] = {"last_used_at": func.now(), "expires_at": func.now() + LIFETIME}
+# Two statements and not one with CASE, in which Citus refuses `now()`.
 _ROTATE = owned(
     update(_sessions)
+    .where(*_THIS, _is_current, _count - _lapsed < MAX_SPENT)
+    .values(
+        refresh_hash=bindparam("successor", type_=LargeBinary()),
+        spent_hashes=_sessions.c.spent_hashes[_first_kept:MAX_SPENT] + array([_PRESENTED]),
+        spent_at=_sessions.c.spent_at[_first_kept:MAX_SPENT] + array([_now]),
+        **_used_now,
+    )
+    .returning(*_FOUND)
+)
+_REPEAT = owned(
+    update(_sessions)
     .where(
-        _sessions.c.user_id == USER_ID,
-        _sessions.c.id == SESSION_ID,
-        _sessions.c.expires_at > func.now(),
+        *_THIS,
         or_(
-            _is_current,
+            _is_current,  # with too many spent ones: there is no successor
             and_(
                 _is_repeatable,
                 _successor == any_(bindparam("successors", type_=ARRAY(LargeBinary()))),
             ),
         ),
-        _users.c.id == USER_ID,
-        _users.c.disabled_at.is_(None),
     )
-    .values(
-        refresh_hash=case(
-            (_is_rotated, bindparam("successor", type_=LargeBinary())),
-            else_=_sessions.c.refresh_hash,
-        ),
-        spent_hashes=case(
-            (_is_rotated, _sessions.c.spent_hashes[_first_kept:MAX_SPENT] + array([_PRESENTED])),
-            else_=_sessions.c.spent_hashes,
-        ),
-        spent_at=case(
-            (_is_rotated, _sessions.c.spent_at[_first_kept:MAX_SPENT] + array([_clock])),
-            else_=_sessions.c.spent_at,
-        ),
-        last_used_at=func.now(),
-        expires_at=func.now() + LIFETIME,
-    )
-    .returning(
-        _successor.label("_successor_hash"),
-        _users.c.password_hash.is_not(None).label("_is_local"),
-        *PROFILE,
-    )
+    .values(_used_now)
+    .returning(*_FOUND)
 )
 
 _END_REUSED = ending(
     and_(
         _sessions.c.id == SESSION_ID,
         _sessions.c.refresh_hash != _PRESENTED,
-        func.coalesce(not_(_is_repeatable), true()),
+        _is_repeatable.is_not(true()),
     )
 )
 
@@ -143,17 +142,17 @@ async def refresh_session(
         "replay_window": REPLAY_WINDOW,
         "unused_window": COOKIE_REPLAY_WINDOW if in_cookie else REPLAY_WINDOW,
     }
-    found = await scope.find(
-        _ROTATE,
-        **this,
-        successor=next(iter(successors)),
-        successors=list(successors),
-        lifetime=context.session_lifetime,
-    )
+    lifetime = context.session_lifetime
+    found = await scope.find(_ROTATE, **this, successor=next(iter(successors)), lifetime=lifetime)
+    if found is None:
+        found = await scope.find(_REPEAT, **this, successors=list(successors), lifetime=lifetime)
     if found is None:
         # A rejection for another reason (session expired, account disabled) is not a reuse.
-        if await end(context, scope, _END_REUSED, **this):
-            await security_events.record(scope, "session.refresh_reused")
+        async with scope.transaction() as transaction:
+            ended = await end(context, transaction, _END_REUSED, **this)
+            if ended:
+                await security_events.record(transaction, "session.refresh_reused")
+        if ended:
             log.warning("session.refresh_reused", session_id=str(presented.session_id))
         raise Unauthenticated(_REFUSED)
     successor = found.facts["successor_hash"]

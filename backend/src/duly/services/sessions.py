@@ -8,10 +8,8 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Insert,
     Integer,
     LargeBinary,
-    Select,
     Text,
     Uuid,
     bindparam,
@@ -58,6 +56,8 @@ _revoked = table_of(RevokedSession)
 LIFETIME = bindparam("lifetime", type_=INTERVAL())
 SESSION_ID = bindparam("session_id", type_=Uuid())
 _ADDRESS = bindparam("address", type_=LargeBinary())
+_OTHERS = func.array_remove(_users.c.known_addresses, _ADDRESS, type_=ARRAY(LargeBinary()))
+_LATEST_ADDRESSES = (array([_ADDRESS]) + _OTHERS)[1:MAX_KNOWN_ADDRESSES]
 
 
 def _admitting(password: ColumnElement[bool]) -> OwnedStatement:
@@ -70,10 +70,8 @@ def _admitting(password: ColumnElement[bool]) -> OwnedStatement:
         update(_users)
         .where(_users.c.id == USER_ID, _users.c.disabled_at.is_(None), password)
         .values(
-            known_addresses=(
-                array([_ADDRESS])
-                + func.array_remove(_users.c.known_addresses, _ADDRESS, type_=ARRAY(LargeBinary()))
-            )[1:MAX_KNOWN_ADDRESSES]
+            # Citus 13.2 crashes on a slice that is not an argument of a function.
+            known_addresses=func.coalesce(_LATEST_ADDRESSES, type_=ARRAY(LargeBinary()))
         )
         .returning(_users.c.id)
     )
@@ -83,24 +81,25 @@ _ADMIT = _admitting(_users.c.password_hash == bindparam("password_hash", type_=T
 _ADMIT_WITHOUT_PASSWORD = _admitting(_users.c.password_hash.is_(None))
 
 
-def revoking(ended: Select[Any]) -> Insert:
-    """Record sessions, API tokens or identities as revoked: the INSERT of their ids."""
-    ids = ended.subquery("ids")
-    return insert(_revoked).from_select(
+# A statement of its own: Citus has none that change both a user's rows and those of all nodes.
+_RECORD = owned(
+    insert(_revoked)
+    .from_select(
         ["session_id", "expires_at"],
-        select(ids.c.id, func.now() + bindparam("revocation_lifetime", type_=INTERVAL())),
+        select(
+            func.unnest(bindparam("ids", type_=ARRAY(Uuid())), type_=Uuid()),
+            func.now() + bindparam("lifetime", REVOCATION_LIFETIME, type_=INTERVAL()),
+        ),
     )
+    .returning(_revoked.c.session_id)
+)
 
 
 def ending(which: ColumnElement[bool]) -> OwnedStatement:
-    """End sessions and record them as revoked, in one statement."""
-    ended = (
-        delete(_sessions)
-        .where(_sessions.c.user_id == USER_ID, which)
-        .returning(_sessions.c.id)
-        .cte("ended")
+    """The end of sessions, for `end`."""
+    return owned(
+        delete(_sessions).where(_sessions.c.user_id == USER_ID, which).returning(_sessions.c.id)
     )
-    return owned(revoking(select(ended.c.id)).returning(_revoked.c.session_id))
 
 
 def _opening() -> OwnedStatement:
@@ -130,13 +129,12 @@ def _opening() -> OwnedStatement:
         .offset(bindparam("kept", type_=Integer()))
         .subquery("beyond")
     )
-    ended = (
+    return owned(
         delete(_sessions)
         .where(_sessions.c.user_id == USER_ID, _sessions.c.id == beyond.c.id)
         .returning(_sessions.c.id)
-        .cte("ended")
+        .add_cte(opened)
     )
-    return owned(revoking(select(ended.c.id)).add_cte(opened).returning(_revoked.c.session_id))
 
 
 _OPEN = _opening()
@@ -178,10 +176,10 @@ async def open_session(
         user_agent=client.user_agent and client.user_agent[:_MAX_USER_AGENT],
         lifetime=context.session_lifetime,
         kept=context.settings.max_sessions - 1,
-        revocation_lifetime=REVOCATION_LIFETIME,
     )
-    is_local = password_hash is not None
-    return Opened(context, refresh, user, [row["session_id"] for row in ended], is_local)
+    ids = [row["id"] for row in ended]
+    await _record(scope, ids)
+    return Opened(context, refresh, user, ids, is_local=password_hash is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +190,14 @@ class Opened:
     _refresh: RefreshToken
     _user: Row
     _ended: list[UUID]
-    _is_local: bool
+    is_local: bool
 
     def announce(self) -> dict[str, Any]:
         """Note that the transaction is committed, and return the session response."""
         if self._ended:
             self._context.revocations.add(self._ended)
             log.info("session.oldest_ended", count=len(self._ended))
-        return session_response(self._context, self._refresh, self._user, self._is_local)
+        return session_response(self._context, self._refresh, self._user, self.is_local)
 
 
 async def end_session(context: Context, caller: Caller, session_id: UUID, client: Client) -> None:
@@ -227,14 +225,24 @@ async def is_recent(scope: UserScope, session_id: UUID, age: timedelta = RECENT)
 async def end(
     context: Context, scope: UserScope, statement: OwnedStatement, **params: Any
 ) -> list[UUID]:
-    """Run `END_ONE` or another statement with `revoking`; return the ids that it has recorded.
+    """Run `END_ONE` or another statement that returns ids, and list these as revoked; return them.
 
-    Every worker notices within a second.
+    `scope` must be in a transaction. Every worker notices within a second of its commit.
     """
-    rows = await scope.all(statement, revocation_lifetime=REVOCATION_LIFETIME, **params)
-    ended = [row["session_id"] for row in rows]
-    context.revocations.add(ended)
+    ended = [row["id"] for row in await scope.all(statement, **params)]
+    await revoke(context, scope, ended)
     return ended
+
+
+async def revoke(context: Context, scope: UserScope, ids: list[UUID]) -> None:
+    """List sessions, API tokens or identities of a user as revoked, in a transaction."""
+    await _record(scope, ids)
+    context.revocations.add(ids)
+
+
+async def _record(scope: UserScope, ids: list[UUID]) -> None:
+    if ids:
+        await scope.all(_RECORD, ids=ids)
 
 
 def session_response(

@@ -5,7 +5,7 @@ References must exist, tasks must not form a circle, and `MAX_LEVELS` is the dee
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, func, select
 
@@ -25,6 +25,9 @@ MAX_LEVELS = 5
 _tasks = TYPE.table
 _users, _lists, _sections = table_of(User), table_of(List), table_of(Section)
 _labels = table_of(Label)
+
+_NONE = uuid4()
+"""The id of nothing, instead of a null: Citus finds no node for a condition that is always false."""
 
 _LIST = bindparam("list_id", type_=Uuid())
 _SECTION = bindparam("section_id", type_=Uuid())
@@ -89,7 +92,7 @@ _FACTS = _facts()
 
 def facts_call(task_id: UUID, sent: Mapping[str, Any], label_ids: Sequence[UUID]) -> Call:
     """The statement that reads what a task will refer to, and its parameters."""
-    params = {name: sent.get(name) for name in ("list_id", "section_id", "parent_id")}
+    params = {name: sent.get(name) or _NONE for name in ("list_id", "section_id", "parent_id")}
     return _FACTS, {"id": task_id, **params, "label_ids": list(label_ids)}
 
 

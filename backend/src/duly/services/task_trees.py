@@ -30,7 +30,7 @@ from duly.models import List
 from duly.records.cascades import changing_tree, erasing_all
 from duly.records.changes import Change, lookup_of
 from duly.records.revisions import IS_FRESH, check_count, next_revision
-from duly.records.types import ID, Values
+from duly.records.types import ID, Values, shown_after
 from duly.records.versions import has_version
 from duly.services.task_type import TYPE, done_at
 from duly.utils.tables import table_of
@@ -266,12 +266,13 @@ def _of_one(values: Values, *conditions: ColumnElement[bool]) -> OwnedStatement:
         ~exists().where(child.c.user_id == USER_ID, child.c.parent_id == ID),
     )
     always = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
-    return owned_change(
+    change = (
         update(_tasks)
         .where(TYPE.is_named, owner.c.revision.is_not(None))
         .values({**always, **values(owner)})
-        .returning(*TYPE.shown)
     )
+    _, shown = shown_after(TYPE, change, TYPE.shown)
+    return owned_change(select(*shown))
 
 
 COMPLETE_ONE = _of_one(_completed, _IS_OPEN, _tasks.c.recurrence_rule.is_(None))
