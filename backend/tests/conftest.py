@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from duly.core import one_time_codes
 from duly.core.config import Settings, load_settings
 from duly.database import embedded, migrations
+from duly.database.distribution import distribute
 from duly.main import create_app
 from tests.support import launcher
 from tests.support.accounts import Account, register
@@ -31,6 +32,7 @@ from tests.support.second_factors import Clock
 gc.disable()  # until all tests are collected
 
 _DSN = "DULY_TEST_DSN"
+_CLUSTER = "DULY_TEST_CLUSTER"
 _ROOM = 4 * 2**30
 _stack = ExitStack()
 
@@ -52,6 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Start the database once, before the workers, which find it through the environment."""
     if _DSN in os.environ or config.option.collectonly:
+        return
+    if cluster := os.environ.get(_CLUSTER):
+        migrations.upgrade(cluster)
+        for _ in distribute(cluster):
+            pass
+        os.environ[_DSN] = cluster
         return
     if config.option.basetemp is None:
         # By default it is below a directory that pytest makes private again in each run.
@@ -88,6 +96,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     None of them is among the last, which would then be waited for.
     """
+    if _CLUSTER in os.environ:  # other tests migrate, stop or copy databases of their own
+        items[:] = [item for item in items if "app" in getattr(item, "fixturenames", ())]
     files = dict.fromkeys(item.path for item in items)
     waiting = [path for path in files if path.parent.name == "resilience"]
     computing = [path for path in files if path.parent.name != "resilience"]

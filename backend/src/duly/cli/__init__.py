@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duly import server
-from duly.cli import backups, doctor, status, upgrades, users
+from duly.cli import backups, cluster, doctor, status, upgrades, users
 from duly.cli.common import database_name, read_settings, require_database, running, with_context
 from duly.core.config import Settings
 from duly.core.errors import DulyError, StartupError
@@ -26,6 +26,7 @@ commands = typer.Typer(
     rich_markup_mode=None,  # plain help: Typer's panels show flags as `--flag <bool>`
 )
 commands.add_typer(users.commands, name="user")
+commands.add_typer(cluster.commands, name="cluster")
 commands.command()(backups.backup)
 commands.command()(backups.restore)
 commands.command()(upgrades.upgrade_data)
