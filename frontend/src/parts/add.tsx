@@ -59,10 +59,15 @@ export function AddField({ to }: { to: AddTo }) {
   const add = (meant: Understood | null) => {
     const typed = text.value;
     if (!typed.trim() || (meant && !meant.draft.title)) return;
-    write("");
-    // Whoever is faster than the parser's arrival loses none of it.
-    if (meant) create(typed, meant);
-    else void prepareParser().catch(() => {}).then(() => create(typed, understand(typed)));
+    text.value = "";
+    const forget = () => {
+      if (!text.peek()) keepLine(place, "");
+    };
+    // Whoever is faster than the parser's arrival loses none of it, nor by a reload until then.
+    if (meant) {
+      create(typed, meant);
+      forget();
+    } else void prepareParser().catch(() => {}).then(() => create(typed, understand(typed))).then(forget);
   };
   return (
     <div class="add">

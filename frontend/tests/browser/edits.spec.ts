@@ -238,6 +238,22 @@ test("paging leaves the focus on a row, however long the list", async ({ page, r
   await expect(row(page, "Task 90")).toBeFocused();
 });
 
+test.describe("before the parser is there", () => {
+  test.use({ serviceWorkers: "block" });
+
+  test("a line that was entered survives a reload", async ({ page }) => {
+    await register(page);
+    await page.route("**/assets/quickadd*.js", () => {}); // it never arrives
+    await page.reload();
+    const field = page.getByRole("combobox", { name: "Add a task to Inbox" });
+    await field.fill("Half a line");
+    await field.press("Enter");
+    await expect(field).toHaveValue("");
+    await page.reload();
+    await expect(field).toHaveValue("Half a line");
+  });
+});
+
 test("a line that is not added yet survives Escape and a reload", async ({ page }) => {
   await register(page);
   await page.keyboard.press("q");
@@ -255,6 +271,7 @@ test("a line that is not added yet survives Escape and a reload", async ({ page 
   await page.reload();
   await expect(field).toHaveValue("Half a li");
   await field.press("Enter");
+  await expect(row(page, "Half a li")).toBeVisible();
   await page.reload();
   await expect.poll(async () => (await titles(page)).sort()).toEqual(["Half a li", "Return the books"]);
   await expect(field).toHaveValue("");

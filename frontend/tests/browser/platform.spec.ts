@@ -98,7 +98,7 @@ test("a tab whose database a newer version has taken says so, and a reload loses
   await add(page, "Before");
   await synced(page);
   const other = await context.newPage();
-  await other.goto("/icon.svg");
+  await other.goto("/health/live"); // not the app, which the service worker serves elsewhere
   await other.evaluate(async () => {
     const { name } = (await indexedDB.databases()).find((each) => /^duly-/.test(each.name!))!;
     const request = indexedDB.open(name!, 2);

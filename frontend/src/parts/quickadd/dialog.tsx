@@ -45,8 +45,9 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
   const add = async (given: Understood | null, held: boolean) => {
     const typed = text.value;
     if (!typed.trim() || (given && !given.draft.title)) return;
-    write("");
+    text.value = "";
     const id = await enter(typed, given);
+    if (!text.peek()) keepLine("quick-add", ""); // only now: until then, a reload would lose it
     if (!held || !id) return;
     onClose();
     showTask(id);
