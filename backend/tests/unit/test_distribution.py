@@ -26,7 +26,7 @@ _BRANCHING = re.compile(r"\bcoalesce\(|\bCASE\b")
 _RETURNING = re.compile(r"\bRETURNING\b")
 _NOT_IMMUTABLE = re.compile(r"now\(\)|AS TEXT\)|jsonb?_\w+\(|to_char\(")
 _PARAMETER = re.compile(r"%\(\w+\)s(?!::)")
-_SLICE = re.compile(r"=\([^=]*\)\[[^\]]*:[^\]]*\](?=,| WHERE)")
+_SLICE = re.compile(r"=\(+[^=]*\)\[[^\]]*:[^\]]*\]\)*(?=,|\s)")
 _TIMES = "|".join(
     sorted(
         {

@@ -37,6 +37,6 @@ test("the first load is at most 22.6 kB, compressed: the page with the sign-in s
   expect(size([...named, ...filesOf("sign-in")])).toBeLessThanOrEqual(22_600);
 });
 
-test("a list on a device that is signed in is at most 59.6 kB, compressed", () => {
-  expect(size([...named, ...filesOf("list")])).toBeLessThanOrEqual(59_600);
+test("a list on a device that is signed in is at most 59.8 kB, compressed", () => {
+  expect(size([...named, ...filesOf("list")])).toBeLessThanOrEqual(59_800);
 });
