@@ -20,22 +20,25 @@ class Room:
         """Wait in the line."""
         await self.line.wait(asyncio.get_running_loop().time() + seconds)
 
-    def waiting(self, number: int) -> list[asyncio.Task[None]]:
+    async def fill(self, number: int) -> list[asyncio.Task[None]]:
         """Let as many wait."""
-        return [asyncio.create_task(self.wait()) for _ in range(number)]
+        tasks = [asyncio.create_task(self.wait()) for _ in range(number)]
+        await asyncio.sleep(0)
+        assert self.line.length == number, "the line has refused some"
+        return tasks
 
     async def free(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Let all begin."""
+        """Let all begin, and none after them."""
         self.is_free = True
         self.line.advance()
         await asyncio.gather(*tasks)
+        self.is_free = False
 
     async def serve(self, number: int) -> None:
         """Let as many wait for a moment, and begin: the line measures its rate."""
-        tasks = self.waiting(number)
+        tasks = await self.fill(number)
         await asyncio.sleep(2 * line._INTERVAL)
         await self.free(tasks)
-        self.is_free = False
 
 
 async def test_a_line_that_moves_fast_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,11 +48,7 @@ async def test_a_line_that_moves_fast_may_be_long(monkeypatch: pytest.MonkeyPatc
     room = Room()
     await room.serve(2)
 
-    waiting = room.waiting(10)
-    await asyncio.sleep(0)
-
-    assert room.line.length == 10
-    await room.free(waiting)
+    await room.free(await room.fill(10))
 
 
 async def test_a_line_is_refused_as_soon_as_new_requests_would_wait_for_long(
@@ -61,8 +60,7 @@ async def test_a_line_is_refused_as_soon_as_new_requests_would_wait_for_long(
     room = Room()
     await room.serve(2)
 
-    waiting = room.waiting(2)
-    await asyncio.sleep(0)
+    waiting = await room.fill(2)
     with pytest.raises(Overloaded):
         await room.wait()
 
@@ -74,8 +72,7 @@ async def test_a_line_whose_rate_is_unknown_is_refused_once_it_is_not_short(
 ) -> None:
     monkeypatch.setattr(line, "_SHORT", 2)
     room = Room()
-    waiting = room.waiting(2)
-    await asyncio.sleep(0)
+    waiting = await room.fill(2)
 
     with pytest.raises(Overloaded):
         await room.wait()
@@ -91,7 +88,7 @@ async def test_a_short_line_is_accepted_however_slowly_it_moves(
     room = Room()
     await room.serve(1)
 
-    await room.free(room.waiting(line._SHORT))
+    await room.free(await room.fill(line._SHORT))
 
 
 async def test_a_refused_line_is_accepted_again_once_it_is_short(
@@ -99,14 +96,12 @@ async def test_a_refused_line_is_accepted_again_once_it_is_short(
 ) -> None:
     monkeypatch.setattr(line, "_MAX_LENGTH", 3)
     room = Room()
-    waiting = room.waiting(3)
-    await asyncio.sleep(0)
+    waiting = await room.fill(3)
     with pytest.raises(Overloaded):
         await room.wait()
     await room.free(waiting)
-    room.is_free = False
 
-    await room.free(room.waiting(3))
+    await room.free(await room.fill(3))
 
 
 async def test_a_request_whose_turn_does_not_come_in_time_is_told_so() -> None:

@@ -7,8 +7,8 @@ import { entryOf, go, isSpare, openTask, place } from "./route";
 const over: (() => void)[] = [];
 let wasSpare = false;
 
-/** Notes that something lies over the screen, until the returned function is called. */
-export function lieOver(close: () => void): () => void {
+/** Lets "back" close what lies over the screen, until the returned function is called. */
+export function closeOnBack(close: () => void): () => void {
   over.push(close);
   addSpare();
   return () => void (over.includes(close) && over.splice(over.indexOf(close), 1));

@@ -60,14 +60,13 @@ export function AddField({ to }: { to: AddTo }) {
     const typed = text.value;
     if (!typed.trim() || (meant && !meant.draft.title)) return;
     text.value = "";
-    const forget = () => {
-      if (!text.peek()) keepLine(place, "");
+    const finish = (understood: Understood | null) => {
+      create(typed, understood);
+      if (!text.peek()) keepLine(place, ""); // only now: until then, a reload would lose it
     };
-    // Whoever is faster than the parser's arrival loses none of it, nor by a reload until then.
-    if (meant) {
-      create(typed, meant);
-      forget();
-    } else void prepareParser().catch(() => {}).then(() => create(typed, understand(typed))).then(forget);
+    // Whoever is faster than the parser's arrival loses none of it.
+    if (meant) finish(meant);
+    else void prepareParser().catch(() => {}).then(() => finish(understand(typed)));
   };
   return (
     <div class="add">

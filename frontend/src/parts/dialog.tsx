@@ -3,7 +3,7 @@ import "../styles/over.css";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { lieOver } from "../commands/back";
+import { closeOnBack } from "../commands/back";
 import { placeBeside } from "./beside";
 
 interface Props {
@@ -30,7 +30,7 @@ export function Dialog({ label, class: name = "", anchor, onClose, children }: P
       if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body) before.focus();
     };
   }, []);
-  useLayoutEffect(() => lieOver(() => close.current()), []);
+  useLayoutEffect(() => closeOnBack(() => close.current()), []);
   return (
     <dialog
       ref={dialog}

@@ -2,7 +2,7 @@ import "../styles/menu.css";
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-import { lieOver } from "../commands/back";
+import { closeOnBack } from "../commands/back";
 import { placeBeside } from "./beside";
 import { Dot, Icon, type IconName } from "./icons";
 
@@ -37,7 +37,7 @@ export function Menu({ label, items, anchor, onClose }: Props) {
     element.showPopover();
     placeBeside(element, anchor);
     element.querySelector<HTMLElement>("[role^=menuitem]")?.focus();
-    return lieOver(() => {
+    return closeOnBack(() => {
       close.current();
       focusAgain(opener.current);
     });

@@ -11,7 +11,6 @@ const Entered = lazily(() => import("./quickadd/dialog").then((part) => part.Ent
 export const Palette = lazily(() => import("./palette/palette").then((part) => part.Palette));
 export const AskedMenu = lazily(() => import("./menus").then((part) => part.AskedMenu));
 export const SelectBar = lazily(() => import("./select-bar").then((part) => part.SelectBar));
-export const DayStrip = lazily(() => import("./day-strip").then((part) => part.DayStrip));
 const Help = lazily(() => import("./palette/help").then((part) => part.Help));
 const DatePicker = lazily(() => import("./dates/date").then((part) => part.DatePicker));
 const RepeatPicker = lazily(() => import("./dates/repeat").then((part) => part.RepeatPicker));

@@ -11,7 +11,7 @@ import { painted, phase, signingInAgain } from "../commands/account";
 import { opened, store } from "../commands/app";
 import { resumeDrafts } from "../commands/drafts";
 import { listen } from "../commands/keyboard";
-import { lieOver } from "../commands/back";
+import { closeOnBack } from "../commands/back";
 import { go, openTask, place, route } from "../commands/route";
 import { clearSelection, currentRow } from "../commands/selection";
 import { Icon, type IconName } from "../parts/icons";
@@ -66,7 +66,7 @@ export function Shell() {
     // What is needed next arrives when there is nothing else to do.
     for (const part of [Detail, QuickAdd, AskedMenu, SelectBar, Palette]) whenIdle(() => void part.prepare());
   }, []);
-  useLayoutEffect(() => (open.value ? lieOver(() => close(true)) : undefined), [open.value]);
+  useLayoutEffect(() => (open.value ? closeOnBack(() => close(true)) : undefined), [open.value]);
   const close = (refocus: boolean) => {
     if (!open.value) return;
     open.value = false;

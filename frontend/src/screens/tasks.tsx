@@ -6,15 +6,18 @@ import { selected, selecting } from "../commands/selection";
 import { AddField, type AddTo } from "../parts/add";
 import { Empty } from "../parts/empty";
 import { Icon } from "../parts/icons";
+import { lazily } from "../parts/lazily";
 import type { Naming } from "../parts/list-menu";
 import type { Asked } from "../parts/menus";
-import { AskedMenu, DayStrip, SelectBar } from "../parts/overlays";
+import { AskedMenu, SelectBar } from "../parts/overlays";
 import { NameField } from "../parts/sidebar";
 import { storedSorting, storeSorting } from "../parts/sorting";
 import { TreeGrid } from "../parts/treegrid/treegrid";
-import type { Sorting, ViewQuery } from "../store/types";
+import type { Sorting, View, ViewQuery } from "../store/types";
 import { t } from "../texts";
 import { Nothing } from "./nothing";
+
+const DayStrip = lazily<{ view: View }>(() => import("../parts/day-strip").then((part) => part.DayStrip));
 
 type Query = Extract<ViewQuery, { show: "inbox" | "today" | "upcoming" | "overdue" | "list" | "label" }>;
 

@@ -52,15 +52,15 @@ class Refusals:
 
     def _refused_path(self, scope: Scope) -> str | None:
         """Return the template of the path if the request is one that this layer refuses."""
-        if not _FRAMING.isdisjoint(name for name, _ in scope["headers"]):
+        has_body = any(name in _FRAMING for name, _ in scope["headers"])
+        if has_body or scope["method"] == "HEAD":
             return None
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         try:
             found = self._routes.find(scope["method"], path)
         except HTTPException:
             return None
-        is_refused = found is not None and found[0].scopes and scope["method"] != "HEAD"
-        return found[0].path if found is not None and is_refused else None
+        return found[0].path if found is not None and found[0].scopes else None
 
     async def _refuse(self, scope: Scope, path: str, send: Send) -> None:
         started_at = time.perf_counter()

@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import Table
 
 from duly.core.errors import StartupError
+from duly.database.failures import summary
 from duly.models import User, metadata
 from duly.models.base import owner_column
 from duly.utils.tables import table_of
@@ -34,7 +35,10 @@ class Placement(NamedTuple):
 
 
 def placements() -> Iterator[Placement]:
-    """Yield where each table belongs, those that others refer to first."""
+    """Yield where each table belongs, those that others refer to first.
+
+    `users` is the first of all, since each spread table is placed beside it.
+    """
     yield _placement(table_of(User))
     for table in metadata.sorted_tables:
         if table is not table_of(User):
@@ -65,17 +69,13 @@ def distribute(dsn: str) -> Iterator[Placement]:
                     _place(connection, placement)
                     yield placement
     except psycopg.Error as error:
-        raise StartupError(f"the cluster rejected a statement: {_first_line(error)}") from None
+        raise StartupError(f"the cluster rejected a statement: {summary(error)}") from None
 
 
 def _check(connection: psycopg.Connection[Any]) -> None:
-    found = connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'citus'").fetchone()
-    if found is None:
+    if not connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'citus'").fetchone():
         raise StartupError(_NO_CITUS)
-    groups = {
-        group for (group,) in connection.execute("SELECT groupid FROM pg_dist_node WHERE isactive")
-    }
-    if 0 not in groups:
+    if not connection.execute("SELECT 1 FROM pg_dist_node WHERE groupid = 0").fetchone():
         raise StartupError(_NO_COORDINATOR)
 
 
@@ -90,7 +90,3 @@ def _place(connection: psycopg.Connection[Any], placement: Placement) -> None:
             "SELECT create_distributed_table(%s, %s, colocate_with => %s)",
             [table, column, User.__tablename__],
         )
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -31,7 +31,7 @@ from duly.records import changes
 from duly.records.commands import Procedure
 from duly.records.order import appended
 from duly.records.revisions import MAX_CHANGES, check_count, next_revisions
-from duly.records.types import ID, ResourceType, Values, shown_after
+from duly.records.types import ID, ResourceType, Values, returning_shown
 from duly.records.versions import Versions
 from duly.utils.tables import table_of
 
@@ -132,7 +132,7 @@ def _changed(
         .where(kind.table.c.user_id == USER_ID, _is_numbered(kind, numbered))
         .values({**always, **values(owner)})
     )
-    return shown_after(kind, changed, kind.shown)
+    return returning_shown(kind, changed, kind.shown)
 
 
 def _numbered(targets: Select[Any]) -> tuple[CTE, ColumnElement[Any]]:

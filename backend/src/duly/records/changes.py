@@ -30,7 +30,7 @@ from duly.models import Tombstone
 from duly.records import commands
 from duly.records.commands import Command, Operation, Procedure, Raced, lookup
 from duly.records.revisions import next_revision_of
-from duly.records.types import ID, ResourceType, Values, shown_after
+from duly.records.types import ID, ResourceType, Values, returning_shown
 from duly.records.versions import Versions, check_version, has_version
 from duly.utils.tables import table_of
 
@@ -103,7 +103,7 @@ def change(
     owner = next_revision_of(kind.table, *expected)
     always = {"revision": owner.c.revision, "updated_at": owner.c.changed_at}
     statement = sql_update(kind.table).where(*expected).values({**always, **values(owner)})
-    _, shown = shown_after(kind, statement, kind.shown)
+    _, shown = returning_shown(kind, statement, kind.shown)
     return Change(
         kind,
         event,

@@ -30,7 +30,7 @@ from duly.records import commands
 from duly.records.commands import Command, Operation, Procedure, Raced, lookup
 from duly.records.order import Spot, appended, key_at
 from duly.records.revisions import IS_FRESH, next_revision
-from duly.records.types import ID, ResourceType, shown_after
+from duly.records.types import ID, ResourceType, returning_shown
 from duly.schemas.base import RequestBody
 from duly.schemas.order import Creation
 from duly.utils.encoding import encode_sorted
@@ -230,9 +230,9 @@ def _insert(
     insert = postgresql.insert(kind.table).from_select(list(values), select(*values.values()))
     names = {*_ALWAYS_COMPUTED, *(name for field in fields for name in field.computed)}
     returned = [column for column in kind.shown if column.name in names]
-    if shape.beside is None and is_short:
+    if shape.beside is None and is_short:  # only rare fields have columns to compose
         return owned_change(insert.returning(*returned))
-    new, shown = shown_after(kind, insert, returned)
+    new, shown = returning_shown(kind, insert, returned)
     statement = select(*shown)
     if shape.beside is not None:
         statement = statement.add_cte(shape.beside(new).cte("beside"))

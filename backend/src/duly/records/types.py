@@ -155,13 +155,13 @@ class ResourceType:
         return frozenset(name for name, field in self.fields.items() if field.is_long)
 
 
-def shown_after(
+def returning_shown(
     kind: ResourceType, change: Insert | Update, shown: Sequence[ColumnElement[Any]]
 ) -> tuple[CTE, list[ColumnElement[Any]]]:
-    """`WITH changed AS (…)`: the rows of a change, and of these the columns `shown` of responses.
+    """`WITH changed AS (…)`: the rows that a change returns, and the columns `shown` of these.
 
-    They are composed from the rows, not in RETURNING: Citus allows no function there that depends on
-    the session's settings, as the text of a date does.
+    Columns such as `due` are composed from the rows, not in RETURNING: Citus allows no function there
+    that depends on the session's settings, as the text of a date does.
     """
     read = {
         column.name: column

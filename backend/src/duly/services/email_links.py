@@ -45,7 +45,7 @@ _insert = postgresql.insert(_links).values(
     purpose=_PURPOSE,
     digest=_DIGEST,
     email=bindparam("email", type_=Text()),
-    # Of these, `least` ignores a null. Citus refuses `now()` in COALESCE.
+    # `least` ignores a null, and Citus refuses `now()` in COALESCE.
     requested_at=func.least(bindparam("requested_at", type_=DateTime(timezone=True)), func.now()),
     expires_at=func.now() + bindparam("lifetime", type_=INTERVAL()),
 )

@@ -67,7 +67,7 @@ _CLAIM = owned(
     _insert.on_conflict_do_update(
         index_elements=["user_id"],
         set_={"expires_at": _insert.excluded.expires_at},
-        # Has expired; Citus refuses `now()` here.
+        # It has expired. Citus refuses `now()` in this condition.
         where=_insert.excluded.expires_at - _leases.c.expires_at > _LIFETIME,
     ).returning(_leases.c.expires_at)
 )

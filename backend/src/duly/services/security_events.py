@@ -83,7 +83,7 @@ _RECORD = owned(
             bindparam("event", type_=Text()),
             bindparam("address", type_=Text()),
             bindparam("user_agent", type_=Text()),
-            func.now(),
+            func.now(),  # events of one transaction are in the order of their ids
         )
         .select_from(_users)
         .where(_users.c.id == USER_ID),

@@ -179,7 +179,8 @@ async def open_session(
     )
     ids = [row["id"] for row in ended]
     await _record(scope, ids)
-    return Opened(context, refresh, user, ids, is_local=password_hash is not None)
+    is_local = password_hash is not None
+    return Opened(context, refresh, user, ids, is_local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +191,14 @@ class Opened:
     _refresh: RefreshToken
     _user: Row
     _ended: list[UUID]
-    is_local: bool
+    _is_local: bool
 
     def announce(self) -> dict[str, Any]:
         """Note that the transaction is committed, and return the session response."""
         if self._ended:
             self._context.revocations.add(self._ended)
             log.info("session.oldest_ended", count=len(self._ended))
-        return session_response(self._context, self._refresh, self._user, self.is_local)
+        return session_response(self._context, self._refresh, self._user, self._is_local)
 
 
 async def end_session(context: Context, caller: Caller, session_id: UUID, client: Client) -> None:

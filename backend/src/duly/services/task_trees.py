@@ -30,7 +30,7 @@ from duly.models import List
 from duly.records.cascades import changing_tree, erasing_all
 from duly.records.changes import Change, lookup_of
 from duly.records.revisions import IS_FRESH, check_count, next_revision
-from duly.records.types import ID, Values, shown_after
+from duly.records.types import ID, Values, returning_shown
 from duly.records.versions import has_version
 from duly.services.task_type import TYPE, done_at
 from duly.utils.tables import table_of
@@ -271,7 +271,7 @@ def _of_one(values: Values, *conditions: ColumnElement[bool]) -> OwnedStatement:
         .where(TYPE.is_named, owner.c.revision.is_not(None))
         .values({**always, **values(owner)})
     )
-    _, shown = shown_after(TYPE, change, TYPE.shown)
+    _, shown = returning_shown(TYPE, change, TYPE.shown)
     return owned_change(select(*shown))
 
 
