@@ -98,9 +98,11 @@ class Crowd:
         # Another client of this person may be exporting.
         if path.endswith("/export") and answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             return
-        # A slow database is reported; nothing else may go wrong.
+        # A slow database is reported, and so is a slow client: a busy machine may pause this one
+        # between the head of a request and its body. Nothing else may go wrong.
         is_late = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        assert answer.is_success or is_late, answer.text
+        is_slow = answer.status_code == httpx.codes.REQUEST_TIMEOUT
+        assert answer.is_success or is_late or is_slow, answer.text
         for other in self.people:
             assert other.id == person.id or other.id not in answer.text
         if is_late:
