@@ -55,15 +55,21 @@ async def test_a_request_without_a_body_is_refused_at_once(alice: Account, metho
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_a_refusal_without_a_body_has_the_same_response_as_one_with(alice: Account) -> None:
-    plain = await alice.client.get("/api/v1/tasks", headers=alice.headers)
-    with_body = await alice.client.post(
-        "/api/v1/tasks", headers=alice.headers, json={"title": "A"}
-    )
+async def chunks() -> AsyncIterator[bytes]:
+    yield b'{"title": "A"}'
 
-    assert error_code(plain) == "SERVICE_UNAVAILABLE"
-    assert plain.content == with_body.content
-    assert {*plain.headers} == {*with_body.headers}
+
+async def test_refusals_of_both_layers_are_the_same(alice: Account) -> None:
+    json_type = {**alice.headers, "Content-Type": "application/json"}
+    late = await alice.client.post("/api/v1/tasks", headers=json_type, content=chunks())
+
+    for early in (
+        await alice.client.get("/api/v1/tasks", headers=alice.headers),
+        await alice.client.post("/api/v1/tasks", headers=json_type, content=b'{"title": "A"}'),
+    ):
+        assert error_code(early) == "SERVICE_UNAVAILABLE"
+        assert early.content == late.content
+        assert {*early.headers} == {*late.headers}
 
 
 async def test_a_refusal_repeats_the_id_of_its_request(alice: Account) -> None:
@@ -87,7 +93,7 @@ async def test_refusals_are_logged_together(alice: Account, logs: io.StringIO) -
     logs.seek(0)
 
     for _ in range(5):
-        await alice.client.get("/api/v1/tasks", headers=alice.headers)
+        await alice.client.post("/api/v1/tasks", headers=alice.headers, json={"title": "A"})
 
     events = [json.loads(line)["event"] for line in logs.getvalue().splitlines()]
     assert set(events) == {"requests.refused"}

@@ -91,6 +91,43 @@ async def test_a_short_line_is_accepted_however_slowly_it_moves(
     await room.free(await room.fill(line._SHORT))
 
 
+async def test_a_line_that_refuses_many_becomes_as_short_as_its_rate_demands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "_SHORT", 8)
+    monkeypatch.setattr(line, "_INTERVAL", 0.01)
+    monkeypatch.setattr(line, "_LONGEST_WAIT", 0.0)
+    room = Room()
+    first = await room.fill(4)
+    room.line.note_refused()
+    room.line.note_refused()
+    await asyncio.sleep(0.02)
+    room.is_free = True
+    room.line.advance()  # one begins, and its rate is known
+
+    room.is_free = False
+    with pytest.raises(Overloaded):
+        await room.wait()
+
+    await room.free(first)
+
+
+async def test_a_line_that_has_emptied_has_its_full_length_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "_SHORT", 4)
+    monkeypatch.setattr(line, "_INTERVAL", 0.01)
+    monkeypatch.setattr(line, "_LONGEST_WAIT", 0.0)
+    room = Room()
+    waiting = await room.fill(2)
+    for _ in range(8):
+        room.line.note_refused()
+    await asyncio.sleep(0.02)
+    await room.free(waiting)
+
+    await room.free(await room.fill(4))
+
+
 async def test_a_refused_line_is_accepted_again_once_it_is_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -225,15 +225,6 @@ class Exchange:
         del self.request
         self._error = None
 
-    async def linger(self) -> None:
-        """Discard the rest of the body. Closing the connection before would reset it, and a client
-        that is still sending would not receive the response.
-        """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER):
-                while self.has_more:
-                    self.has_more = (await self._receive()).get("more_body", False)
-
     def log(self) -> None:
         """Log the request in one line. The path is part of it only if it was not found."""
         if not log.is_enabled_for(logging.INFO):
@@ -261,3 +252,13 @@ class Exchange:
             self._error,
             self.request.query_values,
         )
+
+
+async def discard_body(receive: Receive) -> None:
+    """Read the rest of a request's body. Closing the connection before would reset it, and a client
+    that is still sending would not receive the response.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER):
+            while (await receive()).get("more_body", False):
+                pass

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from duly.api.exchange import Exchange
+from duly.api.exchange import Exchange, discard_body
 from duly.api.requests import Request
 from duly.api.routing import RouteTable
 from duly.core import time_budget
@@ -79,7 +79,7 @@ class RequestMiddleware:
                 self._on_outcome(exchange.outcome)
             exchange.release()
         if exchange.has_more:
-            await exchange.linger()
+            await discard_body(receive)
 
     async def _respond(self, request: Request) -> ASGIApp:
         """Return what sends the response."""

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from duly.api.exchange import discard_body
 from duly.api.request_ids import request_id_of
 from duly.api.responses import NO_SNIFFING, NO_STORE, error_response
 from duly.api.routing import RouteTable
@@ -19,13 +20,15 @@ _STATUS = HTTPStatus.SERVICE_UNAVAILABLE
 _HEADERS = [*_RESPONSE.raw_headers, NO_SNIFFING, NO_STORE]
 _BODY = {"type": "http.response.body", "body": _RESPONSE.body}
 _FRAMING = {b"content-length", b"transfer-encoding"}
+_MAX_DIGITS = 6
+"""Of the length of a body: less than a megabyte, which is discarded in any case."""
 
 
 class Refusals:
     """A layer that responds to a request that the pool would refuse (`Pool.wait_for_room`).
 
-    Only to one without a body, and not to HEAD: their rules are those of `Exchange`. It writes no
-    line to the log for each, since the pool logs their number once a second.
+    Not to HEAD, nor to one with a body in chunks or of an unusual length: their rules are those of
+    `Exchange`. It writes no line to the log for each, since the pool logs their number once a second.
     """
 
     def __init__(
@@ -46,14 +49,16 @@ class Refusals:
             and (path := self._refused_path(scope)) is not None
         ):
             pool.note_refused()
-            await self._refuse(scope, path, send)
+            await self._refuse(scope, path, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def _refused_path(self, scope: Scope) -> str | None:
         """Return the template of the path if the request is one that this layer refuses."""
-        has_body = any(name in _FRAMING for name, _ in scope["headers"])
-        if has_body or scope["method"] == "HEAD":
+        lengths = [value for name, value in scope["headers"] if name in _FRAMING]
+        if lengths and (len(lengths) > 1 or not _is_usual(lengths[0])):
+            return None
+        if scope["method"] == "HEAD":
             return None
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         try:
@@ -62,13 +67,20 @@ class Refusals:
             return None
         return found[0].path if found is not None and found[0].scopes else None
 
-    async def _refuse(self, scope: Scope, path: str, send: Send) -> None:
+    async def _refuse(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         started_at = time.perf_counter()
-        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        own = (b"x-request-id", request_id_of(given.decode("latin-1")).encode())
-        headers = [*_HEADERS, own]
+        fields = dict(scope["headers"])
+        given = fields.get(b"x-request-id", b"").decode("latin-1")
+        headers = [*_HEADERS, (b"x-request-id", request_id_of(given).encode())]
         await send({"type": "http.response.start", "status": _STATUS, "headers": headers})
         await send(_BODY)
         if self._on_outcome is not None:
             seconds = time.perf_counter() - started_at
             self._on_outcome(Outcome(scope["method"], path, _STATUS, seconds, _ERROR, {}))
+        if b"content-length" in fields:
+            await discard_body(receive)
+
+
+def _is_usual(length: bytes) -> bool:
+    """Whether this is a length, rather than a transfer coding or anything else."""
+    return length.isdigit() and len(length) <= _MAX_DIGITS

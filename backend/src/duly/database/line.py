@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from duly.database.failures import NoConnection
 
-_LONGEST_WAIT = 0.75
+_LONGEST_WAIT = 0.5
 """Seconds. If a new request would wait for longer, the line is too long."""
 _SHORT = 560
-"""A line of as many is never too long: a thousand connections to two workers are no overload."""
+"""A line of as many is not too long unless many were refused before: a thousand connections to two
+workers are no overload, although each request waits for longer."""
+_MANY_REFUSED = 0.25
+"""So many for each request that begins are an overload."""
 _MAX_LENGTH = 2_000
 _INTERVAL = 1.0
 """Seconds over which the rate is measured at which requests begin."""
@@ -30,8 +33,9 @@ class Line:
         self._has_room = has_room
         self._turns: deque[asyncio.Future[None]] = deque()
         self._rate = 0.0  # of requests that began, a second, when others waited
-        self._begun = 0
+        self._begun = self._refused = 0
         self._counted_since = 0.0
+        self._is_overloaded = False
         self.is_too_long = False
         """Whether a new request would wait for too long. The rate of before counts in a pause."""
 
@@ -56,7 +60,7 @@ class Line:
             raise Overloaded
         loop = asyncio.get_running_loop()
         if not self._turns:
-            self._begun, self._counted_since = 0, loop.time()
+            self._begun, self._refused, self._counted_since = 0, 0, loop.time()
         turn: asyncio.Future[None] = loop.create_future()
         self._turns.append(turn)
         self._judge()
@@ -78,8 +82,15 @@ class Line:
             break
         self._judge()
 
+    def note_refused(self) -> None:
+        """Count a request that was refused because the line is too long."""
+        self._refused += 1
+
     def _judge(self) -> None:
-        longest = max(_SHORT, _LONGEST_WAIT * self._rate)
+        self._is_overloaded = self._is_overloaded and bool(self._turns)
+        longest = _LONGEST_WAIT * self._rate
+        if not self._is_overloaded:
+            longest = max(_SHORT, longest)
         self.is_too_long = self.length >= min(_MAX_LENGTH, longest)
 
     def _count(self, now: float) -> None:
@@ -87,7 +98,8 @@ class Line:
         self._begun += 1
         if now >= self._counted_since + _INTERVAL:
             self._rate = self._begun / (now - self._counted_since)
-            self._begun, self._counted_since = 0, now
+            self._is_overloaded = self._refused > _MANY_REFUSED * self._begun
+            self._begun, self._refused, self._counted_since = 0, 0, now
 
 
 def _expire(turn: asyncio.Future[None]) -> None:

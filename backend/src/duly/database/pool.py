@@ -121,7 +121,8 @@ class Pool:
         self._on_change(user_id)
 
     def note_refused(self) -> None:
-        """Log that requests are refused, at most once a second."""
+        """Count a refused request, and log at most once a second that there are some."""
+        self.connections.line.note_refused()
         self._refused += 1
         now = asyncio.get_running_loop().time()
         if now >= self._refusal_logged_at + 1:
