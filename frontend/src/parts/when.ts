@@ -43,8 +43,20 @@ export function formatInstant(instant: string | Date, options: Intl.DateTimeForm
   return format(options).format(new Date(instant));
 }
 
+const shortDates = new Map<string, string>();
+
 /** "Today", "Fri", "5 Dec", "5 Dec 2027": as short as it can be without doubt. */
 export function shortDate(date: string, today: string): string {
+  const key = language.value + today + date;
+  const known = shortDates.get(key);
+  if (known !== undefined) return known;
+  if (shortDates.size > 1000) shortDates.clear();
+  const text = shortDateOf(date, today);
+  shortDates.set(key, text);
+  return text;
+}
+
+function shortDateOf(date: string, today: string): string {
   const days = daysBetween(today, date);
   if (days === 0) return t().today;
   if (days === 1) return t().tomorrow;

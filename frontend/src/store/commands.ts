@@ -4,7 +4,7 @@ import type { Effect, Entry, Fields, Op, Resource } from "./entries";
 import { same } from "./entries";
 import { labelsAfter } from "./lay";
 import type { Model } from "./model";
-import { INBOX, keyAt, sameSpot, siblingsOf, spotData, spotOf, type Spot } from "./places";
+import { INBOX, keyAt, sameSpot, spotData, spotOf, type Spot } from "./places";
 import { movedOn } from "./recurring";
 import { made, moment, recurrenceSent, recurrenceShown } from "./shapes";
 import type { Command, Kind, Place, Task, TaskPlace } from "./types";
@@ -65,7 +65,7 @@ function create({ model, userId, now }: Context, type: Kind, given: Fields): Dra
   const place = { after_id, before_id } as Place;
   const spot = type === "task" ? spotOf(model, INBOX, fields as TaskPlace) : {};
   const resource = made(type, { ...fields, ...spot, id, user_id: userId }, now);
-  const { key, behind } = keyAt(siblingsOf(model, type, id, resource as unknown as Fields), place);
+  const { key, behind } = keyAt({ model, type, id, where: resource as unknown as Fields }, place);
   resource.position = key;
   const hidden = { list_id: undefined, section_id: undefined, parent_id: undefined };
   const where = type === "task" ? { ...hidden, ...creationSpot(spot as Spot) } : {};
@@ -240,7 +240,7 @@ function move(context: Context, type: Kind, resource: Resource, to: TaskPlace): 
   const { model } = context;
   const anchor: Place = defined({ after_id: to.after_id, before_id: to.before_id });
   if (type !== "task") {
-    const { key, behind } = keyAt(siblingsOf(model, type, resource.id, resource as unknown as Fields), anchor);
+    const { key, behind } = keyAt({ model, type, id: resource.id, where: resource as unknown as Fields }, anchor);
     const effects: Effect[] = [{ type, id: resource.id, set: { position: key } }];
     return [{ ...one("move", type, resource, { ...anchor }, effects), behind }];
   }
@@ -250,7 +250,7 @@ function move(context: Context, type: Kind, resource: Resource, to: TaskPlace): 
   const spot = spotOf(model, task, to);
   const moved = !sameSpot(spot, task);
   const where = { list_id: spot.list_id, section_id: spot.section_id, parent_id: spot.parent_id };
-  const { key, behind } = keyAt(siblingsOf(model, "task", task.id, { ...where }), anchor);
+  const { key, behind } = keyAt({ model, type, id: task.id, where }, anchor);
   const effects: Effect[] = [{ type, id: task.id, set: { ...where, position: key } }];
   if (spot.list_id !== task.list_id || spot.section_id !== task.section_id) {
     const { list_id, section_id } = where;

@@ -44,25 +44,29 @@ export function spotData(spot: Spot): Fields {
   return { ...spot };
 }
 
-/** The siblings of a resource, without itself, in no order. Completed tasks are siblings too. */
-export function siblingsOf(model: Model, type: Kind, id: string, where: Fields): Resource[] {
-  const found: Resource[] = [];
-  if (type === "task" && where.parent_id) {
-    for (const child of model.childrenOf(where.parent_id as string)) {
-      if (child !== id) found.push(model.task(child)!);
-    }
-  } else {
-    const self = model.shown[type].get(id);
-    for (const other of model.shown[type].values()) {
-      if (other !== self && isSibling(type, other, where)) found.push(other);
-    }
-  }
-  return found;
+/** Whose siblings are meant: those of a resource, if it were at a place. */
+export interface Among {
+  model: Model;
+  type: Kind;
+  id: string;
+  where: Fields;
 }
 
-function isSibling(type: Kind, other: Resource, where: Fields): boolean {
+/** The siblings of a resource, without itself, in no order. Completed tasks are siblings too. */
+export function siblingsOf(among: Among): Resource[] {
+  return [...candidates(among)].filter((other) => isSibling(other, among));
+}
+
+function candidates({ model, type, where }: Among): Iterable<Resource> {
+  if (type !== "task" || !where.parent_id) return model.shown[type].values();
+  return [...model.childrenOf(where.parent_id as string)].map((id) => model.task(id)!);
+}
+
+function isSibling(other: Resource, { type, id, where }: Among): boolean {
+  if (other.id === id) return false;
   if (type === "section") return (other as Section).list_id === where.list_id;
   if (type !== "task") return true;
+  if (where.parent_id) return (other as Task).parent_id === where.parent_id;
   return sameSpot(other as Task, where as unknown as Spot);
 }
 
@@ -79,10 +83,11 @@ interface Between {
  * Finds the neighbors of a place: the siblings before it satisfy `isBefore`. This is one pass, since
  * sorting ten thousand siblings for one move takes too long.
  */
-function around(siblings: Iterable<Resource>, isBefore: (sibling: Resource) => boolean): Between {
+function around(among: Among, isBefore: (sibling: Resource) => boolean): Between {
   const behind: Resource[] = [];
   let next: Resource | undefined;
-  for (const one of siblings) {
+  for (const one of candidates(among)) {
+    if (!isSibling(one, among)) continue;
     if (!isBefore(one)) {
       if (!next || byPosition(one, next) < 0) next = one;
     } else if (behind.length < REMEMBERED || byPosition(one, behind.at(-1)!) > 0) {
@@ -96,13 +101,14 @@ function around(siblings: Iterable<Resource>, isBefore: (sibling: Resource) => b
 }
 
 /** The provisional key of a place among siblings, and the siblings before it, the nearest first. */
-export function keyAt(siblings: readonly Resource[], to: Place): { key: string; behind: string[] } {
-  const anchor = siblings.find(({ id }) => id === (to.after_id ?? to.before_id));
+export function keyAt(among: Among, to: Place): { key: string; behind: string[] } {
+  const named = among.model.shown[among.type].get(to.after_id ?? to.before_id ?? "");
+  const anchor = named && isSibling(named, among) ? named : undefined;
   let isBefore: (sibling: Resource) => boolean = () => true; // last
   if (to.after_id === null) isBefore = () => false;
   else if (anchor && to.after_id) isBefore = (one) => byPosition(one, anchor) <= 0;
   else if (anchor) isBefore = (one) => byPosition(one, anchor) < 0;
-  const { behind, next } = around(siblings, isBefore);
+  const { behind, next } = around(among, isBefore);
   const before = behind[0]?.position ?? null;
   const key = next ? keyBetween(before, next.position) : lastKey(before);
   return { key, behind: behind.map(({ id }) => id) };
@@ -110,7 +116,7 @@ export function keyAt(siblings: readonly Resource[], to: Place): { key: string; 
 
 /** The place that a resource has now, as a move back to it would name it. */
 export function placeOf(model: Model, type: Kind, resource: Resource): Place & { or: Place } {
-  const siblings = siblingsOf(model, type, resource.id, resource as unknown as Fields);
-  const { behind, next } = around(siblings, (one) => byPosition(one, resource) < 0);
+  const among = { model, type, id: resource.id, where: resource as unknown as Fields };
+  const { behind, next } = around(among, (one) => byPosition(one, resource) < 0);
   return { after_id: behind[0]?.id ?? null, or: next ? { before_id: next.id } : {} };
 }

@@ -133,7 +133,7 @@ function keptAgain({ rows, entries, conflicts }: Lost, model: Model): Command[] 
     const where: Fields = command.do === "create" ? { ...NOWHERE, ...(command.data as Fields) } : {};
     const isBeside = (other: (typeof made)[number]) =>
       other.type === type && REFERENCES.every(([field]) => other.where[field] === where[field]);
-    const siblings = [...siblingsOf(model, type, ids.get(id)!, where), ...made.filter(isBeside)];
+    const siblings = [...siblingsOf({ model, type, id: ids.get(id)!, where }), ...made.filter(isBeside)];
     const before = siblings.filter(({ position }) => position < data.position).toSorted(byPosition);
     made.push({ type, where, id: ids.get(id)!, position: data.position });
     if (siblings.length) Object.assign((command as { data: Fields }).data, { after_id: before.at(-1)?.id ?? null });

@@ -8,8 +8,8 @@ import { currentRow, selected } from "../../commands/selection";
 import { setCompleted } from "../../commands/tasks";
 import { t } from "../../texts";
 import { Icon } from "../icons";
-import { dueOf, Meta, spoken } from "./meta";
-import { Title } from "./title";
+import { dueOf, meta, spoken } from "./meta";
+import { Rename } from "./rename";
 
 interface Props {
   row: TaskRow;
@@ -29,16 +29,24 @@ export interface Shows {
   list: boolean;
 }
 
+const [CURRENT, CHOSEN, OPEN, RENAMED] = [1, 2, 4, 8];
+
 // Signals paint a row again only if its own task or its props have changed.
 export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }: Props) {
   const shown = store().get("task", row.id).value;
+  // One signal for all, since each costs a row that is scrolled into view.
+  const states = useComputed(
+    () =>
+      (currentRow.value === row.key ? CURRENT : 0) |
+      (selected.value.has(row.id) ? CHOSEN : 0) |
+      (openTask.value === row.id ? OPEN : 0) |
+      (renaming.value === row.id ? RENAMED : 0),
+  );
+  const is = (state: number) => (states.value & state) > 0;
   // A task that another device removes keeps its row while its title is a field here.
   const last = useRef(shown);
-  const task = shown ?? (renaming.value === row.id ? last.current : undefined);
+  const task = shown ?? (is(RENAMED) ? last.current : undefined);
   last.current = task;
-  const current = useComputed(() => currentRow.value === row.key);
-  const chosen = useComputed(() => selected.value.has(row.id));
-  const open = useComputed(() => openTask.value === row.id);
   if (!task) return null;
   const done = task.is_completed;
   const moment = dueOf(task);
@@ -46,16 +54,16 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
   return (
     <div
       role="row"
-      class={`row ${done ? "is-done" : ""} ${leaving ? "is-leaving" : ""} ${open.value ? "is-open" : ""}`}
+      class={`row ${done ? "is-done" : ""} ${leaving ? "is-leaving" : ""} ${is(OPEN) ? "is-open" : ""}`}
       data-key={row.key}
       data-task={row.id}
-      tabIndex={current.value ? 0 : -1}
+      tabIndex={is(CURRENT) ? 0 : -1}
       aria-level={row.level + deeper}
       aria-rowindex={index + 1}
-      aria-selected={chosen.value}
+      aria-selected={is(CHOSEN)}
       aria-expanded={expandable ? !folded : undefined}
       aria-label={spoken(task, row, moment)}
-      style={{ "--depth": String(row.level - 1) }}
+      style={row.level > 1 ? { "--depth": String(row.level - 1) } : undefined}
     >
       <div role="gridcell" class="cell-check">
         {expandable && (
@@ -86,20 +94,18 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
         </label>
       </div>
       <div role="gridcell" class="cell-title">
-        <Title task={task} />
-        <Meta task={task} row={row} moment={moment} shows={shows} day={day} />
+        {is(RENAMED) ? <Rename task={task} /> : <bdi class="title">{task.title}</bdi>}
+        {meta(task, row, moment, shows, day)}
       </div>
       <div role="gridcell" class="cell-more">
         <button
           type="button"
-          class="icon-button"
+          class="icon-button more"
           tabIndex={-1}
           aria-haspopup="menu"
           aria-label={t().moreFor(task.title)}
           onClick={(event) => onMenu(row.id, event.currentTarget)}
-        >
-          <Icon name="more" />
-        </button>
+        />
       </div>
     </div>
   );

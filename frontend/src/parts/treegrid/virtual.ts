@@ -11,6 +11,8 @@ import type { Row } from "../../commands/grid";
 const WHOLE = 200;
 const PRINTED = 1000;
 const ESTIMATE = 40;
+/** About what a laptop shows. What a larger screen shows follows before the first paint. */
+const FIRST = 24;
 /** So many rows beyond those that are seen are rendered at once; more follow in the next frames. */
 const STEP = 8;
 /** Until then, what was rendered is painted. */
@@ -64,7 +66,7 @@ export function useWindow(element: RefObject<HTMLElement | null>, rows: Readonly
   const heights = useRef(new Map<string, number>());
   const known = useRef<{ rows: readonly Row[]; offsets: Float64Array } | null>(null);
   const measured = useRef(true);
-  const range = useSignal({ first: 0, last: 60 });
+  const range = useSignal({ first: 0, last: FIRST });
   const later = useRef<ReturnType<typeof setTimeout>>(undefined);
   const all = rows.value;
   const small = all.length <= WHOLE;

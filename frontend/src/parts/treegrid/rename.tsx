@@ -5,12 +5,8 @@ import { grid, renaming } from "../../commands/grid";
 import type { Task } from "../../store/types";
 import { t } from "../../texts";
 
-export function Title({ task }: { task: Task }) {
-  if (renaming.value === task.id) return <Rename task={task} />;
-  return <bdi class="title">{task.title}</bdi>;
-}
-
-function Rename({ task }: { task: Task }) {
+/** The title as a field. */
+export function Rename({ task }: { task: Task }) {
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => {
     field.current!.focus();
