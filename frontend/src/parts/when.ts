@@ -48,11 +48,8 @@ const shortDates = new Map<string, string>();
 /** "Today", "Fri", "5 Dec", "5 Dec 2027": as short as it can be without doubt. */
 export function shortDate(date: string, today: string): string {
   const key = language.value + today + date;
-  const known = shortDates.get(key);
-  if (known !== undefined) return known;
-  if (shortDates.size > 1000) shortDates.clear();
-  const text = shortDateOf(date, today);
-  shortDates.set(key, text);
+  let text = shortDates.get(key);
+  if (!text) shortDates.set(key, (text = shortDateOf(date, today)));
   return text;
 }
 

@@ -52,17 +52,13 @@ export interface Among {
   where: Fields;
 }
 
-/** The siblings of a resource, without itself, in no order. Completed tasks are siblings too. */
-export function siblingsOf(among: Among): Resource[] {
-  return [...candidates(among)].filter((other) => isSibling(other, among));
-}
-
-function candidates({ model, type, where }: Among): Iterable<Resource> {
+/** The siblings of a resource and others, in no order. Completed tasks are siblings too. */
+export function candidates({ model, type, where }: Among): Iterable<Resource> {
   if (type !== "task" || !where.parent_id) return model.shown[type].values();
   return [...model.childrenOf(where.parent_id as string)].map((id) => model.task(id)!);
 }
 
-function isSibling(other: Resource, { type, id, where }: Among): boolean {
+export function isSibling(other: Resource, { type, id, where }: Among): boolean {
   if (other.id === id) return false;
   if (type === "section") return (other as Section).list_id === where.list_id;
   if (type !== "task") return true;

@@ -8,7 +8,7 @@ import type { Entry, Fields, Resource } from "./entries";
 import type { Core } from "./keeping";
 import { lay } from "./lay";
 import type { Model } from "./model";
-import { siblingsOf } from "./places";
+import { candidates, isSibling, type Among } from "./places";
 import type { Choice, Command, Conflict, Kind, Section, Task } from "./types";
 
 export interface Settled {
@@ -133,7 +133,9 @@ function keptAgain({ rows, entries, conflicts }: Lost, model: Model): Command[] 
     const where: Fields = command.do === "create" ? { ...NOWHERE, ...(command.data as Fields) } : {};
     const isBeside = (other: (typeof made)[number]) =>
       other.type === type && REFERENCES.every(([field]) => other.where[field] === where[field]);
-    const siblings = [...siblingsOf({ model, type, id: ids.get(id)!, where }), ...made.filter(isBeside)];
+    const among: Among = { model, type, id: ids.get(id)!, where };
+    const present = [...candidates(among)].filter((other) => isSibling(other, among));
+    const siblings = [...present, ...made.filter(isBeside)];
     const before = siblings.filter(({ position }) => position < data.position).toSorted(byPosition);
     made.push({ type, where, id: ids.get(id)!, position: data.position });
     if (siblings.length) Object.assign((command as { data: Fields }).data, { after_id: before.at(-1)?.id ?? null });

@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { dayOfHead, grid, headAbove, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
 import { showTask } from "../../commands/back";
+import { moving } from "../../commands/order";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
 import { whenIdle } from "../lazily";
@@ -14,9 +15,12 @@ import { Row, type Shows } from "./row";
 import { COMPLETED, makeRows } from "./rows";
 import { useWindow } from "./virtual";
 
-// Dragging arrives when there is nothing else to do.
+// Dragging and moving arrive when there is nothing else to do.
 let startDrag: typeof import("./drag").startDrag | null = null;
-const prepareDrag = () => void import("./drag").then((part) => (startDrag = part.startDrag));
+const prepare = () => {
+  void import("./drag").then((part) => (startDrag = part.startDrag));
+  void moving();
+};
 
 interface Props {
   view: View;
@@ -39,7 +43,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
     [view],
   );
   useEffect(() => () => made.dispose(), [made]);
-  useEffect(() => whenIdle(prepareDrag), []);
+  useEffect(() => whenIdle(prepare), []);
   const rows = made.rows.value;
   const { first, last, above, below, reveal } = useWindow(element, made.rows);
 
