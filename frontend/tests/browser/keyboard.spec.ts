@@ -114,19 +114,22 @@ test("a row that gets the focus before the first paint of its place keeps its co
   await register(page);
   await add(page, "Pay rent today");
   await row(page, "Pay rent").focus();
-  const reached = page.evaluate(() => new Promise<void>((done) => {
-    const look = new MutationObserver(() => {
-      // Only Today has a heading.
-      if (!document.querySelector("[role=treegrid] [role=row]:not([data-task])")) return;
-      look.disconnect();
-      document.querySelector<HTMLElement>("[role=row][data-task]")!.focus();
-      requestAnimationFrame(() => setTimeout(done, 100));
-    });
-    look.observe(document, { childList: true, subtree: true });
+  // It must look before the keys are pressed, so its promise is waited for in two steps.
+  const reached = await page.evaluateHandle(() => ({
+    promise: new Promise<void>((done) => {
+      const look = new MutationObserver(() => {
+        // Only Today has a heading.
+        if (!document.querySelector("[role=treegrid] [role=row]:not([data-task])")) return;
+        look.disconnect();
+        document.querySelector<HTMLElement>("[role=row][data-task]")!.focus();
+        requestAnimationFrame(() => setTimeout(done, 100));
+      });
+      look.observe(document, { childList: true, subtree: true });
+    }),
   }));
   await page.keyboard.press("g");
   await page.keyboard.press("t");
-  await reached;
+  await reached.evaluate(({ promise }) => promise);
   await expect(row(page, "Pay rent")).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("textbox", { name: "Notes" })).toBeVisible();
