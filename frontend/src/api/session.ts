@@ -6,6 +6,7 @@ import { type ReadonlySignal, signal } from "@preact/signals-core";
 
 import { ApiError, send, type SendOptions } from "./client";
 import type { StreamedEvent } from "./events";
+import { keep, recall } from "./storage";
 import { ask, openChannel, type TabMessage, type Tokens } from "./tabs";
 import type { SignedIn, User } from "./things";
 
@@ -117,9 +118,9 @@ export function openSession(now: () => number = Date.now): Session {
 
   /** Sends the logout that is owed since the device was offline. */
   async function payLogout(): Promise<void> {
-    if (!stored(OWED)) return;
+    if (!recall(OWED)) return;
     await sendLogout();
-    store(OWED, null);
+    keep(OWED, null);
   }
 
   async function sendLogout(): Promise<void> {
@@ -135,7 +136,7 @@ export function openSession(now: () => number = Date.now): Session {
   function refresh(): Promise<void> {
     refreshing ??= locked(async () => {
       if (isFresh(tokens)) return; // received while waiting for the lock
-      if (stored(OWED)) {
+      if (recall(OWED)) {
         await payLogout();
         throw over("Signed out.");
       }
@@ -188,7 +189,7 @@ export function openSession(now: () => number = Date.now): Session {
     ended,
     signedOut,
     get owesLogout() {
-      return stored(OWED) !== null;
+      return recall(OWED) !== null;
     },
     register: (email, password, name = null) =>
       signIn("/auth/register", name ? { email, password, name } : { email, password }),
@@ -212,7 +213,7 @@ export function openSession(now: () => number = Date.now): Session {
     async logout() {
       leave();
       if (owner) channel.post({ type: "signed_out", userId: owner });
-      store(OWED, "1");
+      keep(OWED, "1");
       await payLogout().catch(() => {});
     },
     request: (method, path, options) =>
@@ -242,25 +243,4 @@ export function openSession(now: () => number = Date.now): Session {
 /** Runs while no other tab does. Without Web Locks (plain http), tabs refresh at once, which works. */
 function locked<T>(act: () => Promise<T>): Promise<T> {
   return navigator.locks ? (navigator.locks.request(LOCK, act) as Promise<T>) : act();
-}
-
-// Storage can be forbidden; then nothing is owed after a reload.
-const remembered = new Map<string, string>();
-
-function stored(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return remembered.get(key) ?? null;
-  }
-}
-
-function store(key: string, value: string | null): void {
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    if (value === null) remembered.delete(key);
-    else remembered.set(key, value);
-  }
 }

@@ -2,6 +2,7 @@
 import { effect, signal } from "@preact/signals";
 
 import { openSession } from "../api/session";
+import { keep, recall } from "../api/storage";
 import type { User } from "../api/things";
 import { likelyLanguage, speak, t } from "../texts";
 import { forgetSteps, opened, showToast } from "./app";
@@ -21,18 +22,13 @@ const KNOWN = "duly-account";
 /** The account whose copy this device keeps, so that the app opens without a connection. */
 export function knownUser(): User | null {
   try {
-    return JSON.parse(localStorage.getItem(KNOWN) ?? "null") as User | null;
+    return JSON.parse(recall(KNOWN) ?? "null") as User | null;
   } catch {
     return null;
   }
 }
 function remember(user: User | null): void {
-  try {
-    if (user) localStorage.setItem(KNOWN, JSON.stringify(user));
-    else localStorage.removeItem(KNOWN);
-  } catch {
-    // Without storage the next visit begins with the server.
-  }
+  keep(KNOWN, user && JSON.stringify(user));
 }
 
 export async function start(): Promise<void> {
