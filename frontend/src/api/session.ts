@@ -30,8 +30,6 @@ export interface Session {
   /** Throws `ApiError` with SECOND_FACTOR_REQUIRED, whose details `secondFactor` needs. */
   login(email: string, password: string): Promise<User>;
   secondFactor(challenge: string, factor: { code: string } | { assertion: unknown }): Promise<User>;
-  /** Signs in with what a provider returned to the page. */
-  exchange(code: string, verifier?: string): Promise<User>;
   /**
    * Goes on with the session of this browser. Null if it has none; throws what `fetch` throws
    * without a connection. With `expected`, only the session of that user is accepted, also by the
@@ -169,8 +167,9 @@ export function openSession(now: () => number = Date.now): Session {
     try {
       return await act({ Authorization: `Bearer ${used}` });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== "UNAUTHENTICATED") throw error;
-      // The session ended, or the server's key changed. Another tab may have replaced the token.
+      // The session ended, or the server's key changed; or the address has been confirmed since the
+      // token was issued. Another tab may have replaced it.
+      if (!(error instanceof ApiError && ["UNAUTHENTICATED", "EMAIL_NOT_VERIFIED"].includes(error.code))) throw error;
       rejected = used;
       if (!isFresh(tokens)) await refresh();
       return act({ Authorization: `Bearer ${tokens!.access}` });
@@ -195,8 +194,6 @@ export function openSession(now: () => number = Date.now): Session {
       signIn("/auth/register", name ? { email, password, name } : { email, password }),
     login: (email, password) => signIn("/auth/login", { email, password }),
     secondFactor: (challenge, factor) => signIn("/auth/factor", { challenge, ...factor }),
-    exchange: (code, verifier) =>
-      signIn("/auth/oidc/exchange", verifier ? { code, verifier } : { code }),
     async resume(expected) {
       owner = expected ?? owner;
       ended.value = false;

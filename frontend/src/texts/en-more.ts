@@ -243,6 +243,7 @@ export const enMore = {
     sending: "Your changes are on their way.",
     offline: "No connection. Work goes on; changes are kept on this device and sent later.",
     needs_you: "Something could not be kept as it was. You decide below.",
+    unverified: "The server syncs only after you have confirmed your email address. Until then, changes are kept on this device.",
     sign_in: "Your session has ended. Work goes on here; sign in to sync again.",
   },
   memoryOnly: "This browser does not store anything for Duly, so changes are lost when the tab closes before they are sent.",
@@ -327,7 +328,6 @@ export const enMore = {
   // Links in mails
   setPassword: "Set a new password",
   passwordSet: "Your password is set, and all your devices are signed out. Sign in with the new password.",
-  confirmAddress: "Confirm your email address",
   confirmAddressText: (host: string) => `Is this the address of your account at ${host}? Then confirm it.`,
   addressConfirmed: "Your email address is confirmed.",
   linkUseless: "This link is invalid, expired or already used.",
@@ -336,6 +336,13 @@ export const enMore = {
   newLinkInSettings: "If your address is not confirmed yet, sign in and send yourself another link under Settings → Account.",
   openApp: "Go to Duly",
   linkSent: "Another link is on its way.",
+  linkSentTo: (email: string) => `Another link is on its way to ${email}.`,
+  linksTooMany: (minutes: number) => `Too many links were sent to this address. Try again in ${many(minutes, "minute", "minutes")}.`,
+  unverifiedText: "This server requires a confirmed address. Open the link in the mail to",
+  unverifiedKept: "You can go on working here. What you change is kept on this device, and sent as soon as the address is confirmed.",
+  iHaveConfirmed: "I have confirmed it",
+  notConfirmedYet: "The address is not confirmed yet.",
+  otherAddress: "Use another address",
 
   // Statistics
   emptyStatistics: "Complete a task and it will show here.",

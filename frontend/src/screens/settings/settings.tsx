@@ -1,18 +1,16 @@
 import "../../styles/pages.css";
 import "../../styles/settings.css";
 
-import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { signOut, waitForUnsent } from "../../commands/account";
-import { show } from "../../commands/overlay";
 import { Link } from "../../parts/link";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { Nothing } from "../nothing";
+import { SignOut } from "../sign-out";
 import { Account } from "./account";
-import { Data, exportDevice } from "./data";
+import { Data } from "./data";
 import { FactorsPage } from "./factors";
 import { Preferences } from "./preferences";
 import { Sessions } from "./sessions";
@@ -28,24 +26,10 @@ export function Settings({ page }: { page: string }) {
     data: [m().data, () => <Data />],
   };
   const shown = pages[page];
-  const leaving = useSignal(false);
   useEffect(() => {
     document.title = `${t().settings} · ${t().appName}`;
   });
   if (!shown) return <Nothing />;
-  const leave = async () => {
-    leaving.value = true;
-    const lost = await waitForUnsent();
-    leaving.value = false;
-    if (lost === 0) return signOut();
-    show({
-      kind: "ask",
-      text: m().signOutAsk(lost),
-      action: m().signOutAnyway(lost),
-      run: () => void signOut(),
-      other: { text: m().exportDevice, run: exportDevice },
-    });
-  };
   return (
     <div class="scroll">
       <div class="page sheet">
@@ -57,9 +41,7 @@ export function Settings({ page }: { page: string }) {
         </nav>
         {shown[1]()}
         <p class="settings-foot">
-          <button type="button" class="button" aria-disabled={leaving.value} onClick={() => void leave()}>
-            {leaving.value ? t().working : m().signOut}
-          </button>
+          <SignOut />
         </p>
       </div>
     </div>
