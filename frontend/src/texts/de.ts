@@ -469,6 +469,8 @@ export const deMore: More = {
   storageUsed: (used) => `${used} auf diesem Gerät belegt.`,
   storageKept: "Der Browser behält es, bis Sie sich abmelden.",
   storageMayGo: "Wird der Platz knapp, darf der Browser es löschen; ungesendete Änderungen gingen verloren.",
+  version: (number) => `Duly ${number}`,
+  versionUnknown: "Die Version von Duly ist nur mit einer Verbindung bekannt.",
   signOutAsk: (n) => `${many(n, "Änderung hat", "Änderungen haben")} den Server nicht erreicht und ${n === 1 ? "geht" : "gehen"} verloren.`,
   signOutAnyway: (n) => (n === 1 ? "Abmelden und sie verlieren" : "Abmelden und alle verlieren"),
   deleteAccount: "Konto löschen",

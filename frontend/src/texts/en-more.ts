@@ -318,6 +318,8 @@ export const enMore = {
   storageUsed: (used: string) => `${used} used on this device.`,
   storageKept: "The browser keeps it until you sign out.",
   storageMayGo: "The browser may delete it when space runs short; unsent changes would be lost.",
+  version: (number: string) => `Duly ${number}`,
+  versionUnknown: "The version of Duly is known only with a connection.",
   signOutAsk: (n: number) => `${many(n, "change has", "changes have")} not reached the server and will be lost.`,
   signOutAnyway: (n: number): string => (n === 1 ? "Sign out and lose it" : "Sign out and lose them"),
   deleteAccount: "Delete account",

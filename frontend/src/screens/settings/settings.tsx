@@ -15,6 +15,7 @@ import { FactorsPage } from "./factors";
 import { Preferences } from "./preferences";
 import { Sessions } from "./sessions";
 import { Tokens } from "./tokens";
+import { Version } from "./version";
 
 export function Settings({ page }: { page: string }) {
   const pages: Record<string, [string, () => ComponentChildren]> = {
@@ -43,6 +44,7 @@ export function Settings({ page }: { page: string }) {
         <p class="settings-foot">
           <SignOut />
         </p>
+        <Version />
       </div>
     </div>
   );
