@@ -230,6 +230,9 @@ export const deMore: More = {
   hours: (n) => `${n} Std.`,
   minutes: (n) => `${n} Min.`,
   noDuration: "Keine Dauer",
+  typeDuration: "Dauer eintippen",
+  typeDurationHint: "1 Std. 20 Min. oder Minuten",
+  notADuration: "Noch keine Dauer. Die längste ist eine Woche.",
   every: {
     DAILY: (n) => (n === 1 ? "jeden Tag" : `alle ${n} Tage`),
     WEEKLY: (n) => (n === 1 ? "jede Woche" : `alle ${n} Wochen`),

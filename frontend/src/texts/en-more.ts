@@ -74,6 +74,9 @@ export const enMore = {
   hours: (n: number) => `${n} h`,
   minutes: (n: number) => `${n} min`,
   noDuration: "No duration",
+  typeDuration: "Type a duration",
+  typeDurationHint: "1h 20m, or minutes",
+  notADuration: "Not a duration yet. The longest is a week.",
   every: {
     DAILY: (n: number) => (n === 1 ? "every day" : `every ${n} days`),
     WEEKLY: (n: number) => (n === 1 ? "every week" : `every ${n} weeks`),
