@@ -26,7 +26,7 @@ export interface Session {
   /** The user has signed out without a connection: `resume` and sign-ins send the logout first. */
   readonly owesLogout: boolean;
 
-  register(email: string, password: string, name?: string | null): Promise<User>;
+  register(email: string, password: string): Promise<User>;
   /** Throws `ApiError` with SECOND_FACTOR_REQUIRED, whose details `secondFactor` needs. */
   login(email: string, password: string): Promise<User>;
   secondFactor(challenge: string, factor: { code: string } | { assertion: unknown }): Promise<User>;
@@ -190,8 +190,7 @@ export function openSession(now: () => number = Date.now): Session {
     get owesLogout() {
       return recall(OWED) !== null;
     },
-    register: (email, password, name = null) =>
-      signIn("/auth/register", name ? { email, password, name } : { email, password }),
+    register: (email, password) => signIn("/auth/register", { email, password }),
     login: (email, password) => signIn("/auth/login", { email, password }),
     secondFactor: (challenge, factor) => signIn("/auth/factor", { challenge, ...factor }),
     async resume(expected) {

@@ -1,8 +1,9 @@
 /** Opens and closes what belongs to a user: the session, the copy on the device, the language. */
 import { effect, signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 
 import { openSession } from "../api/session";
-import { keep, recall } from "../api/storage";
+import { isForbidden, keep, recall } from "../api/storage";
 import type { User } from "../api/things";
 import { likelyLanguage, speak, t } from "../texts";
 import { forgetSteps, opened, showToast } from "./app";
@@ -15,7 +16,7 @@ export const phase = signal<Phase>("starting");
 /** The dialog in which the same user signs in again, while work goes on. */
 export const signingInAgain = signal(false);
 /** What the person is told above the fields of the sign-in. */
-export const signInNote = signal("");
+export const signInNote = signal<ComponentChildren>("");
 
 const KNOWN = "duly-account";
 
@@ -40,7 +41,7 @@ export async function start(): Promise<void> {
     session.resume(known.id).catch(() => {});
     return;
   }
-  if (!canRemember() || session.owesLogout) return resume();
+  if (isForbidden || session.owesLogout) return resume();
   // A browser that knows no account hardly ever has a session, so a first visit does not ask. The
   // cookie may have outlived the storage, though: Safari deletes only the latter after seven days.
   phase.value = "signed_out";
@@ -56,15 +57,6 @@ async function resume(): Promise<void> {
     // No connection and no copy: the sign-in page says so when it is used.
   }
   if (phase.peek() === "starting") phase.value = "signed_out";
-}
-
-function canRemember(): boolean {
-  try {
-    localStorage.getItem(KNOWN);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function onceTouched(act: () => void): void {

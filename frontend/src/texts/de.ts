@@ -486,6 +486,10 @@ export const deMore: More = {
   deleteAccountAsk: "Das Konto und alles darin löschen? Das lässt sich nicht zurücknehmen.",
   deletedAccount: "Das Konto wurde gelöscht.",
 
+  keptChanges: (n, email) => `${many(n, "nicht gesendete Änderung", "nicht gesendete Änderungen")}${email ? ` von ${email}` : ""} ${n === 1 ? "liegt" : "liegen"} auf diesem Gerät; zum Senden melden Sie sich an.`,
+  keptRemoveAsk: (n) => `${many(n, "Änderung geht", "Änderungen gehen")} verloren. Von diesem Gerät entfernen?`,
+  keptRemoved: "Von diesem Gerät entfernt.",
+
   setPassword: "Neues Passwort festlegen",
   passwordSet: "Ihr Passwort ist festgelegt, und alle Ihre Geräte sind abgemeldet. Melden Sie sich mit dem neuen Passwort an.",
   confirmAddressText: (host) => `Ist das die Adresse Ihres Kontos bei ${host}? Dann bestätigen Sie sie.`,

@@ -335,6 +335,11 @@ export const enMore = {
   deleteAccountAsk: "Delete the account and everything in it? This cannot be undone.",
   deletedAccount: "The account has been deleted.",
 
+  // Sign-in
+  keptChanges: (n: number, email: string | null) => `${many(n, "unsent change", "unsent changes")}${email ? ` of ${email}` : ""} ${n === 1 ? "is" : "are"} kept on this device; sign in to send ${n === 1 ? "it" : "them"}.`,
+  keptRemoveAsk: (n: number) => `${many(n, "change", "changes")} will be lost. Remove ${n === 1 ? "it" : "them"} from this device?`,
+  keptRemoved: "Removed from this device.",
+
   // Links in mails
   setPassword: "Set a new password",
   passwordSet: "Your password is set, and all your devices are signed out. Sign in with the new password.",
