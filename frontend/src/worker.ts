@@ -37,7 +37,8 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin || SERVER.test(url.pathname)) return;
   if (request.mode === "navigate") event.respondWith(kept("/", request));
-  else if (FILES.includes(url.pathname)) event.respondWith(kept(url.pathname, request));
+  // At "/", only the server has its index for programs, which says its version.
+  else if (FILES.includes(url.pathname) && request.headers.get("Accept") !== "application/json") event.respondWith(kept(url.pathname, request));
 });
 
 async function kept(path: string, request: Request): Promise<Response> {

@@ -6,6 +6,7 @@ import { type ReadonlySignal, signal } from "@preact/signals-core";
 
 import { ApiError, send, type SendOptions } from "./client";
 import type { StreamedEvent } from "./events";
+import { keep, recall } from "./storage";
 import { ask, openChannel, type TabMessage, type Tokens } from "./tabs";
 import type { SignedIn, User } from "./things";
 
@@ -25,12 +26,10 @@ export interface Session {
   /** The user has signed out without a connection: `resume` and sign-ins send the logout first. */
   readonly owesLogout: boolean;
 
-  register(email: string, password: string, name?: string | null): Promise<User>;
+  register(email: string, password: string): Promise<User>;
   /** Throws `ApiError` with SECOND_FACTOR_REQUIRED, whose details `secondFactor` needs. */
   login(email: string, password: string): Promise<User>;
   secondFactor(challenge: string, factor: { code: string } | { assertion: unknown }): Promise<User>;
-  /** Signs in with what a provider returned to the page. */
-  exchange(code: string, verifier?: string): Promise<User>;
   /**
    * Goes on with the session of this browser. Null if it has none; throws what `fetch` throws
    * without a connection. With `expected`, only the session of that user is accepted, also by the
@@ -117,9 +116,9 @@ export function openSession(now: () => number = Date.now): Session {
 
   /** Sends the logout that is owed since the device was offline. */
   async function payLogout(): Promise<void> {
-    if (!stored(OWED)) return;
+    if (!recall(OWED)) return;
     await sendLogout();
-    store(OWED, null);
+    keep(OWED, null);
   }
 
   async function sendLogout(): Promise<void> {
@@ -135,7 +134,7 @@ export function openSession(now: () => number = Date.now): Session {
   function refresh(): Promise<void> {
     refreshing ??= locked(async () => {
       if (isFresh(tokens)) return; // received while waiting for the lock
-      if (stored(OWED)) {
+      if (recall(OWED)) {
         await payLogout();
         throw over("Signed out.");
       }
@@ -168,8 +167,9 @@ export function openSession(now: () => number = Date.now): Session {
     try {
       return await act({ Authorization: `Bearer ${used}` });
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== "UNAUTHENTICATED") throw error;
-      // The session ended, or the server's key changed. Another tab may have replaced the token.
+      // The session ended, or the server's key changed; or the address has been confirmed since the
+      // token was issued. Another tab may have replaced it.
+      if (!(error instanceof ApiError && ["UNAUTHENTICATED", "EMAIL_NOT_VERIFIED"].includes(error.code))) throw error;
       rejected = used;
       if (!isFresh(tokens)) await refresh();
       return act({ Authorization: `Bearer ${tokens!.access}` });
@@ -188,14 +188,11 @@ export function openSession(now: () => number = Date.now): Session {
     ended,
     signedOut,
     get owesLogout() {
-      return stored(OWED) !== null;
+      return recall(OWED) !== null;
     },
-    register: (email, password, name = null) =>
-      signIn("/auth/register", name ? { email, password, name } : { email, password }),
+    register: (email, password) => signIn("/auth/register", { email, password }),
     login: (email, password) => signIn("/auth/login", { email, password }),
     secondFactor: (challenge, factor) => signIn("/auth/factor", { challenge, ...factor }),
-    exchange: (code, verifier) =>
-      signIn("/auth/oidc/exchange", verifier ? { code, verifier } : { code }),
     async resume(expected) {
       owner = expected ?? owner;
       ended.value = false;
@@ -212,7 +209,7 @@ export function openSession(now: () => number = Date.now): Session {
     async logout() {
       leave();
       if (owner) channel.post({ type: "signed_out", userId: owner });
-      store(OWED, "1");
+      keep(OWED, "1");
       await payLogout().catch(() => {});
     },
     request: (method, path, options) =>
@@ -242,25 +239,4 @@ export function openSession(now: () => number = Date.now): Session {
 /** Runs while no other tab does. Without Web Locks (plain http), tabs refresh at once, which works. */
 function locked<T>(act: () => Promise<T>): Promise<T> {
   return navigator.locks ? (navigator.locks.request(LOCK, act) as Promise<T>) : act();
-}
-
-// Storage can be forbidden; then nothing is owed after a reload.
-const remembered = new Map<string, string>();
-
-function stored(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return remembered.get(key) ?? null;
-  }
-}
-
-function store(key: string, value: string | null): void {
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, value);
-  } catch {
-    if (value === null) remembered.delete(key);
-    else remembered.set(key, value);
-  }
 }

@@ -1,7 +1,9 @@
 /** Opens and closes what belongs to a user: the session, the copy on the device, the language. */
 import { effect, signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 
 import { openSession } from "../api/session";
+import { isForbidden, keep, recall } from "../api/storage";
 import type { User } from "../api/things";
 import { likelyLanguage, speak, t } from "../texts";
 import { forgetSteps, opened, showToast } from "./app";
@@ -14,25 +16,20 @@ export const phase = signal<Phase>("starting");
 /** The dialog in which the same user signs in again, while work goes on. */
 export const signingInAgain = signal(false);
 /** What the person is told above the fields of the sign-in. */
-export const signInNote = signal("");
+export const signInNote = signal<ComponentChildren>("");
 
 const KNOWN = "duly-account";
 
 /** The account whose copy this device keeps, so that the app opens without a connection. */
 export function knownUser(): User | null {
   try {
-    return JSON.parse(localStorage.getItem(KNOWN) ?? "null") as User | null;
+    return JSON.parse(recall(KNOWN) ?? "null") as User | null;
   } catch {
     return null;
   }
 }
 function remember(user: User | null): void {
-  try {
-    if (user) localStorage.setItem(KNOWN, JSON.stringify(user));
-    else localStorage.removeItem(KNOWN);
-  } catch {
-    // Without storage the next visit begins with the server.
-  }
+  keep(KNOWN, user && JSON.stringify(user));
 }
 
 export async function start(): Promise<void> {
@@ -44,7 +41,7 @@ export async function start(): Promise<void> {
     session.resume(known.id).catch(() => {});
     return;
   }
-  if (!canRemember() || session.owesLogout) return resume();
+  if (isForbidden || session.owesLogout) return resume();
   // A browser that knows no account hardly ever has a session, so a first visit does not ask. The
   // cookie may have outlived the storage, though: Safari deletes only the latter after seven days.
   phase.value = "signed_out";
@@ -60,15 +57,6 @@ async function resume(): Promise<void> {
     // No connection and no copy: the sign-in page says so when it is used.
   }
   if (phase.peek() === "starting") phase.value = "signed_out";
-}
-
-function canRemember(): boolean {
-  try {
-    localStorage.getItem(KNOWN);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function onceTouched(act: () => void): void {

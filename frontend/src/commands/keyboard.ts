@@ -1,6 +1,7 @@
 /** Turns key presses into commands. Keys are matched by what they type, so every layout works. */
 import { signal } from "@preact/signals";
 
+import { keep, recall } from "../api/storage";
 import { warn } from "./app";
 import { grid, targets } from "./grid";
 import { closeAhead, overlay, typeAhead } from "./overlay";
@@ -9,22 +10,11 @@ import { commands, onMac, type CommandDef } from "./registry";
 /** The first key of a pair ("g") that waits for its second; a bar lists the choices. */
 export const pendingKey = signal<string | null>(null);
 /** WCAG 2.1.4: single keys can be turned off. Kept on the device. */
-export const singleKeys = signal(read());
+export const singleKeys = signal(recall("duly-single-keys") !== "off");
 
-function read(): boolean {
-  try {
-    return localStorage.getItem("duly-single-keys") !== "off";
-  } catch {
-    return true;
-  }
-}
 export function setSingleKeys(on: boolean): void {
   singleKeys.value = on;
-  try {
-    localStorage.setItem("duly-single-keys", on ? "on" : "off");
-  } catch {
-    // Holds until the page is closed.
-  }
+  keep("duly-single-keys", on ? "on" : "off");
 }
 
 export function typed(event: KeyboardEvent): string {

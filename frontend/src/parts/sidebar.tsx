@@ -2,6 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 
+import { keep, recall } from "../api/storage";
 import { act, store } from "../commands/app";
 import { focusPlace } from "../commands/grid";
 import { go, route } from "../commands/route";
@@ -186,17 +187,9 @@ function addLabel(name: string): void {
 }
 
 function stored(id: string, closed: boolean): boolean {
-  try {
-    const kept = localStorage.getItem(`duly-folded-${id}`);
-    return kept === null ? closed : kept === "yes";
-  } catch {
-    return closed;
-  }
+  const folded = recall(`duly-folded-${id}`);
+  return folded === null ? closed : folded === "yes";
 }
 function keepFold(id: string, folded: boolean): void {
-  try {
-    localStorage.setItem(`duly-folded-${id}`, folded ? "yes" : "no");
-  } catch {
-    // Holds until the page is closed.
-  }
+  keep(`duly-folded-${id}`, folded ? "yes" : "no");
 }

@@ -16,6 +16,8 @@ export function statusText(status: Status): string {
       return status.unsent > 0 ? t().offlineKept(status.unsent) : t().offline;
     case "needs_you":
       return t().needsYou(status.needsYou);
+    case "unverified":
+      return t().confirmAddress;
     case "sign_in":
       return t().signInToSync;
   }
@@ -27,6 +29,7 @@ const shapes: Record<Status["state"], string> = {
   sending: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M8 3.5v9",
   offline: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9",
   needs_you: "M8 2.5 14 13.5H2zM8 7v3M8 11.8v.01",
+  unverified: "M8 2.5 14 13.5H2zM8 7v3M8 11.8v.01",
   sign_in: "M8 3a5 5 0 1 0 0 10A5 5 0 0 0 8 3M4.5 4.5l7 7",
 };
 

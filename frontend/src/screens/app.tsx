@@ -45,9 +45,14 @@ function Starting() {
   return <p class="starting">{t().starting}</p>;
 }
 
+function next() {
+  void Shell.prepare();
+  void import("./kept").then((part) => part.tellKept());
+}
+
 function SignInPage() {
   // The shell is needed next, but must not hold up the screen that is needed now.
-  useEffect(() => void SignIn.prepare().then(() => whenIdle(() => void Shell.prepare())), []);
+  useEffect(() => void SignIn.prepare().then(() => whenIdle(next)), []);
   return (
     <main class="sign-in-page">
       <SignIn />

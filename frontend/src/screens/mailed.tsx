@@ -66,7 +66,7 @@ function Card({ reset, token }: { reset: boolean; token: string }) {
   const password = useSignal("");
   const card = useRef<HTMLElement>(null);
   const id = useId();
-  const title = reset ? m().setPassword : m().confirmAddress;
+  const title = reset ? m().setPassword : t().confirmAddress;
   useEffect(() => {
     document.title = `${title} · ${t().appName}`;
   }, [title]);

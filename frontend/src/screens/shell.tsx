@@ -30,7 +30,7 @@ import "../commands/order";
 import "../commands/places";
 
 const SignInAgain = lazily(() => import("./sign-in-again").then((part) => part.SignInAgain));
-const Vanished = lazily(() => import("./vanished").then((part) => part.Vanished));
+const Notices = lazily(() => import("./notices").then((part) => part.Notices));
 const Detail = lazily(() => import("../parts/detail/detail").then((part) => part.Detail));
 const Search = lazily(() => import("./search").then((part) => part.Search));
 const FilterPage = lazily(() => import("./filter").then((part) => part.FilterPage));
@@ -43,6 +43,8 @@ export function Shell() {
   const open = useSignal(false);
   const toggle = useRef<HTMLButtonElement>(null);
   const at = place.value;
+  const status = store().status.value;
+  const isUnverified = status.state === "unverified";
   // Both at once, not after the paint: keys may be pressed as soon as something is shown.
   useLayoutEffect(listen, []);
   useLayoutEffect(() => {
@@ -104,8 +106,8 @@ export function Shell() {
       {open.value && <div class="shade" onClick={() => close(true)} />}
       <main class="main" id="list" data-pane tabIndex={-1}>
         <FirstSync />
-        {store().status.value.vanished.length > 0 && <Vanished />}
-        <Screen />
+        {(isUnverified || status.vanished.length > 0) && <Notices />}
+        {(!isUnverified || status.lastSync || at.startsWith("/settings")) && <Screen />}
       </main>
       {openTask.value && <Detail id={openTask.value} />}
       {!["settings", "sync", "trash", "statistics", "nothing"].includes(route.value.at) && <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>

@@ -1,5 +1,3 @@
-import "../styles/pages.css";
-
 import { store } from "../commands/app";
 import { t } from "../texts";
 import { m } from "../texts/more";

@@ -5,8 +5,8 @@ import type { Change } from "../api/things";
 import { Deposed } from "./database";
 import type { Pull } from "./pull";
 import type { Push } from "./push";
-import { refusedBy, Unreachable } from "./requests";
-import type { Connection } from "./types";
+import { refusedBy, UNVERIFIED, Unreachable } from "./requests";
+import type { Connection, Obstacle } from "./types";
 
 const TIMEOUT = 30_000;
 const LONGEST = 60_000;
@@ -38,8 +38,8 @@ export class Engine {
     private readonly push: Push,
     private readonly pull: Pull,
     private readonly connection: Connection,
-    /** Whether the last attempt to reach the server failed. */
-    private readonly offline: Signal<boolean>,
+    /** Why the last attempt failed. */
+    private readonly obstacle: Signal<Obstacle | null>,
     private readonly now: () => number,
     /** The first wait after a failure, in milliseconds. */
     private readonly patience: number,
@@ -62,7 +62,7 @@ export class Engine {
     this.stopped?.abort();
     this.stopped = null;
     this.closeStream();
-    this.wake();
+    this.wake(true); // after a failure it may be waiting for a minute
     await this.running;
   }
 
@@ -186,18 +186,23 @@ export class Engine {
 
   private reached(): void {
     this.failures = 0;
-    this.offline.value = false;
+    this.obstacle.value = null;
   }
 
   private async failed(error: unknown): Promise<void> {
     this.failures += 1;
     this.isBehind = true;
     const refused = refusedBy(error);
-    if (error instanceof Unreachable || (refused && refused.status >= 500)) this.offline.value = true;
+    if (error instanceof Unreachable || (refused && refused.status >= 500)) this.obstacle.value = "offline";
+    else if (refused?.code === UNVERIFIED) {
+      this.closeStream(); // what it still brings would pass for success
+      this.obstacle.value = "unverified";
+    }
     // Anything else is a defect, of this code or of the storage: it must not stay unseen.
     else if (!refused) console.error(error);
     const growing = Math.min(LONGEST, this.patience * 2 ** Math.min(this.failures - 1, 10));
-    const told = refused?.retryAfter;
+    // The session renews its token with each of these attempts, so they must be few.
+    const told = refused?.code === UNVERIFIED ? LONGEST / 1000 : refused?.retryAfter;
     await this.wait(told ? told * 1000 : growing * (0.75 + Math.random() / 2));
   }
 

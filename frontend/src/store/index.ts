@@ -50,7 +50,7 @@ async function startSyncing(
       return;
     } catch (error) {
       if (store.syncing) return; // only the predictions are missing
-      store.core.offline.value = true;
+      store.core.obstacle.value = "offline";
       console.warn(error);
     }
     await new Promise((done) => setTimeout(done, Math.min(wait, 60_000)));

@@ -6,7 +6,7 @@ import type { Database, Loaded, Meta, Row, Write } from "./database";
 import type { Resource } from "./entries";
 import type { Model } from "./model";
 import type { Outbox } from "./outbox";
-import type { Connection, Kind, Status, User } from "./types";
+import type { Connection, Kind, Obstacle, Status, User } from "./types";
 
 export interface Key {
   type: Kind;
@@ -35,7 +35,8 @@ export interface Core {
   readonly connection: Connection;
   readonly now: () => Date;
   readonly user: Signal<User>;
-  readonly offline: Signal<boolean>;
+  /** Why the last attempt to sync failed, if that says something about the device or the account. */
+  readonly obstacle: Signal<Obstacle | null>;
   readonly firstSync: Signal<Status["firstSync"]>;
   readonly lastSync: Signal<Date | null>;
   /** What a restored server no longer has, and the person has not decided about. */

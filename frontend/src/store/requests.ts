@@ -1,6 +1,9 @@
 /** Requests of the store, and what their failures mean for it. */
 import type { Connection } from "./types";
 
+/** The server lets users sync once they have confirmed their address. */
+export const UNVERIFIED = "EMAIL_NOT_VERIFIED";
+
 /** An answer that is an error, as the API describes it. */
 export class Refused extends Error {
   constructor(
@@ -17,7 +20,7 @@ export class Refused extends Error {
   /** Whether the same request may succeed later, without anything being changed. */
   get isTemporary(): boolean {
     const { status, code } = this;
-    return status >= 500 || status === 429 || status === 408 || code === "IDEMPOTENCY_IN_FLIGHT";
+    return status >= 500 || status === 429 || status === 408 || code === "IDEMPOTENCY_IN_FLIGHT" || code === UNVERIFIED;
   }
 }
 

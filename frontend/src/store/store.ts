@@ -74,7 +74,7 @@ export class DulyStore implements Store {
       connection,
       now,
       user: this.user,
-      offline: signal(false),
+      obstacle: signal(null),
       firstSync: signal(null),
       lastSync: signal(null),
       vanished: signal([]),
@@ -136,13 +136,13 @@ export class DulyStore implements Store {
 
   private statusNow(): Status {
     void this.waiting.value;
-    const { outbox, offline, firstSync, lastSync } = this.core;
+    const { outbox, obstacle, firstSync, lastSync } = this.core;
     const { unsent } = outbox;
     const vanished = tasksOf(this.core.vanished.value);
     const needs = this.conflicts.value.filter(needsYou).length + (vanished.length ? 1 : 0);
     let state: State = "synced";
     if (this.parts.connection.ended.value) state = "sign_in";
-    else if (offline.value) state = "offline";
+    else if (obstacle.value) state = obstacle.value;
     else if (needs > 0) state = "needs_you";
     else if (firstSync.value || !lastSync.value) state = "fetching";
     else if (unsent > 0) state = "sending";
@@ -233,7 +233,7 @@ export class DulyStore implements Store {
   /** A person is here: after a failure, tries at once, but not more often than every two seconds. */
   retryNow(): void {
     const now = Date.now();
-    if (!this.core.offline.peek() || now - this.triedAt < 2000) return;
+    if (this.core.obstacle.peek() !== "offline" || now - this.triedAt < 2000) return;
     this.triedAt = now;
     this.syncing?.engine.wake(true);
   }

@@ -1,4 +1,6 @@
 /** Everything that talks to the server, and to other tabs. It is loaded after the first paint. */
+import { effect } from "@preact/signals-core";
+
 import { newId } from "../rules/ids";
 import type { Loaded, Write } from "./database";
 import { Engine } from "./engine";
@@ -64,7 +66,7 @@ export class Syncing {
       onStored: (outcome) => keeping.teller.wrote(keysOf(outcome?.write.rows ?? [])),
       reread: () => keeping.reread([]),
     });
-    this.engine = new Engine(push, this.pull, connection, core.offline, now, settings.patience);
+    this.engine = new Engine(push, this.pull, connection, core.obstacle, now, settings.patience);
     keeping.onNews = () => this.engine.wake();
     if (database.kept && settings.locks) this.join(settings.locks);
     else this.engine.start();
@@ -112,6 +114,8 @@ export class Syncing {
       {
         lead: () => void this.lead(tabs).catch(console.error),
         stepDown: () => void this.stepDown().catch(console.error),
+        obstacle: () => this.core.obstacle.peek(),
+        heard: (obstacle) => (this.core.obstacle.value = obstacle),
         wrote: (keys) => void keeping.reread(keys),
         replaced: () => void this.reload(),
         wiped: () => this.onWiped(),
@@ -127,6 +131,10 @@ export class Syncing {
       if (!tabs.isLeader && !tabs.isClosed) this.catchUp().catch(console.error);
     };
     setTimeout(catchUp, 100);
+    const unwatch = effect(() => {
+      void this.core.obstacle.value;
+      if (tabs.isLeader) tabs.beat();
+    });
     keeping.teller = {
       wrote: (keys) => tabs.post({ say: "wrote", keys: [...keys] }),
       replaced: () => tabs.post({ say: "replaced" }),
@@ -134,6 +142,7 @@ export class Syncing {
       hurry: (isUrgent) => tabs.post({ say: "hurry", isUrgent }),
       close(isWiped) {
         if (isWiped) tabs.post({ say: "wiped" });
+        unwatch();
         tabs.close();
       },
     };

@@ -1,13 +1,14 @@
 /** The tabs of one device: one of them leads and talks to the server; all tell each other. */
 import type { Key } from "./keeping";
+import type { Obstacle } from "./types";
 
 type Message =
   /** Rows of the copy, and possibly the outbox, have changed. */
   | { say: "wrote"; keys: Key[] }
   /** The whole copy has been replaced. */
   | { say: "replaced" }
-  /** The leader is alive. */
-  | { say: "beat" }
+  /** The leader is alive. Only it knows why nothing is synced. */
+  | { say: "beat"; obstacle: Obstacle | null }
   /** The user has signed out: what this device holds is being deleted. */
   | { say: "wiped" }
   | { say: "sync" }
@@ -17,6 +18,9 @@ export interface TabHost {
   lead(): void;
   /** Another tab has taken over. */
   stepDown(): void;
+  obstacle(): Obstacle | null;
+  /** What the leader has said of its last attempt to sync. */
+  heard(obstacle: Obstacle | null): void;
   wrote(keys: Key[]): void;
   replaced(): void;
   wiped(): void;
@@ -75,9 +79,10 @@ export class Tabs {
     this.queue();
   }
 
-  private beat(): void {
+  /** The leader says that it is alive; another tab takes over if it has not heard that for long. */
+  beat(): void {
     if (this.isLeader) {
-      this.post({ say: "beat" });
+      this.post({ say: "beat", obstacle: this.host.obstacle() });
       return;
     }
     const isVisible = typeof document === "undefined" || document.visibilityState === "visible";
@@ -89,7 +94,10 @@ export class Tabs {
 
   private receive(message: Message): void {
     const { host } = this;
-    if (message.say === "beat") this.heard = Date.now();
+    if (message.say === "beat") {
+      this.heard = Date.now();
+      if (!this.isLeader) host.heard(message.obstacle);
+    }
     else if (message.say === "wrote") host.wrote(message.keys);
     else if (message.say === "replaced") host.replaced();
     else if (message.say === "wiped") host.wiped();

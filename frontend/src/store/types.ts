@@ -81,12 +81,17 @@ export interface Counts {
   lists: ReadonlyMap<string, number>;
 }
 
+export type Obstacle =
+  | "offline"
+  /** The server requires a confirmed address, and that of the user is not. */
+  | "unverified";
+
 export type State =
+  | Obstacle
   | "synced"
   /** The first sync has not brought everything yet. */
   | "fetching"
   | "sending"
-  | "offline"
   | "needs_you"
   /** The session has ended. Work goes on; the same user must sign in to sync. */
   | "sign_in";

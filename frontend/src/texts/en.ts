@@ -173,6 +173,7 @@ export const en = {
   offline: "Offline",
   offlineKept: (n: number) => `Offline, ${many(n, "change", "changes")} kept here`,
   needsYou: (n: number) => `Needs you (${count.format(n)})`,
+  confirmAddress: "Confirm your email address",
   signInToSync: "Sign in to sync",
   firstSync: (done: number, total: number) => `${count.format(done)} of ${count.format(total)}`,
   firstSyncLabel: "Fetching your tasks",

@@ -1,6 +1,7 @@
 /** The texts that people read. English is part of the first load; German arrives when it is wanted. */
 import { signal } from "@preact/signals";
 
+import { keep, recall } from "../api/storage";
 import { en, type Texts } from "./en";
 import type { More } from "./en-more";
 
@@ -25,20 +26,10 @@ export async function speak(wanted: Language): Promise<void> {
     language.value = wanted;
   }
   document.documentElement.lang = wanted;
-  try {
-    localStorage.setItem("duly-language", wanted);
-  } catch {
-    // Without storage, the sign-in page follows the browser's language.
-  }
+  keep("duly-language", wanted);
 }
 
 /** Before sign-in: the language used last on this device, else the browser's. */
 export function likelyLanguage(): Language {
-  let known: string | null = null;
-  try {
-    known = localStorage.getItem("duly-language");
-  } catch {
-    // See above.
-  }
-  return (known ?? navigator.language).startsWith("de") ? "de" : "en";
+  return (recall("duly-language") ?? navigator.language).startsWith("de") ? "de" : "en";
 }

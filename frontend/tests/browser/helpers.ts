@@ -107,6 +107,7 @@ export interface ServerTask {
   due: { date: string; time: string | null; timezone: string | null } | null;
   recurrence: { rule: string } | null;
   description: string | null;
+  duration_minutes: number | null;
 }
 
 /** No violation of any rule of axe, in the theme that the page has. */

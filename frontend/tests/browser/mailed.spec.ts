@@ -1,33 +1,13 @@
 /** The screens that links in mails lead to. */
-import { resolve } from "node:path";
-
 import type { Page } from "@playwright/test";
 
-import { startServer, type Server } from "../unit/store/server";
-import { accessible, expect, newEmail, PASSWORD, register, synced, test as base } from "./helpers";
-import { openPostbox, type Postbox } from "./postbox";
+import { accessible, expect, newEmail, PASSWORD, register, synced } from "./helpers";
+import { withMail } from "./mail-server";
+import type { Postbox } from "./postbox";
 
 const NEW = "a brand-new passphrase";
 
-const test = base.extend<object, { mail: { server: Server; postbox: Postbox } }>({
-  mail: [
-    async ({}, use) => {
-      const postbox = await openPostbox();
-      const server = await startServer({
-        DULY_WEB_APP: resolve(import.meta.dirname, "../../dist"),
-        DULY_SMTP_URL: `smtp://127.0.0.1:${postbox.port}`,
-        DULY_MAIL_FROM: "duly@example.org",
-        DULY_PUBLIC_URL: "http://here",
-        DULY_MAIL_ADDRESS_LIMIT: "10000/minute",
-      });
-      await use({ server, postbox });
-      await server.stop();
-      postbox.close();
-    },
-    { scope: "worker", timeout: 120_000 },
-  ],
-  baseURL: async ({ mail }, use) => use(mail.server.url),
-});
+const test = withMail();
 
 /** A link to set a new password, requested on the sign-in page of another browser. */
 async function resetLink(page: Page, email: string, { postbox }: { postbox: Postbox }): Promise<string> {

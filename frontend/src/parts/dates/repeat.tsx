@@ -4,11 +4,14 @@ import { useEffect, useRef } from "preact/hooks";
 import { store } from "../../commands/app";
 import { updateTasks } from "../../commands/tasks";
 import { parseRule, WEEKDAYS, type Frequency, type Rule } from "../../rules/rule";
-import { dates, firstDate } from "../../rules/ruledates";
+import { type Anchor, firstDate, nextDates, recurrenceOf, setRule } from "../../rules/recurrence";
+import type { Task } from "../../store/types";
 import { m } from "../../texts/more";
 import { Dialog } from "../dialog";
 import { prepareParser, understand } from "../quickadd/understand";
 import { formatDate, weekday } from "../when";
+import { Ends } from "./ends";
+import { endless, withPart } from "./parts";
 import { dayName, ruleText } from "./texts";
 
 interface Props {
@@ -37,10 +40,14 @@ function parsed(text: string): Rule | null {
   }
 }
 
-/** Sets or removes one part of a rule; the others stay as they were typed. */
-function withPart(rule: string, part: string, value: string | null): string {
-  const rest = rule.split(";").filter((piece) => !piece.startsWith(`${part}=`));
-  return [...rest, ...(value ? [`${part}=${value}`] : [])].join(";");
+/** The next dates as the server will have them: of a rule that goes on, COUNT has been used up in part. */
+function preview(rule: string, anchor: Anchor, due: string, task: Task | undefined): string[] {
+  const former = task ? recurrenceOf(task) : null;
+  try {
+    return nextDates(setRule({ rule, anchor, due }, former), SHOWN);
+  } catch {
+    return []; // its end is before its first date
+  }
 }
 
 export function RepeatPicker({ ids, anchor, onClose }: Props) {
@@ -50,7 +57,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
   const text = useSignal("");
   const unclear = useSignal(false);
   const rule = useSignal(task?.recurrence?.rule ?? `FREQ=WEEKLY;BYDAY=${WEEKDAYS[weekday(from) - 1]}`);
-  const anchored = useSignal<"due" | "completion">(task?.recurrence?.anchor ?? "due");
+  const anchored = useSignal<Anchor>(task?.recurrence?.anchor ?? "due");
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     void prepareParser();
@@ -58,9 +65,9 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
   }, []);
   const value = parsed(rule.value);
   // "Every second Tuesday" begins with the next one; a rule that the task has already keeps its weeks.
-  const isNew = rule.value !== task?.recurrence?.rule;
+  const isNew = endless(rule.value) !== endless(task?.recurrence?.rule ?? "");
   const first = value && firstDate(isNew ? { ...value, interval: 1 } : value, from);
-  const next = value && first ? take(dates(value, isNew ? first : from), value.count ? Math.min(SHOWN, value.count) : SHOWN) : [];
+  const next = first ? preview(rule.value, anchored.value, first, task) : [];
   const frequency = value?.frequency ?? "WEEKLY";
 
   const typed = (words: string) => {
@@ -124,7 +131,8 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
           onChange={(event) => {
             const unit = event.currentTarget.value as Frequency;
             const n = value?.interval ?? 1;
-            rule.value = `FREQ=${unit}${n > 1 ? `;INTERVAL=${n}` : ""}`;
+            rule.value = [`FREQ=${unit}`, ...rule.value.split(";").filter((part) => /^(COUNT|UNTIL)=/.test(part))].join(";");
+            if (n > 1) rule.value = withPart(rule.value, "INTERVAL", String(n));
           }}
         >
           {FREQUENCIES.map((unit) => <option key={unit} value={unit}>{m().units[unit]}</option>)}
@@ -170,17 +178,7 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
           </select>
         </div>
       )}
-      <div class="rule-row">
-        <label for="rule-until">{m().endsOn}</label>
-        <input
-          id="rule-until"
-          class="input figures"
-          type="date"
-          min={from}
-          value={value?.until ?? ""}
-          onInput={(event) => (choose(withPart(withPart(rule.value, "COUNT", null), "UNTIL", event.currentTarget.value.replaceAll("-", "") || null)))}
-        />
-      </div>
+      <Ends rule={rule.value} value={value} from={from} onChange={choose} />
       <fieldset class="rule-anchor">
         <legend class="hidden">{m().countedFrom}</legend>
         {(["due", "completion"] as const).map((kind) => (
@@ -210,13 +208,4 @@ export function RepeatPicker({ ids, anchor, onClose }: Props) {
       </div>
     </Dialog>
   );
-}
-
-function take(all: Iterable<string>, n: number): string[] {
-  const result: string[] = [];
-  for (const date of all) {
-    if (result.length >= n) break;
-    result.push(date);
-  }
-  return result;
 }

@@ -9,13 +9,14 @@ import { store } from "../../commands/app";
 import { show } from "../../commands/overlay";
 import { closeTask } from "../../commands/places";
 import { withTask } from "../../commands/back";
-import { setCompleted, setPriority, updateTasks } from "../../commands/tasks";
+import { setCompleted, setPriority } from "../../commands/tasks";
 import { localTime } from "../../rules/dates";
 import type { Shown } from "../../store/types";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { duration, ruleText } from "../dates/texts";
 import { Bars, Dot, Icon, type IconName } from "../icons";
+import { lazily } from "../lazily";
 import { Link } from "../link";
 import { Menu, type MenuItem } from "../menu";
 import { ago, daysBetween, elsewhere, formatInstant, inZone, isPast, overdueText, shortMoment, type MomentLike } from "../when";
@@ -23,6 +24,8 @@ import { Notes, TitleField } from "./fields";
 import { Head } from "./head";
 import { Replaced } from "./replaced";
 import { Subtasks } from "./subtasks";
+
+const DurationPicker = lazily<{ ids: readonly string[]; anchor: Element; onClose: () => void }>(() => import("../dates/duration").then((part) => part.DurationPicker));
 
 export function Detail({ id }: { id: string }) {
   const shown = store().get("task", id).value;
@@ -72,6 +75,7 @@ function Gone() {
 
 function Body({ task }: { task: Shown<"task"> }) {
   const menu = useSignal<{ anchor: Element; items: (MenuItem | null)[]; label: string } | null>(null);
+  const durationAt = useSignal<Element | null>(null);
   const ids = [task.id];
   const list = task.list_id ? store().get("list", task.list_id).value : undefined;
   const section = task.section_id ? store().get("section", task.section_id).value : undefined;
@@ -89,15 +93,6 @@ function Body({ task }: { task: Shown<"task"> }) {
       text: n ? t().priority(n) : t().noPriority,
       checked: (task.priority ?? 0) === n,
       run: () => setPriority(ids, n || null),
-    })),
-  });
-  const durations = (anchor: Element) => (menu.value = {
-    anchor,
-    label: m().durationName,
-    items: [0, 15, 30, 45, 60, 90, 120, 180, 240].map((n) => ({
-      text: n ? duration(n) : m().noDuration,
-      checked: (task.duration_minutes ?? 0) === n,
-      run: () => updateTasks(ids, { duration_minutes: n || null }, m().saved),
     })),
   });
   return (
@@ -123,7 +118,7 @@ function Body({ task }: { task: Shown<"task"> }) {
           <Property icon="clock" name={m().startName} onClick={(anchor) => show({ kind: "date", field: "start", ids, anchor })}>
             {start && <Moment shown={start} there={elsewhere(task.start!, timezone)} />}
           </Property>
-          <Property icon="duration" name={m().durationName} onClick={durations}>
+          <Property icon="duration" name={m().durationName} onClick={(anchor) => (durationAt.value = anchor)}>
             {task.duration_minutes && duration(task.duration_minutes)}
           </Property>
           <Property icon="filter" mark={task.priority ? <Bars priority={task.priority} /> : <Bars priority={4} />} name={m().priorityName} onClick={priorities}>
@@ -144,6 +139,7 @@ function Body({ task }: { task: Shown<"task"> }) {
           <span title={formatInstant(task.created_at, { dateStyle: "medium", timeStyle: "short" })}>{m().createdAgo(ago(task.created_at))}</span>
         </p>
       </div>
+      {durationAt.value && <DurationPicker ids={ids} anchor={durationAt.value} onClose={() => (durationAt.value = null)} />}
       {menu.value && <Menu {...menu.value} onClose={() => (menu.value = null)} />}
     </>
   );

@@ -1,5 +1,6 @@
 import { useMemo } from "preact/hooks";
 
+import { keep, recall } from "../../api/storage";
 import { store } from "../../commands/app";
 import { targets } from "../../commands/grid";
 import { showTask } from "../../commands/back";
@@ -17,19 +18,15 @@ const TASKS = 8;
 
 function used(): Record<string, number> {
   try {
-    return JSON.parse(localStorage.getItem(USED) ?? "{}") as Record<string, number>;
+    return JSON.parse(recall(USED) ?? "{}") as Record<string, number>;
   } catch {
     return {};
   }
 }
 function count(id: string): void {
-  try {
-    const counts = used();
-    counts[id] = (counts[id] ?? 0) + 1;
-    localStorage.setItem(USED, JSON.stringify(counts));
-  } catch {
-    // The order then stays that of the registry.
-  }
+  const counts = used();
+  counts[id] = (counts[id] ?? 0) + 1;
+  keep(USED, JSON.stringify(counts));
 }
 
 /** Commands, places and tasks in one list; what is used most comes first. */

@@ -1,6 +1,7 @@
 /** From a view's lines to the rows on the screen: folds, rows that linger, completed ones below. */
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 
+import { keep, recall } from "../../api/storage";
 import { renaming, type Row, type TaskRow } from "../../commands/grid";
 import type { Line, View } from "../../store/types";
 
@@ -38,17 +39,13 @@ export interface Folds {
 export const storedFolds: Folds = {
   read() {
     try {
-      return new Set(JSON.parse(localStorage.getItem("duly-folded") ?? "[]") as string[]);
+      return new Set(JSON.parse(recall("duly-folded") ?? "[]") as string[]);
     } catch {
       return new Set();
     }
   },
   write(folded) {
-    try {
-      localStorage.setItem("duly-folded", JSON.stringify([...folded].slice(-500)));
-    } catch {
-      // Folds are then kept until the page is closed.
-    }
+    keep("duly-folded", JSON.stringify([...folded].slice(-500)));
   },
 };
 

@@ -16,7 +16,7 @@ export async function patchUser(data: Record<string, unknown>): Promise<void> {
 }
 
 export function Account() {
-  const user = store().user.value;
+  const user = session.user.value ?? store().user.value;
   const name = useSignal(user.name ?? "");
   const email = useSignal(user.email ?? "");
   const password = useSignal("");

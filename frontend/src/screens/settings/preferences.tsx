@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 
+import { keep } from "../../api/storage";
 import { showToast, store, warn } from "../../commands/app";
 import { setSingleKeys, singleKeys } from "../../commands/keyboard";
 import { dayName } from "../../parts/dates/texts";
@@ -17,12 +18,7 @@ function theme(): Theme {
 function setTheme(chosen: Theme): void {
   if (chosen === "system") delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = chosen;
-  try {
-    if (chosen === "system") localStorage.removeItem("duly-theme");
-    else localStorage.setItem("duly-theme", chosen);
-  } catch {
-    // Holds until the page is closed.
-  }
+  keep("duly-theme", chosen === "system" ? null : chosen);
 }
 
 export function Preferences() {

@@ -8,6 +8,9 @@ import type { Connection } from "../../../src/store/types";
 class Server {
   cookie: string | null = null;
   valid = new Set<string>();
+  /** Tokens that were issued before the address was confirmed. */
+  limited = new Set<string>();
+  isConfirmed = true;
   lifetime = 900;
   calls: string[] = [];
   isReachable = true;
@@ -54,12 +57,14 @@ class Server {
       return this.session(this.cookie);
     }
     const token = headers.get("Authorization")?.replace("Bearer ", "");
+    if (this.limited.has(token ?? "")) return failure(403, "EMAIL_NOT_VERIFIED");
     return this.valid.has(token ?? "") ? Response.json({ token }) : failure(401, "UNAUTHENTICATED");
   }
 
   private session(id: string): Response {
     const access_token = `${id}-${++this.count}`;
     this.valid.add(access_token);
+    if (!this.isConfirmed) this.limited.add(access_token);
     return Response.json({ access_token, expires_in: this.lifetime, user: { id, email: id } });
   }
 
@@ -192,6 +197,16 @@ describe("session", () => {
     server.valid.clear();
     expect((await session.request("GET", "/tasks")).ok).toBe(true);
     expect(server.count_of("POST /auth/refresh")).toBe(1);
+  });
+
+  it("renews a token from before the address was confirmed, and repeats the request", async () => {
+    const session = tab();
+    server.isConfirmed = false;
+    await session.login("ada", "pw");
+    await expect(session.request("GET", "/tasks")).rejects.toMatchObject({ code: "EMAIL_NOT_VERIFIED" });
+    expect(session.ended.value).toBe(false);
+    server.isConfirmed = true;
+    expect((await session.request("GET", "/tasks")).ok).toBe(true);
   });
 
   it("ends with the session, and begins again with a sign-in", async () => {

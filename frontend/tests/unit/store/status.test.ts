@@ -3,7 +3,7 @@ import { effect } from "../../../node_modules/@preact/signals-core/dist/signals-
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import { openStore } from "../../../src/store";
-import { closeDevices, connect, openDevice, register, tasks, until, type Trouble } from "./device";
+import { closeDevices, connect, isSynced, openDevice, register, tasks, until, type Trouble } from "./device";
 import { startServer, type Server } from "./server";
 
 let server: Server;
@@ -30,6 +30,31 @@ test("nothing is called synced before the first sync has ended", async () => {
   stop();
   expect(new Set(seen)).toEqual(new Set(["fetching"]));
   expect(phone.store.status.value.state).toBe("synced");
+});
+
+test("an address that must be confirmed is said, and changes are kept until it is", async () => {
+  const account = await register(server.url);
+  const desk = await openDevice(server.url, account, "desk");
+  await until("it is synced", () => isSynced(desk.store));
+  const error = { code: "EMAIL_NOT_VERIFIED", message: "no", details: {} };
+  desk.trouble.answers = () => Response.json({ error }, { status: 403 });
+  desk.store.run({ do: "create", type: "task", data: { title: "Kept" } });
+  await until("it is said", () => desk.store.status.value.state === "unverified");
+  expect(desk.store.status.value).toMatchObject({ unsent: 1, needsYou: 0 });
+  delete desk.trouble.answers;
+  desk.store.syncNow();
+  await until("it is sent", () => desk.store.status.value.state === "synced");
+  expect(tasks(desk.store)).toMatchObject([{ title: "Kept", unsent: false }]);
+});
+
+test("a store that waits after failures is closed at once", async () => {
+  const account = await register(server.url);
+  const desk = await openDevice(server.url, account, "desk", { patience: 60_000 });
+  desk.trouble.offline = true;
+  desk.store.syncNow();
+  await until("it waits", () => desk.store.status.value.state === "offline");
+  const patience = new Promise((done) => setTimeout(done, 5_000, "waiting"));
+  expect(await Promise.race([desk.store.close().then(() => "closed"), patience])).toBe("closed");
 });
 
 test("a store begins to sync after what it is told to wait for", async () => {

@@ -37,6 +37,19 @@ test("the leader sends what the other tab changes, and both show it", async () =
   await until("both tabs have it", () => [first, second].every((tab) => titled(tab.store, "From elsewhere")));
 });
 
+test("a tab that does not lead knows why nothing is synced", async () => {
+  const { first, second } = await tabs();
+  const error = { code: "EMAIL_NOT_VERIFIED", message: "no", details: {} };
+  first.trouble.answers = () => Response.json({ error }, { status: 403 });
+  first.store.syncNow();
+  const both = (state: string) => [first, second].every((tab) => tab.store.status.value.state === state);
+  // A tab that has just been opened hears it with the next sign of life of the leader.
+  await until("both tabs know", () => both("unverified"), 10_000);
+  delete first.trouble.answers;
+  second.store.syncNow();
+  await until("both tabs are synced", () => both("synced"));
+});
+
 test("another tab leads once the leader is closed", async () => {
   const { first, second } = await tabs();
   first.trouble.offline = true;

@@ -1,0 +1,33 @@
+import { accessible, add, Device, expect, register, row, synced, test } from "./helpers";
+
+test("a duration is typed, or chosen from the usual ones", async ({ page, request }) => {
+  const email = await register(page);
+  const device = await Device.of(request, email);
+  await add(page, "Write the brief");
+  const minutes = async () => (await device.tasks())[0]!.duration_minutes;
+  await row(page, "Write the brief").focus();
+  await page.keyboard.press("Enter");
+  const property = page.getByRole("button", { name: /^Duration/ });
+  const dialog = page.getByRole("dialog", { name: "Duration" });
+  const field = dialog.getByLabel("Type a duration");
+  await property.click();
+  await field.fill("1h 20x");
+  await expect(dialog.locator(".date-meant")).toHaveText("Not a duration yet. The longest is a week.");
+  await field.press("Enter");
+  await expect(dialog).toBeVisible();
+  await accessible(page, "duration");
+  await field.fill("1h 20m");
+  await expect(dialog.locator(".date-meant")).toHaveText("1 h 20 min");
+  await field.press("Enter");
+  await expect(dialog).toHaveCount(0);
+  await expect(property).toContainText("1 h 20 min");
+  await expect(property).toBeFocused();
+  await synced(page);
+  await expect.poll(minutes).toBe(80);
+  await property.click();
+  await dialog.getByRole("button", { name: "45 min", exact: true }).click();
+  await expect.poll(minutes).toBe(45);
+  await property.click();
+  await dialog.getByRole("button", { name: "No duration" }).click();
+  await expect.poll(minutes).toBeNull();
+});
