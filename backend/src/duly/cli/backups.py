@@ -8,7 +8,6 @@ import typer
 from duly.cli.common import (
     database_name,
     direct_database,
-    ended_in_order,
     explained,
     read_settings,
     require_database,
@@ -39,7 +38,7 @@ def backup(
     """
     settings = read_settings()
     require_database(settings)
-    with ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
+    with direct_database(settings) as dsn, progress("Backing up") as show:
         size = backups.back_up(settings, dsn, file, show, with_secret_key=with_secret_key)
     print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({readable(size)}).")
     if not with_secret_key and backups.has_own_secret(settings):
@@ -69,11 +68,10 @@ def restore(
     backups.check(settings, file, with_secret_key=with_secret_key)
     is_served = settings.is_embedded and embedded.is_running(settings.data_dir)
     is_new = settings.is_embedded and not is_served and not embedded.exists(settings.data_dir)
-    with ended_in_order():
-        if is_new:
-            done = _restore_new(settings, file, with_secret_key=with_secret_key)
-        else:
-            done = _restore(settings, file, is_replacing=replace, with_secret_key=with_secret_key)
+    if is_new:
+        done = _restore_new(settings, file, with_secret_key=with_secret_key)
+    else:
+        done = _restore(settings, file, is_replacing=replace, with_secret_key=with_secret_key)
     if not settings.is_embedded and not done.has_current_schema:
         print(f"Its schema is at revision {done.revision}: run `duly migrate`.")
     if with_secret_key and is_served:
