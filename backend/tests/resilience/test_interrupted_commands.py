@@ -1,15 +1,19 @@
 """Commands that get Ctrl-C or SIGTERM while they start: they end at once, without a traceback."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from duly.database import embedded
 from tests.support.programs import (
     DULY,
     PATIENCE,
@@ -100,3 +104,29 @@ def test_command_that_runs_the_database_stops_it(tmp_path: Path, number: signal.
     assert (process.returncode, output) == (128 + number, b"")
     assert b"Traceback" not in errors
     assert not processes_of(data_dir)
+
+
+def test_signal_at_the_start_of_the_database_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(subprocess.Popen[bytes]):
+        """Gets the signal when the program runs, and before the caller has the process."""
+
+        def __init__(self, command: list[object], *arguments: Any, **options: Any) -> None:
+            super().__init__(command, *arguments, **options)
+            if "-D" in command:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(0)  # where Python runs the handler
+
+    def end(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(SystemExit), embedded.running(tmp_path / "data"):
+            pytest.fail("it has started")
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+    assert not processes_of(tmp_path / "data")
