@@ -112,7 +112,7 @@ def test_signal_at_the_start_of_the_database_stops_it(
     class Interrupted(subprocess.Popen[bytes]):
         """Gets the signal when the program runs, and before the caller has the process."""
 
-        def __init__(self, command: list[object], *arguments: Any, **options: Any) -> None:
+        def __init__(self, command: list[str], *arguments: Any, **options: Any) -> None:
             super().__init__(command, *arguments, **options)
             if "-D" in command:
                 os.kill(os.getpid(), signal.SIGTERM)
