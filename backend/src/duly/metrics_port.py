@@ -8,6 +8,7 @@ imported whether it uses files; nothing may import it before `reserved` has set 
 import contextlib
 import os
 import platform
+import shutil
 import signal
 import socket
 import socketserver
@@ -27,6 +28,7 @@ from duly.core.config import Settings
 from duly.core.errors import StartupError
 from duly.core.logging import log
 from duly.database.migrations import newest_revision
+from duly.services import last_backup
 from duly.workers import STOP_SIGNALS
 
 if TYPE_CHECKING:
@@ -184,6 +186,31 @@ class _Collector:
         yield GaugeMetricFamily(
             "duly_start_time_seconds", "When the server started, in Unix time.", self._began
         )
+        if self._settings.is_embedded:
+            yield from self._embedded()
+
+    def _embedded(self) -> Iterator["Metric"]:
+        """What an operator must watch who runs the database, too."""
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        found = last_backup.find(self._settings)
+        yield GaugeMetricFamily(
+            "duly_last_backup_timestamp_seconds",
+            "When duly backup last completed, in Unix time; 0: never.",
+            0 if found is None else found.at.timestamp(),
+        )
+        with contextlib.suppress(OSError):
+            disk = shutil.disk_usage(self._settings.data_dir)
+            yield GaugeMetricFamily(
+                "duly_data_disk_free_bytes",
+                "Space that is free on the file system of the data directory.",
+                disk.free,
+            )
+            yield GaugeMetricFamily(
+                "duly_data_disk_size_bytes",
+                "Size of the file system of the data directory.",
+                disk.total,
+            )
 
     def _add_up_ended(self) -> None:
         """Move the values of workers that have ended into one file of each kind.

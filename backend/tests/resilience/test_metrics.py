@@ -1,5 +1,6 @@
 """The metrics of `duly serve`: right for all workers together, also after some of them have died."""
 
+import json
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,8 +24,8 @@ import pytest
 
 from tests.support.accounts import API
 from tests.support.command_line import duly
-from tests.support.programs import until
-from tests.support.scraping import Scraped, scraped
+from tests.support.programs import run, until
+from tests.support.scraping import Scraped, samples, scraped, scraped_embedded
 from tests.support.servers import SECRET, free_port
 
 PROMTOOL = shutil.which("promtool")
@@ -238,6 +240,32 @@ def test_build_and_workers_are_described(running: Scraped) -> None:
     started = running.value("duly_start_time_seconds")
     assert started is not None
     assert time.time() - 600 < started < time.time()
+
+
+@pytest.mark.slow
+def test_last_backup_and_disk_of_an_embedded_database_are_described(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+
+    def value(name: str) -> float:
+        [found] = [one for other, _, one in samples(httpx.get(url).text) if other == name]
+        return found
+
+    with scraped_embedded(data_dir) as url:
+        assert value("duly_last_backup_timestamp_seconds") == 0
+        disk = shutil.disk_usage(data_dir)
+        assert value("duly_data_disk_size_bytes") == disk.total
+        assert value("duly_data_disk_free_bytes") == pytest.approx(disk.free, rel=0.2)
+
+        assert run("backup", str(tmp_path / "backup"), data_dir=data_dir).returncode == 0
+
+        at = json.loads((data_dir / "last_backup.json").read_text())["at"]
+        expected = datetime.fromisoformat(at).timestamp()
+        assert value("duly_last_backup_timestamp_seconds") == expected
+
+
+def test_external_database_has_no_metrics_of_an_embedded_one(running: Scraped) -> None:
+    assert running.value("duly_last_backup_timestamp_seconds") is None
+    assert "duly_data_disk" not in running.text
 
 
 def test_metrics_are_not_on_the_port_of_the_api(running: Scraped) -> None:

@@ -5,15 +5,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from tests.support.documents import ROOT
 from tests.support.programs import until
-from tests.support.scraping import Scraped, samples, scraped
+from tests.support.scraping import Scraped, samples, scraped, scraped_embedded
 
 PROMTOOL = shutil.which("promtool")
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yaml"
@@ -55,6 +57,13 @@ def expressions() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
+def exposed(running: Scraped, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The metrics of a server with an external database, and of one with an embedded database."""
+    with scraped_embedded(tmp_path_factory.mktemp("embedded") / "data") as url:
+        return [running.text, httpx.get(url, timeout=30).text]
+
+
+@pytest.fixture(scope="module")
 def running(dsn: str) -> Iterator[Scraped]:
     with scraped(dsn, workers=2) as found:
         found.comes_to(20, "duly_pool_capacity")
@@ -62,9 +71,9 @@ def running(dsn: str) -> Iterator[Scraped]:
         yield found
 
 
-def test_each_metric_and_label_that_is_asked_for_exists(running: Scraped) -> None:
+def test_each_metric_and_label_that_is_asked_for_exists(exposed: list[str]) -> None:
     labels: dict[str, set[str]] = {}
-    for name, own, _ in samples(running.text):
+    for name, own, _ in chain.from_iterable(map(samples, exposed)):
         labels.setdefault(name, set()).update(own)
     asked = {}
     for title, expression in expressions().items():
@@ -83,9 +92,9 @@ def test_each_metric_and_label_that_is_asked_for_exists(running: Scraped) -> Non
     assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in labels} == shown
 
 
-def test_each_metric_and_alert_is_documented(running: Scraped) -> None:
+def test_each_metric_and_alert_is_documented(exposed: list[str]) -> None:
     document = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    families = re.findall(r"^# TYPE (\w+)", running.text, re.MULTILINE)
+    families = re.findall(r"^# TYPE (\w+)", "".join(exposed), re.MULTILINE)
 
     assert len(families) > 12
     for name in families + [rule["alert"] for rule in rules()]:
@@ -94,7 +103,7 @@ def test_each_metric_and_alert_is_documented(running: Scraped) -> None:
 
 @needs_promtool
 def test_rules_are_valid_and_raise_their_alerts() -> None:
-    assert "SUCCESS: 10 rules found" in promtool("check", "rules", RULES)
+    assert "SUCCESS: 12 rules found" in promtool("check", "rules", RULES)
     assert "SUCCESS" in promtool("test", "rules", RULES.with_name("alerts_test.yaml"))
 
 
@@ -119,8 +128,9 @@ def test_expressions_of_the_dashboard_are_valid(tmp_path: Path) -> None:
 
 
 @needs_promtool
-def test_metrics_follow_the_conventions(running: Scraped) -> None:
-    assert promtool("check", "metrics", given=running.text) == ""
+def test_metrics_follow_the_conventions(exposed: list[str]) -> None:
+    for text in exposed:
+        assert promtool("check", "metrics", given=text) == ""
 
 
 def test_dashboard_has_one_panel_for_each_place() -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support import programs
 from tests.support.programs import until
 from tests.support.servers import Server, free_port, serving
 
@@ -43,6 +45,14 @@ def samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             yield sample.name, sample.labels, sample.value
+
+
+@contextmanager
+def scraped_embedded(data_dir: Path) -> Iterator[str]:
+    """The address of the metrics of a server of two workers with an embedded database."""
+    port = str(free_port())
+    with programs.serving(data_dir, DULY_METRICS_PORT=port, DULY_WORKERS="2"):
+        yield f"http://127.0.0.1:{port}/metrics"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from duly import server
-from duly.cli import backups, cluster, doctor, status, upgrades, users
+from duly.cli import backups, cluster, doctor, psql, status, upgrades, users
 from duly.cli.common import database_name, read_settings, require_database, running, with_context
 from duly.core.config import Settings
 from duly.core.errors import DulyError, StartupError
@@ -31,6 +31,7 @@ commands.command()(backups.backup)
 commands.command()(backups.restore)
 commands.command()(upgrades.upgrade_data)
 commands.command()(doctor.doctor)
+commands.command(context_settings=psql.PASSED_ON)(psql.psql)
 commands.command()(status.status)
 
 

@@ -8,13 +8,14 @@ import typer
 from duly.cli.common import (
     database_name,
     direct_database,
-    ended_in_order,
     explained,
     read_settings,
     require_database,
 )
 from duly.cli.progress import progress
+from duly.core.config import Settings
 from duly.database import embedded, migrations
+from duly.database.new_databases import new_database
 from duly.services import backups
 from duly.utils.sizes import readable
 
@@ -37,7 +38,7 @@ def backup(
     """
     settings = read_settings()
     require_database(settings)
-    with ended_in_order(), direct_database(settings) as dsn, progress("Backing up") as show:
+    with direct_database(settings) as dsn, progress("Backing up") as show:
         size = backups.back_up(settings, dsn, file, show, with_secret_key=with_secret_key)
     print(f"Backed up {database_name(settings, is_direct=True)} to {file} ({readable(size)}).")
     if not with_secret_key and backups.has_own_secret(settings):
@@ -59,27 +60,18 @@ def restore(
 ) -> None:
     """Restore a backup. If that fails, nothing has changed.
 
-    Invalidates all sync tokens, so that every device does a full sync.
+    Creates the embedded database if there is none. Invalidates all sync tokens, so that every device does a full sync.
 
     Example: duly restore duly.backup
     """
     settings = read_settings()
     backups.check(settings, file, with_secret_key=with_secret_key)
     is_served = settings.is_embedded and embedded.is_running(settings.data_dir)
-    with ended_in_order(), direct_database(settings) as dsn:
-        with progress("Restoring") as show, explained(settings):
-            done = backups.restore(
-                settings,
-                dsn,
-                file,
-                show,
-                is_replacing=replace,
-                with_secret_key=with_secret_key,
-            )
-        name = database_name(settings, is_direct=True)
-        print(f"Restored {name} from {file}. Every device will do a full sync.")
-        if settings.is_embedded:
-            migrations.upgrade(dsn)
+    is_new = settings.is_embedded and not is_served and not embedded.exists(settings.data_dir)
+    if is_new:
+        done = _restore_new(settings, file, with_secret_key=with_secret_key)
+    else:
+        done = _restore(settings, file, is_replacing=replace, with_secret_key=with_secret_key)
     if not settings.is_embedded and not done.has_current_schema:
         print(f"Its schema is at revision {done.revision}: run `duly migrate`.")
     if with_secret_key and is_served:
@@ -92,3 +84,42 @@ def restore(
                 "There is no secret key: unless you restore its file, the next start creates one, "
                 "which ends access tokens and makes codes of authenticator apps invalid."
             )
+
+
+def _restore(
+    settings: Settings, file: Path, *, is_replacing: bool, with_secret_key: bool
+) -> backups.Restored:
+    with direct_database(settings) as dsn:
+        with progress("Restoring") as show, explained(settings):
+            done = backups.restore(
+                settings,
+                dsn,
+                file,
+                show,
+                is_replacing=is_replacing,
+                with_secret_key=with_secret_key,
+            )
+        _print_restored(settings, file)
+        if settings.is_embedded:
+            migrations.upgrade(dsn)
+    return done
+
+
+def _restore_new(settings: Settings, file: Path, *, with_secret_key: bool) -> backups.Restored:
+    """Create the embedded database from the backup, with the newest schema, or not at all."""
+    with (
+        progress("Restoring") as show,
+        new_database(settings.data_dir.absolute()) as (dsn, directory),
+        explained(settings),
+    ):
+        done = backups.restore(
+            settings, dsn, file, show, with_secret_key=with_secret_key, key_directory=directory
+        )
+        migrations.upgrade(dsn)
+    _print_restored(settings, file)
+    return done
+
+
+def _print_restored(settings: Settings, file: Path) -> None:
+    name = database_name(settings, is_direct=True)
+    print(f"Restored {name} from {file}. Every device will do a full sync.")

@@ -1,7 +1,6 @@
 """What commands share: the settings, the database while they need it, and the context of services."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +15,6 @@ from duly.database.names import name_of
 from duly.runtime.context import Context, direct_dsn_of, dsn_of, open_context
 
 Result = TypeVar("Result")
-
-_TERMINATED = 128 + signal.SIGTERM
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -102,17 +99,3 @@ def explained(settings: Settings) -> Iterator[None]:
                 f"{error} (no space left on device: {settings.data_dir.absolute()})"
             ) from None
         raise
-
-
-@contextmanager
-def ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that it stops and removes what it began."""
-
-    def end(*_: object) -> None:
-        raise SystemExit(_TERMINATED)
-
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from duly.cli.common import ended_in_order, explained, read_settings, require_database
+from duly.cli.common import explained, read_settings, require_database
 from duly.cli.progress import progress
 from duly.services import data_upgrades
 
@@ -31,7 +31,7 @@ def upgrade_data(
     """
     settings = read_settings()
     require_database(settings)
-    with ended_in_order(), explained(settings), progress("Upgrading") as show:
+    with explained(settings), progress("Upgrading") as show:
         done = data_upgrades.upgrade(settings, from_binaries, show)
     name = settings.data_dir.absolute()
     if isinstance(done, str):

@@ -74,10 +74,12 @@ def restore(
     *,
     is_replacing: bool = False,
     with_secret_key: bool = False,
+    key_directory: Path | None = None,
 ) -> Restored:
     """Restore a backup, and invalidate all sync tokens, in one transaction.
 
-    Raises `StartupError`, and then nothing has changed.
+    The secret key is written to `key_directory`, by default the data directory. Raises
+    `StartupError`, and then nothing has changed.
     """
     check(settings, file, with_secret_key=with_secret_key)
     target = restores.find_target(dsn, is_replacing=is_replacing)
@@ -86,7 +88,10 @@ def restore(
     if secret is None:
         restores.load(contents, target, AFTER_RESTORE, on_progress)
     else:
-        _load_with_key(settings, contents, target, secret, on_progress)
+        path = secret_key_path(settings)
+        if key_directory is not None:
+            path = key_directory / path.name
+        _load_with_key(path, contents, target, secret, on_progress)
     return Restored(contents.revision, contents.revision == migrations.revisions()[-1])
 
 
@@ -108,14 +113,13 @@ def secret_in(file: Path) -> str | None:
 
 
 def _load_with_key(
-    settings: Settings,
+    path: Path,
     contents: restores.Contents,
     target: restores.Target,
     secret: str,
     on_progress: backups.OnProgress,
 ) -> None:
     """Write the key first, and give it its name when the database is restored."""
-    path = secret_key_path(settings)
     try:
         with replacing(path) as draft:
             with draft.open("w") as opened:
