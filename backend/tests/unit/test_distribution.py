@@ -21,6 +21,7 @@ SPREAD_TABLES = [metadata.tables[name] for name in SPREAD]
 _WRITTEN = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 _ROW_LOCK = re.compile(r"FOR (NO KEY )?UPDATE")
 _VOLATILE = re.compile(r"\b(clock_timestamp|gen_random_uuid|random|nextval|pg_current_xact_id)\(")
+_BESIDE_AN_INSERT = re.compile(r"\AWITH RECURSIVE|\(INSERT INTO")
 _ON_CONFLICT = re.compile(r"ON CONFLICT [^;]*?WHERE ([^;]*?)(?= RETURNING|$)", re.DOTALL)
 _BRANCHING = re.compile(r"\bcoalesce\(|\bCASE\b")
 _RETURNING = re.compile(r"\bRETURNING\b")
@@ -143,6 +144,18 @@ def test_a_change_adds_no_interval_to_a_column_with_a_time() -> None:
 
 def test_no_column_is_set_to_a_bare_slice() -> None:
     assert changes_with(lambda one: _SLICE.search(sql_of(one))) == []
+
+
+def test_a_recursive_query_beside_an_insert_is_nested_in_a_cte() -> None:
+    """Citus moves the CTEs of an INSERT to its SELECT, but not the RECURSIVE before them.
+
+    An INSERT that is a CTE, with a recursive one beside it, belongs to no node.
+    """
+    inserts = [one for one in sources() if "INSERT INTO" in sql_of(one)]
+    recursive = [one for one in inserts if "WITH RECURSIVE" in sql_of(one)]
+
+    assert recursive
+    assert [one.name for one in recursive if _BESIDE_AN_INSERT.search(sql_of(one))] == []
 
 
 def test_each_parameter_has_a_type() -> None:
