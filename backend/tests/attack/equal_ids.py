@@ -8,9 +8,13 @@ import re
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
+import psycopg
+
+from duly.records.retention import purge_one, purge_tombstones, purge_trash
 from duly.records.types import ResourceType
+from duly.runtime.maintenance import IN_TRASH
 from duly.services.resource_types import RESOURCE_TYPES
 from tests.attack.attack_run import BYSTANDERS, CHANGED_BYSTANDERS
 from tests.attack.environments import changes_limited
@@ -40,6 +44,13 @@ _PREDICATES = {
         "lists.user_id 1",
         "sections.user_id 1",
         "seen.id 1",
+        "tasks.user_id 1",
+        "users.id 1",
+    ),
+    "records.retention._TOMBSTONES_OF_ONE": ("tombstones.user_id 1", "users.id 1"),
+    "records.retention._trash_of_one": (
+        "lists.user_id 1",
+        "sections.user_id 1",
         "tasks.user_id 1",
         "users.id 1",
     ),
@@ -136,6 +147,9 @@ class History:
                 await self._let_positions_be_equal(kind)
                 await self._leaving_bob(self._spread_positions(kind))
             await self._leaving_bob(self._look_up_section_of_a_trashed_list())
+            for account in (self.bob, self.alice):
+                await self._let_trash_be_old(account)
+            await self._leaving_bob(self._purge_trash())
         return self.seen
 
     async def _leaving_bob(self, part: Coroutine[Any, Any, None]) -> None:
@@ -199,6 +213,34 @@ class History:
         *equal, moved = (_id(f"{kind.name} {number}") for number in range(3))
         await self._send("POST", f"/{kind.plural}/{moved}/move", after_id=min(equal))
         await self._send("GET", f"/{kind.plural}?sort=position&limit=100")
+
+    async def _let_trash_be_old(self, account: Account) -> None:
+        task, whole = _id("child"), _id("list 0")
+        for path in (f"/tasks/{task}?permanent=true", f"/lists/{whole}"):
+            assert (await account.delete(path)).status_code == 204
+        old = "now() - interval '31 days' WHERE user_id = %s"
+        for kind in IN_TRASH:
+            sql = f"UPDATE {kind.plural} SET trashed_at = {old} AND trashed_at IS NOT NULL"
+            await execute(self.dsn, sql, account.id)
+        await execute(self.dsn, f"UPDATE tombstones SET created_at = {old}", account.id)
+
+    async def _purge_trash(self) -> None:
+        """Purge Alice's, as maintenance does. Bob still has as much, of the same ids."""
+        app = self.alice.client._transport.app  # type: ignore[attr-defined]
+        scope = app.state.context.across_users.user(UUID(self.alice.id))
+        purges = [purge_tombstones(), *map(purge_trash, IN_TRASH)]
+        try:
+            async with scope.transaction() as transaction:
+                self.seen += [await purge_one(transaction, one.statement) for one in purges]
+        except psycopg.Error as error:
+            self.seen.append(type(error))
+        for kind in IN_TRASH:
+            [(left,)] = await execute(
+                self.dsn,
+                f"SELECT count(*) FROM {kind.plural} WHERE user_id = %s AND trashed_at IS NOT NULL",
+                self.alice.id,
+            )
+            self.seen.append(left)
 
     async def _send(self, method: str, path: str, **body: Any) -> None:
         response = await self.alice.request(method, path, json=body or None)

@@ -229,6 +229,9 @@ BUILDERS: Mapping[str, list[Call]] = {
         for chosen in _choices("is_before", "is_inclusive")
     ],
     "records.order._setting_positions": _OF_A_TYPE,
+    "records.retention._trash_of_one": [
+        ((kind,), {}) for kind in RESOURCE_TYPES if kind.is_trashable
+    ],
     "records.pages._plain": list(_plainly_listed()),
     "services.users._update": [
         ((frozenset({name}),), {})

@@ -262,11 +262,8 @@ async def test_an_id_is_free_once_the_trash_is_purged(
 ) -> None:
     await alice.post("/tasks", body)
     await alice.delete(f"/tasks/{body['id']}")
-    await execute(
-        dsn,
-        "UPDATE tasks SET trashed_at = trashed_at - interval '31 days' WHERE user_id = %s",
-        alice.id,
-    )
+    old = "UPDATE tasks SET trashed_at = now() - interval '31 days' WHERE user_id = %s"
+    await execute(dsn, old, alice.id)
     await sweep_all(app)
 
     assert (await alice.post("/tasks", body)).status_code == 201

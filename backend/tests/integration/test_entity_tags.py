@@ -165,7 +165,7 @@ async def test_purging_the_trash_changes_the_tag_of_the_trash(
     task = await alice.create_task()
     await alice.delete(f"/tasks/{task['id']}")
     before = await alice.get("/tasks?is_trashed=true")
-    past = "UPDATE tasks SET trashed_at = trashed_at - interval '31 days' WHERE user_id = %s"
+    past = "UPDATE tasks SET trashed_at = now() - interval '31 days' WHERE user_id = %s"
     await execute(dsn, past, alice.id)
     await sweep_all(app)
 

@@ -14,7 +14,7 @@ from duly.core.tokens import Keyring
 from duly.runtime.resealing import reseal
 from duly.services import operators
 from tests.support.accounts import Account, error_code
-from tests.support.direct_sql import execute
+from tests.support.direct_sql import earlier, execute
 from tests.support.instances import running, sweep_all
 from tests.support.second_factors import (
     App,
@@ -41,15 +41,16 @@ async def codes_left(account: Account) -> int:
     return int((await account.get(FACTORS)).json()["recovery_codes_left"])
 
 
+_EARLIER = earlier("created_at", "make_interval(secs => %s)")
+
+
 async def age_session(dsn: str, account: Account, minutes: float) -> None:
-    past = "UPDATE sessions SET created_at = created_at - make_interval(secs => %s) WHERE user_id = %s"
+    past = f"UPDATE sessions SET created_at = {_EARLIER} WHERE user_id = %s"
     await execute(dsn, past, 60 * minutes, account.id)
 
 
 async def age_factors(dsn: str, account: Account, minutes: float) -> None:
-    past = (
-        "UPDATE factors SET created_at = created_at - make_interval(secs => %s) WHERE user_id = %s"
-    )
+    past = f"UPDATE factors SET created_at = {_EARLIER} WHERE user_id = %s"
     await execute(dsn, past, 60 * minutes, account.id)
 
 

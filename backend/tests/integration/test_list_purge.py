@@ -1,9 +1,14 @@
 """The purge of lists that were in the trash for 30 days, with their sections and tasks."""
 
+import asyncio
+from uuid import uuid4
+
+import pytest
 from fastapi import FastAPI
 
+from duly.runtime import maintenance
 from tests.support.accounts import Account, error_code
-from tests.support.direct_sql import execute
+from tests.support.direct_sql import earlier, execute, holding_account, somebody_waits_for
 from tests.support.instances import sweep_all
 from tests.support.invariants import check_rows
 from tests.support.resource_calls import Resource, act, body_of, create, create_task, trash
@@ -16,12 +21,9 @@ async def age(dsn: str, account: Account, days: float, *tables: str) -> None:
     """Let what is in the trash, and what was deleted, have been so for that much longer."""
     for table in tables or TABLES:
         column = "created_at" if table == "tombstones" else "trashed_at"
-        await execute(
-            dsn,
-            f"UPDATE {table} SET {column} = {column} - %s * interval '1 day' WHERE user_id = %s",
-            days,
-            account.id,
-        )
+        before = earlier(column, "%s * interval '1 day'")
+        query = f"UPDATE {table} SET {column} = {before} WHERE user_id = %s"
+        await execute(dsn, query, days, account.id)
 
 
 async def whole_list(account: Account) -> Resource:
@@ -81,6 +83,57 @@ async def test_list_waits_for_tasks_and_sections_that_are_not_purged_yet(
     assert await rows(dsn, alice) == [3, 1, 1, 0]
 
     await age(dsn, alice, 40, "tasks", "sections")
+    await sweep_all(app)
+
+    assert await rows(dsn, alice) == [0, 0, 0, 0]
+    await check_rows(dsn, alice)
+
+
+async def test_list_with_a_task_that_was_added_while_the_purge_waited_stays(
+    app: FastAPI, alice: Account, dsn: str
+) -> None:
+    whole = await create(alice, "lists", name="Work")
+    await trash(alice, "lists", whole)
+    await age(dsn, alice, 31)
+
+    async with holding_account(dsn, alice.id) as connection:
+        sweeping = asyncio.create_task(sweep_all(app))
+        await somebody_waits_for(connection)
+        await connection.execute(
+            "INSERT INTO tasks (user_id, id, title, revision, list_id) "
+            "SELECT id, %s, 'late', revision, %s FROM users WHERE id = %s",
+            [uuid4(), whole["id"], alice.id],
+        )
+        await connection.execute(
+            "UPDATE users SET task_count = task_count + 1 WHERE id = %s", [alice.id]
+        )
+    await sweeping
+
+    assert await rows(dsn, alice) == [1, 0, 1, 0]
+
+
+async def test_trash_of_several_users_is_purged_in_one_sweep(
+    app: FastAPI, alice: Account, bob: Account, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "_OWNERS_AT_ONCE", 1)
+    for account in (alice, bob):
+        await trash(account, "lists", await whole_list(account))
+        await age(dsn, account, 31)
+
+    await sweep_all(app)
+
+    for account in (alice, bob):
+        assert await rows(dsn, account) == [0, 0, 0, 0]
+        await check_rows(dsn, account)
+
+
+async def test_trash_of_a_disabled_account_is_purged(
+    app: FastAPI, alice: Account, dsn: str
+) -> None:
+    await trash(alice, "lists", await whole_list(alice))
+    await age(dsn, alice, 31)
+    await execute(dsn, "UPDATE users SET disabled_at = now() WHERE id = %s", alice.id)
+
     await sweep_all(app)
 
     assert await rows(dsn, alice) == [0, 0, 0, 0]

@@ -17,7 +17,7 @@ from duly.core.config import Settings
 from duly.runtime import failed_sign_ins
 from duly.services import operators, sign_in_codes
 from tests.support.accounts import API, Account, error_code, register
-from tests.support.direct_sql import execute
+from tests.support.direct_sql import earlier, execute
 from tests.support.instances import captured_logs, client_at, running, sweep_all
 from tests.support.issuers import bearer, encode, table, write_issuers
 from tests.support.lying_provider import (
@@ -173,7 +173,8 @@ async def test_account_can_be_deleted_within_ten_minutes_of_the_sign_in(
     browser: Browser, dsn: str
 ) -> None:
     ada = await account_of(browser, sub="ada")
-    older = "UPDATE sessions SET created_at = created_at - interval '601 s' WHERE user_id = %s"
+    created_at = earlier("created_at", "interval '601 s'")
+    older = f"UPDATE sessions SET created_at = {created_at} WHERE user_id = %s"
     await execute(dsn, older, ada.id)
 
     late = await ada.delete("/users/me", json={})

@@ -126,8 +126,8 @@ async def test_resource_in_the_trash_counts_until_the_trash_is_purged(
     await limited.delete(path_of(kind, resources[0]["id"]))
     refused = await limited.post(f"/{kind.plural}", whole_body(kind, "two"))
     old = (
-        f"UPDATE {kind.table.name} SET trashed_at = trashed_at - interval '31 days' "
-        "WHERE user_id = %s"
+        f"UPDATE {kind.table.name} SET trashed_at = now() - interval '31 days' "
+        "WHERE user_id = %s AND trashed_at IS NOT NULL"
     )
     await execute(dsn, old, limited.id)
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from duly.services.sync import Position, sign_position
 from tests.support.accounts import Account, error_code
-from tests.support.direct_sql import execute
+from tests.support.direct_sql import earlier, execute
 from tests.support.instances import sweep_all
 from tests.support.sync_copies import make, reported, sync, synced
 
@@ -20,13 +20,9 @@ async def refused(account: Account, token: str) -> tuple[int, str]:
 async def let_pass(dsn: str, account: Account, days: int) -> None:
     """Let what was deleted have been so that much earlier."""
     for table, column in (("tasks", "trashed_at"), ("tombstones", "created_at")):
-        await execute(
-            dsn,
-            f"UPDATE {table} SET {column} = {column} - make_interval(days => %s) "
-            "WHERE user_id = %s",
-            days,
-            account.id,
-        )
+        before = earlier(column, "make_interval(days => %s)")
+        query = f"UPDATE {table} SET {column} = {before} WHERE user_id = %s"
+        await execute(dsn, query, days, account.id)
 
 
 EXPIRED = (410, "SYNC_TOKEN_EXPIRED")

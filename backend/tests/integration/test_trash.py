@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.support.accounts import Account, error_code
-from tests.support.direct_sql import execute
+from tests.support.direct_sql import earlier, execute
 from tests.support.instances import sweep_all
 
 
@@ -35,9 +35,8 @@ async def trashed(account: Account, **fields: Any) -> dict[str, Any]:
 async def age(dsn: str, account: Account, days: float) -> None:
     """Let what lies in the trash, and what is gone, have been so for that much longer."""
     for table, column in (("tasks", "trashed_at"), ("tombstones", "created_at")):
-        query = (
-            f"UPDATE {table} SET {column} = {column} - %s * interval '1 day' WHERE user_id = %s"
-        )
+        before = earlier(column, "%s * interval '1 day'")
+        query = f"UPDATE {table} SET {column} = {before} WHERE user_id = %s"
         await execute(dsn, query, days, account.id)
 
 

@@ -18,13 +18,22 @@ async def execute(dsn: str, sql: str, *params: Any) -> list[TupleRow]:
         return await cursor.fetchall() if cursor.description else []
 
 
+def earlier(column: str, interval: str) -> str:
+    """The SQL of the time that is `interval` before that of `column`.
+
+    An UPDATE on Citus cannot contain the plain difference, which depends on the time zone.
+    """
+    return f"({column} AT TIME ZONE 'UTC' - {interval}) AT TIME ZONE 'UTC'"
+
+
 async def age(dsn: str, user_id: str, seconds: float) -> None:
     """Let a user's sessions have been used that much earlier."""
+    interval = "make_interval(secs => %s)"
     await execute(
         dsn,
-        "UPDATE sessions SET spent_at = ARRAY(SELECT at - make_interval(secs => %s) "
+        f"UPDATE sessions SET spent_at = ARRAY(SELECT {earlier('at', interval)} "
         "FROM unnest(spent_at) WITH ORDINALITY AS spent (at, n) ORDER BY n), "
-        "expires_at = expires_at - make_interval(secs => %s) WHERE user_id = %s",
+        f"expires_at = {earlier('expires_at', interval)} WHERE user_id = %s",
         seconds,
         seconds,
         user_id,

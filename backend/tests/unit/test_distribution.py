@@ -3,14 +3,18 @@
 They were found on Citus 13.2: see docs/decisions/0036-citus.md.
 """
 
+import importlib
+import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from sqlalchemy import DateTime, Index, Table, UniqueConstraint
 
+import duly
 from duly.database.distribution import placements
+from duly.database.statements import CrossUserStatement
 from duly.models import User, metadata
 from tests.attack.predicates import Source, sources
 
@@ -21,6 +25,8 @@ SPREAD_TABLES = [metadata.tables[name] for name in SPREAD]
 _WRITTEN = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 _ROW_LOCK = re.compile(r"FOR (NO KEY )?UPDATE")
 _VOLATILE = re.compile(r"\b(clock_timestamp|gen_random_uuid|random|nextval|pg_current_xact_id)\(")
+_READ = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO|USING) (\w+)")
+_BESIDE_AN_INSERT = re.compile(r"\AWITH RECURSIVE|\(INSERT INTO")
 _ON_CONFLICT = re.compile(r"ON CONFLICT [^;]*?WHERE ([^;]*?)(?= RETURNING|$)", re.DOTALL)
 _BRANCHING = re.compile(r"\bcoalesce\(|\bCASE\b")
 _RETURNING = re.compile(r"\bRETURNING\b")
@@ -69,6 +75,28 @@ def returned_by(sql: str) -> Iterator[str]:
                 break
         else:
             yield sql[found.end() :]
+
+
+def statements_over_all_users() -> Iterator[str]:
+    """The SQL of each statement of a module that names no owner."""
+    for item in pkgutil.walk_packages(duly.__path__, "duly."):
+        if "migrations" in item.name or item.name.endswith("__main__"):
+            continue
+        for value in vars(importlib.import_module(item.name)).values():
+            for one in parts_of(value):
+                if isinstance(one, CrossUserStatement):
+                    yield one.sql.decode()
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """The value itself, or what a container of any depth has."""
+    if isinstance(value, Mapping):
+        value = [*value.values()]
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            yield from parts_of(one)
+    else:
+        yield value
 
 
 def changes_with(flaw: Callable[[Source], object]) -> list[str]:
@@ -143,6 +171,25 @@ def test_a_change_adds_no_interval_to_a_column_with_a_time() -> None:
 
 def test_no_column_is_set_to_a_bare_slice() -> None:
     assert changes_with(lambda one: _SLICE.search(sql_of(one))) == []
+
+
+def test_a_recursive_query_beside_an_insert_is_nested_in_a_cte() -> None:
+    """Citus moves the CTEs of an INSERT to its SELECT, but not the RECURSIVE before them.
+
+    An INSERT that is a CTE, with a recursive one beside it, belongs to no node.
+    """
+    inserts = [one for one in sources() if "INSERT INTO" in sql_of(one)]
+    recursive = [one for one in inserts if "WITH RECURSIVE" in sql_of(one)]
+
+    assert recursive
+    assert [one.name for one in recursive if _BESIDE_AN_INSERT.search(sql_of(one))] == []
+
+
+def test_a_statement_over_all_users_locks_rows_only_of_tables_on_every_node() -> None:
+    locking = [one for one in statements_over_all_users() if _ROW_LOCK.search(one)]
+
+    assert locking
+    assert [one for one in locking if {*_READ.findall(one)} & {*SPREAD}] == []
 
 
 def test_each_parameter_has_a_type() -> None:

@@ -59,7 +59,8 @@ def changing_tree(kind: ResourceType, targets: Select[Any], values: Values) -> O
 def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
     """Delete the resources whose ids `targets` selects, and record that for sync.
 
-    It returns a row for each.
+    It returns a row for each. A recursive CTE of `targets` must be nested in it: Citus runs this
+    statement on one node only if the INSERT is not in a CTE, and has none that is recursive.
     """
     numbered, count = _numbered(targets)
     owner = next_revisions(
@@ -81,15 +82,11 @@ def erasing_all(kind: ResourceType, targets: Select[Any]) -> OwnedStatement:
         select(USER_ID, gone.c.id, literal(kind.name, Text()), revision),
     )
     # An id that was used, deleted and used again has a record already.
-    noted = (
-        insert.on_conflict_do_update(
-            index_elements=["user_id", "id", "type"],
-            set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
-        )
-        .returning(_tombstones.c.id)
-        .cte("noted")
+    noted = insert.on_conflict_do_update(
+        index_elements=["user_id", "id", "type"],
+        set_={"revision": insert.excluded.revision, "created_at": insert.excluded.created_at},
     )
-    return owned_change(select(noted.c.id))
+    return owned_change(noted.returning(_tombstones.c.id))
 
 
 def erase_referred(

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ from duly.models import (
     User,
 )
 from duly.models.factors import ENROLMENT_LIFETIME
-from duly.records.retention import purge_tombstones, purge_trash
+from duly.records.retention import Purge, purge_one, purge_tombstones, purge_trash
 from duly.runtime.resealing import reseal
 from duly.services import mails, security_events
 from duly.services.resource_types import RESOURCE_TYPES
@@ -41,6 +42,9 @@ INTERVAL = 600.0
 _ENROLMENT_LIFETIME = bindparam("lifetime", ENROLMENT_LIFETIME, type_=postgresql.INTERVAL())
 _LOCK_NUMBER = 4_420_771_864
 _TIMEOUT = 60.0
+
+_OWNERS_AT_ONCE = 20
+"""The users whose rows one transaction purges; their requests wait for it."""
 
 _API_TOKENS_LISTED = timedelta(days=30)
 """How long an expired API token is still listed."""
@@ -124,13 +128,13 @@ def _unconfirmed_factors() -> CrossUserStatement:
 
 # Resources before those that they refer to.
 _TABLES = table_of(User).metadata.sorted_tables
-_IN_TRASH = sorted(
+IN_TRASH = sorted(
     (kind for kind in RESOURCE_TYPES if kind.is_trashable),
     key=lambda kind: _TABLES.index(kind.table),
     reverse=True,
 )
 
-_SWEEPS = {
+_SWEEPS: dict[str, CrossUserStatement | Purge] = {
     "email_links": _expired(EmailLink),
     "factors": _unconfirmed_factors(),
     "outgoing_mails": mails.PURGE,
@@ -144,7 +148,7 @@ _SWEEPS = {
     "export_leases": _expired(ExportLease),
     "deleted_identities": _expired(DeletedIdentity),
     "tombstones": purge_tombstones(),
-    **{kind.plural: purge_trash(kind) for kind in _IN_TRASH},
+    **{kind.plural: purge_trash(kind) for kind in IN_TRASH},
 }
 
 
@@ -168,13 +172,49 @@ async def keep_house(pool: Pool, keyring: Keyring, wake_mailer: Callable[[], Non
 async def sweep(across_users: AcrossUsers) -> dict[str, int]:
     """Delete expired rows, unless another worker is doing so. Return how many of each kind."""
     swept: dict[str, int] = {}
-    for name, statement in _SWEEPS.items():
-        # In separate transactions: locks kept from one to the next would break the lock order.
-        async with across_users.transaction(timeout=_TIMEOUT) as locked:
-            lock = await locked.one(_TRY_LOCK)
-            if lock is None or not lock["is_mine"]:
-                break
-            row = await locked.one(statement)
-        swept[name] = row["count"] if row else 0
+    for name, one in _SWEEPS.items():
+        if isinstance(one, Purge):
+            count = await _purge(across_users, one)
+        else:
+            count = await _sweep(across_users, one)
+        if count is None:
+            break
+        swept[name] = count
     log.info("maintenance.swept", **swept)
     return swept
+
+
+async def _sweep(across_users: AcrossUsers, statement: CrossUserStatement) -> int | None:
+    """Run a statement that deletes rows of all users; None if another worker is sweeping."""
+    async with _turn(across_users) as turn:
+        if turn is None:
+            return None
+        row = await turn.one(statement)
+        return row["count"] if row else 0
+
+
+async def _purge(across_users: AcrossUsers, purge: Purge) -> int | None:
+    """Purge the rows of one user after the other; None if another worker is sweeping."""
+    async with _turn(across_users) as turn:
+        if turn is None:
+            return None
+        owners = await turn.all(purge.owners)
+    count = 0
+    for first in range(0, len(owners), _OWNERS_AT_ONCE):
+        async with _turn(across_users) as turn:
+            if turn is None:
+                return None
+            for owner in owners[first : first + _OWNERS_AT_ONCE]:
+                count += await purge_one(turn.user(owner["user_id"]), purge.statement)
+    return count
+
+
+@asynccontextmanager
+async def _turn(across_users: AcrossUsers) -> AsyncIterator[AcrossUsers | None]:
+    """A transaction in which no other worker sweeps; None if one does.
+
+    Each is for one kind of rows: locks kept from one to the next would break the lock order.
+    """
+    async with across_users.transaction(timeout=_TIMEOUT) as locked:
+        lock = await locked.one(_TRY_LOCK)
+        yield locked if lock is not None and lock["is_mine"] else None

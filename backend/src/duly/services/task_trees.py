@@ -44,17 +44,20 @@ _IN_TREE = ("id", "parent_id", "completed_at", "completed_with", "trashed_at", "
 
 
 def tree_of(
-    *conditions: ColumnElement[bool], below: Callable[[Any], ColumnElement[bool]] | None = None
+    *conditions: ColumnElement[bool],
+    below: Callable[[Any], ColumnElement[bool]] | None = None,
+    is_nested: bool = False,
 ) -> CTE:
     """The task that meets `conditions`, at level 1, and all below it; they must name the owner.
 
     `below`, given a table of subtasks, leaves those out that do not meet it, and all below them.
+    With `is_nested`, the CTE is part of the one query that selects from it.
     """
     child = _tasks.alias("child")
     tree = (
         select(*(_tasks.c[name] for name in _IN_TREE), literal(1).label("level"))
         .where(*conditions)
-        .cte("tree", recursive=True)
+        .cte("tree", recursive=True, nesting=is_nested)
     )
     is_below = [child.c.user_id == USER_ID, child.c.parent_id == tree.c.id]
     if below is not None:
@@ -241,13 +244,12 @@ def _restoring() -> Change:
 
 
 def _erasing() -> Change:
-    tree = tree_of(TYPE.is_named, has_version(TYPE))
-    targets = select(tree.c.id)
+    named = (TYPE.is_named, has_version(TYPE))
     return Change(
         TYPE,
         "task.erased",
-        erasing_all(TYPE, targets),
-        _lookup_of(true(), targets),
+        erasing_all(TYPE, select(tree_of(*named, is_nested=True).c.id)),
+        _lookup_of(true(), select(tree_of(*named).c.id)),
         finds_trashed=True,
         affects_others=True,
         explain=_explain,
