@@ -61,7 +61,7 @@ test: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## r
 	@scripts/test-web quick
 	@cd backend && .venv/bin/python -m pytest --numprocesses=3 -m "not slow and not long"
 
-test-all: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp ## run all tests, as CI does; 15 minutes
+test-all: $(VENV)/dev.stamp $(GENERATOR)/stamp $(FUZZER)/stamp $(CLIENTS)/stamp $(SBOM)/stamp ## run all tests, as CI does; 15 minutes
 	@$(MAKE) web-test
 	@cd backend && .venv/bin/python -m pytest
 
