@@ -2,11 +2,18 @@
 import { grid } from "./grid";
 import { define } from "./registry";
 
+type Moving = typeof import("./moving");
+let moving: Moving | null = null;
+
 /** Loads what the commands do. */
-export const moving = () => import("./moving");
+export const prepareMoving = async (): Promise<Moving> => (moving ??= await import("./moving"));
 
 function later(act: "shift" | "toSection" | "indent" | "outdent", by: -1 | 1 = 1) {
-  return (ids: readonly string[]) => void moving().then((loaded) => loaded[act](ids, by));
+  return (ids: readonly string[]) => {
+    // At once if it is there, so that the next paint shows it.
+    if (moving) moving[act](ids, by);
+    else void prepareMoving().then((loaded) => loaded[act](ids, by));
+  };
 }
 
 export function canReorder(ids: readonly string[]): boolean {

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { dayOfHead, grid, headAbove, renaming, type Grid, type HeadRow, type Row as AnyRow } from "../../commands/grid";
 import { showTask } from "../../commands/back";
-import { moving } from "../../commands/order";
+import { prepareMoving } from "../../commands/order";
 import { clearSelection, currentRow, extendSelection, selecting, toggleSelected } from "../../commands/selection";
 import type { View } from "../../store/types";
 import { whenIdle } from "../lazily";
@@ -19,7 +19,7 @@ import { useWindow } from "./virtual";
 let startDrag: typeof import("./drag").startDrag | null = null;
 const prepare = () => {
   void import("./drag").then((part) => (startDrag = part.startDrag));
-  void moving();
+  void prepareMoving();
 };
 
 interface Props {
