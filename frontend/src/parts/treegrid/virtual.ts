@@ -30,8 +30,8 @@ export interface Window {
 /** Where each row begins, and where the last one ends. */
 function offsetsOf(rows: readonly Row[], heights: ReadonlyMap<string, number>): Float64Array {
   const offsets = new Float64Array(rows.length + 1);
-  if (heights.size === 0) return offsets.map((_, i) => i * ESTIMATE);
-  for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + (heights.get(rows[i]!.key) ?? ESTIMATE);
+  const isEven = heights.size === 0;
+  for (let i = 0; i < rows.length; i++) offsets[i + 1] = offsets[i]! + (isEven ? ESTIMATE : (heights.get(rows[i]!.key) ?? ESTIMATE));
   return offsets;
 }
 
