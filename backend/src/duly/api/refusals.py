@@ -21,7 +21,7 @@ _HEADERS = [*_RESPONSE.raw_headers, NO_SNIFFING, NO_STORE]
 _BODY = {"type": "http.response.body", "body": _RESPONSE.body}
 _FRAMING = {b"content-length", b"transfer-encoding"}
 _MAX_DIGITS = 6
-"""Of the length of a body: less than a megabyte, which is discarded in any case."""
+"""With as many in its Content-Length, a body is below a megabyte; it is read and discarded."""
 
 
 class Refusals:

@@ -12,7 +12,7 @@ _SHORT = 560
 """A line of as many is not too long unless many were refused before: a thousand connections to two
 workers are no overload, although each request waits for longer."""
 _MANY_REFUSED = 0.25
-"""So many for each request that begins are an overload."""
+"""With more refused requests for each one that begins, the server is overloaded."""
 _MAX_LENGTH = 2_000
 _INTERVAL = 1.0
 """Seconds over which the rate is measured at which requests begin."""
