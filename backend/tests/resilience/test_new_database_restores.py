@@ -105,8 +105,7 @@ def test_restore_that_is_stopped_creates_no_data_directory(
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE)
 
-    assert process.returncode == 128 + number
-    assert errors == b""
+    assert (process.returncode, errors) == (128 + number, b"")
     assert not data_dir.exists()
 
 

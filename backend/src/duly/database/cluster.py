@@ -18,6 +18,7 @@ from duly.utils.files import sync
 ROLE = "duly"
 UPGRADED = "postgres.upgraded"
 """A complete copy that is about to become `postgres`."""
+_UNFINISHED = "postgres.new"
 _STOP_TIMEOUT = 30.0
 # Not what a server that is still starting replies to its clients.
 _ERROR = re.compile(r"\b(?:error|FATAL|PANIC): +(?!the database system is)(.+)")
@@ -86,6 +87,7 @@ class Cluster:
 
     def discard(self) -> None:
         """Remove the files, whatever still works in them."""
+        self._stop_creation()
         with contextlib.suppress(FileNotFoundError):
             self._identity = _identity(self.directory)
             self.stop_leftovers()
@@ -125,10 +127,7 @@ class Cluster:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(signal.SIGINT)
                 psutil.wait_procs(found, timeout=_STOP_TIMEOUT)
-        for process in (left := self._processes()):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, timeout=_STOP_TIMEOUT)
+        _kill(self._processes())
         # The number may belong to another program already, which PostgreSQL would take for a
         # server of its own and refuse to start.
         if named is not None and psutil.pid_exists(named):
@@ -137,18 +136,15 @@ class Cluster:
 
     def _processes(self) -> list[psutil.Process]:
         """The PostgreSQL processes that work in this directory."""
-        return [process for process in psutil.process_iter() if self._is_worked_in_by(process)]
+        return [one for one in psutil.process_iter() if _works_in(one, self._identity)]
 
-    def _is_worked_in_by(self, process: psutil.Process) -> bool:
-        try:
-            if process.name() != "postgres":
-                return False
-            # Not by its path, which in another container can be that of another directory.
-            is_linux = sys.platform == "linux"
-            where = f"/proc/{process.pid}/cwd" if is_linux else process.cwd()
-            return self._identity == _identity(Path(where))
-        except (psutil.Error, OSError):
-            return False
+    def _stop_creation(self) -> None:
+        """Stop an `initdb` whose Duly was killed, and its server: they would go on writing."""
+        unfinished = self._data_dir / _UNFINISHED
+        with contextlib.suppress(FileNotFoundError):
+            identity = _identity(unfinished)
+            _kill([one for one in psutil.process_iter() if _creates(one, unfinished)])
+            _kill([one for one in psutil.process_iter() if _works_in(one, identity)])
 
     def _check_version(self, found: str) -> None:
         expected = self.major_version()
@@ -169,7 +165,8 @@ class Cluster:
 
     def _create(self) -> None:
         # Under another name until it is complete, so that an interrupted start does no harm.
-        unfinished = self._data_dir / "postgres.new"
+        unfinished = self._data_dir / _UNFINISHED
+        self._stop_creation()
         shutil.rmtree(unfinished, ignore_errors=True)
         self.account.make_private(unfinished)
         self._run(
@@ -243,3 +240,29 @@ def _first_number(file: Path) -> int | None:
         return int(file.read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _works_in(process: psutil.Process, identity: object) -> bool:
+    """Whether this is a PostgreSQL that works in the directory of an identity."""
+    try:
+        if process.name() != "postgres":
+            return False
+        # Not by its path, which in another container can be that of another directory.
+        where = f"/proc/{process.pid}/cwd" if sys.platform == "linux" else process.cwd()
+        return identity == _identity(Path(where))
+    except (psutil.Error, OSError):
+        return False
+
+
+def _creates(process: psutil.Process, directory: Path) -> bool:
+    try:
+        return process.name() == "initdb" and f"--pgdata={directory}" in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_STOP_TIMEOUT)

@@ -1,6 +1,7 @@
 """How processes end."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,12 +20,24 @@ def describe_exit(code: int | None) -> str:
 
 @contextmanager
 def stop_signals_held() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back in this thread, and in processes that it starts, which inherit it.
+    """Hold SIGINT and SIGTERM back until the block has ended, if this is the main thread.
 
     A signal that raises between the start of a process and its return would leave the process behind.
+    Python runs handlers in the main thread only, whichever thread the system interrupts.
     """
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    former = {
+        number: signal.signal(number, lambda given, _: held.append(given))
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) is not None  # as it is if Python did not set it
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        for given in held:
+            signal.raise_signal(given)
