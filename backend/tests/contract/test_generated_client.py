@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.support.factories import RegistrationFactory, TaskFactory
+from tests.support.programs import PATIENCE
 
 BACKEND = Path(__file__).parents[2]
 GENERATOR = BACKEND / ".venv-generator" / "bin"
@@ -109,7 +110,8 @@ def test_a_generated_client_registers_signs_in_and_creates_a_task(
     url: str, tmp_path: Path
 ) -> None:
     schema = tmp_path / "openapi.json"
-    schema.write_bytes(httpx.get(f"{url}/openapi.json").content)
+    # A server composes the schema at the first request for it.
+    schema.write_bytes(httpx.get(f"{url}/openapi.json", timeout=PATIENCE).content)
     person, body = RegistrationFactory(), TaskFactory()
 
     run(
