@@ -190,7 +190,7 @@ class _Collector:
             yield from self._embedded()
 
     def _embedded(self) -> Iterator["Metric"]:
-        """What an operator must watch who runs the database, too."""
+        """What the operator of an embedded database must watch."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         found = last_backup.find(self._settings)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -20,6 +19,7 @@ from tests.support.programs import (
     environment,
     postmaster_of,
     run,
+    started,
     the_line,
     until,
 )
@@ -36,22 +36,6 @@ def large(tmp_path: Path) -> Iterator[str]:
         assert run("migrate", data_dir=data_dir).returncode == 0
         fill(data_dir)
         yield dsn
-
-
-@contextmanager
-def started(*arguments: str, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [DULY, *arguments],
-        env=environment(DULY_DATA_DIR=str(data_dir)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell that runs the tests in the background lets them ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def is_writing(dsn: str, program: str) -> bool:
@@ -72,7 +56,7 @@ def test_restore_that_is_killed_changes_nothing(large: str, tmp_path: Path, vict
     with psycopg.connect(large) as connection:
         connection.execute("UPDATE tasks SET title = 'since' WHERE title = '7'")
 
-    with started("restore", "--replace", str(file), data_dir=data_dir) as process:
+    with started("restore", "--replace", str(file), DULY_DATA_DIR=str(data_dir)) as process:
         until(lambda: is_writing(large, "duly restore"))
         if victim == "duly":
             process.kill()
@@ -101,7 +85,7 @@ def test_database_that_dies_in_the_middle_is_one_line(
     before = file.read_bytes()
 
     arguments = [command, *(["--replace"] if command == "restore" else []), str(file)]
-    with started(*arguments, data_dir=data_dir) as process:
+    with started(*arguments, DULY_DATA_DIR=str(data_dir)) as process:
         until(lambda: is_writing(large, f"duly {command}"))
         if is_server:
             os.kill(postmaster_of(data_dir), signal.SIGKILL)
@@ -141,7 +125,7 @@ def test_backup_that_is_stopped_leaves_no_file(
 ) -> None:
     with psycopg.connect(large) as holder:
         holder.execute("LOCK TABLE tasks")
-        with started("backup", "duly.backup", data_dir=tmp_path / "data") as process:
+        with started("backup", "duly.backup", DULY_DATA_DIR=str(tmp_path / "data")) as process:
             until(lambda: [*Path.cwd().glob(".duly.backup.*")])
             process.send_signal(number)
             _, errors = process.communicate(timeout=PATIENCE)

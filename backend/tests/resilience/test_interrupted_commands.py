@@ -6,22 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from duly.database import embedded
-from tests.support.programs import (
-    DULY,
-    PATIENCE,
-    environment,
-    free_port,
-    processes_of,
-    until,
-)
+from tests.support.programs import PATIENCE, free_port, processes_of, started, until
 from tests.support.servers import SECRET
 
 pytestmark = pytest.mark.slow
@@ -29,23 +21,6 @@ pytestmark = pytest.mark.slow
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 # Extension modules that it loads.
 MODULES = ("_psutil_", "_granian", "_pydantic_core", "_psycopg", "_immutabledict", "_bcrypt")
-
-
-@contextmanager
-def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [DULY, *arguments],
-        env=environment(**settings),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell that runs the tests in the background lets them ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def has_loaded(process: subprocess.Popen[bytes], module: str) -> Callable[[], bool]:

@@ -3,16 +3,17 @@
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from duly.database import embedded
 from tests.support.databases import migrated_database
 from tests.support.previous_release import insert_tasks, insert_user
-from tests.support.programs import DULY, PATIENCE, environment, processes_of, run, the_line, until
+from tests.support.programs import PATIENCE, processes_of, run, started, the_line, until
 
 pytestmark = pytest.mark.slow
 PG_DUMP = embedded._binaries() / "pg_dump"
@@ -77,31 +78,32 @@ def test_restore_of_another_program_creates_no_database(dsn: str, tmp_path: Path
     assert [found.name for found in tmp_path.iterdir()] == ["other.dump"]
 
 
+MOMENTS = pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param("postgres.new/PG_VERSION", id="initdb runs"),
+        pytest.param("postgres/postmaster.pid", id="the server runs"),
+    ],
+)
+"""When a restore is ended: once there is this file of the new database."""
+
+
 @contextmanager
-def restoring(file: Path, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A restore whose server is running."""
-    with subprocess.Popen(
-        [DULY, "restore", file],
-        env=environment(DULY_DATA_DIR=str(data_dir)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A shell that runs the tests in the background lets them ignore SIGINT.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        try:
-            until(lambda: [*data_dir.glob("**/postmaster.pid")])
-            yield process
-        finally:
-            process.kill()
+def restoring(backup: Path, data_dir: Path, file: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A restore that has come as far as to a file."""
+    with started("restore", str(backup), DULY_DATA_DIR=str(data_dir)) as process:
+        until((data_dir / "restore" / file).exists)
+        yield process
 
 
+@MOMENTS
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_restore_that_is_stopped_creates_no_data_directory(
-    backup: Path, tmp_path: Path, number: signal.Signals
+    backup: Path, tmp_path: Path, number: signal.Signals, file: str
 ) -> None:
     data_dir = tmp_path / "data"
 
-    with restoring(backup, data_dir) as process:
+    with restoring(backup, data_dir, file) as process:
         process.send_signal(number)
         _, errors = process.communicate(timeout=PATIENCE)
 
@@ -109,10 +111,13 @@ def test_restore_that_is_stopped_creates_no_data_directory(
     assert not data_dir.exists()
 
 
-def test_restore_that_is_killed_leaves_no_database(backup: Path, tmp_path: Path) -> None:
+@MOMENTS
+def test_restore_that_is_killed_leaves_no_database(
+    backup: Path, tmp_path: Path, file: str
+) -> None:
     data_dir = tmp_path / "data"
 
-    with restoring(backup, data_dir) as process:
+    with restoring(backup, data_dir, file) as process:
         process.kill()
         process.communicate(timeout=PATIENCE)
 
@@ -123,3 +128,23 @@ def test_restore_that_is_killed_leaves_no_database(backup: Path, tmp_path: Path)
     assert not processes_of(data_dir / "restore")
     with embedded.running(data_dir) as own, psycopg.connect(own) as connection:
         assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (20_000,)
+
+
+def test_restore_stops_an_initdb_that_a_killed_one_has_left(backup: Path, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+
+    with restoring(backup, data_dir, "postgres.new/PG_VERSION") as process:
+        children = psutil.Process(process.pid).children()
+        [initdb] = [child for child in children if child.name() == "initdb"]
+        initdb.suspend()
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+    try:
+        done = run("restore", str(backup), data_dir=data_dir)
+        is_left = initdb.is_running()
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            initdb.kill()
+
+    assert done.returncode == 0, done
+    assert not is_left

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
@@ -78,6 +79,24 @@ class Server:
     def login(self, email: str) -> httpx.Response:
         body = {"email": email, "password": "a long pass phrase"}
         return httpx.post(f"{self.url}/api/v1/auth/login", json=body, timeout=PATIENCE)
+
+
+@contextmanager
+def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that can be interrupted. It is killed in the end."""
+    with subprocess.Popen(
+        [DULY, *arguments],
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background lets them ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager

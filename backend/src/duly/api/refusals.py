@@ -77,7 +77,7 @@ class Refusals:
         if self._on_outcome is not None:
             seconds = time.perf_counter() - started_at
             self._on_outcome(Outcome(scope["method"], path, _STATUS, seconds, _ERROR, {}))
-        if b"content-length" in fields:
+        if fields.get(b"content-length", b"").strip(b"0"):
             await discard_body(receive)
 
 

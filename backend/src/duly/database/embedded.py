@@ -26,7 +26,7 @@ from duly.core.errors import StartupError
 from duly.core.logging import log
 from duly.database.accounts import Account
 from duly.database.cluster import ROLE, UPGRADED, Cluster, first_error, first_line
-from duly.utils.processes import describe_exit, stop_signals_held
+from duly.utils.processes import describe_exit, stop_signals_deferred
 
 _DATABASE = "duly"
 _PORT = 5432  # only names the socket file: nothing listens on TCP
@@ -249,8 +249,7 @@ class Server:
         # Its lines can hold what rows hold.
         self._log_path.touch(mode=0o600)
         self._log_start = self._log_path.stat().st_size
-        # PostgreSQL sets a signal mask of its own.
-        with self._log_path.open("ab") as log_file, launching, stop_signals_held():
+        with self._log_path.open("ab") as log_file, launching, stop_signals_deferred():
             self._process = subprocess.Popen(  # noqa: S603  # our own program
                 [self._bin / "postgres", "-D", self.cluster.directory, *arguments],
                 stdin=subprocess.DEVNULL,

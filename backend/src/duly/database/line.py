@@ -9,8 +9,8 @@ from duly.database.failures import NoConnection
 _LONGEST_WAIT = 0.5
 """Seconds. If a new request would wait for longer, the line is too long."""
 _SHORT = 560
-"""A line of as many is not too long unless many were refused before: a thousand connections to two
-workers are no overload, although each request waits for longer."""
+"""Until many requests are refused, a line of as many is accepted, however long they wait: a thousand
+connections to two workers are no overload."""
 _MANY_REFUSED = 0.25
 """With more refused requests for each one that begins, the server is overloaded."""
 _MAX_LENGTH = 2_000

@@ -22,8 +22,8 @@ def new_database(data_dir: Path) -> Iterator[tuple[str, Path]]:
     """Create a database for the block to fill; yield its DSN, and its directory until then.
 
     When the block ends, the database is moved to `data_dir`, with a secret key that the block has
-    written to the directory. If the block raises, `data_dir` is as it was before: absent, if it was. Raises
-    `StartupError` as `embedded.opened` does, or if there is a database already.
+    written to the directory. If the block raises, `data_dir` is as it was before: absent, if it was.
+    Raises `StartupError` as `embedded.opened` does, or if there is a database already.
     """
     with _as_before(data_dir):
         server = Server(data_dir)

@@ -125,7 +125,7 @@ def _trash_of_one(kind: ResourceType) -> OwnedStatement:
 
 
 def _of_one(
-    table: Table, since: Any, *conditions: ColumnElement[bool], counter: Any = None
+    table: Table, since: ColumnElement[Any], *conditions: ColumnElement[bool], counter: Any = None
 ) -> OwnedStatement:
     """Purge rows and raise their owner's purge horizon, since sync can no longer report them.
 

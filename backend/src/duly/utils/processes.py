@@ -19,8 +19,8 @@ def describe_exit(code: int | None) -> str:
 
 
 @contextmanager
-def stop_signals_held() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back until the block has ended, if this is the main thread.
+def stop_signals_deferred() -> Iterator[None]:
+    """Defer SIGINT and SIGTERM until the block has ended, if this is the main thread.
 
     A signal that raises between the start of a process and its return would leave the process behind.
     Python runs handlers in the main thread only, whichever thread the system interrupts.
@@ -28,9 +28,9 @@ def stop_signals_held() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[int] = []
+    deferred: list[int] = []
     former = {
-        number: signal.signal(number, lambda given, _: held.append(given))
+        number: signal.signal(number, lambda given, _: deferred.append(given))
         for number in (signal.SIGINT, signal.SIGTERM)
         if signal.getsignal(number) is not None  # as it is if Python did not set it
     }
@@ -39,5 +39,5 @@ def stop_signals_held() -> Iterator[None]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
-        for given in held:
+        for given in deferred:
             signal.raise_signal(given)
