@@ -1,11 +1,11 @@
-/** The commands that move tasks among siblings and levels. What they do arrives when it is first needed. */
+/** The commands that move tasks among siblings and levels. `moving.ts` runs them; it is loaded when the browser is idle. */
 import { grid } from "./grid";
 import { define } from "./registry";
 
 type Moving = typeof import("./moving");
 let moving: Moving | null = null;
 
-/** Loads what the commands do. */
+/** Loads what runs the commands. */
 export const prepareMoving = async (): Promise<Moving> => (moving ??= await import("./moving"));
 
 function later(act: "shift" | "toSection" | "indent" | "outdent", by: -1 | 1 = 1) {

@@ -64,7 +64,7 @@ export function AddField({ to }: { to: AddTo }) {
       create(typed, understood);
       if (!text.peek()) keepLine(place, ""); // only now: until then, a reload would lose it
     };
-    // Whoever is faster than the parser's arrival loses none of it.
+    // If the parser has not arrived yet, the line waits for it.
     if (meant) finish(meant);
     else void prepareParser().catch(() => {}).then(() => finish(understand(typed)));
   };

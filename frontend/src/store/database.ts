@@ -85,6 +85,11 @@ interface Schema extends DBSchema {
 const VERSION = 1;
 /** Resources in a pack. */
 const PACK = 500;
+/** The name of the database that has the copy of a user. */
+export function databaseName(userId: string): string {
+  return `duly-${userId}`;
+}
+
 const STORES = ["packs", "rows", "outbox", "conflicts", "meta"] as const;
 
 /**

@@ -1,5 +1,5 @@
 /** The store of the web app. It knows nothing of the screen, and runs in Node as well. */
-import { NoDatabase, openDatabase, type Database, type Loaded } from "./database";
+import { databaseName, NoDatabase, openDatabase, type Database, type Loaded } from "./database";
 import { startPredicting } from "./recurring";
 import { DulyStore } from "./store";
 import type { Settings } from "./syncing";
@@ -13,7 +13,7 @@ export type Environment = Partial<Omit<Settings, "locks">>;
 /** Opens the store of a user. It shows what this device holds at once, and syncs from then on. */
 export async function openStore(options: OpenOptions, environment: Environment = {}): Promise<Store> {
   const { user, connection, after, now = () => new Date() } = options;
-  const { name = `duly-${user.id}`, patience = 1000, silence } = environment;
+  const { name = databaseName(user.id), patience = 1000, silence } = environment;
   // Without locks, two tabs could not agree on who sends the outbox: then each is on its own.
   const locks = globalThis.navigator?.locks as LockManager | undefined;
   const opened: { store?: DulyStore } = {};

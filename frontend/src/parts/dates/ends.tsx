@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 
 import type { Rule } from "../../rules/rule";
 import { m } from "../../texts/more";
-import { endless as withoutEnd, withPart } from "./parts";
+import { endless as withoutEnd, withPart } from "./rule-parts";
 
 /** As many as a rule can have. */
 const MOST = 1000;

@@ -11,7 +11,7 @@ import { Dialog } from "../dialog";
 import { prepareParser, understand } from "../quickadd/understand";
 import { formatDate, weekday } from "../when";
 import { Ends } from "./ends";
-import { endless, withPart } from "./parts";
+import { endless, withPart } from "./rule-parts";
 import { dayName, ruleText } from "./texts";
 
 interface Props {

@@ -49,7 +49,7 @@ export function spoken(task: Shown<"task">, row: TaskRow, moment: Due | null): s
 
 const LABELS = 2;
 
-/** What stands beside the title. A part of its row, not a component: a list that scrolls renders many. */
+/** The details beside the title. A function, not a component: a list that scrolls renders many. */
 export function meta(task: Shown<"task">, row: TaskRow, moment: Due | null, shows: Shows, day: string | null) {
   // Below a day's heading the day goes without saying; the time does not.
   const when = moment && (day === moment.at.date ? time(moment.at) : moment.text);
