@@ -48,8 +48,14 @@ export const toast = signal<Toast | null>(null);
 let toasts = 0;
 
 export function showToast(text: string, action?: Toast["action"]): void {
-  toast.value = { text, action, key: ++toasts };
+  const shown = { text, action, key: ++toasts };
+  afterPaint(() => (toast.value = shown));
   say(text);
+}
+
+/** Does something once the screen shows what has been done until now. */
+export function afterPaint(act: () => void): void {
+  requestAnimationFrame(() => setTimeout(act));
 }
 
 // --- Acts and undo --------------------------------------------------------------------------

@@ -43,7 +43,7 @@ export function placeOfDrop(rows: readonly Row[], at: number, level: number, dra
 function firstBelow(rows: readonly Row[], at: number, level: number, dragged: ReadonlySet<string>): TaskPlace {
   for (const row of rows.slice(at)) {
     if (row.type !== "task" || row.level < level) return {};
-    if (row.level === level && !dragged.has(row.id) && !row.lingering) return { before_id: row.id };
+    if (row.level === level && !dragged.has(row.id) && !grid.peek()?.isLingering(row.key)) return { before_id: row.id };
   }
   return {};
 }

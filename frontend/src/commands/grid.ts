@@ -4,10 +4,7 @@ import { signal, type ReadonlySignal } from "@preact/signals";
 import type { HeadLine, TaskLine } from "../store/types";
 import { currentRow, selected } from "./selection";
 
-export interface TaskRow extends TaskLine {
-  /** Completed a moment ago: keeps its place until the hand has left it. */
-  lingering?: boolean;
-}
+export type TaskRow = TaskLine;
 export type HeadRow = HeadLine;
 export type Row = TaskRow | HeadRow;
 
@@ -20,6 +17,8 @@ export interface Grid {
   reveal(key: string, to?: "nearest" | "start"): void;
   /** Keeps a task's row in its place although the task has left the view. */
   keep(id: string): void;
+  /** Whether a row is only kept in its place: its task was completed a moment ago. */
+  isLingering(key: string): boolean;
   rename(id: string): void;
   fold(key: string, folded: boolean): void;
   isFolded(key: string): boolean;

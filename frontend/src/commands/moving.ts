@@ -1,7 +1,7 @@
 /** Moving among siblings and levels, for keys, menus and the palette. `drop.ts` does it for dragging. */
 import type { Command, Section, Task, TaskPlace } from "../store/types";
 import { t } from "../texts";
-import { act, opened, say, store } from "./app";
+import { act, afterPaint, opened, say, store } from "./app";
 import { grid, type Row } from "./grid";
 
 const DEEPEST = 5;
@@ -13,10 +13,11 @@ function task(id: string): Task | undefined {
 /** The rows beside a row, in one direction and on its level. Only those that are needed are gone through. */
 function* beside(rows: readonly Row[], at: number, by: -1 | 1): Generator<string> {
   const { level } = rows[at]!;
+  const isLingering = (row: Row) => grid.peek()?.isLingering(row.key);
   for (let i = at + by; rows[i]; i += by) {
     const row = rows[i]!;
-    if (row.type !== "task" || (row.level < level && !row.lingering)) return;
-    if (row.level === level && !row.lingering) yield row.id;
+    if (row.type !== "task" || (row.level < level && !isLingering(row))) return;
+    if (row.level === level && !isLingering(row)) yield row.id;
   }
 }
 
@@ -43,7 +44,7 @@ function move(id: string, to: TaskPlace): void {
   act([{ do: "move", type: "task", id, to }]);
   grid.peek()?.focus(id);
   // Counting the rows beside it takes a while in a long list, so the paint comes first.
-  requestAnimationFrame(() => setTimeout(() => sayPlace(id)));
+  afterPaint(() => sayPlace(id));
 }
 
 function sayPlace(id: string): void {

@@ -1,4 +1,6 @@
 /** What can be done to tasks. Each works on one task or on all that are selected. */
+import { batch } from "@preact/signals";
+
 import type { Command, Shown, Task } from "../store/types";
 import { t } from "../texts";
 import { act, store } from "./app";
@@ -24,12 +26,15 @@ function told(ids: readonly string[], one: (title: string) => string, several: (
 export function setCompleted(ids: readonly string[], completed: boolean): void {
   const changed = tasks(ids).filter((task) => task.is_completed !== completed).map((task) => task.id);
   if (changed.length === 0) return;
-  for (const id of changed) grid.peek()?.keep(id);
   const text = completed
     ? told(changed, t().completed, t().completedMany)
     : told(changed, t().reopened, t().reopenedMany);
-  act(changed.map((id): Command => ({ do: completed ? "complete" : "reopen", id })), text);
-  clearSelection();
+  // In one batch, so that the rows of the list are put together once.
+  batch(() => {
+    for (const id of changed) grid.peek()?.keep(id);
+    act(changed.map((id): Command => ({ do: completed ? "complete" : "reopen", id })), text);
+    clearSelection();
+  });
 }
 
 export function toggleCompleted(ids: readonly string[]): void {

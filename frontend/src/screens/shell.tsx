@@ -4,7 +4,7 @@ import "../styles/sidebar.css";
 import "../styles/list.css";
 import "../styles/line.css";
 
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { painted, phase, signingInAgain } from "../commands/account";
@@ -43,8 +43,10 @@ export function Shell() {
   const open = useSignal(false);
   const toggle = useRef<HTMLButtonElement>(null);
   const at = place.value;
-  const status = store().status.value;
-  const isUnverified = status.state === "unverified";
+  // Not the whole status: it changes with each act, and all of the shell would be rendered.
+  const isUnverified = useComputed(() => store().status.value.state === "unverified").value;
+  const hasVanished = useComputed(() => store().status.value.vanished.length > 0).value;
+  const hasSynced = useComputed(() => store().status.value.lastSync !== null).value;
   // Both at once, not after the paint: keys may be pressed as soon as something is shown.
   useLayoutEffect(listen, []);
   useLayoutEffect(() => {
@@ -106,8 +108,8 @@ export function Shell() {
       {open.value && <div class="shade" onClick={() => close(true)} />}
       <main class="main" id="list" data-pane tabIndex={-1}>
         <FirstSync />
-        {(isUnverified || status.vanished.length > 0) && <Notices />}
-        {(!isUnverified || status.lastSync || at.startsWith("/settings")) && <Screen />}
+        {(isUnverified || hasVanished) && <Notices />}
+        {(!isUnverified || hasSynced || at.startsWith("/settings")) && <Screen />}
       </main>
       {openTask.value && <Detail id={openTask.value} />}
       {!["settings", "sync", "trash", "statistics", "nothing"].includes(route.value.at) && <button type="button" class="plus" aria-label={t().quickAdd} onClick={() => show({ kind: "quick-add" })}>
@@ -155,7 +157,7 @@ function RailPlaces() {
 }
 
 function FirstSync() {
-  const progress = store().status.value.firstSync;
+  const progress = useComputed(() => store().status.value.firstSync).value;
   if (!progress) return null;
   const { done, total } = progress;
   return (

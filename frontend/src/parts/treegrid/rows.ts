@@ -2,7 +2,7 @@
 import { computed, effect, signal, type ReadonlySignal } from "@preact/signals";
 
 import { keep, recall } from "../../api/storage";
-import { renaming, type Row, type TaskRow } from "../../commands/grid";
+import { renaming, type HeadRow, type Row, type TaskRow } from "../../commands/grid";
 import type { Line, View } from "../../store/types";
 
 export const COMPLETED = "completed";
@@ -27,6 +27,7 @@ export interface Rows {
   fold(key: string, folded: boolean): void;
   isFolded(key: string): boolean;
   keep(id: string): void;
+  isLingering(key: string): boolean;
   dispose(): void;
 }
 
@@ -58,11 +59,22 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
 
   const isFolded = (key: string) => (key === COMPLETED ? !openCompleted.value : folded.value.has(key));
 
+  let heading: HeadRow | null = null;
+  const doneRows = new Map<string, TaskRow>();
+  const rowOfDone = (id: string) => {
+    let row = doneRows.get(id);
+    if (!row) doneRows.set(id, (row = { type: "task", key: id, id, level: 1, children: 0, completedChildren: 0 }));
+    return row;
+  };
   let last: Row[] = [];
   const rows = computed<Row[]>(() => {
     // While a title is a field, nothing moves: neither the field, nor what keys would reach then.
     const id = renaming.value;
-    if (id === null || !last.some((row) => row.id === id)) last = next();
+    if (id === null || !last.some((row) => row.id === id)) {
+      // The same array unless a row is another one, so that a completed task paints its own row only.
+      const now = next();
+      if (!isSame(now, last)) last = now;
+    }
     return last;
   });
   const next = (): Row[] => {
@@ -82,10 +94,11 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
     }
     const done = view.completed.value.filter((id) => !kept.value.has(id));
     if (done.length > 0) {
-      result.push({ type: "heading", key: COMPLETED, id: COMPLETED, date: null, level: 1, count: done.length });
-      if (openCompleted.value) {
-        for (const id of done) result.push({ type: "task", key: id, id, level: 1, children: 0, completedChildren: 0 });
+      if (heading?.count !== done.length) {
+        heading = { type: "heading", key: COMPLETED, id: COMPLETED, date: null, level: 1, count: done.length };
       }
+      result.push(heading);
+      if (openCompleted.value) result.push(...done.map(rowOfDone));
     }
     return result;
   };
@@ -120,6 +133,7 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
     rows,
     leaving,
     isFolded,
+    isLingering: (key) => kept.peek().has(key) && !view.has(key),
     fold(key, fold) {
       if (key === COMPLETED) {
         openCompleted.value = !fold;
@@ -143,7 +157,7 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       for (let i = at; i < all.length; i++) {
         const row = all[i]!;
         if (row.type !== "task" || (i > at && row.level <= head.level)) break;
-        next.set(row.key, { row: { ...row, lingering: true }, at: i, above: all.slice(Math.max(0, i - ABOVE), i).map((r) => r.key), since: Date.now() });
+        next.set(row.key, { row, at: i, above: all.slice(Math.max(0, i - ABOVE), i).map((r) => r.key), since: Date.now() });
       }
       kept.value = next;
       timer ??= setTimeout(sweep, LINGER + 50);
@@ -153,6 +167,13 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       clearTimeout(timer);
     },
   };
+}
+
+/** A plain loop, as in the store's lines: ten thousand calls of a function take long. */
+function isSame(rows: readonly Row[], others: readonly Row[]): boolean {
+  if (rows.length !== others.length) return false;
+  for (let i = 0; i < rows.length; i++) if (rows[i] !== others[i]) return false;
+  return true;
 }
 
 /** The lines that are not below something folded, as an array of its own. */

@@ -101,6 +101,7 @@ export function TreeGrid({ view, name, shows, manual, empty, openCompleted = fal
         });
       },
       keep: made.keep,
+      isLingering: made.isLingering,
       rename: (id) => (renaming.value = id),
       fold: made.fold,
       isFolded: made.isFolded,
