@@ -1,8 +1,8 @@
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rolldown } from "vite";
 
 /**
- * Two scripts are not modules of the page: the theme, which must run before the first paint, and
- * the service worker, which needs a stable address and the list of files to keep.
+ * Two scripts are not modules of the page: that of the head, which must run before the first paint,
+ * and the service worker, which needs a stable address and the list of files to keep.
  */
 function ownScripts(): Plugin {
   return {
@@ -10,9 +10,9 @@ function ownScripts(): Plugin {
     transformIndexHtml: {
       order: "post",
       handler(_html, { bundle }) {
-        const file = Object.keys(bundle ?? {}).find((name) => /^assets\/theme-.*\.js$/.test(name));
-        const src = bundle ? `/${file}` : "/src/theme.ts";
-        const attrs = bundle ? { src } : { src, type: "module" };
+        const attrs = bundle
+          ? { src: addressOf(bundle, "head"), "data-sign-in": addressOf(bundle, "sign-in"), "data-list": addressOf(bundle, "list") }
+          : { src: "/src/head.ts", type: "module" };
         return [{ tag: "script", attrs, injectTo: "head-prepend" }];
       },
     },
@@ -30,6 +30,12 @@ function ownScripts(): Plugin {
       },
     },
   };
+}
+
+function addressOf(bundle: Rolldown.OutputBundle, name: string): string {
+  const chunk = Object.values(bundle).find((file) => file.type === "chunk" && file.name === name);
+  if (!chunk) throw new Error(`The build has no ${name}.`);
+  return `/${chunk.fileName}`;
 }
 
 /** Enough to tell one build from the next; names of assets hold their own hashes. */
@@ -52,14 +58,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: true,
     rolldownOptions: {
-      input: { index: "index.html", theme: "src/theme.ts", worker: "src/worker.ts" },
+      input: { index: "index.html", head: "src/head.ts", worker: "src/worker.ts" },
       output: {
         entryFileNames: (chunk) => (chunk.name === "worker" ? "worker.js" : "assets/[name]-[hash].js"),
         // What a first paint needs is in one file, which compresses better and arrives at once: the
         // start with the session, and the shell with the store, which the sign-in screen does not need.
         codeSplitting: {
           groups: [
-            { name: "start", tags: ["$initial"], test: /^(?!.*\/src\/(theme|worker)\.ts$)/, priority: 2 },
+            { name: "start", tags: ["$initial"], test: /^(?!.*\/src\/(head|worker)\.ts$)/, priority: 2 },
             { name: "list", test: /\/src\/(screens\/shell\.tsx|store\/index\.ts)$/, priority: 1 },
           ],
         },

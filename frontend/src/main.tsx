@@ -1,6 +1,7 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/app.css";
+import "./styles/sign-in.css"; // here, so that the screen waits for its script only
 
 import { render } from "preact";
 

@@ -16,8 +16,8 @@ import { StatusDot } from "./status";
 export function Sidebar({ onChoose }: { onChoose?: () => void }) {
   // Counters change often: each is read by its own place, so that only that is painted again.
   const isLate = useComputed(() => store().counts.value.overdue > 0).value;
-  const lists = store().lists.value.filter((list) => !list.is_archived);
-  const archived = store().lists.value.filter((list) => list.is_archived);
+  const all = store().lists.value;
+  const archived = all.filter((list) => list.is_archived);
   return (
     <nav class="sidebar" aria-label={t().navigation} onClick={(event) => (event.target as Element).closest("a") && onChoose?.()}>
       <Link class="place search-place" href="/search" aria-current={here("/search")}>
@@ -32,7 +32,7 @@ export function Sidebar({ onChoose }: { onChoose?: () => void }) {
         {isLate && <Place href="/overdue" icon="overdue" name={t().overdue} count={(counts) => counts.overdue} late />}
       </ul>
       <Group name={t().lists} id="lists" addLabel={t().newList} fieldLabel={t().listName} onAdd={addList}>
-        {lists.map((list) => (
+        {all.filter((list) => !list.is_archived).map((list) => (
           <Place key={list.id} href={`/list/${list.id}`} color={list.color} name={list.name} count={(counts) => counts.lists.get(list.id)} />
         ))}
       </Group>
@@ -109,7 +109,7 @@ function Group({ name, id, addLabel, fieldLabel, onAdd, onPress, closed = false,
   const button = useRef<HTMLButtonElement>(null);
   const turn = (to: boolean) => {
     folded.value = to;
-    keepFold(id, to);
+    keep(`duly-folded-${id}`, to ? "yes" : "no");
   };
   return (
     <section class="group" aria-label={name}>
@@ -189,7 +189,4 @@ function addLabel(name: string): void {
 function stored(id: string, closed: boolean): boolean {
   const folded = recall(`duly-folded-${id}`);
   return folded === null ? closed : folded === "yes";
-}
-function keepFold(id: string, folded: boolean): void {
-  keep(`duly-folded-${id}`, folded ? "yes" : "no");
 }

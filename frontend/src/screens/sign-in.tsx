@@ -1,5 +1,3 @@
-import "../styles/sign-in.css";
-
 import { useSignal } from "@preact/signals";
 import { useEffect, useId, useRef } from "preact/hooks";
 

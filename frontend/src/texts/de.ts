@@ -116,7 +116,7 @@ export const de: Texts = {
   subtasksDone: (done, all) => `${done} von ${many(all, "Unteraufgabe", "Unteraufgaben")}`,
   expand: "Aufklappen",
   collapse: "Zuklappen",
-  showCompleted: (n) => `${count.format(n)} erledigte zeigen`,
+  showCompleted: (n) => `${count(n)} erledigte zeigen`,
   hideCompleted: "Erledigte verbergen",
   tomorrow: "Morgen",
   yesterday: "Gestern",
@@ -155,13 +155,13 @@ export const de: Texts = {
   reload: "Neu laden",
 
   synced: "Abgeglichen",
-  sending: (n) => `Sendet ${count.format(n)}`,
+  sending: (n) => `Sendet ${count(n)}`,
   offline: "Ohne Verbindung",
   offlineKept: (n) => `Ohne Verbindung, ${many(n, "Änderung", "Änderungen")} hier behalten`,
-  needsYou: (n) => `Braucht Sie (${count.format(n)})`,
+  needsYou: (n) => `Braucht Sie (${count(n)})`,
   confirmAddress: "E-Mail-Adresse bestätigen",
   signInToSync: "Zum Abgleichen anmelden",
-  firstSync: (done, total) => `${count.format(done)} von ${count.format(total)}`,
+  firstSync: (done, total) => `${count(done)} von ${count(total)}`,
   firstSyncLabel: "Ihre Aufgaben werden geholt",
 };
 
@@ -188,7 +188,7 @@ export const deMore: More = {
   dueName: "Fällig",
   startName: "Beginn",
   priorityName: "Priorität",
-  selectedCount: (n) => `${count.format(n)} ausgewählt`,
+  selectedCount: (n) => `${count(n)} ausgewählt`,
   clearSelection: "Auswahl aufheben",
   date: "Datum",
   move: "Verschieben",
@@ -246,7 +246,7 @@ export const deMore: More = {
   inMonths: (months) => `im ${months}`,
   nth: (n) => (n === -1 ? "letzten" : (["ersten", "zweiten", "dritten", "vierten", "fünften"][n - 1] ?? `${n}.`)),
   until: (date) => `bis ${date}`,
-  times: (n) => `${count.format(n)}-mal`,
+  times: (n) => `${count(n)}-mal`,
   repeat: "Wiederholen",
   typeRepeat: "Eintippen, wie sie sich wiederholt",
   typeRepeatHint: "jeden zweiten Dienstag",
@@ -461,7 +461,7 @@ export const deMore: More = {
   importMistake: "Diese Datei lässt sich nicht lesen. Wählen Sie eine CSV-Datei aus Todoist oder eine Zip-Datei aus Vikunja.",
   chooseFile: "Datei wählen",
   importCounts: (n, done, lists, sections, labels) =>
-    `${tasks(n)} (${count.format(done)} erledigt), ${many(lists, "Liste", "Listen")}, ${many(sections, "Abschnitt", "Abschnitte")}, ${many(labels, "neues Etikett", "neue Etiketten")}.`,
+    `${tasks(n)} (${count(done)} erledigt), ${many(lists, "Liste", "Listen")}, ${many(sections, "Abschnitt", "Abschnitte")}, ${many(labels, "neues Etikett", "neue Etiketten")}.`,
   importProblems: (n) => `${many(n, "Angabe lässt", "Angaben lassen")} sich nicht so übernehmen:`,
   importProblem: (at, what, text) => `${at}: ${what} – ${text}`,
   importWhat: {
@@ -521,5 +521,5 @@ export const deMore: More = {
   doneInMonth: (n) => `${tasks(n)} in den letzten 30 Tagen.`,
   doneThisWeek: (n) => `${tasks(n)} in dieser Woche.`,
   mostOn: (day) => `Am meisten am ${day}.`,
-  mostIn: (list, n) => `Am meisten in ${list}: ${count.format(n)}.`,
+  mostIn: (list, n) => `Am meisten in ${list}: ${count(n)}.`,
 };

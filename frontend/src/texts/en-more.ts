@@ -27,7 +27,7 @@ export const enMore = {
   dueName: "Due",
   startName: "Start",
   priorityName: "Priority",
-  selectedCount: (n: number) => `${count.format(n)} selected`,
+  selectedCount: (n: number) => `${count(n)} selected`,
   clearSelection: "Clear the selection",
   date: "Date",
   move: "Move",
@@ -310,7 +310,7 @@ export const enMore = {
   importMistake: "This file cannot be read. Choose a CSV file from Todoist or a zip file from Vikunja.",
   chooseFile: "Choose a file",
   importCounts: (n: number, done: number, lists: number, sections: number, labels: number) =>
-    `${many(n, "task", "tasks")} (${count.format(done)} completed), ${many(lists, "list", "lists")}, ${many(sections, "section", "sections")}, ${many(labels, "new label", "new labels")}.`,
+    `${many(n, "task", "tasks")} (${count(done)} completed), ${many(lists, "list", "lists")}, ${many(sections, "section", "sections")}, ${many(labels, "new label", "new labels")}.`,
   importProblems: (n: number) => `${many(n, "thing", "things")} cannot be taken over as it is:`,
   importProblem: (at: number, what: string, text: string) => `${at}: ${what} – ${text}`,
   importWhat: {
@@ -373,7 +373,7 @@ export const enMore = {
   doneInMonth: (n: number) => `${many(n, "task", "tasks")} in the last 30 days.`,
   doneThisWeek: (n: number) => `${many(n, "task", "tasks")} this week.`,
   mostOn: (day: string) => `Most on ${day}.`,
-  mostIn: (list: string, n: number) => `Most in ${list}: ${count.format(n)}.`,
+  mostIn: (list: string, n: number) => `Most in ${list}: ${count(n)}.`,
 };
 
 export type More = typeof enMore;

@@ -125,7 +125,7 @@ export const en = {
   subtasksDone: (done: number, all: number) => `${done} of ${many(all, "subtask", "subtasks")}`,
   expand: "Expand",
   collapse: "Collapse",
-  showCompleted: (n: number) => `Show ${count.format(n)} completed`,
+  showCompleted: (n: number) => `Show ${count(n)} completed`,
   hideCompleted: "Hide completed",
   tomorrow: "Tomorrow",
   yesterday: "Yesterday",
@@ -169,13 +169,13 @@ export const en = {
 
   // Status
   synced: "Synced",
-  sending: (n: number) => `Sending ${count.format(n)}`,
+  sending: (n: number) => `Sending ${count(n)}`,
   offline: "Offline",
   offlineKept: (n: number) => `Offline, ${many(n, "change", "changes")} kept here`,
-  needsYou: (n: number) => `Needs you (${count.format(n)})`,
+  needsYou: (n: number) => `Needs you (${count(n)})`,
   confirmAddress: "Confirm your email address",
   signInToSync: "Sign in to sync",
-  firstSync: (done: number, total: number) => `${count.format(done)} of ${count.format(total)}`,
+  firstSync: (done: number, total: number) => `${count(done)} of ${count(total)}`,
   firstSyncLabel: "Fetching your tasks",
 };
 

@@ -1,6 +1,4 @@
 /** What the browser refuses: a secure context, storage. And a server that was restored from a backup. */
-import { join } from "node:path";
-import { tmpdir } from "node:os";
 
 import type { Page } from "@playwright/test";
 
@@ -160,7 +158,7 @@ for (const [choice, titlesAfter] of [
       const email = await register(page);
       await add(page, "Before");
       await synced(page);
-      const backup = join(tmpdir(), `duly-${email}.backup`);
+      const backup = `${email}.backup`;
       await server.duly("backup", backup);
       await add(page, "After");
       await synced(page);

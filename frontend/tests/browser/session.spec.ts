@@ -29,6 +29,15 @@ test("a first visit asks for no session", async ({ page }) => {
   expect(asked).toEqual([]);
 });
 
+test("the page asks for the script of the screen that is next", async ({ page }) => {
+  const asked = () => page.locator("link[rel=modulepreload]").first().getAttribute("href");
+  await page.goto("/");
+  expect(await asked()).toMatch(/^\/assets\/sign-in-/);
+  await register(page);
+  await page.reload();
+  expect(await asked()).toMatch(/^\/assets\/list-/);
+});
+
 test("a session that outlived the storage goes on once the page is touched", async ({ page }) => {
   await register(page);
   await add(page, "Still here");

@@ -1,6 +1,4 @@
 /** A server that was restored from a backup: nothing vanishes unasked. */
-import { join } from "node:path";
-import { tmpdir } from "node:os";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import type { Task } from "../../../src/store";
@@ -23,7 +21,7 @@ async function restored() {
     phone.store.run({ do: "create", type: "task", data: { title, ...more } }).ids[0]!;
   const kept = add("Before");
   await until("all is sent", () => isSynced(phone.store));
-  const backup = join(tmpdir(), `duly-${account.user.id}.backup`);
+  const backup = `${account.user.id}.backup`;
   await server.duly("backup", backup);
   const [list] = phone.store.run({ do: "create", type: "list", data: { name: "New list" } }).ids;
   const parent = add("After", { list_id: list! });
@@ -83,7 +81,7 @@ async function edited() {
     phone.store.run({ do: "create", type: "task", data: { title } }).ids[0]!;
   const [first, last] = [add("First"), add("Last")];
   await until("all is sent", () => isSynced(phone.store));
-  const backup = join(tmpdir(), `duly-${account.user.id}.backup`);
+  const backup = `${account.user.id}.backup`;
   await server.duly("backup", backup);
   const data = { title: "Between", after_id: first };
   const id = phone.store.run({ do: "create", type: "task", data }).ids[0]!;

@@ -12,7 +12,7 @@ export interface Server {
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Runs a command of `duly` beside the server. */
+  /** Runs a command of `duly` beside the server, in its directory. */
   duly(...command: string[]): Promise<void>;
 }
 
