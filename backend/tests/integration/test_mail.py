@@ -114,6 +114,16 @@ async def test_mail_is_in_the_language_of_its_reader(
     assert '<html lang="de">' in html_of(message)
 
 
+async def test_first_mail_is_in_the_language_of_the_registration(
+    settings: Settings, own_dsn: str, box: Postbox, address: str
+) -> None:
+    async with sending(settings, own_dsn, box.port, address) as client:
+        account = await register(client, language="de")
+        [message] = await box.mail_to(account.email)
+
+    assert message["Content-Language"] == "de"
+
+
 @pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize("fault", ["die", "451 try again later"])
 async def test_mail_is_tried_again_when_the_server_fails(

@@ -77,6 +77,33 @@ async def test_a_name_is_optional(client: httpx.AsyncClient) -> None:
     assert response.json()["user"]["name"] is None
 
 
+async def test_the_time_zone_the_week_and_the_language_can_be_sent(
+    client: httpx.AsyncClient,
+) -> None:
+    sent = {"timezone": "Europe/Berlin", "week_start": 7, "language": "de"}
+
+    account = await register(client, **sent)
+
+    profile = (await account.get("/users/me")).json()
+    assert {name: profile[name] for name in sent} == sent
+    assert account.session["user"] == profile
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("timezone", "Mars/Olympus"), ("timezone", None), ("week_start", 8), ("language", "fr")],
+)
+async def test_what_no_profile_may_have_registers_nobody(
+    client: httpx.AsyncClient, field: str, value: Any
+) -> None:
+    body = RegistrationFactory()
+
+    response = await client.post(f"{API}/auth/register", json=body | {field: value})
+
+    assert faults(response) == [f"body.{field}"]
+    await register(client, email=body["email"])
+
+
 async def test_a_name_is_trimmed_and_composed(client: httpx.AsyncClient) -> None:
     account = await register(client, name="  Zoe\u0308 <b>  ")
 

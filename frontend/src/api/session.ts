@@ -26,7 +26,7 @@ export interface Session {
   /** The user has signed out without a connection: `resume` and sign-ins send the logout first. */
   readonly owesLogout: boolean;
 
-  register(email: string, password: string): Promise<User>;
+  register(email: string, password: string, profile?: Partial<Pick<User, "name" | "timezone" | "week_start" | "language">>): Promise<User>;
   /** Throws `ApiError` with SECOND_FACTOR_REQUIRED, whose details `secondFactor` needs. */
   login(email: string, password: string): Promise<User>;
   secondFactor(challenge: string, factor: { code: string } | { assertion: unknown }): Promise<User>;
@@ -190,7 +190,7 @@ export function openSession(now: () => number = Date.now): Session {
     get owesLogout() {
       return recall(OWED) !== null;
     },
-    register: (email, password) => signIn("/auth/register", { email, password }),
+    register: (email, password, profile) => signIn("/auth/register", { email, password, ...profile }),
     login: (email, password) => signIn("/auth/login", { email, password }),
     secondFactor: (challenge, factor) => signIn("/auth/factor", { challenge, ...factor }),
     async resume(expected) {

@@ -576,6 +576,9 @@ export interface components {
             email: string;
             password: string;
             name?: string | null;
+            timezone?: string;
+            week_start?: number;
+            language?: "en" | "de";
         };
         ResetEvent: {
             event: "reset";

@@ -1,6 +1,6 @@
 /** Where dragged tasks go, and taking them there. It is loaded with the dragging. */
 import type { Command, TaskPlace } from "../store/types";
-import { t } from "../texts";
+import { m } from "../texts/more";
 import { act, store } from "./app";
 import { grid, type Row } from "./grid";
 
@@ -59,6 +59,6 @@ export function drop(ids: readonly string[], to: TaskPlace): void {
     after = id;
     return { do: "move", type: "task", id, to: place };
   });
-  act(commands, t().movedMany(ids.length));
+  act(commands, m().movedMany(ids.length));
   grid.peek()?.focus(ids[0]!);
 }

@@ -1,6 +1,7 @@
 /** Moving among siblings and levels, for keys, menus and the palette. `drop.ts` does it for dragging. */
 import type { Command, Section, Task, TaskPlace } from "../store/types";
 import { t } from "../texts";
+import { m } from "../texts/more";
 import { act, afterPaint, opened, say, store } from "./app";
 import { grid, type Row } from "./grid";
 
@@ -54,7 +55,7 @@ function sayPlace(id: string): void {
   const at = rows.findIndex((row) => row.key === id);
   if (at < 0) return;
   const [above, below] = [[...beside(rows, at, -1)], [...beside(rows, at, 1)]];
-  say(t().movedTo(above.length + 1, above.length + 1 + below.length, nameOf(moved)));
+  say(m().movedTo(above.length + 1, above.length + 1 + below.length, nameOf(moved)));
 }
 
 /** One place up or down among the siblings. Several keep their order and move together. */
@@ -70,7 +71,7 @@ export function shift(ids: readonly string[], by: -1 | 1): void {
   const to: TaskPlace = by < 0 ? { before_id: next } : { after_id: next };
   if (chosen.length === 1) return move(chosen[0]!, to);
   const moves = (by < 0 ? chosen : chosen.toReversed()).map((id): Command => ({ do: "move", type: "task", id, to }));
-  act(moves, t().movedMany(chosen.length), { quiet: true });
+  act(moves, m().movedMany(chosen.length), { quiet: true });
 }
 
 function depthBelow(id: string): number {
@@ -95,8 +96,8 @@ export function indent([id]: readonly string[]): void {
   const moved = task(id!);
   if (!moved) return;
   const above = neighbour(moved, -1);
-  if (!above) return say(t().nothingAbove);
-  if (levelOf(id!) + depthBelow(id!) + 1 > DEEPEST) return say(t().deepest);
+  if (!above) return say(m().nothingAbove);
+  if (levelOf(id!) + depthBelow(id!) + 1 > DEEPEST) return say(m().deepest);
   grid.peek()?.fold(above, false);
   move(id!, { parent_id: above });
 }

@@ -7,7 +7,7 @@ import { open, session, signInNote } from "../commands/account";
 import { warn } from "../commands/app";
 import { Icon } from "../parts/icons";
 import { hasPasskeys, usePasskey } from "../parts/passkey";
-import { t } from "../texts";
+import { language, t } from "../texts";
 
 type Step = "sign_in" | "register" | "code" | "forgot" | "sent";
 
@@ -27,6 +27,19 @@ export function explain(error: unknown): string {
     return name ? `${name}: ${message}` : message;
   });
   return words.length > 0 ? words.join(" ") : error.message;
+}
+
+/** Creates an account with the language and the time zone of the browser. */
+async function register(email: string, password: string): Promise<User> {
+  const profile = { language: language.peek() };
+  try {
+    return await session.register(email, password, { ...profile, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+  } catch (error) {
+    // A browser may not know its zone, or have one that is new to the server.
+    const fields = error instanceof ApiError ? error.details.fields : undefined;
+    if (!fields?.some(({ path }) => path === "body.timezone")) throw error;
+    return session.register(email, password, profile);
+  }
 }
 
 /**
@@ -92,7 +105,7 @@ export function SignIn({ email: fixed, forgot }: { email?: string | null; forgot
     event.preventDefault();
     const [address, secret] = [email.value.trim(), password.value];
     void attempt(async () => {
-      if (step.value === "register") return session.register(address, secret);
+      if (step.value === "register") return register(address, secret);
       if (step.value === "code") return session.secondFactor(second.value.challenge, { code: code.value.trim() });
       if (step.value === "forgot") {
         await send("POST", "/auth/password/forgot", { body: { email: address } });

@@ -92,7 +92,6 @@ export const en = {
   moveDown: "Move down",
   indent: "Indent",
   outdent: "Outdent",
-  movedTo: (at: number, all: number, place: string) => `Moved to ${at} of ${all} in ${place}.`,
   newList: "New list",
   newLabel: "New label",
   newFilter: "New filter",
@@ -147,9 +146,6 @@ export const en = {
 
   // Pickers, palette, keys
   moveTo: "Move to…",
-  movedMany: (n: number) => `Moved ${many(n, "task", "tasks")}.`,
-  nothingAbove: "There is no task above to put it under.",
-  deepest: "Subtasks go five levels deep.",
   sectionBefore: "Move to the section before",
   sectionAfter: "Move to the next section",
   palette: "Commands",

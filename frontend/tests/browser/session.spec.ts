@@ -20,6 +20,33 @@ test("registers and signs in", async ({ page, browser, baseURL }) => {
   await expect(row(other, "Call May")).toBeVisible();
 });
 
+test("a new account has the language and the time zone of the browser", async ({ browser, baseURL }) => {
+  const context = await browser.newContext({ baseURL, locale: "de-AT", timezoneId: "Europe/Vienna" });
+  const page = await context.newPage();
+  const answers: unknown[] = [];
+  page.on("response", async (response) => {
+    if (response.url().endsWith("/auth/register")) answers.push(((await response.json()) as { user: unknown }).user);
+  });
+  await page.goto("/");
+  await page.getByRole("button", { name: "Neu hier? Konto anlegen" }).click();
+  await page.getByLabel("E-Mail").fill(newEmail());
+  await page.getByLabel("Passwort", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Konto anlegen", exact: true }).click();
+  await page.waitForURL("**/inbox");
+  expect(answers).toMatchObject([{ language: "de", timezone: "Europe/Vienna" }]);
+  await context.close();
+});
+
+test("a zone that the server does not know keeps nobody from registering", async ({ page }) => {
+  await page.addInitScript(() => {
+    const resolved = Intl.DateTimeFormat.prototype.resolvedOptions;
+    Intl.DateTimeFormat.prototype.resolvedOptions = function () {
+      return { ...resolved.call(this), timeZone: "Etc/Unknown" };
+    };
+  });
+  await register(page);
+});
+
 test("a first visit asks for no session", async ({ page }) => {
   const asked: string[] = [];
   page.on("request", (request) => request.url().includes("/api/") && asked.push(request.url()));

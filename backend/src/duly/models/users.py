@@ -1,6 +1,7 @@
 """Accounts, and the addresses they sign in with."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,6 +20,10 @@ from duly.models.base import OWNER, REVISION, optional_timestamp_field, timestam
 
 MAX_KNOWN_ADDRESSES = 10
 MAX_RECOVERY_CODES = 10
+# Of a user who has not said otherwise.
+TIMEZONE = "UTC"
+WEEK_START = 1
+LANGUAGE: Final = "en"
 
 
 class User(SQLModel, table=True):
@@ -61,9 +66,11 @@ class User(SQLModel, table=True):
     email_verified_at: datetime | None = optional_timestamp_field()
     pending_email: str | None = Field(default=None, sa_type=Text)
     name: str | None = Field(default=None, sa_type=Text)
-    timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "UTC"})
-    week_start: int = Field(sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
-    language: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "en"})
+    timezone: str = Field(sa_type=Text, sa_column_kwargs={"server_default": TIMEZONE})
+    week_start: int = Field(
+        sa_type=SmallInteger, sa_column_kwargs={"server_default": str(WEEK_START)}
+    )
+    language: str = Field(sa_type=Text, sa_column_kwargs={"server_default": LANGUAGE})
     password_hash: str | None = Field(default=None, sa_type=Text)
     revision: int = Field(
         sa_type=BigInteger, sa_column_kwargs={"server_default": "0", "info": REVISION}

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from duly.models.users import LANGUAGE, TIMEZONE, WEEK_START
+from duly.quick_add import LanguageCode
 from duly.schemas import patterns
 from duly.schemas.base import (
     IN_DIGITS,
@@ -19,6 +21,7 @@ from duly.schemas.base import (
     is_visible,
 )
 from duly.schemas.page import MAX_LIMIT, Page
+from duly.schemas.times import Timezone, WeekStart
 from duly.utils.common_passwords import common_passwords
 from duly.utils.emails import MAX_EMAIL, check_email
 
@@ -85,6 +88,9 @@ class Registration(RequestBody):
     email: Email
     password: NewPassword
     name: Annotated[Name | None, Field(examples=["Ada"])] = None
+    timezone: Timezone = TIMEZONE
+    week_start: WeekStart = WEEK_START
+    language: LanguageCode = LANGUAGE
 
 
 class Credentials(RequestBody):

@@ -57,6 +57,15 @@ Timezone = Annotated[
         json_schema_extra={"format": "timezone"},
     ),
 ]
+WeekStart = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=7,
+        strict=True,
+        description="The first day of the week for clients; Monday is 1. Duly does not use it.",
+    ),
+]
 LocalDate = Annotated[date, BeforeValidator(_read_date), Field(examples=["2026-01-31"])]
 LocalTime = Annotated[
     str,

@@ -16,17 +16,7 @@ from duly.schemas.lists import ListRead
 from duly.schemas.sections import SectionRead
 from duly.schemas.security_events import SecurityEventRead
 from duly.schemas.tasks import TaskRead
-from duly.schemas.times import Timezone
-
-WeekStart = Annotated[
-    int,
-    Field(
-        ge=1,
-        le=7,
-        strict=True,
-        description="The first day of the week for clients; Monday is 1. Duly does not use it.",
-    ),
-]
+from duly.schemas.times import Timezone, WeekStart
 
 
 class UserRead(ResponseBody):

@@ -15,7 +15,7 @@ from duly.runtime.context import Context
 from duly.schemas.auth import Email, Name, NewPassword
 from duly.schemas.messages import message_of
 from duly.services import identity_accounts, security_events
-from duly.services.accounts import create_account
+from duly.services.accounts import NewProfile, create_account
 
 _CREATED = "user.created"
 
@@ -32,7 +32,7 @@ async def create_user(context: Context, email: str, password: str, name: str | N
     name = None if name is None else valid("name", _NAME, name)
     password_hash = await context.passwords.hash(password)
     async with context.across_users.transaction() as across_users:
-        user = await create_account(across_users, email, name, password_hash)
+        user = await create_account(across_users, email, NewProfile(name), password_hash)
         await security_events.record(across_users.user(user["id"]), _CREATED)
     log.info(_CREATED, user_id=str(user["id"]))
     return UUID(str(user["id"]))

@@ -1,16 +1,17 @@
 """The statements that create, find and check accounts, for `auth` and `users`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, insert, select
+from sqlalchemy import SmallInteger, Text, bindparam, insert, select
 
 from duly.core.errors import ValidationFailed
 from duly.database.scope import AcrossUsers, UserScope
 from duly.database.statements import USER_ID, owned
 from duly.database.values import Row
 from duly.models import User
+from duly.models.users import LANGUAGE, TIMEZONE, WEEK_START
 from duly.services import email_keys
 from duly.services.profiles import PROFILE
 from duly.utils.identifiers import new_id
@@ -27,6 +28,9 @@ _INSERT = owned(
         id=USER_ID,
         email=bindparam("email", type_=Text()),
         name=bindparam("name", type_=Text()),
+        timezone=bindparam("timezone", type_=Text()),
+        week_start=bindparam("week_start", type_=SmallInteger()),
+        language=bindparam("language", type_=Text()),
         password_hash=bindparam("password_hash", type_=Text()),
     )
     .returning(*PROFILE)
@@ -40,8 +44,18 @@ _READ = owned(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class NewProfile:
+    """What is known of the user of a new account."""
+
+    name: str | None
+    timezone: str = TIMEZONE
+    week_start: int = WEEK_START
+    language: str = LANGUAGE
+
+
 async def create_account(
-    across_users: AcrossUsers, email: str, name: str | None, password_hash: str
+    across_users: AcrossUsers, email: str, profile: NewProfile, password_hash: str
 ) -> Row:
     """Create an account in the transaction of `across_users`, and return its profile.
 
@@ -49,19 +63,19 @@ async def create_account(
     """
     user_id = new_id()
     await email_keys.take(across_users, user_id, email)
-    return await insert_account(across_users, user_id, email, name, password_hash)
+    return await insert_account(across_users, user_id, email, profile, password_hash)
 
 
 async def insert_account(
     across_users: AcrossUsers,
     user_id: UUID,
     email: str | None,
-    name: str | None,
+    profile: NewProfile,
     password_hash: str | None,
 ) -> Row:
     """Create an account that no address signs in to, and return its profile."""
     user = await across_users.user(user_id).one(
-        _INSERT, email=email, name=name, password_hash=password_hash
+        _INSERT, email=email, password_hash=password_hash, **asdict(profile)
     )
     assert user is not None
     return user

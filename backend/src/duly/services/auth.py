@@ -16,6 +16,7 @@ from duly.schemas.auth import Credentials, Registration
 from duly.schemas.users import PasswordChange
 from duly.services import email_verification, factor_sign_in, mails, security_events
 from duly.services.accounts import (
+    NewProfile,
     check_password,
     confirm_password,
     create_account,
@@ -60,7 +61,8 @@ async def register(context: Context, body: Registration, client: Client) -> dict
         password_hash = await context.passwords.hash(body.password)
     sends_mail = await email_verification.may_send(context, body.email, client)
     async with context.across_users.transaction() as across_users:
-        user = await create_account(across_users, body.email, body.name, password_hash)
+        profile = NewProfile(body.name, body.timezone, body.week_start, body.language)
+        user = await create_account(across_users, body.email, profile, password_hash)
         scope = across_users.user(user["id"])
         opened = await open_session(context, scope, client, user, password_hash)
         await security_events.record(scope, "user.registered", client)

@@ -21,7 +21,7 @@ from duly.database.values import Row
 from duly.models import DeletedIdentity, User, UserIdentity
 from duly.schemas.auth import Email, Name
 from duly.services import email_keys, security_events
-from duly.services.accounts import insert_account
+from duly.services.accounts import NewProfile, insert_account
 from duly.utils.identifiers import new_id
 from duly.utils.tables import table_of
 
@@ -144,7 +144,7 @@ async def _create(
             # It never becomes the account of somebody else who has the same address, not even if
             # both have verified it: addresses change hands, and spellings are folded.
             email, name = _valid(_EMAIL, claims.email), _valid(_NAME, claims.name)
-            await insert_account(both, user_id, email, name, None)
+            await insert_account(both, user_id, email, NewProfile(name), None)
             if email is not None and claims.is_email_verified:
                 with suppress(EmailTaken):  # then the profile shows it, and it signs in nobody
                     await email_keys.take(both, user_id, email)
