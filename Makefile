@@ -45,9 +45,9 @@ run: $(VENV)/run.stamp ## serve on http://127.0.0.1:8000, with an embedded datab
 web: $(WEB)/index.html ## build the web app, which the server then serves at /
 	@:
 
-wheel: $(VENV)/run.stamp $(WEB)/index.html ## build dist/duly-*.whl, with the web app in it
+wheel: $(VENV)/run.stamp $(WEB)/index.html ## build duly-*.whl in DIST (dist), with the web app in it
 	@rm -rf backend/build
-	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist ./backend
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir $(or $(DIST),dist) ./backend
 	@rm -rf backend/build
 
 release: $(VENV)/dev.stamp $(SBOM)/stamp ## check, build, try and tag VERSION; publishes nothing. DRY=1 only checks

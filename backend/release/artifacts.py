@@ -32,7 +32,7 @@ def build(root: Path, version: str) -> list[Path]:
         # The database of root runs as another user, who must reach its programs.
         Path(directory).chmod(0o755)
         environment = Path(directory) / "venv"
-        _install(root, wheel, environment)
+        install(root, wheel, environment)
         try_wheel(environment, Path(directory), version)
         sbom = root / "dist" / f"duly-{version}.cdx.json"
         sbom.write_text(json.dumps(describe(root, environment), indent=2) + "\n")
@@ -40,7 +40,7 @@ def build(root: Path, version: str) -> list[Path]:
     return [wheel, sbom]
 
 
-def _install(root: Path, wheel: Path, environment: Path) -> None:
+def install(root: Path, wheel: Path, environment: Path) -> None:
     """Install the wheel into an empty environment, with the dependencies that were tested."""
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     pip: list[str | Path] = [

@@ -1,13 +1,15 @@
-"""The SBOM of a release names what the lock file installs."""
+"""The files of a release: its wheel works, and its SBOM names what the lock file installs."""
 
 import re
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from release.artifacts import describe
+from release.artifacts import describe, install, try_wheel
 from tests.support.documents import ROOT
 
 pytestmark = pytest.mark.slow
@@ -37,3 +39,16 @@ def test_sbom_names_each_dependency_of_the_lock_file() -> None:
     expected = locked(ROOT / "backend" / "requirements.lock")
     assert len(expected) > 40
     assert expected <= named, expected - named
+
+
+def test_wheel_works_in_an_empty_environment() -> None:
+    with tempfile.TemporaryDirectory(prefix="duly-release-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # the database of root runs as another user
+        subprocess.run(["make", "wheel", f"DIST={directory}"], cwd=ROOT, check=True)
+        [wheel] = directory.glob("duly-*.whl")
+        environment = directory / "venv"
+
+        install(ROOT, wheel, environment)
+
+        try_wheel(environment, directory, version=wheel.name.split("-")[1])
