@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from multiprocessing.process import BaseProcess
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,8 +60,11 @@ def serve(settings: Settings) -> None:
     _check_address(settings)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_stopped_by_signals())
+        is_new = settings.is_embedded and not embedded.exists(settings.data_dir)
         database = _prepare_database(settings, stack)
         signing_secret(settings)
+        if is_new:
+            log.info("database.created", path=str(settings.data_dir.absolute()))
         serve_metrics = stack.enter_context(metrics_port.reserved(settings))
         pipes = Pipes()
         server = _granian(settings, pipes)
@@ -72,6 +76,7 @@ def serve(settings: Settings) -> None:
         if database is not None:
             stack.enter_context(kept_running(database, on_failure=server.fail))
         server.serve(work, target_loader=loader, wrap_loader=False)
+    log.info("server.stopped")
 
 
 def _prepare_database(settings: Settings, stack: contextlib.ExitStack) -> embedded.Server | None:
@@ -123,6 +128,7 @@ class _Server(MPServer):
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Tell the workers to end their streams, then wait for them to finish."""
+        log.info("server.stopping")
         self._pipes.to_stop.close()
         self._drain()
         with contextlib.suppress(SystemExit):  # its status for a worker that died meanwhile
@@ -166,6 +172,7 @@ class _Server(MPServer):
             with embedded.launching:
                 self._respawn_workers(dead, spawn_target, target_loader)
                 if self.reload_signal:  # SIGHUP: replace each worker, one after the other
+                    log.info("server.replacing_workers")
                     self._reload(spawn_target, target_loader)  # type: ignore[no-untyped-call]
 
     def _is_ending(self) -> bool:
@@ -301,3 +308,4 @@ def _announce(settings: Settings) -> None:
         time.sleep(0.05)
     data = str(settings.data_dir.absolute()) if settings.is_embedded else "in DATABASE_URL"
     print(f"Listening on  {url}\nAPI docs      {url}/docs\nData          {data}", flush=True)
+    log.info("server.listening", url=url, version=version("duly"), workers=settings.workers)

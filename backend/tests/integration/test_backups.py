@@ -210,7 +210,7 @@ def test_restore_whose_reading_fails_between_two_statements_changes_nothing(
 
     line = duly("restore", str(backup), "--replace").line
 
-    assert line == f"duly: cannot restore {backup}: it wrote no reason"
+    assert line == f"duly: cannot restore {backup}: it ended without a reason (exit status 1)"
     assert state_of(source) == before
 
 
@@ -218,6 +218,23 @@ def write_program(file: Path, script: str) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
+
+
+def test_backup_that_crashes_the_program_is_probably_damaged(
+    source: str, backup: Path, commanded: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = state_of(source)
+    programs = embedded._binaries()
+    for name in ("pg_dump", "psql"):
+        write_program(tmp_path / "bin" / name, f'exec {programs}/{name} "$@"')
+    write_program(tmp_path / "bin" / "pg_restore", "kill -SEGV $$")
+    commanded.setattr(embedded, "own_binaries", lambda: None)
+    commanded.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+
+    line = duly("restore", str(backup), "--replace").line
+
+    assert line.endswith("(killed by SIGSEGV); the file is probably damaged")
+    assert state_of(source) == before
 
 
 def test_restore_waits_for_a_transaction_that_uses_the_tables(source: str, backup: Path) -> None:
@@ -438,6 +455,7 @@ def test_older_server_with_encryption_takes_a_backup_of_this_one_and_is_backed_u
         commanded.setenv("DATABASE_URL", f"{other}?sslmode=require")
         again = duly("backup", str(tmp_path / "again.backup"))
         assert again.status == 0, again
-        rows(other, "DELETE FROM users")
-        assert duly("restore", str(tmp_path / "again.backup"), "--replace").status == 0
-        assert rows(other, "SELECT count(*) FROM tasks") == [(100,)]
+        for file in (tmp_path / "again.backup", backup):
+            rows(other, "DELETE FROM users")
+            assert duly("restore", str(file), "--replace").status == 0
+            assert rows(other, "SELECT count(*) FROM tasks") == [(100,)]

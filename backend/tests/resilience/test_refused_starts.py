@@ -103,6 +103,17 @@ def test_empty_key_file_is_refused(given: pytest.MonkeyPatch, data_dir: Path) ->
     assert "32 bytes" in line
 
 
+def test_no_empty_database_takes_the_place_of_one_that_was_being_restored(
+    given: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    (data_dir / "restore" / "postgres").mkdir(parents=True)
+
+    line = refused(given)
+
+    assert f"a restore was interrupted, so {data_dir} has no database" in line
+    assert not (data_dir / "postgres").exists()
+
+
 def test_database_without_a_secret_key_is_refused(given: pytest.MonkeyPatch, dsn: str) -> None:
     assert "DULY_SECRET_KEY" in refused(given, DATABASE_URL=dsn)
 

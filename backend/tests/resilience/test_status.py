@@ -60,7 +60,7 @@ def test_status_shows_the_service_its_database_and_its_load(running: Scraped, ds
 
     assert code == 0
     assert rows["Duly"] == f"{version('duly')}, ready on {running.server.url}"
-    assert re.fullmatch(r".+, PostgreSQL \d+\.\d.*, \d+ [kM]B", rows["Database"])
+    assert re.fullmatch(r".+, PostgreSQL \d+\.\d.*, [\d.]+ [kM]B", rows["Database"])
     assert re.fullmatch(r"revision \d{4}", rows["Schema"])
     assert re.fullmatch(r"[1-9]\d* of \d+ that the server allows", rows["Connections"])
     assert re.fullmatch(r"2 of 2, 0 died, up \d+ (s|min)", rows["Workers"])
@@ -99,7 +99,7 @@ def test_server_that_does_not_run_is_reported(running: Scraped, dsn: str) -> Non
     code, rows = status_of(running, dsn, DULY_PORT="9", DULY_METRICS_PORT="10")
 
     assert code == 1
-    assert rows["Duly"] == f"{version('duly')}, not ready on http://127.0.0.1:9"
+    assert rows["Duly"] == f"{version('duly')}, no response from http://127.0.0.1:9"
     assert rows["Load"] == "no metrics at http://127.0.0.1:10/metrics"
     assert rows["Schema"].startswith("revision ")
 

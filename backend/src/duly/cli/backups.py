@@ -66,6 +66,7 @@ def restore(
     """
     settings = read_settings()
     backups.check(settings, file, with_secret_key=with_secret_key)
+    former_secret = backups.secret_of(settings)
     is_served = settings.is_embedded and embedded.is_running(settings.data_dir)
     is_new = settings.is_embedded and not is_served and not embedded.exists(settings.data_dir)
     if is_new:
@@ -74,7 +75,7 @@ def restore(
         done = _restore(settings, file, is_replacing=replace, with_secret_key=with_secret_key)
     if not settings.is_embedded and not done.has_current_schema:
         print(f"Its schema is at revision {done.revision}: run `duly migrate`.")
-    if with_secret_key and is_served:
+    if with_secret_key and is_served and former_secret != backups.secret_in(file):
         print("Restart Duly: it still uses the former secret key.")
     if not with_secret_key and settings.secret_key is None:
         if backups.secret_in(file):

@@ -21,7 +21,7 @@ def psql(
         typer.Argument(metavar="ARGUMENTS", help="Arguments of psql.", show_default=False),
     ] = None,
 ) -> None:
-    """Open the database in psql, for looking at it. Exits with the status of psql.
+    """Open the database in psql, as its owner: it can change everything. Exits with the status of psql.
 
     The embedded database is started if it does not run, and stopped at the end.
 

@@ -18,6 +18,7 @@ from duly.database import embedded, figures, migrations
 from duly.runtime.context import direct_dsn_of
 from duly.services import last_backup, measurements
 from duly.services.measurements import Rates, Reading
+from duly.utils.sizes import readable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -60,7 +61,11 @@ def status(
         if settings.metrics_port is not None:
             time.sleep(_INTERVAL)
             is_ready, rows = next(looks)
-        console.print(_table(rows))
+        if console.is_terminal:
+            console.print(_table(rows))
+        else:  # one line each, for `grep`
+            width = max(len(name) for name, _, _ in rows)
+            print(*(f"{name:{width}}  {text}" for name, _, text in rows), sep="\n")
         raise typer.Exit(0 if is_ready else 1)
     with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
         for _, rows in _looks(settings):
@@ -80,7 +85,7 @@ def _table(rows: list[Row]) -> "Table":
     return table
 
 
-def _looks(settings: Settings) -> Iterator[tuple[bool, list[Row]]]:
+def _looks(settings: Settings) -> Iterator[tuple[bool | None, list[Row]]]:
     """Yield whether the service is ready, and what is to be shown, again and again."""
     readings: deque[Reading] = deque(maxlen=_WINDOW)
     url = measurements.metrics_url(settings)
@@ -101,10 +106,10 @@ def _looks(settings: Settings) -> Iterator[tuple[bool, list[Row]]]:
         yield is_ready, [*rows, _backup_row(settings)]
 
 
-def _service_row(settings: Settings, *, is_ready: bool) -> Row:
+def _service_row(settings: Settings, *, is_ready: bool | None) -> Row:
     url = local_url(settings.host, settings.port)
-    state, style = ("ready on", "green") if is_ready else ("not ready on", "red")
-    return "Duly", style, f"{version('duly')}, {state} {url}"
+    state = {True: "ready on", False: "not ready on", None: "no response from"}[is_ready]
+    return "Duly", "green" if is_ready else "red", f"{version('duly')}, {state} {url}"
 
 
 def _database_rows(settings: Settings) -> list[Row]:
@@ -127,7 +132,7 @@ def _database_rows(settings: Settings) -> list[Row]:
         age = _duration((datetime.now(UTC) - found.last_archived).total_seconds())
         archive = [("Archive", "", f"PostgreSQL archived its log {age} ago")]
     return [
-        ("Database", "", f"{name}, PostgreSQL {found.version}, {found.size}"),
+        ("Database", "", f"{name}, PostgreSQL {found.version}, {readable(found.size)}"),
         ("Schema", style, schema),
         ("Connections", "yellow" if is_full else "", of_all),
         *archive,

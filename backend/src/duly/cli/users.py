@@ -152,7 +152,7 @@ def disable_user(account: Account) -> None:
 
 @commands.command("enable")
 def enable_user(account: Account) -> None:
-    """Let a disabled account sign in again, and its API tokens work again.
+    """Re-enable sign-in and API tokens for a disabled account.
 
     Example: duly user enable ada@example.com
     """

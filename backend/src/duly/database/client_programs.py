@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from duly.core.errors import StartupError
 from duly.database import embedded
+from duly.utils.processes import describe_exit
 
 NAMES = ("pg_dump", "pg_restore", "psql")
 
@@ -76,6 +77,12 @@ def find_programs(server: Server) -> Programs:
         f"the database is PostgreSQL {server.major}{why}: install pg_dump, pg_restore and psql of "
         f"version {server.major} or newer ({', '.join(found)})"
     )
+
+
+def find_reader(programs: Programs) -> Programs:
+    """Return the programs whose `pg_restore` reads a file: it does not connect, so the newest."""
+    own = own_programs()
+    return programs if own is None or own.major < programs.major else own
 
 
 def own_programs() -> Programs | None:
@@ -159,13 +166,18 @@ class Running:
     def reason(self) -> str:
         """Its first error, in one line."""
         self._errors.seek(0)
-        return reason_in(self._errors.read(2**16).decode(errors="replace"))
+        errors = self._errors.read(2**16).decode(errors="replace")
+        return reason_in(errors, self.process.returncode)
 
 
-def reason_in(errors: str) -> str:
-    """Return the first error in what a program wrote, without the program's name before it."""
+def reason_in(errors: str, status: int) -> str:
+    """Return why a program failed, in one line.
+
+    That is the first error in what it wrote, without the program's name before it.
+    """
     for line in errors.splitlines():
         for sign in ("ERROR: ", "FATAL: ", "PANIC: ", "error: "):
             if sign in line:
                 return line.rpartition(sign)[2].strip()
-    return " ".join(errors.split())[:300] or "it wrote no reason"
+    written = " ".join(errors.split())[:300]
+    return written or f"it ended without a reason ({describe_exit(status)})"

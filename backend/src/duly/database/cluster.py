@@ -17,6 +17,8 @@ from duly.utils.files import sync
 
 ROLE = "duly"
 UPGRADED = "postgres.upgraded"
+RESTORE = "restore"
+"""The directory that has a new database until it is restored completely."""
 """A complete copy that is about to become `postgres`."""
 _UNFINISHED = "postgres.new"
 _STOP_TIMEOUT = 30.0
@@ -49,6 +51,11 @@ class Cluster:
             self._check_version(found)
         elif self.directory.exists() and any(self.directory.iterdir()):
             raise self.incomplete()
+        elif (work := self.directory.parent / RESTORE).exists():
+            raise StartupError(
+                f"a restore was interrupted, so {self.directory.parent} has no database: run "
+                f"`duly restore` again, or delete {work} to begin with an empty one"
+            )
         else:
             self._create()
         self._identity = _identity(self.directory)

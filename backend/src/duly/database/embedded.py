@@ -134,6 +134,8 @@ class Server:
             for directory in (self._data_dir, *missing):
                 account.let_pass(directory)
             lock = (self._data_dir / "lock").open("a+b")
+        except FileExistsError:
+            raise StartupError(f"{self._data_dir} is not a directory") from None
         except OSError as error:
             raise StartupError(f"cannot write to {self._data_dir}: {error.strerror}") from None
         with lock:

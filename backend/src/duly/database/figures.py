@@ -12,7 +12,7 @@ from duly.database.names import name_of
 _CONNECT_TIMEOUT = 3
 _READ = """
 SELECT current_setting('server_version') AS version,
-       pg_size_pretty(pg_database_size(current_database())) AS size,
+       pg_database_size(current_database()) AS size,
        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections,
        current_setting('max_connections')::int AS max_connections,
        (SELECT last_archived_time FROM pg_stat_archiver) AS last_archived
@@ -26,7 +26,9 @@ class Figures:
     """A look at the database. `revision` is that of the schema; None without one."""
 
     version: str
-    size: str
+    size: int
+    """In bytes."""
+
     connections: int
     max_connections: int
     last_archived: datetime | None

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from duly.core.errors import StartupError
+from duly.database.cluster import RESTORE
 from duly.database.embedded import Server, embedded_dsn, exists
 from duly.utils.files import sync
-
-WORK = "restore"
-"""The directory in the data directory that has the database until it is complete."""
 
 
 @contextlib.contextmanager
@@ -30,7 +28,7 @@ def new_database(data_dir: Path) -> Iterator[tuple[str, Path]]:
         with server.locked():
             if exists(data_dir):  # another command was faster
                 raise StartupError(f"there is a database in {data_dir} already")
-            work = data_dir / WORK
+            work = data_dir / RESTORE
             fresh = Server(work, account=server.cluster.account)
             _discard(fresh, work)  # of a run that was killed
             try:

@@ -23,6 +23,7 @@ from duly.database.client_programs import (
     Running,
     connection_options,
     find_programs,
+    find_reader,
     reason_in,
     server_of,
 )
@@ -88,6 +89,8 @@ class Target:
 
     dsn: str
     programs: Programs
+    reader: Programs
+    """Those that read the backup."""
     major: int
     tables: list[Table]
     """Those of Duly that it has."""
@@ -127,7 +130,8 @@ def find_target(dsn: str, *, is_replacing: bool) -> Target:
             "the database has tables of Duly already; with --replace, the backup replaces them "
             "and all data in them"
         )
-    return Target(dsn, find_programs(server), server.major, tables)
+    programs = find_programs(server)
+    return Target(dsn, programs, find_reader(programs), server.major, tables)
 
 
 def contents_of(file: Path, target: Target) -> Contents:
@@ -135,14 +139,14 @@ def contents_of(file: Path, target: Target) -> Contents:
 
     Raises `StartupError` if they cannot read it, and if it is not of Duly, or of a newer one.
     """
-    listed = _output(target.programs, file, "--list").decode(errors="replace")
+    listed = _output(target.reader, file, "--list").decode(errors="replace")
     tables = {*_TABLE.findall(listed)} & {*TABLES}
     missing = _ESSENTIAL - tables
     if missing:
         raise StartupError(
             f"{file} is not a backup of Duly: it lacks {', '.join(sorted(missing))}"
         )
-    shown = _output(target.programs, file, "--data-only", "--table=alembic_version", "--file=-")
+    shown = _output(target.reader, file, "--data-only", "--table=alembic_version", "--file=-")
     found = _REVISION.search(shown.decode(errors="replace"))
     known = migrations.revisions()
     if found is None or found[1] not in known:
@@ -201,9 +205,9 @@ def _load(
         f"--dbname={database}",
     )
     file = contents.file
-    tables = _output(target.programs, file, *_UNWANTED, "--section=pre-data", "--file=-")
+    tables = _output(target.reader, file, *_UNWANTED, "--section=pre-data", "--file=-")
     rest = ("--section=data", "--section=post-data")
-    read = target.programs.command("pg_restore", *_UNWANTED, *rest, "--file=-")
+    read = target.reader.command("pg_restore", *_UNWANTED, *rest, "--file=-")
     begin, end = _begin(target), _end(contents, target, final)
     with (
         file.open("rb", buffering=0) as archive,
@@ -275,7 +279,9 @@ def _output(programs: Programs, file: Path, *arguments: str) -> bytes:
         capture_output=True,
     )
     if done.returncode != 0:
-        reason = reason_in(done.stderr.decode(errors="replace"))
+        reason = reason_in(done.stderr.decode(errors="replace"), done.returncode)
+        if done.returncode < 0:  # such as SIGSEGV
+            reason += "; the file is probably damaged"
         version = f"pg_restore {programs.major}"
         raise StartupError(f"cannot restore {file}: {version} cannot read it: {reason}")
     return done.stdout

@@ -13,6 +13,7 @@ from duly.core.errors import StartupError
 from duly.core.logging import log
 from duly.database.cluster import MIN_FREE_BYTES, is_out_of_space
 from duly.database.embedded import Server
+from duly.utils.sizes import readable
 
 _INTERVAL = 0.2
 _MAX_FAILURES = 5
@@ -108,7 +109,7 @@ class _Keeper:
         path, free = str(cluster.directory), cluster.free_bytes
         if not self._was_full and (reason is not None or cluster.is_full):
             self._was_full = True
-            reason = reason or "no space left on device"
+            reason = reason or f"less than {readable(MIN_FREE_BYTES)} left"
             log.error("database.no_space", path=path, reason=reason, free_bytes=free)
         # Twice the limit, so that the two lines do not alternate around it.
         elif self._was_full and reason is None and (free or 0) > 2 * MIN_FREE_BYTES:

@@ -100,6 +100,13 @@ def has_own_secret(settings: Settings) -> bool:
     return settings.secret_key is None and secret_key_path(settings).exists()
 
 
+def secret_of(settings: Settings) -> str | None:
+    """Return the key in the data directory, usable or not; None without one."""
+    with suppress(OSError, UnicodeError):
+        return secret_key_path(settings).read_text().strip()
+    return None
+
+
 def secret_in(file: Path) -> str | None:
     """Return the key in a backup, or None."""
     with suppress(zipfile.BadZipFile, KeyError, ValueError, OSError):

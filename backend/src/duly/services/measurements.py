@@ -53,13 +53,13 @@ def metrics_url(settings: Settings) -> str | None:
     return f"{local_url(settings.metrics_host, settings.metrics_port)}/metrics"
 
 
-def is_ready(settings: Settings) -> bool:
-    """Whether the service responds and reaches its database."""
+def is_ready(settings: Settings) -> bool | None:
+    """Whether the service reaches its database; None if it does not respond."""
     try:
         url = f"{local_url(settings.host, settings.port)}/health/ready"
         return httpx.get(url, timeout=_TIMEOUT).is_success
     except httpx.HTTPError:
-        return False
+        return None
 
 
 def read(url: str) -> Reading | None:

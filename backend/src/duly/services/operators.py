@@ -186,7 +186,7 @@ async def disable_user(context: Context, account: str) -> None:
 
 
 async def enable_user(context: Context, account: str) -> None:
-    """Let an account sign in again, and its API tokens work again. Raises `NotFound`."""
+    """Re-enable sign-in and API tokens for an account. Raises `NotFound`."""
     found = (await find(context, account)).scope
     async with found.transaction() as scope:
         require(await scope.one(_ENABLE))
