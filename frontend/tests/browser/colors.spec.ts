@@ -6,7 +6,7 @@ interface Colored {
   color: string | null;
 }
 const picker = (page: Page) => page.getByRole("dialog", { name: "Colour" });
-const hex = (page: Page) => picker(page).getByLabel("Any other, in hexadecimal");
+const hex = (page: Page) => picker(page).getByLabel("Custom colour (hex)");
 
 async function newList(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name: "New list" }).click();
