@@ -4,7 +4,7 @@ import { Link } from "./link";
 /** One sentence, at most one action, and a line drawing. */
 export function Empty({ place }: { place: "inbox" | "today" | "upcoming" | "overdue" | "list" | "label" | "filter" }) {
   const texts = {
-    inbox: t().emptyInbox,
+    inbox: t().emptyInbox(matchMedia("(pointer: coarse)").matches ? "+" : "Q"),
     today: t().emptyToday,
     upcoming: t().emptyUpcoming,
     overdue: t().emptyOverdue,

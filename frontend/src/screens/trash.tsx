@@ -100,7 +100,7 @@ export function Trash() {
           {shown.length > 0 && (
             <button
               type="button"
-              class="button quiet"
+              class="button quiet is-danger"
               onClick={() => show({ kind: "ask", text: m().emptyTheTrashAsk(shown.length), action: m().emptyTheTrash, run: () => remove(shown, m().emptiedTrash(shown.length)) })}
             >
               {m().emptyTheTrash}
@@ -135,7 +135,7 @@ export function Trash() {
                 <button type="button" class="button" onClick={() => restore(item)}>{m().restore}</button>
                 <button
                   type="button"
-                  class="button quiet"
+                  class="button quiet is-danger"
                   onClick={() => show({ kind: "ask", text: m().deleteForGoodAsk(nameOf(item)), action: m().deleteForGood, run: () => remove([item], m().deletedForGood(nameOf(item))) })}
                 >
                   {m().deleteForGood}

@@ -121,7 +121,7 @@ export const de: Texts = {
   yesterday: "Gestern",
   dateAt: (date, time) => `${date} ${time}`,
 
-  emptyInbox: "Nichts wartet. Mit Q fügen Sie etwas hinzu.",
+  emptyInbox: (key) => `Nichts wartet. Mit ${key} fügen Sie etwas hinzu.`,
   emptyToday: "Heute ist nichts fällig.",
   seeUpcoming: "Demnächst ansehen",
   emptyUpcoming: "Nichts geplant. Aufgaben mit Datum erscheinen hier.",
@@ -179,7 +179,7 @@ export const deMore: More = {
   noColor: "Keine Farbe",
   colorName: "Farbe",
   chooseColor: "Farbe …",
-  hexColor: "Jede andere, hexadezimal",
+  hexColor: "Eigene Farbe (hex)",
   notAColor: "Sechs Zeichen von 0 bis 9 und A bis F, etwa #2e8b7a.",
   dueName: "Fällig",
   startName: "Beginn",
@@ -290,6 +290,7 @@ export const deMore: More = {
   singleKeys: "Kürzel aus einzelnen Tasten außerhalb von Listen",
   anywhere: "Überall",
   inLists: "Auf einer Aufgabe in einer Liste",
+  inDetails: "In den Details einer Aufgabe",
 
   notes: "Notizen",
   subtasks: "Unteraufgaben",
@@ -509,8 +510,8 @@ export const deMore: More = {
   otherAddress: "Andere Adresse angeben",
 
   emptyStatistics: "Erledigen Sie eine Aufgabe, dann erscheint sie hier.",
-  byDay: "Erledigt am Tag",
-  byWeek: "Erledigt in der Woche",
+  byDay: "Erledigt pro Tag",
+  byWeek: "Erledigt pro Woche",
   byHour: "Nach Wochentag und Stunde",
   byList: "Nach Liste",
   completedWord: "Erledigt",
@@ -520,6 +521,6 @@ export const deMore: More = {
   showTable: "Als Tabelle zeigen",
   doneInMonth: (n) => `${tasks(n)} in den letzten 30 Tagen.`,
   doneThisWeek: (n) => `${tasks(n)} in dieser Woche.`,
-  mostOn: (day) => `Am meisten am ${day}.`,
+  mostOn: (day) => `Stärkster Tag: ${day}.`,
   mostIn: (list, n) => `Am meisten in ${list}: ${count(n)}.`,
 };

@@ -22,7 +22,7 @@ export const enMore = {
   noColor: "No colour",
   colorName: "Colour",
   chooseColor: "Colour…",
-  hexColor: "Any other, in hexadecimal",
+  hexColor: "Custom colour (hex)",
   notAColor: "Six digits from 0 to 9 and A to F, such as #2e8b7a.",
   dueName: "Due",
   startName: "Start",
@@ -139,6 +139,7 @@ export const enMore = {
   singleKeys: "Single-key shortcuts outside lists",
   anywhere: "Anywhere",
   inLists: "On a task in a list",
+  inDetails: "In the details of a task",
 
   // Detail
   notes: "Notes",
@@ -230,11 +231,11 @@ export const enMore = {
   trashedAgo: (when: string) => `deleted ${when}`,
   needsConnection: "Needs a connection.",
   loading: "Loading…",
-  lastSync: (when: string) => `Last success ${when}.`,
+  lastSync: (when: string) => `Last synced ${when}.`,
   neverSynced: "Not synced yet.",
   tryNow: "Try now",
   waitingTitle: "Waiting to be sent",
-  nothingWaits: "Nothing waits. All changes are on the server.",
+  nothingWaits: "Nothing is waiting. All changes are on the server.",
   needsYouTitle: "Needs you",
   waitingStates: { waiting: "waiting", sending: "sending" },
   acts: {
@@ -250,7 +251,7 @@ export const enMore = {
     restore: (name: string) => `Restore “${name}”`,
   },
   syncTexts: {
-    synced: "All changes are on the server, and all of the server's are here.",
+    synced: "All changes are on the server, and this device has everything from the server.",
     fetching: "Your tasks are on their way to this device. You can begin with those that are here.",
     sending: "Your changes are on their way.",
     offline: "No connection. Work goes on; changes are kept on this device and sent later.",
@@ -365,8 +366,8 @@ export const enMore = {
 
   // Statistics
   emptyStatistics: "Complete a task and it will show here.",
-  byDay: "Completed a day",
-  byWeek: "Completed a week",
+  byDay: "Completed per day",
+  byWeek: "Completed per week",
   byHour: "By weekday and hour",
   byList: "By list",
   completedWord: "Completed",
@@ -376,7 +377,7 @@ export const enMore = {
   showTable: "Show as table",
   doneInMonth: (n: number) => `${many(n, "task", "tasks")} in the last 30 days.`,
   doneThisWeek: (n: number) => `${many(n, "task", "tasks")} this week.`,
-  mostOn: (day: string) => `Most on ${day}.`,
+  mostOn: (day: string) => `Busiest day: ${day}.`,
   mostIn: (list: string, n: number) => `Most in ${list}: ${count(n)}.`,
 };
 

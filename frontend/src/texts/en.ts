@@ -131,7 +131,7 @@ export const en = {
   dateAt: (date: string, time: string) => `${date} ${time}`,
 
   // Empty places
-  emptyInbox: "Nothing waiting. Press Q to add something.",
+  emptyInbox: (key: string) => `Nothing waiting. Press ${key} to add something.`,
   emptyToday: "Nothing due today.",
   seeUpcoming: "See upcoming",
   emptyUpcoming: "Nothing planned. Give a task a date and it will show here.",

@@ -6,7 +6,7 @@ interface Colored {
   color: string | null;
 }
 const picker = (page: Page) => page.getByRole("dialog", { name: "Colour" });
-const hex = (page: Page) => picker(page).getByLabel("Any other, in hexadecimal");
+const hex = (page: Page) => picker(page).getByLabel("Custom colour (hex)");
 
 async function newList(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name: "New list" }).click();
@@ -59,3 +59,21 @@ test("a filter has a colour, which the sidebar shows", async ({ page, request })
   await expect(link.locator(".dot")).toHaveCSS("background-color", "rgb(142, 91, 181)");
   await expect.poll(async () => (await device.call<Colored>("GET", `/filters/${id}`)).color).toBe("#8e5bb5");
 });
+
+for (const width of [1280, 320]) {
+  test(`everything in the dialog is within it at ${width} px`, async ({ page }) => {
+    const email = await register(page);
+    await page.setViewportSize({ width, height: 700 });
+    const device = await Device.of(page.request, email);
+    const { id } = await device.call<{ id: string }>("POST", "/filters", { name: "First things", query: "p1" });
+    await page.goto(`/filter/${id}`);
+    await page.getByRole("button", { name: "Colour…" }).click();
+    await expect(picker(page).getByRole("button", { name: "Save" })).toBeVisible();
+    const tooWide = await picker(page).evaluate((dialog) => {
+      const { right } = dialog.getBoundingClientRect();
+      const beyond = [...dialog.querySelectorAll("*")].filter((part) => part.getBoundingClientRect().right > right);
+      return [...(dialog.scrollWidth > dialog.clientWidth ? [dialog] : []), ...beyond].map((part) => part.outerHTML.slice(0, 60));
+    });
+    expect(tooWide).toEqual([]);
+  });
+}

@@ -265,3 +265,35 @@ test("the menu of a row does what its keys do", async ({ page }) => {
   await expect(row(page, "Water plants")).not.toHaveAccessibleName(/due Tomorrow/);
   await expect(page.getByRole("row", { name: /^Show \d completed/ })).toHaveCount(0);
 });
+
+test("after adding below, the focus is on what was added last", async ({ page }) => {
+  await register(page);
+  await add(page, "A", "D");
+  await row(page, "A").focus();
+  await page.keyboard.press("a");
+  await page.getByRole("dialog").getByRole("combobox").fill("B");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("C");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => titles(page)).toEqual(["A", "B", "C", "D"]);
+  await page.keyboard.press("Escape");
+  await expect(row(page, "C")).toBeFocused();
+  await page.keyboard.press("a");
+  await expect(page.getByRole("dialog").getByRole("combobox")).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(row(page, "C")).toBeFocused();
+});
+
+test("the help names the keys of the details by themselves", async ({ page }) => {
+  await register(page);
+  await add(page, "A", "B");
+  await row(page, "A").focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("button", { name: "Next task" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  const part = (name: string) => page.getByRole("dialog").locator("section", { has: page.getByRole("heading", { name }) });
+  await expect(part("In the details of a task").getByText("Next task")).toBeVisible();
+  await expect(part("Anywhere").getByText("Search", { exact: true })).toBeVisible();
+  await expect(part("Anywhere").getByText("Next task")).toHaveCount(0);
+});

@@ -163,3 +163,13 @@ for (const width of [1280, 320]) {
     expect(await picker.evaluate((element) => element.scrollWidth - element.clientWidth)).toBeLessThanOrEqual(0);
   });
 }
+
+test.describe("with a finger", () => {
+  test.use({ hasTouch: true, viewport: { width: 390, height: 800 } });
+
+  test("the empty inbox points to the button, not to a key", async ({ page }) => {
+    await register(page);
+    await expect(page.getByText("Nothing waiting. Press + to add something.")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Quick add" })).toBeVisible();
+  });
+});

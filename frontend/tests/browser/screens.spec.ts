@@ -122,3 +122,17 @@ test("an empty place has a drawing and a sentence", async ({ page }) => {
     await expect(empty.locator("svg")).toBeVisible();
   }
 });
+
+test("a mistake on one page of the settings is gone on the next", async ({ page, problems }) => {
+  await register(page);
+  const message = "This server sends no mail.";
+  await page.route("**/auth/email/resend", (call) => call.fulfill({ status: 503, json: { error: { code: "email_unavailable", message } } }));
+  await page.goto("/settings/account");
+  await page.getByRole("button", { name: "Send a new link" }).click();
+  await expect(page.locator(".mistake")).toHaveText(message);
+  await expect(page.getByRole("alert")).toHaveText(message);
+  await page.getByRole("link", { name: "Preferences" }).click();
+  await expect(page.getByLabel("Language")).toBeVisible();
+  await expect(page.getByText(message)).toHaveCount(0);
+  problems.length = 0; // the browser logs the 503
+});

@@ -15,9 +15,11 @@ export function Help({ onClose }: { onClose: () => void }) {
     [`${keyText("Shift")} ↑ ↓`, m().keyExtend],
     [keyText("Control+a"), m().keyAll],
   ];
-  const rows = (where: "anywhere" | "row") =>
+  // They have no row, but do nothing without the details of a task.
+  const inDetails = ["task-after", "task-before"];
+  const rows = (where: "anywhere" | "row" | "details") =>
     commands()
-      .filter((command) => command.where === where && command.keys)
+      .filter((command) => command.keys && where === (inDetails.includes(command.id) ? "details" : command.where))
       .map((command) => [command.keys!.map(keyText).join(" · "), command.text(t())] as const);
   const table = (title: string, lines: readonly (readonly [string, string])[]) => (
     <section>
@@ -45,6 +47,7 @@ export function Help({ onClose }: { onClose: () => void }) {
       <div class="help-columns">
         {table(m().anywhere, rows("anywhere"))}
         {table(m().inLists, [...listKeys, ...rows("row")])}
+        {rows("details").length > 0 && table(m().inDetails, rows("details"))}
       </div>
     </Dialog>
   );

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
+import { grid } from "../../commands/grid";
 import { takeTypedAhead, type AddAt } from "../../commands/overlay";
 import { showTask } from "../../commands/back";
 import { t } from "../../texts";
@@ -14,10 +15,16 @@ import { understand, type Understood } from "./understand";
 
 export { Entered } from "./entered";
 
-export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
+export function QuickAdd({ at, onClose: close }: { at?: AddAt; onClose: () => void }) {
   const place = useMemo(() => at && beside(at), []);
   // What is added next goes below what was added last.
   const last = useRef<string | null>(null);
+  // Beside a task, the focus goes on from what was added there.
+  const onClose = () => {
+    close();
+    const added = at && last.current;
+    if (added) requestAnimationFrame(() => grid.peek()?.focus(added));
+  };
   // Lines that were entered before the dialog was there are added; the rest is in the field.
   const ahead = useMemo(() => takeTypedAhead().split("\n"), []);
   const before = useMemo(() => keptLine("quick-add"), []);
@@ -49,7 +56,7 @@ export function QuickAdd({ at, onClose }: { at?: AddAt; onClose: () => void }) {
     const id = await enter(typed, given);
     if (!text.peek()) keepLine("quick-add", ""); // only now: until then, a reload would lose it
     if (!held || !id) return;
-    onClose();
+    close();
     showTask(id);
   };
   return (

@@ -4,6 +4,7 @@ import "../../styles/settings.css";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 
+import { alarm } from "../../commands/app";
 import { Link } from "../../parts/link";
 import { t } from "../../texts";
 import { m } from "../../texts/more";
@@ -30,6 +31,8 @@ export function Settings({ page }: { page: string }) {
   useEffect(() => {
     document.title = `${t().settings} · ${t().appName}`;
   });
+  // What went wrong on one page is not true of the next; screen readers would find it there.
+  useEffect(() => () => void (alarm.value = ""), [page]);
   if (!shown) return <Nothing />;
   return (
     <div class="scroll">
