@@ -8,7 +8,6 @@ import type { User } from "../api/things";
 import { likelyLanguage, speak, t } from "../texts";
 import { forgetSteps, opened, showToast } from "./app";
 import { go } from "./route";
-import { clearSelection } from "./selection";
 
 export const session = openSession();
 export type Phase = "starting" | "signed_out" | "open";
@@ -118,7 +117,6 @@ async function leave(wipe: boolean): Promise<void> {
   opened.value = null;
   phase.value = "signed_out";
   forgetSteps();
-  clearSelection();
   if (wipe) forgetTyped();
   await store?.close({ wipe });
 }

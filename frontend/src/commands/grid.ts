@@ -15,8 +15,8 @@ export interface Grid {
   focus(key: string): void;
   /** Scrolls to a row and leaves the focus where it is. */
   reveal(key: string, to?: "nearest" | "start"): void;
-  /** Keeps a task's row in its place although the task has left the view. */
-  keep(id: string): void;
+  /** Keeps the rows of tasks in their places although the tasks have left the view. */
+  keep(ids: readonly string[]): void;
   /** Whether a row is only kept in its place: its task was completed a moment ago. */
   isLingering(key: string): boolean;
   rename(id: string): void;

@@ -39,6 +39,8 @@ function find(key: string, inRow: boolean): CommandDef | undefined {
   return commands().find((command) => command.keys?.includes(key) && (command.where === "anywhere" || inRow));
 }
 
+const ONCE = [" ", "Delete", "Backspace"];
+
 function onKeyDown(event: KeyboardEvent): void {
   if (event.isComposing || event.defaultPrevented || event.key === "Dead") return;
   // Only the platform's own key counts: Ctrl on a Mac belongs to the system.
@@ -86,6 +88,8 @@ function onKeyDown(event: KeyboardEvent): void {
     }
     return;
   }
+  // A key that is held down would complete one occurrence after the other, or delete one task after the other.
+  if (event.repeat && ONCE.includes(key)) return event.preventDefault();
   const ids = targets();
   if (found.available && !found.available(ids)) return;
   event.preventDefault();

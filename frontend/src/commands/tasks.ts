@@ -31,7 +31,7 @@ export function setCompleted(ids: readonly string[], completed: boolean): void {
     : told(changed, t().reopened, t().reopenedMany);
   // In one batch, so that the rows of the list are put together once.
   batch(() => {
-    for (const id of changed) grid.peek()?.keep(id);
+    grid.peek()?.keep(changed);
     act(changed.map((id): Command => ({ do: completed ? "complete" : "reopen", id })), text);
     clearSelection();
   });

@@ -8,7 +8,7 @@ import { t } from "../texts";
 import { Icon } from "./icons";
 import { keepLine, keptLine } from "./quickadd/kept";
 import { Line } from "./quickadd/line";
-import { commandsFor, prepareParser, understand, type Understood } from "./quickadd/understand";
+import { commandsFor, prepareParser, titled, understand, type Understood } from "./quickadd/understand";
 
 export interface AddTo {
   /** What a task made here has from its place: its list, a date, a label. */
@@ -17,8 +17,6 @@ export interface AddTo {
   first?: string | null;
   name: string;
 }
-
-const TITLE = 255;
 
 /** Without the marks of a list: "- ", "- [ ] ", and "1. " where every line has a number. */
 function withoutMarks(lines: readonly string[]): string[] {
@@ -35,7 +33,7 @@ export function createTasks(text: string, { data, name }: AddTo, before: string 
   const commands = titles.map((title): Command => ({
     do: "create",
     type: "task",
-    data: { ...data, ...(before ? { before_id: before } : {}), title: [...title].slice(0, TITLE).join("") },
+    data: { ...data, ...(before ? { before_id: before } : {}), ...titled(title) },
   }));
   const said = titles.length === 1 ? t().added(titles[0]!) : t().addedMany(titles.length, name);
   return act(commands, said, { quiet: titles.length === 1 }).ids;

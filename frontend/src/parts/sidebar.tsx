@@ -154,7 +154,7 @@ export function NameField({ label, value = "", onDone }: { label: string; value?
     <input
       class="input name-field"
       dir="auto"
-      maxLength={255}
+      maxLength={120}
       aria-label={label}
       placeholder={label}
       defaultValue={value}

@@ -4,7 +4,7 @@
  */
 const DAY = 86_400_000;
 const FIRST = Date.parse("0001-01-01T00:00:00Z");
-const LAST = Date.parse("9999-12-31T23:59:59.999Z");
+export const LAST = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** The number of a day: 1 is 1 January of the year 1, which was a Monday. */
 export function ordinalOf(day: string): number {
@@ -97,7 +97,7 @@ export function isTimezone(name: string): boolean {
 }
 
 /** The time that clocks in a zone show at an instant, as the instant at which those of UTC do. */
-function clockOf(at: number, zone: string): number {
+export function clockOf(at: number, zone: string): number {
   const clamped = Math.min(Math.max(at, FIRST), LAST);
   if (zone === "UTC") return clamped;
   const parts: Record<string, string> = {};
@@ -149,7 +149,7 @@ function remembered<T>(known: Map<string, T>, key: string, compute: () => T): T 
 }
 
 /** The instant of a clock's time by the offset before a change, if there is one, and after it. */
-function instants(clock: number, zone: string): [number, number] {
+export function instants(clock: number, zone: string): [number, number] {
   const before = clock - (clockOf(clock - DAY, zone) - (clock - DAY));
   const after = clock - (clockOf(clock + DAY, zone) - (clock + DAY));
   if (before === after) return [before, after];
@@ -157,31 +157,8 @@ function instants(clock: number, zone: string): [number, number] {
   return clockOf(after, zone) === clock ? [after, after] : [before, after];
 }
 
-function clamp(at: number): number {
+export function clamp(at: number): number {
   return Math.min(Math.max(at, FIRST), LAST);
-}
-
-/**
- * The instants at which a local day begins and the next one begins. Both are equal for a day that
- * the zone skips. If clocks are turned back over midnight, the repeated minutes belong to the next.
- */
-export function dayBounds(day: string, zone: string): [number, number] {
-  return [startOf(day, zone), day === "9999-12-31" ? LAST : startOf(addDays(day, 1), zone)];
-}
-
-function startOf(day: string, zone: string): number {
-  const midnight = Date.parse(`${day}T00:00:00Z`);
-  const [start, earliest] = instants(midnight, zone).map(clamp) as [number, number];
-  if (clockOf(start, zone) === midnight) return start;
-  // Midnight is in a gap. The day begins with the first second after it.
-  let low = 0;
-  let high = Math.floor((start - earliest) / 1000);
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (localDay(earliest + middle * 1000, zone) < day) low = middle + 1;
-    else high = middle;
-  }
-  return earliest + low * 1000;
 }
 
 // Moments

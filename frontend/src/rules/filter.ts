@@ -1,5 +1,6 @@
 /** Whether tasks match a filter, as `GET /tasks?filter=` decides it. */
-import { addDays, dayBounds, instantOf, type MomentLike, weekdayOf } from "./dates";
+import { addDays, instantOf, type MomentLike, weekdayOf } from "./dates";
+import { dayBounds } from "./daybounds";
 import { FilterMistake, WEEKDAYS } from "./filtermistake";
 import { parseFilter } from "./filterparser";
 import { itemsOf, type DateField, type Filter, type FilterDay, type Name, type Operator } from "./filtertree";

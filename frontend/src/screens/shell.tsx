@@ -51,7 +51,7 @@ export function Shell() {
   useLayoutEffect(listen, []);
   useLayoutEffect(() => {
     if (route.value.at === "start" && phase.peek() === "open") go("/inbox", { replace: true });
-    clearSelection();
+    clearSelection(); // also that of the account that was open before
     open.value = false;
     currentRow.value = null;
   }, [at]);

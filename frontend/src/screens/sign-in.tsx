@@ -18,15 +18,17 @@ interface Second {
   options?: unknown;
 }
 
+const translated = (message: string) => t().serverWords[message] ?? message;
+
 /** The server's own words where it refuses, with those of the fields it refuses. */
 export function explain(error: unknown): string {
   if (!(error instanceof ApiError)) return t().cannotReach;
   if (error.status >= 500 && !error.code) return t().serverProblem;
   const words = (error.details.fields ?? []).map(({ path, message }) => {
     const name = (t().inputNames as Record<string, string>)[path.replace(/^body\./, "")];
-    return name ? `${name}: ${message}` : message;
+    return name ? `${name}: ${translated(message)}` : translated(message);
   });
-  return words.length > 0 ? words.join(" ") : error.message;
+  return words.length > 0 ? words.join(" ") : translated(error.message);
 }
 
 /** Creates an account with the language and the time zone of the browser. */
@@ -36,8 +38,7 @@ async function register(email: string, password: string): Promise<User> {
     return await session.register(email, password, { ...profile, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone });
   } catch (error) {
     // A browser may not know its zone, or have one that is new to the server.
-    const fields = error instanceof ApiError ? error.details.fields : undefined;
-    if (!fields?.some(({ path }) => path === "body.timezone")) throw error;
+    if (!(error as ApiError).details?.fields?.some(({ path }) => path === "body.timezone")) throw error;
     return session.register(email, password, profile);
   }
 }

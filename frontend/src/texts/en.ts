@@ -31,6 +31,8 @@ export const en = {
   starting: "Opening your tasks…",
   email: "Email",
   inputNames: { email: "Email", password: "Password", current_password: "Current password", new_password: "New password" },
+  /** Other languages have a text for each message of the server that people meet often. */
+  serverWords: {} as Readonly<Record<string, string>>,
   password: "Password",
   showPassword: "Show password",
   hidePassword: "Hide password",

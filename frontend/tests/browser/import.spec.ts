@@ -11,6 +11,8 @@ task,Tomatoes,,4,2,Ada (1),,,en,UTC
 note,Not the small ones,,,,Ada (1),,,,
 task,Water,,2,1,Ada (1),,every day,en,UTC
 task,Someday,,4,1,Ada (1),,when it rains,en,UTC
+task,"Call
+May",,4,1,Ada (1),,,en,UTC
 `;
 
 /** A zip of one file, as Vikunja writes it. */
@@ -41,17 +43,18 @@ test("imports Todoist twice without doubles", async ({ page, request }) => {
   const device = await Device.of(request, email);
   for (const time of [1, 2]) {
     await page.getByLabel("Choose a file").setInputFiles({ name: "Garden.csv", mimeType: "text/csv", buffer: Buffer.from(CSV) });
-    await expect(page.getByText("4 tasks (0 completed), 1 list, 1 section")).toBeVisible();
+    await expect(page.getByText("5 tasks (0 completed), 1 list, 1 section")).toBeVisible();
     await expect(page.getByText("8: the date is not understood, so the task has none – when it rains")).toBeVisible();
     await page.getByRole("button", { name: "Import", exact: true }).click();
-    await expect(page.locator("main").getByText(time === 1 ? "Imported 4 tasks." : "Imported 0 tasks.")).toBeVisible();
+    await expect(page.locator("main").getByText(time === 1 ? "Imported 5 tasks." : "Imported 0 tasks.")).toBeVisible();
     await synced(page);
-    await expect.poll(async () => (await device.tasks()).length).toBe(4);
+    await expect.poll(async () => (await device.tasks()).length).toBe(5);
   }
   const tasks = await device.tasks();
   const seeds = tasks.find(({ title }) => title === 'Buy seeds, "the good ones"')!;
   expect(seeds).toMatchObject({ description: "Two\nlines", priority: 1, due: { date: "2031-03-01", time: null } });
   expect(tasks.find(({ title }) => title === "Tomatoes")).toMatchObject({ parent_id: seeds.id, description: "Not the small ones", priority: null });
+  expect(tasks.map(({ title }) => title)).toContain("Call May");
   expect(tasks.find(({ title }) => title === "Water")).toMatchObject({ recurrence: { rule: "FREQ=DAILY" } });
 });
 

@@ -216,6 +216,33 @@ test("palette has every command", async ({ page }) => {
   await expect(row(page, "Something")).toHaveAccessibleName(/priority 1/i);
 });
 
+test("a key that is held down completes one occurrence, and deletes one task", async ({ page, request }) => {
+  const email = await register(page);
+  await add(page, "Water plants tomorrow every day", "One", "Two");
+  await row(page, "Water plants").focus();
+  for (let n = 0; n < 4; n++) await page.keyboard.down(" ");
+  await page.keyboard.up(" ");
+  await row(page, "One").focus();
+  for (let n = 0; n < 4; n++) await page.keyboard.down("Delete");
+  await page.keyboard.up("Delete");
+  await expect(row(page, "One")).toHaveCount(0);
+  await synced(page);
+  const device = await Device.of(request, email);
+  expect((await device.tasks("&is_completed=true")).map(({ title }) => title)).toEqual(["Water plants"]);
+  expect((await device.tasks("&is_completed=false")).map(({ title }) => title).sort()).toEqual(["Two", "Water plants"]);
+});
+
+test("a completed parent says that all of its subtasks are", async ({ page }) => {
+  await register(page);
+  await add(page, "Parent", "Child");
+  await row(page, "Child").focus();
+  await page.keyboard.press(">");
+  await expect(row(page, "Parent")).toHaveAccessibleName(/0 of 1/);
+  await row(page, "Parent").focus();
+  await page.keyboard.press(" ");
+  await expect(row(page, "Parent")).toHaveAccessibleName(/1 of 1/);
+});
+
 test("focus survives completion, deletion and remote changes", async ({ page, request }) => {
   const email = await register(page);
   await add(page, "One", "Two", "Three", "Four");

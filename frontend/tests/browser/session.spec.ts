@@ -37,6 +37,17 @@ test("a new account has the language and the time zone of the browser", async ({
   await context.close();
 });
 
+test("a message of the server is in the language of the person", async ({ browser, baseURL }) => {
+  const context = await browser.newContext({ baseURL, locale: "de-DE" });
+  const page = await context.newPage();
+  await page.goto("/");
+  await page.getByLabel("E-Mail").fill(newEmail());
+  await page.getByLabel("Passwort", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Anmelden", exact: true }).click();
+  await expect(page.locator(".mistake")).toHaveText("E-Mail-Adresse oder Passwort ist falsch.", { timeout: 15_000 });
+  await context.close();
+});
+
 test("a zone that the server does not know keeps nobody from registering", async ({ page }) => {
   await page.addInitScript(() => {
     const resolved = Intl.DateTimeFormat.prototype.resolvedOptions;

@@ -27,6 +27,18 @@ test("escapes a token by its chip", async ({ page }) => {
   await expect(row(page, "Read chapter p1")).toBeVisible();
 });
 
+test("keeps a text that is too long for a title in the notes, whole", async ({ page, request }) => {
+  const email = await register(page);
+  const text = "word ".repeat(60).trim();
+  await page.keyboard.press("q");
+  await page.getByRole("combobox", { name: "Quick add" }).fill(text);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await synced(page);
+  const [task] = await (await Device.of(request, email)).tasks();
+  expect(task).toMatchObject({ title: text.slice(0, 254), description: text });
+});
+
 test("pastes ten lines as ten tasks", async ({ page, context }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await register(page);

@@ -46,6 +46,15 @@ export function understand(text: string): Understood | null {
   });
 }
 
+const TITLE = 255;
+
+/** A text as a title, which is at most 255 characters long. A longer text goes to the notes, too, whole. */
+export function titled(text: string): { title: string; description?: string } {
+  const characters = [...text];
+  if (characters.length <= TITLE) return { title: text };
+  return { title: characters.slice(0, TITLE).join(""), description: text };
+}
+
 /** The commands that create what a draft describes: new labels first, then the task. */
 export function commandsFor(draft: Draft, given: Partial<Task> & { before_id?: string | null; after_id?: string }): Command[] {
   const commands: Command[] = [];
@@ -60,7 +69,7 @@ export function commandsFor(draft: Draft, given: Partial<Task> & { before_id?: s
   const data = {
     ...fields,
     ...(elsewhere || draft.section_id ? { section_id: null, parent_id: null } : before_id ? { before_id } : after_id ? { after_id } : {}),
-    title: draft.title,
+    ...titled(draft.title),
     ...(draft.list_id ? { list_id: draft.list_id } : {}),
     ...(draft.section_id ? { section_id: draft.section_id } : {}),
     ...(draft.priority ? { priority: draft.priority } : {}),

@@ -29,6 +29,11 @@ export function dueOf(task: Task): Due | null {
   return { at, text: shortMoment(at, today), late, days: daysBetween(at.date, today), there };
 }
 
+/** How many subtasks are completed. A row that lingers was made before they were completed with it. */
+export function doneBelow(task: Task, row: TaskRow): number {
+  return task.is_completed ? row.children : row.completedChildren;
+}
+
 /** "Pay rent, priority 1, due today 17:00, repeats, 2 of 5 subtasks": a row in one breath. */
 export function spoken(task: Shown<"task">, row: TaskRow, moment: Due | null): string {
   const parts = [task.title];
@@ -37,7 +42,7 @@ export function spoken(task: Shown<"task">, row: TaskRow, moment: Due | null): s
   if (moment?.there) parts.push(moment.there);
   if (task.recurrence) parts.push(t().repeats);
   const all = row.children;
-  if (all > 0) parts.push(t().subtasksDone(row.completedChildren, all));
+  if (all > 0) parts.push(t().subtasksDone(doneBelow(task, row), all));
   for (const id of task.label_ids) {
     const label = store().get("label", id).value;
     if (label) parts.push(`@${label.name}`);
@@ -60,7 +65,7 @@ export function meta(task: Shown<"task">, row: TaskRow, moment: Due | null, show
   if (nothing && !task.unsent) return null;
   return (
     <span class="meta" aria-hidden="true">
-      {all > 0 && <span class="meta-part figures">{row.completedChildren}/{all}</span>}
+      {all > 0 && <span class="meta-part figures">{doneBelow(task, row)}/{all}</span>}
       {task.description && <Icon name="note" size={16} />}
       {labels.slice(0, LABELS).map((label) => (
         <span key={label.id} class="meta-part meta-label"><Dot color={label.color} /><bdi>{label.name}</bdi></span>

@@ -8,7 +8,7 @@ import { currentRow, selected } from "../../commands/selection";
 import { setCompleted } from "../../commands/tasks";
 import { t } from "../../texts";
 import { Icon } from "../icons";
-import { dueOf, meta, spoken } from "./meta";
+import { doneBelow, dueOf, meta, spoken } from "./meta";
 import { Rename } from "./rename";
 
 interface Props {
@@ -50,7 +50,7 @@ export function Row({ row, index, deeper, folded, leaving, shows, day, onMenu }:
   if (!task) return null;
   const done = task.is_completed;
   const moment = dueOf(task);
-  const expandable = row.children > row.completedChildren;
+  const expandable = row.children > doneBelow(task, row);
   return (
     <div
       role="row"

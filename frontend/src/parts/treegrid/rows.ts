@@ -15,7 +15,9 @@ interface Kept {
   row: TaskRow;
   /** Where it was. */
   at: number;
-  /** The rows that were above it, the nearest last: it stays below the first that is still there. */
+  /** The heading that it was under. */
+  head: string | null;
+  /** The rows that were above it, the nearest last: it stays below the first that is still under its heading. */
   above: readonly string[];
   since: number;
 }
@@ -26,7 +28,7 @@ export interface Rows {
   readonly leaving: ReadonlySignal<ReadonlySet<string>>;
   fold(key: string, folded: boolean): void;
   isFolded(key: string): boolean;
-  keep(id: string): void;
+  keep(ids: readonly string[]): void;
   isLingering(key: string): boolean;
   dispose(): void;
 }
@@ -80,17 +82,17 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
   const next = (): Row[] => {
     const result = unfolded(view.lines.value, folded.value);
     // Mostly, the row above is where it was. If not, all rows are gone through, but only once.
-    let present: Set<string> | null = null;
-    for (const { row, at, above } of kept.value.values()) {
+    let heads: Map<string, string | null> | null = null;
+    for (const { row, at, head, above } of kept.value.values()) {
       if (view.has(row.id)) continue;
       let place = at;
       if (above.length > 0 && result[at - 1]?.key !== above.at(-1)) {
-        present ??= new Set(result.map(({ key }) => key));
-        const after = above.findLast((key) => present!.has(key));
+        heads ??= headsOf(result);
+        const after = above.findLast((key) => heads!.get(key) === head) ?? above.findLast((key) => heads!.has(key));
         place = result.findIndex(({ key }) => key === after) + 1;
       }
       result.splice(place, 0, row);
-      present?.add(row.key);
+      heads?.set(row.key, head);
     }
     const done = view.completed.value.filter((id) => !kept.value.has(id));
     if (done.length > 0) {
@@ -145,20 +147,25 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       folded.value = next;
       folds.write(next);
     },
-    keep(id) {
+    keep(ids) {
       // Those that were completed before are below, in a place of their own.
-      if (!view.has(id) && !kept.peek().has(id)) return;
+      const wanted = new Set(ids.filter((id) => view.has(id) || kept.peek().has(id)));
+      if (wanted.size === 0) return;
       const all = rows.peek();
-      const at = all.findIndex(({ key }) => key === id);
-      const head = all[at];
-      if (head?.type !== "task") return;
       const next = new Map(kept.peek());
-      // Its subtasks are completed with it, so they stay with it.
-      for (let i = at; i < all.length; i++) {
-        const row = all[i]!;
-        if (row.type !== "task" || (i > at && row.level <= head.level)) break;
-        next.set(row.key, { row, at: i, above: all.slice(Math.max(0, i - ABOVE), i).map((r) => r.key), since: Date.now() });
-      }
+      let head: string | null = null;
+      let level = Infinity;
+      all.forEach((row, at) => {
+        if (row.type !== "task") {
+          [head, level] = [row.key, Infinity];
+          return;
+        }
+        // Its subtasks are completed with a task, so they stay with it.
+        if (row.level <= level) level = wanted.has(row.id) ? row.level : Infinity;
+        if (level === Infinity) return;
+        const above = all.slice(Math.max(0, at - ABOVE), at).map(({ key }) => key);
+        next.set(row.key, { row, at, head, above, since: Date.now() });
+      });
       kept.value = next;
       timer ??= setTimeout(sweep, LINGER + 50);
     },
@@ -167,6 +174,12 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       clearTimeout(timer);
     },
   };
+}
+
+/** The heading that each row is under; a heading's own is itself. */
+function headsOf(rows: readonly Row[]): Map<string, string | null> {
+  let head: string | null = null;
+  return new Map(rows.map(({ type, key }) => [key, type === "task" ? head : (head = key)]));
 }
 
 /** A plain loop, as in the store's lines: ten thousand calls of a function take long. */

@@ -1,4 +1,5 @@
 /** What a file becomes: one shape for all formats, with ids that are the same for the same file. */
+import { titled } from "../../parts/quickadd/understand";
 import { fileNamespace, namedId } from "../../rules/namedids";
 import type { Command, Task } from "../../store/types";
 
@@ -22,8 +23,8 @@ export interface Known {
   labels: readonly { id: string; name: string }[];
 }
 
-const TITLE = 255;
-const NOTES = 10_000;
+const NAME = 120;
+const NOTES = 20_000;
 export const DEEPEST = 5;
 
 /** Ids are UUIDv5 of the file's hash and the place in it, so that importing twice adds nothing. */
@@ -37,13 +38,13 @@ export function planFor(content: Uint8Array, known: Known): Builder {
     list(place, name) {
       const id = idOf(`list ${place}`);
       plan.lists++;
-      plan.commands.push({ do: "create", type: "list", data: { id, name: cut(name, TITLE) } });
+      plan.commands.push({ do: "create", type: "list", data: { id, name: cut(oneLine(name), NAME) } });
       return id;
     },
     section(place, list_id, name) {
       const id = idOf(`section ${place}`);
       plan.sections++;
-      plan.commands.push({ do: "create", type: "section", data: { id, list_id, name: cut(name, TITLE) } });
+      plan.commands.push({ do: "create", type: "section", data: { id, list_id, name: cut(oneLine(name), NAME) } });
       return id;
     },
     label(name) {
@@ -53,7 +54,7 @@ export function planFor(content: Uint8Array, known: Known): Builder {
         id = idOf(`label ${key}`);
         labels.set(key, id);
         plan.labels++;
-        plan.commands.push({ do: "create", type: "label", data: { id, name: cut(name, 120) } });
+        plan.commands.push({ do: "create", type: "label", data: { id, name: cut(oneLine(name), NAME) } });
       }
       return id;
     },
@@ -61,8 +62,10 @@ export function planFor(content: Uint8Array, known: Known): Builder {
       const id = idOf(`task ${place}`);
       plan.tasks++;
       if (data.is_completed) plan.completed++;
-      const description = data.description ? cut(data.description, NOTES) : null;
-      plan.commands.push({ do: "create", type: "task", data: { ...data, id, title: cut(data.title, TITLE), description } });
+      // What does not fit into one line is kept whole, above the notes.
+      const { title, description: whole } = titled(oneLine(data.title));
+      const notes = [whole, data.description].filter(Boolean).join("\n\n");
+      plan.commands.push({ do: "create", type: "task", data: { ...data, id, title, description: notes ? cut(notes, NOTES) : null } });
       return id;
     },
     problem(at, what, text) {
@@ -78,6 +81,10 @@ export interface Builder {
   label(name: string): string;
   task(place: string, data: Partial<Task> & { title: string }): string;
   problem(at: number, what: Problem["what"], text: string): void;
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*[\p{Cc}\p{Zl}\p{Zp}]+\s*/gu, " ");
 }
 
 function cut(text: string, most: number): string {

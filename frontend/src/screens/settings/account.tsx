@@ -8,6 +8,8 @@ import { t } from "../../texts";
 import { m } from "../../texts/more";
 import { explain, Password } from "../sign-in";
 
+type Part = "profile" | "link" | "password" | "deletion";
+
 /** Sends a change of the profile, and shows it at once. */
 export async function patchUser(data: Record<string, unknown>): Promise<void> {
   const response = await session.request("PATCH", "/users/me", { body: data });
@@ -21,23 +23,26 @@ export function Account() {
   const email = useSignal(user.email ?? "");
   const password = useSignal("");
   const current = useSignal("");
-  const mistake = useSignal("");
-  const attempt = async (act: () => Promise<void>) => {
-    mistake.value = "";
+  // Shown below the button that was pressed.
+  const mistake = useSignal<{ at: Part; text: string } | null>(null);
+  const attempt = async (at: Part, act: () => Promise<void>) => {
+    mistake.value = null;
     try {
       await act();
       current.value = "";
     } catch (error) {
-      mistake.value = explain(error);
-      warn(mistake.value);
+      const text = explain(error);
+      mistake.value = { at, text };
+      warn(text);
     }
   };
+  const mistakeAt = (at: Part) => mistake.value?.at === at && <p class="mistake">{mistake.value.text}</p>;
   const otherEmail = email.value.trim() !== (user.email ?? "");
   return (
     <>
       <form class="form" onSubmit={(event) => {
         event.preventDefault();
-        void attempt(async () => {
+        void attempt("profile", async () => {
           await patchUser({
             name: name.value.trim() || null,
             ...(otherEmail ? { email: email.value.trim(), current_password: current.value } : {}),
@@ -55,7 +60,7 @@ export function Account() {
           <p class="note">{user.pending_email ? `${user.pending_email}: ${m().notVerified}` : user.email_verified_at ? m().verified : m().notVerified}</p>
           {(user.pending_email || !user.email_verified_at) && (
             <p>
-              <button type="button" class="button quiet" onClick={() => void attempt(async () => {
+              <button type="button" class="button quiet" onClick={() => void attempt("link", async () => {
                 await session.request("POST", "/auth/email/resend");
                 showToast(m().linkSent);
               })}>
@@ -63,13 +68,15 @@ export function Account() {
               </button>
             </p>
           )}
+          {mistakeAt("link")}
         </div>
         {otherEmail && <Password id="set-email-password" label={m().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
         <button type="submit" class="button">{m().save}</button>
+        {mistakeAt("profile")}
       </form>
       <form class="form" onSubmit={(event) => {
         event.preventDefault();
-        void attempt(async () => {
+        void attempt("password", async () => {
           await session.request("PUT", "/users/me/password", { body: { current_password: current.value, new_password: password.value } });
           password.value = "";
           showToast(m().passwordChanged);
@@ -79,8 +86,8 @@ export function Account() {
         {!otherEmail && <Password id="set-current" label={m().currentPassword} value={current.value} isNew={false} onInput={(value) => (current.value = value)} />}
         <Password id="set-new" label={m().newPassword} value={password.value} isNew onInput={(value) => (password.value = value)} />
         <button type="submit" class="button">{m().changePassword}</button>
+        {mistakeAt("password")}
       </form>
-      {mistake.value && <p class="mistake">{mistake.value}</p>}
       <section class="form">
         <h2>{m().deleteAccount}</h2>
         <p class="note">{m().deleteAccountNote}</p>
@@ -91,7 +98,7 @@ export function Account() {
             kind: "ask",
             text: m().deleteAccountAsk,
             action: m().deleteAccount,
-            run: () => void attempt(async () => {
+            run: () => void attempt("deletion", async () => {
               await session.request("DELETE", "/users/me", { body: { current_password: current.value || null } });
               showToast(m().deletedAccount);
               await signOut();
@@ -100,6 +107,7 @@ export function Account() {
         >
           {m().deleteAccount}
         </button>
+        {mistakeAt("deletion")}
       </section>
     </>
   );

@@ -4,7 +4,6 @@ import {
   addDays,
   addMonths,
   compareMoments,
-  dayBounds,
   dayOf,
   daysInMonth,
   instantOf,
@@ -17,6 +16,7 @@ import {
   shownAt,
   weekdayOf,
 } from "../../../src/rules/dates";
+import { dayBounds } from "../../../src/rules/daybounds";
 import { vectors } from "./vectors";
 
 interface Vectors {

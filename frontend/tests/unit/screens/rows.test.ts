@@ -24,7 +24,7 @@ function open(...ids: string[]) {
   opened.push(rows);
   const complete = (id: string) =>
     batch(() => {
-      rows.keep(id);
+      rows.keep([id]);
       lines.value = lines.peek().filter((line) => line.id !== id);
       completed.value = [id, ...completed.peek()];
     });
@@ -38,6 +38,27 @@ describe("rows", () => {
     complete("b");
     expect(rows.rows.value).toBe(before);
     expect(["a", "b", "c"].filter(rows.isLingering)).toEqual(["b"]);
+  });
+
+  it("keep a completed task under its heading, wherever the row above has gone", () => {
+    const { rows, lines, complete, keys } = open("daily", "plain", "later");
+    const [daily, plain, later] = lines.peek();
+    const head = (key: string): Line => ({ type: "heading", key, id: key, date: null, level: 1, count: 1 });
+    lines.value = [head("today"), daily!, plain!, head("tomorrow"), later!];
+    complete("plain");
+    lines.value = [head("today"), head("tomorrow"), daily!, later!];
+    expect(keys()).toEqual(["today", "plain", "tomorrow", "daily", "later"]);
+    expect(rows.isLingering("plain")).toBe(true);
+  });
+
+  it("keep the subtasks of a completed task with it", () => {
+    const { rows, lines } = open("parent", "child", "other");
+    lines.value = lines.peek().map((line) => ({ ...line, level: line.id === "child" ? 2 : 1 }) as Line);
+    batch(() => {
+      rows.keep(["parent"]);
+      lines.value = lines.peek().slice(2);
+    });
+    expect(rows.rows.value.map(({ key }) => key)).toEqual(["parent", "child", "other"]);
   });
 
   it("are another array once a task has come or gone", () => {

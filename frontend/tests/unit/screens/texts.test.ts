@@ -1,3 +1,6 @@
+import { globSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
 import { expect, test } from "vitest";
 
 import { de, deMore } from "../../../src/texts/de";
@@ -25,8 +28,8 @@ function flat(node: Node, path: string): [string, string][] {
 }
 
 test("both languages have the same texts, and none is empty", () => {
-  const english = flat({ ...en, ...enMore }, "");
-  const german = flat({ ...de, ...deMore }, "");
+  const english = flat({ ...en, ...enMore, serverWords: {} }, "");
+  const german = flat({ ...de, ...deMore, serverWords: {} }, "");
   expect(german.map(([path]) => path).sort()).toEqual(english.map(([path]) => path).sort());
   for (const [path, text] of [...english, ...german]) {
     expect(text.trim(), path).not.toBe("");
@@ -40,4 +43,13 @@ test("German is not English left over", () => {
   const shared = /^\.(appName|inbox|code|name|languages\..*|status|filter|filters|navigation|filterExpected\.operator|undone.*|dateAt.*|passkey|orange|indigo|colors\..*|fieldNames\.name|minutes.*|version\(.*|importProblem\(.*|firstSync\(.*|queryHint|keyNames\.(Alt|Enter|Escape))/;
   const same = flat({ ...de, ...deMore }, "").filter(([path, text]) => english.get(path) === text && /\p{L}{3}/u.test(text) && !shared.test(path));
   expect(same.map(([path]) => path)).toEqual([]);
+});
+
+test("each translated message of the server is one that it sends", () => {
+  const backend = resolve(import.meta.dirname, "../../../../backend/src/duly");
+  const sources = globSync("{core,schemas,services,utils}/*.py", { cwd: backend });
+  const code = sources.map((file) => readFileSync(resolve(backend, file), "utf8")).join();
+  for (const message of Object.keys(de.serverWords)) {
+    expect(code).toContain(`"${message.replace("least 8", "least {min_length}")}"`);
+  }
 });
