@@ -155,17 +155,21 @@ export function makeRows(view: View, busy: (key: string) => boolean, showComplet
       const next = new Map(kept.peek());
       let head: string | null = null;
       let level = Infinity;
-      all.forEach((row, at) => {
+      let left = wanted.size;
+      for (let at = 0; at < all.length && (left > 0 || level < Infinity); at++) {
+        const row = all[at]!;
         if (row.type !== "task") {
           [head, level] = [row.key, Infinity];
-          return;
+          continue;
         }
+        const isWanted = wanted.has(row.id);
+        if (isWanted) left--;
         // Its subtasks are completed with a task, so they stay with it.
-        if (row.level <= level) level = wanted.has(row.id) ? row.level : Infinity;
-        if (level === Infinity) return;
+        if (row.level <= level) level = isWanted ? row.level : Infinity;
+        if (level === Infinity) continue;
         const above = all.slice(Math.max(0, at - ABOVE), at).map(({ key }) => key);
         next.set(row.key, { row, at, head, above, since: Date.now() });
-      });
+      }
       kept.value = next;
       timer ??= setTimeout(sweep, LINGER + 50);
     },
