@@ -58,6 +58,8 @@ async def kill_server(system: System, _: Load, __: random.Random) -> float:
 async def kill_backend(system: System, _: Load, chance: random.Random) -> float:
     """Kill a process of PostgreSQL that serves Duly. PostgreSQL restarts the others."""
     postmaster = await asyncio.to_thread(_postmaster, system.dsn)
+    # After another fault, Duly may have to connect again first.
+    await _until(lambda: bool(_backends(system.dsn)))
     backends = await asyncio.to_thread(_backends, system.dsn)
     psutil.Process(chance.choice(backends)).kill()
     return await _until(lambda: _postmaster(system.dsn) not in {None, postmaster})
